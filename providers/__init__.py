@@ -1,0 +1,1 @@
+"""The clouds: one package each, with the same file names inside."""

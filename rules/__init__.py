@@ -1,0 +1,1 @@
+"""The built-in pack: rules, controls and the responsibility model, as data."""

@@ -1,0 +1,252 @@
+"""Reading YAML that people write: every mistake is told with file, line and a suggestion.
+
+Used for rules, controls, ownership and configuration. A document is parsed once, keeps the line of every
+node, and is then validated against a pydantic model (extra keys forbidden).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+Loc = tuple[Union[str, int], ...]  # noqa: UP007
+
+MAX_NODES = 2_000_000
+"""Nodes of a document after aliases are followed; more is taken for an attack (an anchor bomb)."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake in a file."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class DocumentError(Exception):
+    """One or more mistakes in files that the user wrote: exit code 2. ``str()`` has one line for each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed file: plain values, and where each of them stands."""
+
+    file: str
+    value: Any
+    lines: Mapping[Loc, int]
+    raw: Mapping[Loc, str]
+    """The text of scalars as written."""
+
+    def line(self, *loc: str | int) -> int:
+        """The line of a node, or of the nearest one around it that exists (1-based)."""
+        place: Loc = loc
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+    def problem(self, message: str, *loc: str | int) -> Problem:
+        """A mistake at a node."""
+        return Problem(self.file, self.line(*loc), message)
+
+    def error(self, message: str, *loc: str | int) -> DocumentError:
+        """The same, to raise."""
+        return DocumentError([self.problem(message, *loc)])
+
+    def validate(self, model: type[ModelT], context: Any = None) -> ModelT:
+        """The document as a model. Raises :class:`DocumentError` with every mistake."""
+        if not isinstance(self.value, dict):
+            raise self.error(f"expected a mapping of {', '.join(model.model_fields)}")
+        try:
+            return model.model_validate(self.value, context=context)
+        except ValidationError as error:
+            raise DocumentError(self._problems(model, error)) from None
+
+    def _problems(self, model: type[BaseModel], error: ValidationError) -> Iterator[Problem]:
+        found = [(self._written(problem), problem) for problem in error.errors(include_url=False)]
+        for loc, problem in found:
+            # Of a union only the member that got furthest is worth telling.
+            if problem["type"].endswith("_type") and any(
+                other[: len(loc)] == loc and len(other) > len(loc) for other, _ in found
+            ):
+                continue
+            yield self.problem(self._message(model, loc, problem), *loc)
+
+    def _written(self, problem: Any) -> Loc:
+        """The part of pydantic's location that exists in the file (it adds names of union members)."""
+        written: Loc = ()
+        for step in problem["loc"]:
+            if (*written, step) in self.lines:
+                written = (*written, step)
+        return (*written, problem["loc"][-1]) if problem["type"] == "missing" else written
+
+    def _message(self, model: type[BaseModel], loc: Loc, problem: Any) -> str:
+        name = ".".join(str(step) for step in loc) or "the document"
+        kind = problem["type"]
+        if kind == "extra_forbidden":
+            known = _fields_at(model, loc[:-1])
+            return f"{name}: unknown key{suggestion(str(loc[-1]), known)}"
+        if kind == "missing":
+            return f"{name}: missing"
+        if kind == "string_type" and isinstance(problem["input"], (int, float, bool)):
+            return f'{name}: expected text: write it in quotes: "{self.raw.get(loc, problem["input"])}"'
+        if kind == "literal_error":
+            expected = problem["ctx"]["expected"].replace(" or ", ", ")
+            allowed = [part.strip(" '") for part in expected.split(",")]
+            given = str(problem["input"])
+            return f"{name}: {given!r} is none of {', '.join(allowed)}{suggestion(given, allowed)}"
+        if kind in ("value_error", "assertion_error"):
+            return f"{name}: {problem['ctx']['error']}"
+        text = problem["msg"][0].lower() + problem["msg"][1:]
+        return f"{name}: {text}"
+
+
+def suggestion(given: str, known: Iterable[str]) -> str:
+    """``; did you mean X?`` if something known is close to what was given, else nothing."""
+    close = difflib.get_close_matches(given, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def read(path: Path, name: str | None = None) -> Document:
+    """Reads a YAML file; ``name`` is what messages call it. Raises :class:`DocumentError`."""
+    label = name or str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DocumentError([Problem(label, 1, "no such file")]) from None
+    except OSError as error:
+        raise DocumentError([Problem(label, 1, f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError as error:
+        raise DocumentError([Problem(label, 1, f"is not UTF-8 text (byte {error.start})")]) from None
+    return parse(text, label)
+
+
+def parse(text: str, name: str) -> Document:
+    """Parses YAML text. Raises :class:`DocumentError`."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        node = yaml.compose(text, Loader=loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise DocumentError([Problem(name, line, f"not valid YAML: {error.problem or error}")]) from None
+    except yaml.YAMLError as error:
+        raise DocumentError([Problem(name, 1, f"not valid YAML: {error}")]) from None
+    except RecursionError:
+        raise DocumentError([Problem(name, 1, "not valid YAML: nested too deeply")]) from None
+    if node is None:
+        raise DocumentError([Problem(name, 1, "is empty")])
+    builder = _Builder(name)
+    value = builder.build(node, ())
+    if builder.problems:
+        raise DocumentError(builder.problems)
+    return Document(name, value, builder.lines, builder.raw)
+
+
+class _Builder:
+    """Makes plain values of YAML nodes, with their lines; refuses duplicate keys and odd tags."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines: dict[Loc, int] = {}
+        self.raw: dict[Loc, str] = {}
+        self.problems: list[Problem] = []
+        self._scalars = yaml.constructor.SafeConstructor()
+        self._open: set[int] = set()
+
+    def build(self, node: Any, loc: Loc) -> Any:
+        line = node.start_mark.line + 1
+        self.lines.setdefault(loc, line)
+        if len(self.lines) > MAX_NODES:
+            raise DocumentError([Problem(self.name, line, "too large once its aliases are followed")])
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, loc, line)
+        if id(node) in self._open or len(loc) > 64:
+            raise DocumentError([Problem(self.name, line, "nested too deeply, or contains itself")])
+        self._open.add(id(node))
+        value: Any
+        if isinstance(node, yaml.SequenceNode):
+            value = [self.build(child, (*loc, index)) for index, child in enumerate(node.value)]
+        else:
+            value = self._mapping(node, loc)
+        self._open.discard(id(node))
+        return value
+
+    def _mapping(self, node: Any, loc: Loc) -> dict[Any, Any]:
+        value: dict[Any, Any] = {}
+        for key_node, child in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problems.append(Problem(self.name, line, "a key must be plain text"))
+                continue
+            key = self._scalar(key_node, (*loc, "<key>"), line)
+            if not isinstance(key, str):
+                message = f'key {key_node.value}: write it in quotes: "{key_node.value}"'
+                self.problems.append(Problem(self.name, line, message))
+                continue
+            if key in value:
+                first = self.lines[(*loc, key)]
+                self.problems.append(Problem(self.name, line, f"{key}: given twice (first in line {first})"))
+                continue
+            self.lines[(*loc, key)] = line
+            value[key] = self.build(child, (*loc, key))
+        return value
+
+    def _scalar(self, node: Any, loc: Loc, line: int) -> Any:
+        self.raw[loc] = node.value
+        try:
+            return self._scalars.construct_object(node)
+        except (yaml.YAMLError, ValueError) as error:
+            self.problems.append(Problem(self.name, line, f"cannot be read: {error}"))
+            return None
+
+
+def _fields_at(model: type[BaseModel], loc: Loc) -> set[str]:
+    """The keys that the model knows at a place of the document."""
+    types: list[Any] = [model]
+    for step in loc:
+        types = [inner for outer in types for inner in _step(outer, step)]
+    return {name for found in types for name in _names(found)}
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """The models and containers that an annotation can mean."""
+    origin = get_origin(annotation)
+    model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    if model or (isinstance(origin, type) and issubclass(origin, Collection)):
+        yield annotation
+    else:
+        for argument in get_args(annotation):
+            yield from _members(argument)
+
+
+def _step(annotation: Any, step: str | int) -> Iterator[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, info in annotation.model_fields.items():
+            if step in (name, info.alias):
+                yield from _members(info.annotation)
+    elif isinstance(step, int):
+        for argument in get_args(annotation):
+            yield from _members(argument)
+    else:
+        yield from _members(get_args(annotation)[-1])
+
+
+def _names(annotation: Any) -> Iterator[str]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, info in annotation.model_fields.items():
+            yield info.alias or name

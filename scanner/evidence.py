@@ -1,0 +1,104 @@
+"""What could and could not be seen: the values that keep "unknown" apart from "absent" and "false".
+
+A facet of a resource is *known*, *absent* (``None``: asked, and there is none) or :class:`Unknown`
+(could not tell, and why). Neither is ever turned into the other. This module imports nothing else of
+gapscan, so that every other part can rely on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NoReturn, TypeVar, Union
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Reason = Literal["denied", "denied_by_organisation", "throttled", "unsupported", "error", "disabled"]
+"""Why something could not be seen.
+
+``denied``: the identity lacks a permission. ``denied_by_organisation``: a policy above the scope (SCP,
+deny assignment, VPC Service Controls) forbids it. ``throttled``: the cloud's quota, after all retries.
+``unsupported``: the endpoint does not know the operation. ``error``: any other failure, also an answer
+that could not be read. ``disabled``: a region that is switched off for the account (blind spots only).
+"""
+
+T = TypeVar("T")
+
+
+class Cause(BaseModel):
+    """One reason why something is unknown: the call that failed and the permission that would settle it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    reason: Reason
+    call: str
+    """The cloud's name of the operation, e.g. ``s3:GetBucketPolicy``."""
+    permission: str | None
+    """The permission whose grant would settle it, in the cloud's own words; ``None`` where none would."""
+    message: str
+    """One line for people; never holds a secret."""
+
+
+class Unknown(BaseModel):
+    """Could not tell. Holds every cause that was met; has no truth value."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    causes: tuple[Cause, ...] = Field(min_length=1)
+
+    @classmethod
+    def because(cls, reason: Reason, call: str, permission: str | None, message: str) -> Unknown:
+        """An unknown with a single cause."""
+        return cls(causes=(Cause(reason=reason, call=call, permission=permission, message=message),))
+
+    def __bool__(self) -> NoReturn:
+        """Raises :class:`TypeError`: an unknown is neither true nor false."""
+        raise TypeError("an Unknown is neither true nor false; use any_of, all_of or lift")
+
+
+Observed = Union[T, Unknown]  # noqa: UP007  (a generic alias needs Union on Python 3.11)
+"""A fact as it was observed: its value (``None`` = absent), or why it could not be told."""
+
+
+class BlindSpot(BaseModel):
+    """A kind of resource that could not be listed, or not completely, in one place."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    provider: str
+    scope: str
+    region: str | None
+    kind: str
+    cause: Cause
+
+
+def join(unknowns: Iterable[Unknown]) -> Unknown:
+    """One unknown with the causes of all, each once, in the order met.
+
+    Raises :class:`ValueError` if there is none to join.
+    """
+    causes = tuple(dict.fromkeys(cause for unknown in unknowns for cause in unknown.causes))
+    if not causes:
+        raise ValueError("join needs at least one Unknown")
+    return Unknown(causes=causes)
+
+
+def any_of(*facts: Observed[bool]) -> Observed[bool]:
+    """True if any fact is true, whatever is unknown; else unknown if any is; else false."""
+    unknowns = [fact for fact in facts if isinstance(fact, Unknown)]
+    if any(fact for fact in facts if not isinstance(fact, Unknown)):
+        return True
+    return join(unknowns) if unknowns else False
+
+
+def all_of(*facts: Observed[bool]) -> Observed[bool]:
+    """False if any fact is false, whatever is unknown; else unknown if any is; else true."""
+    unknowns = [fact for fact in facts if isinstance(fact, Unknown)]
+    if not all(fact for fact in facts if not isinstance(fact, Unknown)):
+        return False
+    return join(unknowns) if unknowns else True
+
+
+def lift(function: Callable[..., T], *facts: Observed[Any]) -> Observed[T]:
+    """``function`` of the facts if all are known, else unknown with every cause."""
+    unknowns = [fact for fact in facts if isinstance(fact, Unknown)]
+    return join(unknowns) if unknowns else function(*facts)

@@ -1,0 +1,1 @@
+"""Findings, verdicts and coverage for people and machines."""
