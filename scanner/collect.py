@@ -8,7 +8,6 @@ whatever fails becomes :class:`~scanner.evidence.Unknown` or a blind spot.
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from pydantic import ValidationError
 from scanner.evidence import BlindSpot, Cause, Observed, Unknown
 from scanner.provider import Inventory, Target, Wanted
 from scanner.resources import HEADER, Resource
+from scanner.workers import Workers
 
 T = TypeVar("T")
 Item = Any
@@ -130,59 +130,6 @@ class Place:
     scope: str
     region: str | None
     kind: str
-
-
-class Workers:
-    """Daemon threads on a queue: a call that hangs never keeps the process from ending."""
-
-    def __init__(self, size: int = 32) -> None:
-        self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
-        self._changed = threading.Condition()
-        self._open = 0
-        self._failure: BaseException | None = None
-        self._stopped = False
-        for number in range(size):
-            threading.Thread(target=self._work, name=f"gapscan-{number}", daemon=True).start()
-
-    def submit(self, task: Callable[[], T]) -> Future[T]:
-        """Queues a task. One that raises makes :meth:`wait` raise the same."""
-        future: Future[T] = Future()
-        with self._changed:
-            self._open += 1
-        self._tasks.put((future, task))
-        return future
-
-    def wait(self, tick: Callable[[], None] = lambda: None, every: float = 0.1) -> None:
-        """Returns when no task is left; calls ``tick`` meanwhile, each ``every`` seconds.
-
-        Raises what a task raised; a :class:`KeyboardInterrupt` gets through at once.
-        """
-        with self._changed:
-            while self._open and self._failure is None:
-                self._changed.wait(every)
-                tick()
-            if self._failure is not None:
-                raise self._failure
-
-    def stop(self) -> None:
-        """Lets no further task begin; those that run are left behind."""
-        self._stopped = True
-
-    def _work(self) -> None:
-        while True:
-            future, task = self._tasks.get()
-            if self._stopped:
-                continue
-            failure: BaseException | None = None
-            try:
-                future.set_result(task())
-            except BaseException as error:  # noqa: BLE001  (carried to the thread that waits)
-                failure = error
-            with self._changed:
-                self._open -= 1
-                self._failure = self._failure or failure
-                if not self._open or self._failure:
-                    self._changed.notify_all()
 
 
 @dataclass
@@ -382,9 +329,11 @@ class _Job(Generic[CallT]):
             finish()
             return
         for call in calls:
-            about = self.caller.key(call, item)
-            key = None if about is None else (id(self.caller), call, about)
-            future = self.collection.ask(key, partial(self.caller.answer, call, item))
+            # An item that lacks what the request is made of is an answer of an unexpected form, too.
+            about = self.caller.read(call, self.caller.key, call, item)
+            key = None if about is None or isinstance(about, Unknown) else (id(self.caller), call, about)
+            question = partial(self.caller.read, call, self.caller.answer, call, item)
+            future = self.collection.ask(key, question)
             future.add_done_callback(partial(arrived, call))
 
     def resource(self, item: Item, values: Mapping[str, Any]) -> None:

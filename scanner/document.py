@@ -21,6 +21,27 @@ Loc = tuple[Union[str, int], ...]  # noqa: UP007
 MAX_NODES = 2_000_000
 """Nodes of a document after aliases are followed; more is taken for an attack (an anchor bomb)."""
 
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+_EXPECTED = {
+    "string_type": "text",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "frozen_set_type": "a list",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "date_type": "a date such as 2026-11-22",
+    "date_parsing": "a date such as 2026-11-22",
+    "date_from_datetime_parsing": "a date such as 2026-11-22",
+}
+"""What a value should have been, by pydantic's type of the error."""
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -35,7 +56,9 @@ class Problem:
 
 
 class DocumentError(Exception):
-    """One or more mistakes in files that the user wrote: exit code 2. ``str()`` has one line for each."""
+    """One or more mistakes in files that the user wrote. ``str()`` has one line for each."""
+
+    exit_code = 2
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
@@ -111,6 +134,8 @@ class Document:
             return f"{name}: {given!r} is none of {', '.join(allowed)}{suggestion(given, allowed)}"
         if kind in ("value_error", "assertion_error"):
             return f"{name}: {problem['ctx']['error']}"
+        if (expected := _EXPECTED.get(kind)) is not None:
+            return f"{name}: expected {expected}"
         text = problem["msg"][0].lower() + problem["msg"][1:]
         return f"{name}: {text}"
 
@@ -175,6 +200,9 @@ class _Builder:
             raise DocumentError([Problem(self.name, line, "too large once its aliases are followed")])
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, loc, line)
+        if node.tag not in _COLLECTIONS:
+            self.problems.append(Problem(self.name, line, f"the tag {node.tag} is not used here"))
+            return None
         if id(node) in self._open or len(loc) > 64:
             raise DocumentError([Problem(self.name, line, "nested too deeply, or contains itself")])
         self._open.add(id(node))

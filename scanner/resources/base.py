@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, Union, get_args
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from scanner.evidence import Observed
+from scanner.evidence import Observed, Unknown
 
 ProviderName = Literal["aws", "azure", "gcp"]
 """The clouds that gapscan reads."""
@@ -71,15 +72,63 @@ class Resource(BaseModel):
         """The facets that were asked for on this resource."""
         return frozenset(self.model_fields_set) - frozenset(HEADER)
 
+    def unknowns(self) -> dict[str, Unknown]:
+        """The facets that were asked for and could not be told."""
+        return {
+            name: value
+            for name in sorted(self.collected())
+            if isinstance(value := getattr(self, name), Unknown)
+        }
+
+    def to_record(self) -> dict[str, Any]:
+        """The resource as JSON values: header and known facets, and the unknown ones apart.
+
+        The unknown facets stand in the one side map ``unknown``, so that a reader never has to guess
+        whether a value is a fact or the lack of one.
+        """
+        unknowns = self.unknowns()
+        known = self.model_dump(mode="json", include=set(self.model_fields_set) - set(unknowns))
+        apart = {name: unknown.model_dump(mode="json")["causes"] for name, unknown in unknowns.items()}
+        return {"kind": self.kind, **known, "unknown": apart}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The resource that :meth:`to_record` wrote. Raises :class:`pydantic.ValidationError`.
+
+        Raises :class:`ValueError` if the record is of another kind or tells a facet twice.
+        """
+        if record.get("kind") != cls.kind:
+            raise ValueError(f"a record of kind {record.get('kind')!r}, not {cls.kind!r}")
+        apart = {
+            name: Unknown.model_validate_json(json.dumps({"causes": causes}))
+            for name, causes in record["unknown"].items()
+        }
+        known = {name: value for name, value in record.items() if name not in ("kind", "unknown")}
+        if twice := known.keys() & apart.keys():
+            raise ValueError(f"both known and unknown: {', '.join(sorted(twice))}")
+        facets = frozenset(known) - frozenset(HEADER)
+        told = _partial(cls, facets, known_only=True).model_validate_json(json.dumps(known))
+        values = {name: getattr(told, name) for name in type(told).model_fields}
+        return cls.observe(facets | frozenset(apart), {**values, **apart})
+
 
 @lru_cache(maxsize=1024)
-def _partial(cls: type[Resource], collected: frozenset[str]) -> type[BaseModel]:
-    unknown = collected - cls.facets()
-    if unknown:
-        raise ValueError(f"{cls.kind} has no facet {', '.join(sorted(unknown))}")
+def _partial(cls: type[Resource], facets: frozenset[str], known_only: bool = False) -> type[BaseModel]:
+    """A model with the header and just these facets; with ``known_only`` none of them may be Unknown."""
+    foreign = facets - cls.facets()
+    if foreign:
+        raise ValueError(f"{cls.kind} has no facet {', '.join(sorted(foreign))}")
     fields: dict[str, Any] = {
-        name: (field.annotation, field)
+        name: (_known(field.annotation) if known_only else field.annotation, ...)
         for name, field in cls.model_fields.items()
-        if name in HEADER or name in collected
+        if name in HEADER or name in facets
     }
     return create_model(cls.__name__, __config__=cls.model_config, **fields)
+
+
+def _known(annotation: Any) -> Any:
+    """What an observed fact is when it is known."""
+    members = get_args(annotation)
+    if Unknown not in members:
+        return annotation
+    return Union[tuple(member for member in members if member is not Unknown)]  # noqa: UP007

@@ -1,0 +1,184 @@
+"""The AWS account and its regions as resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
+from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from scanner.collect import Answer, Collector, Facet, Item, Read, asked, told
+from scanner.evidence import Observed, Unknown
+from scanner.resources import Account, Region
+
+if TYPE_CHECKING:
+    from providers.aws.client import AwsCaller
+
+NOT_IN_USE = frozenset({"AWSOrganizationsNotInUseException"})
+
+LIST_ALIASES = AwsCall("iam", "list_account_aliases", "iam:ListAccountAliases")
+DESCRIBE_ORGANISATION = AwsCall(
+    "organizations", "describe_organization", "organizations:DescribeOrganization", absent=NOT_IN_USE
+)
+LIST_PARENTS = AwsCall(
+    "organizations",
+    "list_parents",
+    "organizations:ListParents",
+    absent=NOT_IN_USE,
+    parameters=(("ChildId", "child"),),
+)
+DESCRIBE_UNIT = AwsCall(
+    "organizations",
+    "describe_organizational_unit",
+    "organizations:DescribeOrganizationalUnit",
+    parameters=(("OrganizationalUnitId", "unit"),),
+)
+LIST_TAGS = AwsCall(
+    "organizations",
+    "list_tags_for_resource",
+    "organizations:ListTagsForResource",
+    absent=NOT_IN_USE,
+    parameters=(("ResourceId", "account"),),
+)
+GET_SECURITY_CONTACT = AwsCall(
+    "account",
+    "get_alternate_contact",
+    "account:GetAlternateContact",
+    absent=frozenset({"ResourceNotFoundException"}),
+    fixed=(("AlternateContactType", "SECURITY"),),
+)
+GET_ACCOUNT_BLOCK = AwsCall(
+    "s3control",
+    "get_public_access_block",
+    "s3:GetAccountPublicAccessBlock",
+    absent=frozenset({"NoSuchPublicAccessBlockConfiguration"}),
+    parameters=(("AccountId", "account"),),
+)
+DESCRIBE_REGIONS = AwsCall("ec2", "describe_regions", "ec2:DescribeRegions", fixed=(("AllRegions", True),))
+
+
+def path(caller: AwsCaller, item: Item) -> Observed[str | None]:
+    """The names of the units above the account, from the root down: ListParents and
+    DescribeOrganizationalUnit, level by level. ``None`` if the account is in no organisation.
+
+    The root has a fixed name. Only the management account and delegated administrators may ask.
+    """
+    names: list[str] = []
+    child = item["account"]
+    while True:
+        answer = caller.answer(LIST_PARENTS, {**item, "child": child})
+        if isinstance(answer, Unknown):
+            return answer
+        if answer is None:
+            return None
+        (parent,) = answer["Parents"]
+        if parent["Type"] == "ROOT":
+            return "/".join(("", "Root", *reversed(names)))
+        unit = caller.answer(DESCRIBE_UNIT, {**item, "unit": parent["Id"]})
+        if isinstance(unit, Unknown):
+            return unit
+        names.append(unit["OrganizationalUnit"]["Name"])
+        child = parent["Id"]
+
+
+PATH = AwsChain((LIST_PARENTS, DESCRIBE_UNIT), path, about=("account",))
+
+
+def account_header(item: Item) -> Mapping[str, Any]:
+    """The account, by the ARN form of the AWS Account Management service."""
+    return {
+        "provider": "aws",
+        "partition": item["partition"],
+        "scope": item["account"],
+        "region": None,
+        "id": f"arn:{item['partition']}:account::{item['account']}:account",
+        "name": item.get("name", item["account"]),
+        "type": "aws.account.account",
+    }
+
+
+def region_header(item: Item) -> Mapping[str, Any]:
+    """A region of the account. AWS gives it no ARN of its own; this one is below the account's."""
+    return {
+        "provider": "aws",
+        "partition": item["partition"],
+        "scope": item["account"],
+        "region": item["region"],
+        "id": f"arn:{item['partition']}:account:{item['region']}:{item['account']}:region/{item['region']}",
+        "name": item["region"],
+        "type": "aws.account.region",
+    }
+
+
+def to_alias(item: Item, answer: Answer) -> Mapping[str, str]:
+    """``AccountAliases`` of ListAccountAliases: an account has at most one."""
+    aliases = answer["AccountAliases"]
+    return {"name": aliases[0]} if aliases else {}
+
+
+def named_or_not(alias: Observed[Mapping[str, str]]) -> Observed[Mapping[str, str]]:
+    """The alias is only what people call the account: without it the account goes by its id."""
+    return {} if isinstance(alias, Unknown) else alias
+
+
+def to_organisation(item: Item, answer: Answer) -> str | None:
+    """``Organization.Id`` of DescribeOrganization."""
+    return None if answer is None else answer["Organization"]["Id"]
+
+
+def to_tags(item: Item, answer: Answer) -> Mapping[str, str]:
+    """``Tags`` of ListTagsForResource (Organizations); an account in no organisation can have none."""
+    return {} if answer is None else {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+
+
+def to_security_contacts(item: Item, answer: Answer) -> tuple[str, ...]:
+    """``AlternateContact.EmailAddress`` of GetAlternateContact for the type SECURITY: one address."""
+    return () if answer is None else (answer["AlternateContact"]["EmailAddress"],)
+
+
+def to_public_access_block(item: Item, answer: Answer) -> bool:
+    """All four settings of S3 Control's GetPublicAccessBlock are on."""
+    if answer is None:
+        return False
+    block = answer["PublicAccessBlockConfiguration"]
+    return all(
+        [
+            block["BlockPublicAcls"],
+            block["BlockPublicPolicy"],
+            block["IgnorePublicAcls"],
+            block["RestrictPublicBuckets"],
+        ]
+    )
+
+
+def as_answered(item: Item, answer: Answer) -> Any:
+    """What a chain of calls made up is the fact itself."""
+    return answer
+
+
+def no_tags(item: Item) -> Mapping[str, str]:
+    """A region cannot be tagged."""
+    return {}
+
+
+ACCOUNTS: Collector[AwsQuestion] = Collector(
+    kind=Account,
+    list=None,
+    header=account_header,
+    enrich=Facet((Read(LIST_ALIASES, to_alias),), named_or_not),
+    facets={
+        "organisation": asked(DESCRIBE_ORGANISATION, to_organisation),
+        "path": asked(PATH, as_answered),
+        "tags": asked(LIST_TAGS, to_tags),
+        "security_contacts": asked(GET_SECURITY_CONTACT, to_security_contacts),
+        "public_access_block": asked(GET_ACCOUNT_BLOCK, to_public_access_block),
+        "audit_trails": asked(TRAILS_OF_ALL_REGIONS, as_answered),
+    },
+)
+
+REGIONS: Collector[AwsQuestion] = Collector(
+    kind=Region,
+    list=None,
+    header=region_header,
+    facets={"tags": told(no_tags), "audit_trails": asked(TRAILS_OF_REGION, as_answered)},
+)

@@ -1,0 +1,108 @@
+"""What an S3 bucket policy opens to everyone, and whether it refuses requests without TLS.
+
+It says "not open" only where the text proves it. What the text leaves undecided, S3's own verdict
+(GetBucketPolicyStatus) settles where that was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from providers.aws.policy import Condition, Part, Statement, parse
+from scanner.evidence import Observed, Unknown
+
+ANY_KEY = ("\x01", "\x01\x02\x01\x02")
+"""Object keys that no policy spells out: a pattern that matches both matches every key."""
+
+
+@dataclass(frozen=True)
+class Openness:
+    """What a policy's text grants to everyone."""
+
+    closed: bool
+    """A Deny statement shuts strangers out of everything, whatever is allowed."""
+    open: frozenset[Part]
+    undecided: tuple[frozenset[Part], ...]
+    """What each statement grants of which the text does not tell whether it reaches everyone."""
+
+    def by_text(self, part: Part) -> Observed[bool]:
+        """Whether the part is open, told from the text alone."""
+        if self.closed:
+            return False
+        if part in self.open:
+            return True
+        return self._cannot_tell() if any(part in parts for parts in self.undecided) else False
+
+    def given(self, public: bool, part: Part) -> Observed[bool]:
+        """Whether the part is open, given S3's own verdict on the whole policy."""
+        if not public or self.closed:
+            return False
+        if not self.open:
+            if not self.undecided:
+                return _unknown("S3 calls the bucket policy public, but no statement grants to everyone")
+            # One of these statements is what S3 calls public; what all of them grant is open for sure.
+            if part in frozenset.intersection(*self.undecided):
+                return True
+        return self.by_text(part)
+
+    def _cannot_tell(self) -> Unknown:
+        return _unknown("whom a statement of the bucket policy reaches cannot be told from its conditions")
+
+
+NOTHING_OPEN = Openness(closed=False, open=frozenset(), undecided=())
+"""Without a policy nothing is granted."""
+
+
+def openness(policy: str, bucket: str, partition: str) -> Openness:
+    """What the policy grants to everyone. Raises :class:`ValueError` if it cannot be read."""
+    statements = parse(policy)
+    denies = [
+        statement
+        for statement in statements
+        if statement.denies_all_actions and all(c.met_by_strangers for c in statement.conditions)
+    ]
+    allows = [statement for statement in statements if statement.allow]
+    return Openness(
+        closed=_cover_bucket(denies, bucket, partition),
+        open=frozenset(part for s in allows if s.reach == "everyone" for part in s.parts),
+        undecided=tuple(s.parts for s in allows if s.reach == "undecided"),
+    )
+
+
+def refuses_plaintext(policy: str, bucket: str, partition: str) -> bool:
+    """Whether everyone is denied every action on the bucket and all its objects without TLS.
+
+    By ``aws:SecureTransport`` false, or by a least ``s3:TlsVersion`` with ``IfExists``: without it the
+    condition does not hold where the key is missing, as it is on a request without TLS. Raises
+    :class:`ValueError` if the policy cannot be read.
+    """
+    denies = [s for s in parse(policy) if s.denies_all_actions and _met_without_tls(s.conditions)]
+    return _cover_bucket(denies, bucket, partition)
+
+
+def _cover_bucket(statements: Iterable[Statement], bucket: str, partition: str) -> bool:
+    """Whether the statements together reach the bucket itself and every object in it."""
+    arn = f"arn:{partition}:s3:::{bucket}"
+    found = list(statements)
+    objects = [f"{arn}/{key}" for key in ANY_KEY]
+    return any(s.covers(arn) for s in found) and any(s.covers(*objects) for s in found)
+
+
+def _met_without_tls(conditions: Sequence[Condition]) -> bool:
+    if not conditions:
+        return True
+    if len(conditions) > 1 or conditions[0].qualifier:
+        return False
+    (condition,) = conditions
+    if condition.key == "aws:securetransport":
+        return condition.operator == "bool" and "false" in {value.lower() for value in condition.values}
+    return (
+        condition.key == "s3:tlsversion"
+        and condition.operator in ("numericlessthan", "numericlessthanequals")
+        and condition.if_exists
+    )
+
+
+def _unknown(message: str) -> Unknown:
+    return Unknown.because("error", "s3:GetBucketPolicy", None, message)

@@ -1,0 +1,356 @@
+"""The statements of an S3 bucket policy: whom each reaches, and what it grants or denies.
+
+Pure reasoning over the policy's text. It says "not everyone" only where the text proves it; whatever it
+cannot judge is undecided.
+
+Sources: "The meaning of public" in "Blocking public access to your Amazon S3 storage" (S3 user guide);
+IAM JSON policy elements: Principal, NotPrincipal, Condition operators and missing keys (IAM user guide).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Part = Literal["read", "write", "other"]
+"""``read``: list or read objects. ``write``: create, change or delete objects, or change who may.
+``other``: anything else, such as reading the bucket's settings."""
+Reach = Literal["everyone", "undecided", "named"]
+
+READING = frozenset(
+    {
+        "s3:getobject",
+        "s3:getobjecttorrent",
+        "s3:getobjectversion",
+        "s3:getobjectversiontorrent",
+        "s3:listbucket",
+        "s3:listbucketversions",
+    }
+)
+WRITING = frozenset(
+    {
+        "s3:deletebucket",
+        "s3:deletebucketpolicy",
+        "s3:deleteobject",
+        "s3:deleteobjectversion",
+        "s3:putbucketacl",
+        "s3:putbucketownershipcontrols",
+        "s3:putbucketpolicy",
+        "s3:putbucketpublicaccessblock",
+        "s3:putlifecycleconfiguration",
+        "s3:putobject",
+        "s3:putobjectacl",
+        "s3:putobjectversionacl",
+        "s3:putreplicationconfiguration",
+        "s3:replicatedelete",
+        "s3:replicateobject",
+    }
+)
+
+RESTRICTING = frozenset(
+    {
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceip",
+        "aws:sourceorgid",
+        "aws:sourceorgpaths",
+        "aws:sourceowner",
+        "aws:sourcevpc",
+        "aws:sourcevpcarn",
+        "aws:sourcevpce",
+        "aws:userid",
+        "aws:vpceaccount",
+        "aws:vpceorgid",
+        "aws:vpceorgpaths",
+        "s3:dataaccesspointaccount",
+        "s3:dataaccesspointarn",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    }
+)
+"""Condition keys whose fixed value names who or where: a stranger cannot meet it."""
+ANYONE_CAN = frozenset(
+    {
+        "aws:referer",
+        "aws:securetransport",
+        "aws:useragent",
+        "s3:authtype",
+        "s3:delimiter",
+        "s3:max-keys",
+        "s3:prefix",
+        "s3:signatureversion",
+        "s3:tlsversion",
+        "s3:x-amz-acl",
+        "s3:x-amz-content-sha256",
+        "s3:x-amz-server-side-encryption",
+        "s3:x-amz-storage-class",
+    }
+)
+"""Condition keys that the sender of a request chooses."""
+
+POSITIVE = frozenset(
+    {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
+)
+NEGATED = frozenset(
+    {
+        "stringnotequals",
+        "stringnotequalsignorecase",
+        "stringnotlike",
+        "arnnotequals",
+        "arnnotlike",
+        "notipaddress",
+    }
+)
+ELEMENTS = frozenset(
+    {
+        "sid",
+        "effect",
+        "principal",
+        "notprincipal",
+        "action",
+        "notaction",
+        "resource",
+        "notresource",
+        "condition",
+    }
+)
+WIDEST_IPV4 = 8
+WIDEST_IPV6 = 32
+"""Prefixes shorter than these are the internet, not a set of known addresses."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One operator, key and list of values; all conditions of a statement must hold."""
+
+    operator: str
+    """Lower case, without qualifier and ``IfExists``."""
+    qualifier: str
+    """``foranyvalue``, ``forallvalues`` or nothing."""
+    if_exists: bool
+    key: str
+    """Lower case."""
+    values: tuple[str, ...]
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the key's values name somebody or some place, not everything that fits a pattern."""
+        return self.key in RESTRICTING and bool(self.values) and all(map(self._fixed, self.values))
+
+    def _fixed(self, value: str) -> bool:
+        if "${" in value:
+            return False
+        if self.key == "aws:sourceip":
+            network = ipaddress.ip_network(value, strict=False)
+            return network.prefixlen >= (WIDEST_IPV4 if network.version == 4 else WIDEST_IPV6)
+        if self.key == "s3:dataaccesspointarn":
+            # S3 takes a wildcard for the access point's name, as long as the account is fixed.
+            return re.fullmatch(r"arn:[\w-]+:s3:[^:]*:\d{12}:.+", value) is not None
+        if self.key.endswith("orgpaths"):
+            return re.match(r"o-[a-z0-9]+/", value) is not None
+        return not set(value) & set("*?")
+
+    @property
+    def reach(self) -> Reach:
+        """Who can meet the condition of an Allow statement."""
+        # Every request has an address; the other keys are missing from a stranger's request.
+        optional = self.if_exists and self.key != "aws:sourceip"
+        if self.key in ANYONE_CAN:
+            return "everyone"
+        if self.key not in RESTRICTING or self.qualifier == "forallvalues":
+            return "undecided"
+        if self.operator in NEGATED or (self.operator in POSITIVE and optional):
+            return "everyone"
+        if self.operator not in POSITIVE:
+            return "undecided"
+        if self.key == "aws:sourceip" and not self.fixed:
+            return "everyone"
+        return "named" if self.fixed else "undecided"
+
+    @property
+    def met_by_strangers(self) -> bool:
+        """Whether a request from nobody known always meets the condition of a Deny statement."""
+        if self.operator == "bool":
+            # Anonymous requests lack these keys, so only IfExists meets them.
+            service = self.key in ("aws:principalisawsservice", "aws:viaawsservice")
+            return service and self.if_exists and self.values == ("false",)
+        return self.operator in NEGATED and not self.qualifier and self.fixed
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy."""
+
+    allow: bool
+    principal: Reach
+    actions: tuple[str, ...]
+    """Patterns in lower case."""
+    all_but: bool
+    """The actions are those that are left out (NotAction)."""
+    resources: tuple[str, ...]
+    """Patterns; empty for NotResource."""
+    conditions: tuple[Condition, ...]
+
+    @property
+    def reach(self) -> Reach:
+        """Who an Allow statement grants something to."""
+        reaches = {self.principal, *(condition.reach for condition in self.conditions)}
+        if "named" in reaches:
+            return "named"
+        return "undecided" if "undecided" in reaches else "everyone"
+
+    @property
+    def parts(self) -> frozenset[Part]:
+        """What an Allow statement grants."""
+        if self.all_but:
+            return frozenset({"other", *self._left({"read": READING, "write": WRITING})})
+        return frozenset(part for action in self.actions for part in _parts(action))
+
+    def _left(self, groups: Mapping[Part, frozenset[str]]) -> Iterator[Part]:
+        for part, names in groups.items():
+            if not all(any(_matches(pattern, name) for pattern in self.actions) for name in names):
+                yield part
+
+    @property
+    def denies_all_actions(self) -> bool:
+        """Whether it denies everyone every S3 action, where its conditions hold."""
+        everything = not self.all_but and bool({"*", "s3:*"} & set(self.actions))
+        return not self.allow and self.principal == "everyone" and everything
+
+    def covers(self, *arns: str) -> bool:
+        """Whether each ARN is among the resources."""
+        return all(any(_matches(pattern, arn) for pattern in self.resources) for arn in arns)
+
+
+def parse(policy: str) -> tuple[Statement, ...]:
+    """The statements of a policy. Raises :class:`ValueError` for anything that is not one."""
+    document = json.loads(policy, object_pairs_hook=_once)
+    if not isinstance(document, dict) or "statement" not in document:
+        raise ValueError("a policy without statements")
+    statements = document["statement"]
+    return tuple(map(_statement, statements if isinstance(statements, list) else [statements]))
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Element names, operators and condition keys do not depend on case, and may stand only once."""
+    found = {key.lower(): value for key, value in pairs}
+    if len(found) != len(pairs):
+        raise ValueError("an element stands twice")
+    return found
+
+
+def _statement(value: Any) -> Statement:
+    if not isinstance(value, dict) or value.keys() - ELEMENTS:
+        raise ValueError("a statement with unknown elements")
+    effect = value.get("effect")
+    if effect not in ("Allow", "Deny"):
+        raise ValueError("a statement without effect")
+    allow = effect == "Allow"
+    if ("action" in value) == ("notaction" in value) or ("resource" in value) == ("notresource" in value):
+        raise ValueError("a statement without actions or resources")
+    actions = _texts(value["action"] if "action" in value else value["notaction"])
+    return Statement(
+        allow=allow,
+        principal=_principal(value, allow),
+        actions=tuple(action.lower() for action in actions),
+        all_but="notaction" in value,
+        resources=_texts(value["resource"]) if "resource" in value else (),
+        conditions=tuple(_conditions(value.get("condition", {}))),
+    )
+
+
+def _principal(value: Mapping[str, Any], allow: bool) -> Reach:
+    if ("principal" in value) == ("notprincipal" in value):
+        raise ValueError("a statement without principal")
+    if "notprincipal" in value:
+        # All but a few is everyone to whom something is granted, but not everyone who is denied it.
+        return "everyone" if allow else "named"
+    principal = value["principal"]
+    if principal == "*":
+        return "everyone"
+    if not isinstance(principal, dict) or not principal:
+        raise ValueError("a principal of unknown form")
+    reaches = {_named(kind, name) for kind, names in principal.items() for name in _texts(names)}
+    for reach in ("everyone", "undecided"):
+        if reach in reaches:
+            return reach
+    return "named"
+
+
+def _named(kind: str, name: str) -> Reach:
+    if kind == "aws" and name == "*":
+        return "everyone"
+    # An identity provider can serve the whole world; which of its users are meant stands elsewhere.
+    return "undecided" if "*" in name or kind not in ("aws", "service", "canonicaluser") else "named"
+
+
+def _conditions(value: Any) -> Iterator[Condition]:
+    if not isinstance(value, dict):
+        raise ValueError("a condition of unknown form")
+    for operator, keys in value.items():
+        if not isinstance(keys, dict):
+            raise ValueError("a condition of unknown form")
+        qualifier, _, name = operator.rpartition(":")
+        for key, values in keys.items():
+            yield Condition(
+                operator=name.removesuffix("ifexists"),
+                qualifier=qualifier,
+                if_exists=name.endswith("ifexists"),
+                key=key,
+                values=tuple(map(_text, values if isinstance(values, list) else [values])),
+            )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise ValueError("a value of unknown form")
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, str) for each in values):
+        raise ValueError("a value of unknown form")
+    return tuple(values)
+
+
+def _parts(pattern: str) -> Iterator[Part]:
+    """What an action pattern grants. An action that is not known here counts by its verb."""
+    reads = any(_matches(pattern, name) for name in READING)
+    writes = any(_matches(pattern, name) for name in WRITING)
+    if reads:
+        yield "read"
+    if writes:
+        yield "write"
+    if not reads and not writes:
+        yield "other" if re.match(r"s3:(get|list|head|describe)", pattern) else "write"
+    elif "*" in pattern or "?" in pattern:
+        yield "other"
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether the whole text fits a pattern of ``*`` and ``?``, in time of pattern times text."""
+    at = place = 0
+    star = resume = -1
+    while place < len(text):
+        if at < len(pattern) and pattern[at] == "*":
+            star, resume = at, place
+            at += 1
+        elif at < len(pattern) and pattern[at] in ("?", text[place]):
+            at += 1
+            place += 1
+        elif star >= 0:
+            resume += 1
+            at, place = star + 1, resume
+        else:
+            return False
+    return not pattern[at:].strip("*")

@@ -1,0 +1,140 @@
+"""Connecting to AWS: whose credentials these are, and which account and regions they reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from providers.aws.account import ACCOUNTS, DESCRIBE_REGIONS, REGIONS
+from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client import AwsCaller, nearest, sign_in
+from providers.aws.storage import BUCKETS
+from scanner.collect import Collection, Collector, Place
+from scanner.evidence import Observed, Unknown
+from scanner.provider import Limits, Request, Target, Unreachable, Wanted
+from scanner.resources import ProviderName
+
+COLLECTORS: tuple[Collector[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS)
+GET_CALLER_IDENTITY = AwsCall("sts", "get_caller_identity", None)
+ASSUME_ROLE = AwsCall("sts", "assume_role", "sts:AssumeRole")
+
+
+def calls(collector: Collector[AwsQuestion], wanted: frozenset[str]) -> frozenset[AwsCall]:
+    """Every single call that collecting these facets can make."""
+    listed = {part for question in collector.calls(wanted) for part in question.parts}
+    return frozenset(listed | ({DESCRIBE_REGIONS} if collector is REGIONS else set()))
+
+
+def all_calls() -> frozenset[AwsCall]:
+    """Every call that a scan of AWS can make; the client refuses any other."""
+    known = {call for c in COLLECTORS for call in calls(c, frozenset(c.facets))}
+    return frozenset(known | {GET_CALLER_IDENTITY, ASSUME_ROLE, DESCRIBE_REGIONS})
+
+
+class AwsProvider:
+    """One AWS account, reached with one set of credentials."""
+
+    name: ProviderName = "aws"
+
+    def __init__(self, caller: AwsCaller, targets: Sequence[Target]) -> None:
+        self.targets = tuple(targets)
+        self._caller = caller
+
+    def collect(self, wanted: Wanted, collection: Collection) -> None:
+        """Starts the collection of ``wanted``; the collection's workers do it."""
+        self._caller.clients.report(partial(collection.called, self.name))
+        account = self._caller.account
+        if Account in wanted:
+            item = self._caller.item()
+            for question in ACCOUNTS.calls(wanted[Account]):
+                if isinstance(question, AwsChain):
+                    # The longest chains of calls begin before the many short ones.
+                    collection.workers.submit(partial(self._caller.answer, question, item))
+            place = Place(self.name, account, None, Account)
+            collection.run(ACCOUNTS, self._caller, place, wanted[Account], [item])
+        if Region in wanted:
+            place = Place(self.name, account, None, Region)
+            collection.begin(place)
+            collection.workers.submit(partial(self._regions, wanted[Region], collection, place))
+        if Bucket in wanted:
+            place = Place(self.name, account, None, Bucket)
+            collection.run(BUCKETS, self._caller, place, wanted[Bucket])
+
+    def _regions(self, wanted: frozenset[str], collection: Collection, here: Place) -> None:
+        """Each region that is enabled; one that is not can still hold resources that nobody sees."""
+        statuses = _statuses(self._caller)
+        if isinstance(statuses, Unknown):
+            collection.blind_spot(here, statuses)
+            collection.end(here)
+            return
+        for region, enabled in statuses.items():
+            if self._caller.regions and region not in self._caller.regions:
+                continue
+            place = Place(self.name, self._caller.account, region, Region)
+            if enabled:
+                collection.run(REGIONS, self._caller, place, wanted, [self._caller.item(region)])
+            else:
+                message = f"{region} is not enabled for the account; what it may still hold is not seen"
+                closed = Unknown.because("disabled", DESCRIBE_REGIONS.name, None, message)
+                collection.blind_spot(place, closed)
+        collection.end(here)
+
+
+Bucket, Account, Region = BUCKETS.kind.kind, ACCOUNTS.kind.kind, REGIONS.kind.kind
+
+
+def connect(request: Request, limits: Limits) -> AwsProvider:
+    """Signs in with the request's profile, role and region.
+
+    Raises :class:`~scanner.provider.Unreachable` without usable credentials, for an unknown region, and
+    where the credentials belong to none of the accounts that were asked for.
+    """
+    clients, account, identity = sign_in(request, limits, tuple(all_calls()))
+    partition = identity.split(":")[1]
+    caller = AwsCaller(clients, account, partition, frozenset(request.regions))
+    unknown_regions = {clients.region, *request.regions} - clients.known_regions
+    if unknown_regions:
+        _check_regions(unknown_regions, caller)
+    others = [
+        Target(
+            provider="aws",
+            scope=scope,
+            identity=identity,
+            expected=request.expected,
+            reached=False,
+            message=f"The credentials belong to account {account}; use a profile or role of {scope}.",
+        )
+        for scope in request.scopes
+        if scope != account
+    ]
+    if request.scopes and account not in request.scopes:
+        wanted = ", ".join(request.scopes)
+        raise Unreachable(
+            "aws",
+            f"The AWS credentials belong to account {account}, not to {wanted}.",
+            f"Use a profile or a role of {wanted}.",
+            scope=request.scopes[0],
+        )
+    reached = Target("aws", account, identity, request.expected, reached=True, message=None)
+    return AwsProvider(caller, [reached, *others])
+
+
+def to_statuses(answer: Any) -> dict[str, bool]:
+    """``OptInStatus`` of DescribeRegions: whether each region is enabled for the account."""
+    enabled = {"opt-in-not-required": True, "opted-in": True, "not-opted-in": False}
+    return {region["RegionName"]: enabled[region["OptInStatus"]] for region in answer["Regions"]}
+
+
+def _statuses(caller: AwsCaller) -> Observed[dict[str, bool]]:
+    answer = caller.once(DESCRIBE_REGIONS, partial(caller.answer, DESCRIBE_REGIONS, caller.item()))
+    return answer if isinstance(answer, Unknown) else caller.read(DESCRIBE_REGIONS, to_statuses, answer)
+
+
+def _check_regions(names: set[str], caller: AwsCaller) -> None:
+    """The SDK does not know these regions: newer than it, or misspelt. AWS itself knows."""
+    told = _statuses(caller)
+    # Where AWS does not tell, an unknown name is refused: a misspelt one would hide every bucket.
+    known = caller.clients.known_regions if isinstance(told, Unknown) else told.keys()
+    for name in sorted(names - known):
+        raise Unreachable("aws", f"AWS has no region {name}.", nearest(name, known), scope=caller.account)

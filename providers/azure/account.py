@@ -1,0 +1,191 @@
+"""The subscription as an account, and the locations that hold its resources as regions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from providers.azure.calls import ArmCall, AzureCall, GraphCall
+from providers.azure.diagnostics import diagnostic_settings
+from scanner.collect import Collector, Facet, asked, told
+from scanner.resources import Account, Region
+
+Row = Mapping[str, Any]
+
+
+def _locations(row: Row) -> Sequence[Row]:
+    names = sorted({name.lower() for name in row["locations"]} - {"", "global"})
+    return tuple({"subscriptionId": row["subscriptionId"].lower(), "location": name} for name in names)
+
+
+LOCATIONS = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(locations)",
+    permission="*/read",
+    query="resources | summarize locations = make_set(location) by subscriptionId",
+    items=_locations,
+)
+ANCESTORS = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(managementGroups)",
+    permission="Microsoft.Resources/subscriptions/read",
+    query=(
+        "resourcecontainers | where type =~ 'microsoft.resources/subscriptions'"
+        " | project id, subscriptionId, ancestors = properties.managementGroupAncestorsChain"
+        " | order by id asc"
+    ),
+)
+SECURITY_CONTACTS = ArmCall(
+    name="Microsoft.Security/SecurityContacts_List",
+    permission="Microsoft.Security/securityContacts/read",
+    path="/subscriptions/{subscription}/providers/Microsoft.Security/securityContacts",
+    version="2023-12-01-preview",
+    paged=True,
+    # Where Defender for Cloud was never switched on, no contact can be registered with it.
+    absent=frozenset({"Subscription Not Registered", "SubscriptionNotRegistered"}),
+)
+ACTIVITY_LOG = ArmCall(
+    name="Microsoft.Insights/SubscriptionDiagnosticSettings_List",
+    permission="Microsoft.Insights/diagnosticSettings/read",
+    path="/subscriptions/{subscription}/providers/Microsoft.Insights/diagnosticSettings",
+    version="2021-05-01-preview",
+    paged=True,
+)
+
+
+def account_header(partition: str, item: Row) -> Mapping[str, Any]:
+    """The header from ``Subscriptions_Get``."""
+    scope = item["subscriptionId"].lower()
+    return {
+        "provider": "azure",
+        "partition": partition,
+        "scope": scope,
+        "region": None,
+        "id": f"/subscriptions/{scope}",
+        "name": item["displayName"],
+        "type": "azure.resources.subscription",
+    }
+
+
+def region_header(partition: str, item: Row) -> Mapping[str, Any]:
+    """The header of a location that holds resources."""
+    scope, name = item["subscriptionId"], item["location"]
+    return {
+        "provider": "azure",
+        "partition": partition,
+        "scope": scope,
+        "region": name,
+        "id": f"/subscriptions/{scope}/locations/{name}",
+        "name": name,
+        "type": "azure.resources.location",
+    }
+
+
+def to_tags(item: Row) -> Mapping[str, str]:
+    """The subscription's tags; the key is left out where there are none.
+
+    https://learn.microsoft.com/rest/api/resources/subscriptions/get
+    """
+    return dict(item.get("tags") or {})
+
+
+def to_organisation(item: Row) -> str:
+    """``tenantId``: every subscription trusts exactly one Entra tenant."""
+    return str(item["tenantId"]).lower()
+
+
+def to_path(item: Row, rows: Sequence[Row]) -> str | None:
+    """Display names of the management groups above, root first, from ``managementGroupAncestorsChain``,
+    which begins with the nearest. A display name that holds a slash would look like two groups, so such a
+    group goes by its name.
+
+    https://learn.microsoft.com/azure/governance/management-groups/overview
+    """
+    (row,) = rows
+    chain = row["ancestors"]
+    if not isinstance(chain, list):
+        raise TypeError("managementGroupAncestorsChain")
+    names = [_group(entry) for entry in reversed(chain)]
+    return "/" + "/".join(names) if names else None
+
+
+def _group(entry: Row) -> str:
+    shown = entry.get("displayName")
+    name = shown if shown and "/" not in shown else entry["name"]
+    if not isinstance(name, str) or not name:
+        raise ValueError("managementGroupAncestorsChain")
+    return name
+
+
+def to_security_contacts(item: Row, contacts: Sequence[Row] | None) -> tuple[str, ...]:
+    """The addresses in ``emails`` (in the oldest version ``email``) of the contacts that are switched on.
+
+    Notices to the holders of a role (``notificationsByRole``) name no address, so they do not count.
+    https://learn.microsoft.com/rest/api/defenderforcloud/security-contacts/list
+    """
+    addresses: set[str] = set()
+    for contact in contacts or ():
+        properties = contact["properties"]
+        if not _listening(properties):
+            continue
+        listed = properties.get("emails") or properties.get("email") or ""
+        addresses.update(part.strip() for part in listed.replace(",", ";").split(";") if part.strip())
+    return tuple(sorted(addresses))
+
+
+def _listening(properties: Row) -> bool:
+    alerts = properties.get("alertNotifications")
+    state = alerts.get("state") if isinstance(alerts, Mapping) else alerts
+    return properties.get("isEnabled") is not False and str(state or "On").lower() != "off"
+
+
+def no_switch(item: Row) -> None:
+    """Azure has no switch of the subscription that overrides its stores: ``allowBlobPublicAccess`` belongs
+    to each account, and a policy assignment is a rule about resources, not a state above them."""
+    return
+
+
+def to_audit_trails(item: Row, settings: Sequence[Row]) -> tuple[str, ...]:
+    """The subscription's diagnostic settings that send the activity log's category Administrative somewhere.
+
+    It holds every create, update, delete and action of the Resource Manager, in all locations.
+    https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema
+    """
+    sending = (one for one in diagnostic_settings(settings) if one.sends("administrative"))
+    return tuple(sorted(setting.name for setting in sending))
+
+
+ACCOUNT_FACETS: Mapping[str, Facet[AzureCall]] = {
+    "tags": told(to_tags),
+    "organisation": told(to_organisation),
+    "path": asked(ANCESTORS, to_path),
+    "security_contacts": asked(SECURITY_CONTACTS, to_security_contacts),
+    "public_access_block": told(no_switch),
+    "audit_trails": asked(ACTIVITY_LOG, to_audit_trails),
+}
+REGION_FACETS: Mapping[str, Facet[AzureCall]] = {
+    "tags": told(lambda item: {}),
+    "audit_trails": asked(ACTIVITY_LOG, to_audit_trails),
+}
+
+
+def accounts(partition: str) -> Collector[AzureCall]:
+    """The table for the subscriptions of one cloud; the items are given."""
+    return Collector(
+        kind=Account,
+        list=None,
+        header=lambda item: account_header(partition, item),
+        facets=ACCOUNT_FACETS,
+    )
+
+
+def regions(partition: str) -> Collector[AzureCall]:
+    """The table for the locations of one cloud that hold resources."""
+    return Collector(
+        kind=Region,
+        list=LOCATIONS,
+        header=lambda item: region_header(partition, item),
+        facets=REGION_FACETS,
+    )
+
+
+ACCOUNTS = accounts("azure")
+REGIONS = regions("azure")

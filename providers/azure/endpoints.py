@@ -1,0 +1,76 @@
+"""Which Azure cloud is spoken to, as the environment names it: sign-in host, Resource Manager, partition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+AUTHORITY_VARIABLE = "AZURE_AUTHORITY_HOST"
+"""The sign-in host, a variable of azure-identity itself."""
+MANAGER_VARIABLE = "AZURE_RESOURCE_MANAGER_URL"
+"""The Resource Manager, where it is not the one that goes with the sign-in host."""
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The addresses of one Azure cloud."""
+
+    authority: str
+    """``https://`` and the sign-in host."""
+    manager: str
+    """``https://`` and the host of the Resource Manager, without a slash at the end."""
+    audience: str
+    """The scope that a token for the Resource Manager is asked for."""
+    partition: str
+    """``azure``, ``azure-us-gov``, ``azure-china``, or ``azure-`` and the host of a private cloud."""
+    known: bool
+    """The sign-in host is one of Microsoft's, so that it may be looked up at its public directory."""
+
+    @property
+    def host(self) -> str:
+        """Host and port of the Resource Manager, in lower case."""
+        return urlsplit(self.manager).netloc.lower()
+
+
+_CLOUDS = {
+    "login.microsoftonline.com": ("management.azure.com", "azure"),
+    "login.microsoftonline.us": ("management.usgovcloudapi.net", "azure-us-gov"),
+    "login.chinacloudapi.cn": ("management.chinacloudapi.cn", "azure-china"),
+    "login.partner.microsoftonline.cn": ("management.chinacloudapi.cn", "azure-china"),
+}
+_PARTITIONS = dict(_CLOUDS.values())
+
+
+def endpoints(environment: Mapping[str, str]) -> Endpoints:
+    """The addresses that the environment names; the public cloud's where it names none.
+
+    Raises :class:`ValueError` for one that is not https: a token would travel in the clear.
+    """
+    authority = _https(AUTHORITY_VARIABLE, environment.get(AUTHORITY_VARIABLE) or "login.microsoftonline.com")
+    host = urlsplit(authority).netloc.lower()
+    default = _CLOUDS.get(host, ("management.azure.com", ""))[0]
+    manager = _https(MANAGER_VARIABLE, environment.get(MANAGER_VARIABLE) or default)
+    return Endpoints(
+        authority=authority,
+        manager=manager,
+        audience=f"{manager}/.default",
+        partition=_partition(urlsplit(manager).hostname or ""),
+        known=host in _CLOUDS,
+    )
+
+
+def _https(variable: str, value: str) -> str:
+    address = value.strip().rstrip("/")
+    if "://" not in address:
+        address = f"https://{address}"
+    parts = urlsplit(address)
+    if parts.scheme != "https" or not parts.hostname or parts.path or parts.query or parts.username:
+        raise ValueError(f"{variable} must be https:// and a host, and nothing more")
+    return address
+
+
+def _partition(hostname: str) -> str:
+    if hostname in ("127.0.0.1", "::1", "localhost"):
+        return "azure"
+    return _PARTITIONS.get(hostname, f"azure-{hostname}")

@@ -1,0 +1,63 @@
+"""The Resource Manager's own client, with a pipeline for reading. Imported late: it is slow.
+
+The pipeline has no retry policy and follows no redirect: the caller retries itself, throttled queries
+too, which azure-core leaves alone; and a token never goes to another host.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from azure.core.pipeline import PipelineRequest
+from azure.core.pipeline.policies import (
+    BearerTokenCredentialPolicy,
+    RequestIdPolicy,
+    SansIOHTTPPolicy,
+    UserAgentPolicy,
+)
+from azure.core.pipeline.transport import RequestsTransport
+from azure.mgmt.resource.resources import ResourceManagementClient
+from requests.adapters import HTTPAdapter
+
+from providers.azure.guard import Guard
+from scanner.provider import Limits
+
+CONNECTIONS = 32
+"""As many as there are workers, so that none waits for another's connection."""
+
+
+class _ReadOnly(SansIOHTTPPolicy[Any, Any]):
+    def __init__(self, guard: Guard) -> None:
+        super().__init__()
+        self._guard = guard
+
+    def on_request(self, request: PipelineRequest[Any]) -> None:
+        self._guard.check(request.http_request.method, request.http_request.url)
+
+
+def arm_client(manager: str, audience: str, credential: Any, guard: Guard, limits: Limits) -> Any:
+    """A client whose ``send_request`` signs requests and lets only known reads through.
+
+    It is used for every subscription, so the one that it asks for is a placeholder: requests carry their
+    own paths.
+    """
+    session = requests.Session()
+    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
+    transport = RequestsTransport(
+        session=session, connection_timeout=limits.connect_seconds, read_timeout=limits.read_seconds
+    )
+    policies: list[Any] = [
+        _ReadOnly(guard),
+        RequestIdPolicy(),
+        UserAgentPolicy("gapscan"),
+        BearerTokenCredentialPolicy(credential, audience),
+    ]
+    return ResourceManagementClient(
+        credential,
+        "00000000-0000-0000-0000-000000000000",
+        base_url=manager,
+        credential_scopes=[audience],
+        policies=policies,
+        transport=transport,
+    )

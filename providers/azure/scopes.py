@@ -1,0 +1,234 @@
+"""Connecting to Azure: who signed in, which subscriptions are there, and what is collected from each."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from providers.azure.account import ACCOUNTS, REGIONS, accounts, regions
+from providers.azure.caller import Graph, SubscriptionCaller
+from providers.azure.calls import ArmCall, AzureCall
+from providers.azure.client import PROOFS, Identity, ResourceManager, sign_in
+from providers.azure.endpoints import endpoints
+from providers.azure.storage import BUCKETS, buckets
+from scanner.collect import Collection, Collector, Place
+from scanner.evidence import Observed, Unknown
+from scanner.provider import Limits, Request, Target, Unreachable, Wanted
+from scanner.resources import ProviderName
+
+Row = Mapping[str, Any]
+
+SUBSCRIPTIONS = ArmCall(
+    name="Microsoft.Resources/Subscriptions_List",
+    permission="Microsoft.Resources/subscriptions/read",
+    path="/subscriptions",
+    version="2022-12-01",
+    paged=True,
+)
+SUBSCRIPTION = ArmCall(
+    name="Microsoft.Resources/Subscriptions_Get",
+    permission="Microsoft.Resources/subscriptions/read",
+    path="/subscriptions/{subscription}",
+    version="2022-12-01",
+)
+OFFERED_LOCATIONS = ArmCall(
+    name="Microsoft.Resources/Subscriptions_ListLocations",
+    permission="Microsoft.Resources/subscriptions/locations/read",
+    path="/subscriptions/{subscription}/locations",
+    version="2022-12-01",
+    paged=True,
+)
+COLLECTORS: tuple[Collector[AzureCall], ...] = (ACCOUNTS, REGIONS, BUCKETS)
+"""The tables of every kind that is collected from Azure."""
+OTHER_CALLS: tuple[ArmCall, ...] = (SUBSCRIPTIONS, SUBSCRIPTION, OFFERED_LOCATIONS, *PROOFS)
+"""The calls that no table names: connecting, and proving that a listing is complete."""
+
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_READER = "Give the identity the Reader role on the subscription, and check its id and tenant."
+
+
+def connect(request: Request, limits: Limits, sleep: Callable[[float], None] = time.sleep) -> AzureProvider:
+    """Signs in and finds the subscriptions of the request: those named, else all that the identity sees.
+
+    Raises :class:`~scanner.provider.Unreachable` if there is none that can be read.
+    """
+    if request.profile or request.role:
+        raise Unreachable(
+            "azure",
+            "Azure knows no profiles and no roles to assume.",
+            "Sign in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
+        )
+    try:
+        where = endpoints(os.environ)
+    except ValueError as error:
+        raise Unreachable("azure", f"{error}.", "Correct the variable, or unset it.") from error
+    identity = sign_in(where, limits)
+    calls = {call for table in COLLECTORS for call in table.calls(table.kind.facets())}
+    manager = ResourceManager(where, identity, limits, [*calls, *OTHER_CALLS], sleep)
+    found, missed = _subscriptions(request, manager, identity)
+    if not found:
+        _none(request, missed)
+    locations = _locations(request, manager, found)
+    return AzureProvider(
+        manager, identity, where.partition, tuple(found), missed, request.expected, locations
+    )
+
+
+@dataclass(frozen=True)
+class AzureProvider:
+    """Azure, signed in, with the subscriptions that were reached and those that were not."""
+
+    manager: ResourceManager
+    identity: Identity
+    partition: str
+    subscriptions: Sequence[Row]
+    """As ``Subscriptions_Get`` answers them."""
+    missed: Sequence[Target]
+    expected: bool
+    locations: frozenset[str]
+    """Only these; empty: all."""
+
+    @property
+    def name(self) -> ProviderName:
+        """Which cloud it is."""
+        return "azure"
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """The subscriptions of the request, reached or not."""
+        reached = (
+            Target("azure", _id(one), self.identity.name, self.expected, True, None)
+            for one in self.subscriptions
+        )
+        return (*reached, *self.missed)
+
+    def collect(self, wanted: Wanted, collection: Collection) -> None:
+        """Starts the collection of ``wanted`` from every subscription."""
+
+        def count(operation: str) -> None:
+            collection.called("azure", operation)
+
+        graph = Graph(self.manager, [_id(one) for one in self.subscriptions], count)
+        tables = (accounts(self.partition), regions(self.partition), buckets(self.partition))
+        for one in self.subscriptions:
+            caller = SubscriptionCaller(
+                self.manager, graph, _id(one), self.identity.principal, collection, self.locations
+            )
+            for table in tables:
+                kind = table.kind.kind
+                if kind in wanted:
+                    place = Place("azure", _id(one), None, kind)
+                    items = [one] if table.list is None else None
+                    collection.run(table, caller, place, wanted[kind], items)
+
+
+def _id(subscription: Row) -> str:
+    return str(subscription["subscriptionId"]).lower()
+
+
+def _uncounted(operation: str) -> None:
+    """Connecting comes before there is anything to count in."""
+
+
+def _subscriptions(
+    request: Request, manager: ResourceManager, identity: Identity
+) -> tuple[list[Row], tuple[Target, ...]]:
+    found: dict[str, Row] = {}
+    missed: list[Target] = []
+
+    def miss(scope: str, message: str) -> None:
+        missed.append(Target("azure", scope, identity.name, request.expected, False, message))
+
+    for scope in dict.fromkeys(scope.lower() for scope in request.scopes):
+        if not _GUID.fullmatch(scope):
+            miss(scope, "This is not the id of a subscription. `az account list` shows the ids.")
+            continue
+        answer = manager.get(SUBSCRIPTION, scope, "", _uncounted)
+        one = answer if isinstance(answer, Unknown) else manager.read(SUBSCRIPTION, _checked, answer, scope)
+        if isinstance(one, Unknown):
+            miss(scope, f"{one.causes[0].message} {_READER}")
+        else:
+            found[scope] = one
+    if request.scopes:
+        return list(found.values()), tuple(missed)
+    listed = manager.get(SUBSCRIPTIONS, "", "", _uncounted)
+    every = (
+        listed
+        if isinstance(listed, Unknown)
+        else manager.read(SUBSCRIPTIONS, lambda rows: [_checked(row, None) for row in rows], listed)
+    )
+    if isinstance(every, Unknown):
+        cause = every.causes[0]
+        raise Unreachable(
+            "azure",
+            f"the subscriptions could not be listed: {cause.message}.",
+            "Check the network, AZURE_RESOURCE_MANAGER_URL, and the identity's role.",
+        )
+    return sorted(every, key=_id), ()
+
+
+def _checked(row: Row, scope: str | None) -> Row:
+    """The subscription, if it has all that its header takes. Raises where it is another, or is cut off."""
+    told = _id(row)
+    if not _GUID.fullmatch(told) or (scope is not None and told != scope):
+        raise ValueError("subscriptionId")
+    if not isinstance(row["displayName"], str):
+        raise TypeError("displayName")
+    return row
+
+
+def _none(request: Request, missed: Sequence[Target]) -> None:
+    if len(missed) == 1:
+        told = missed[0]
+        raise Unreachable(
+            "azure", f"subscription {told.scope} cannot be read.", told.message or "", scope=told.scope
+        )
+    if missed:
+        first = missed[0]
+        raise Unreachable(
+            "azure",
+            f"none of the {len(missed)} subscriptions can be read.",
+            f"The first, {first.scope}: {first.message}",
+        )
+    raise Unreachable(
+        "azure",
+        "the identity sees no subscription.",
+        "Give it the Reader role on a subscription or management group.",
+    )
+
+
+def _locations(request: Request, manager: ResourceManager, found: Sequence[Row]) -> frozenset[str]:
+    """The requested locations; each must be one that a subscription offers."""
+    asked = frozenset(name.lower().replace(" ", "") for name in request.regions)
+    if not asked:
+        return asked
+    offered: set[str] = set()
+    for one in found:
+        answer = manager.get(OFFERED_LOCATIONS, _id(one), "", _uncounted)
+        names: Observed[set[str]] = (
+            answer
+            if isinstance(answer, Unknown)
+            else manager.read(
+                OFFERED_LOCATIONS, lambda rows: {str(row["name"]).lower() for row in rows}, answer
+            )
+        )
+        if isinstance(names, Unknown):
+            # A misspelt name would find nothing, and nothing would look like a pass.
+            raise Unreachable(
+                "azure",
+                f"the locations could not be checked: {names.causes[0].message}.",
+                "Give the identity the Reader role, or name no locations.",
+            )
+        offered |= names
+    unknown = sorted(asked - offered)
+    if unknown:
+        raise Unreachable(
+            "azure",
+            f"Azure offers no location {', '.join(unknown)} here.",
+            "`az account list-locations` shows the names.",
+        )
+    return asked

@@ -1,0 +1,164 @@
+"""The project itself and its regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from providers.gcp.audit import AUDIT_TRAILS, nearest, parent_of
+from providers.gcp.call import RESOURCE_MANAGER, Call, Item, Project
+from providers.gcp.storage import PREVENTION, to_enforced
+from scanner.collect import Collector, Facet, Read, asked, told
+from scanner.evidence import Observed, Unknown, lift
+from scanner.resources import Account, Region
+
+_PROJECT = "cloudresourcemanager.googleapis.com/Project"
+_FOLDER = "cloudresourcemanager.googleapis.com/Folder"
+_ORGANIZATION = "cloudresourcemanager.googleapis.com/Organization"
+_CONTACT = "essentialcontacts.googleapis.com/Contact"
+
+IDENTIFY = Call("ListAssets", (_PROJECT,))
+"""Told once while connecting: the project's own asset."""
+HIERARCHY = Call("ListAssets", (_ORGANIZATION, _FOLDER), parent="organization")
+CONTACTS = Call("ListAssets", (_CONTACT,))
+CONTACTS_ABOVE = Call("ListAssets", (_CONTACT,), parent="organization")
+LOCATIONS = Call("SearchAllResources", ())
+"""The locations of all resources of the project, of every type: one request for each 500 of them."""
+
+
+def to_project(asset: Mapping[str, Any]) -> Project:
+    """The project of its asset: https://cloud.google.com/resource-manager/reference/rest/v1/projects.
+
+    Raises :class:`LookupError`, :class:`TypeError` or :class:`ValueError` for an answer of another form.
+    """
+    data = asset["resource"]["data"]
+    number = data["projectNumber"]
+    name = data.get("displayName") or data["name"]
+    ancestors = _ancestors(asset)
+    return Project(
+        id=str(data["projectId"]),
+        number=str(int(number)),
+        name=str(name),
+        labels=dict(data.get("labels", {})),
+        ancestors=ancestors,
+        organisation=lift(_organisation, ancestors),
+    )
+
+
+def _ancestors(asset: Mapping[str, Any]) -> Observed[tuple[str, ...]]:
+    chain = asset.get("ancestors", ())
+    if not chain:
+        return Unknown.because("error", IDENTIFY.name, None, "the project's asset names no ancestors")
+    return tuple(place for place in chain if not place.startswith("projects/"))
+
+
+def _organisation(ancestors: tuple[str, ...]) -> str | None:
+    found = [
+        place.removeprefix("organizations/") for place in ancestors if place.startswith("organizations/")
+    ]
+    return found[0] if found else None
+
+
+def to_path(item: Item, names: Mapping[str, Any]) -> Observed[str | None]:
+    """Display names from the organisation down: ``/org/prod``.
+
+    Raises :class:`LookupError` when a folder is not among those that could be read.
+    """
+    ancestors = item.project.ancestors
+    if isinstance(ancestors, Unknown):
+        return ancestors
+    if not ancestors:
+        return None
+    data = [names[RESOURCE_MANAGER + place]["resource"]["data"] for place in reversed(ancestors)]
+    return "".join(f"/{each['displayName']}" for each in data)
+
+
+def to_own_contacts(_: Item, contacts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Contacts of the project for SECURITY or ALL that are confirmed (``validationState`` VALID):
+    https://cloud.google.com/resource-manager/docs/reference/essentialcontacts/rest/v1/projects.contacts."""
+    return _security(contacts.values())
+
+
+def to_contacts_above(item: Item, contacts: Mapping[str, Any]) -> Observed[tuple[str, ...]]:
+    """Contacts of folders and organisation: they receive what concerns the projects below as well."""
+    ancestors = item.project.ancestors
+    if isinstance(ancestors, Unknown):
+        return ancestors
+    return _security(asset for name, asset in contacts.items() if parent_of(name) in ancestors)
+
+
+def _security(contacts: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    mails = set()
+    for asset in contacts:
+        data = asset["resource"]["data"]
+        wanted = {"SECURITY", "ALL"}.intersection(data.get("notificationCategorySubscriptions", ()))
+        if wanted and data.get("validationState") == "VALID":
+            mails.add(str(data["email"]))
+    return tuple(sorted(mails))
+
+
+def account_header(item: Item) -> Mapping[str, Any]:
+    """From the project's asset; the id has the project's number, as all assets have it."""
+    return {
+        "provider": "gcp",
+        "partition": "gcp",
+        "scope": item.project.id,
+        "region": None,
+        "id": f"{RESOURCE_MANAGER}projects/{item.project.number}",
+        "name": item.project.name,
+        "type": "gcp.cloudresourcemanager.project",
+    }
+
+
+def region_header(item: Item) -> Mapping[str, Any]:
+    """The region under the name that Compute Engine gives it in the project."""
+    return {
+        "provider": "gcp",
+        "partition": "gcp",
+        "scope": item.project.id,
+        "region": item.region,
+        "id": f"//compute.googleapis.com/projects/{item.project.id}/regions/{item.region}",
+        "name": item.region,
+        "type": "gcp.compute.region",
+    }
+
+
+def to_tags(item: Item) -> Mapping[str, str]:
+    """``labels`` of the project. Resource Manager tags are another thing."""
+    return dict(item.project.labels)
+
+
+def to_organisation(item: Item) -> Observed[str | None]:
+    """The organisation among the asset's ``ancestors``."""
+    return item.project.organisation
+
+
+def no_tags(_: Item) -> Mapping[str, str]:
+    """Regions cannot be labelled."""
+    return {}
+
+
+ACCOUNTS = Collector(
+    kind=Account,
+    list=None,
+    header=account_header,
+    facets={
+        "tags": told(to_tags),
+        "organisation": told(to_organisation),
+        "path": asked(HIERARCHY, to_path),
+        "security_contacts": Facet(
+            (Read(CONTACTS, to_own_contacts), Read(CONTACTS_ABOVE, to_contacts_above)), nearest
+        ),
+        "public_access_block": asked(PREVENTION, to_enforced),
+        "audit_trails": AUDIT_TRAILS,
+    },
+)
+"""The project. The item is given: it was read while connecting."""
+
+REGIONS = Collector(
+    kind=Region,
+    list=None,
+    header=region_header,
+    facets={"tags": told(no_tags), "audit_trails": AUDIT_TRAILS},
+)
+"""The regions that hold resources of the project. The items are given, from :data:`LOCATIONS`."""

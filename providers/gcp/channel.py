@@ -1,0 +1,197 @@
+"""Where calls go and as whom: endpoints, credentials, and channels that can only read."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from providers.gcp.call import METHODS
+from providers.gcp.failure import one_line
+from scanner.provider import Limits, Unreachable
+
+ASSETS = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDASSET", "cloudasset.googleapis.com")
+POLICIES = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY", "orgpolicy.googleapis.com")
+"""The variables of gcloud that move an endpoint, and the endpoints' own hosts."""
+
+_OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.initial_reconnect_backoff_ms", 200))
+_LOGIN = "Run gcloud auth application-default login, or point GOOGLE_APPLICATION_CREDENTIALS at a key file."
+
+
+class ReadOnlyViolation(RuntimeError):
+    """The program was about to call a method that is not in the tables. A defect, never an answer."""
+
+
+def guarded(channel: Any) -> Any:
+    """The channel, with every method refused that is not in the tables. Raises on such a call
+    :class:`ReadOnlyViolation` before anything leaves the machine."""
+    import grpc
+
+    allowed = frozenset(METHODS.values())
+
+    def refuse(details: Any) -> None:
+        if details.method not in allowed:
+            raise ReadOnlyViolation(f"{details.method} is not one of the calls that gapscan makes")
+
+    class Guard(
+        grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
+        grpc.UnaryStreamClientInterceptor,  # type: ignore[misc]
+        grpc.StreamUnaryClientInterceptor,  # type: ignore[misc]
+        grpc.StreamStreamClientInterceptor,  # type: ignore[misc]
+    ):
+        def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+            refuse(details)
+            return continuation(details, request)
+
+        intercept_unary_stream = intercept_unary_unary
+        intercept_stream_unary = intercept_unary_unary
+        intercept_stream_stream = intercept_unary_unary
+
+    return grpc.intercept_channel(channel, Guard())
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A host and port, and whether it is a plaintext one on this machine."""
+
+    address: str
+    plaintext: bool
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """The two API clients, ready to be called, and whose they are."""
+
+    assets: Any
+    policies: Any
+    project: str | None
+    """The default project of the credentials or of the environment."""
+    identity: str | None
+    """A service account's address or a user's; ``None`` when not told."""
+
+
+def sign_in(limits: Limits) -> SignedIn:
+    """Both clients, over channels that refuse everything but the calls of the tables.
+
+    Credentials are looked for only if an endpoint needs them: a loopback one never gets any. Raises
+    :class:`~scanner.provider.Unreachable` without credentials, with expired ones, and where nobody answers.
+    """
+    assets, policies = endpoint(*ASSETS), endpoint(*POLICIES)
+    credentials, project = None, os.environ.get("GOOGLE_CLOUD_PROJECT") or None
+    if not (assets.plaintext and policies.plaintext):
+        credentials, project = _credentials(limits)
+    return SignedIn(
+        assets=_assets(_answering(_channel(assets, credentials), assets, limits)),
+        policies=_policies(_channel(policies, credentials)),
+        project=project,
+        identity=_identity(credentials),
+    )
+
+
+def endpoint(variable: str, host: str) -> Endpoint:
+    """The endpoint that the variable names, else the host's own.
+
+    Plaintext is for loopback addresses alone; anything else raises
+    :class:`~scanner.provider.Unreachable`.
+    """
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        return Endpoint(f"{host}:443", plaintext=False)
+    try:
+        url = urlsplit(value)
+        name, port = url.hostname or "", url.port
+    except ValueError as error:
+        raise Unreachable(
+            "gcp", f"{variable} is no address: {error}.", f"Correct or unset {variable}."
+        ) from None
+    shown = f"[{name}]" if ":" in name else name
+    if url.scheme == "https" and name:
+        return Endpoint(f"{shown}:{port or 443}", plaintext=False)
+    if url.scheme == "http" and name and _loopback(name):
+        return Endpoint(f"{shown}:{port or 80}", plaintext=True)
+    why = "would send credentials in plaintext" if url.scheme == "http" else "is no https:// address"
+    raise Unreachable("gcp", f"{variable} {why}.", f"Use https://, or unset {variable}.")
+
+
+def _loopback(name: str) -> bool:
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _credentials(limits: Limits) -> tuple[Any, str | None]:
+    import google.auth
+    import google.auth.transport.requests
+    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+
+    try:
+        credentials, project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+        request = partial(google.auth.transport.requests.Request(), timeout=limits.connect_seconds)
+        refresh: Any = credentials.refresh
+        refresh(request)
+    except TransportError as error:
+        told = f"Google's sign-in endpoint was not reached: {one_line(str(error))}"
+        raise Unreachable("gcp", told, "Check the network and the proxy settings.") from None
+    except (DefaultCredentialsError, OSError, ValueError) as error:
+        raise Unreachable("gcp", f"No Google Cloud credentials: {one_line(str(error))}", _LOGIN) from None
+    except GoogleAuthError as error:
+        told = f"The Google Cloud credentials are not accepted: {one_line(str(error))}"
+        raise Unreachable("gcp", told, _LOGIN) from None
+    return credentials, project or None
+
+
+def _identity(credentials: Any) -> str | None:
+    for name in ("service_account_email", "account"):
+        told = getattr(credentials, name, None)
+        if isinstance(told, str) and told:
+            return told
+    return None
+
+
+def _channel(place: Endpoint, credentials: Any) -> Any:
+    import grpc
+    from google.api_core import grpc_helpers
+
+    if place.plaintext:
+        options = (*_OPTIONS, ("grpc.enable_http_proxy", 0))
+        return guarded(grpc.insecure_channel(place.address, options=options))
+    channel = grpc_helpers.create_channel(
+        place.address,
+        credentials=credentials,
+        quota_project_id=getattr(credentials, "quota_project_id", None),
+        options=_OPTIONS,
+    )
+    return guarded(channel)
+
+
+def _answering(channel: Any, place: Endpoint, limits: Limits) -> Any:
+    import grpc
+
+    ready = grpc.channel_ready_future(channel)
+    try:
+        ready.result(timeout=limits.connect_seconds)
+    except grpc.FutureTimeoutError:
+        ready.cancel()
+        told = f"{place.address} did not answer within {limits.connect_seconds:g} s."
+        raise Unreachable("gcp", told, "Check the network, the proxy and the endpoint variables.") from None
+    return channel
+
+
+def _assets(channel: Any) -> Any:
+    from google.cloud.asset_v1 import AssetServiceClient
+    from google.cloud.asset_v1.services.asset_service.transports import AssetServiceGrpcTransport
+
+    return AssetServiceClient(transport=AssetServiceGrpcTransport(channel=channel))
+
+
+def _policies(channel: Any) -> Any:
+    from google.cloud.orgpolicy_v2 import OrgPolicyClient
+    from google.cloud.orgpolicy_v2.services.org_policy.transports import OrgPolicyGrpcTransport
+
+    return OrgPolicyClient(transport=OrgPolicyGrpcTransport(channel=channel))

@@ -1,0 +1,198 @@
+"""The client of Google Cloud: the only place that sees the SDK's errors, and that sends anything."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from providers.gcp.call import Call, Item, to_region
+from providers.gcp.failure import from_api, one_line, status
+from scanner.collect import Collection
+from scanner.evidence import Observed, Unknown
+from scanner.provider import Limits
+
+T = TypeVar("T")
+
+PAGE = 1000
+"""Assets of one page of a listing, the most that ListAssets allows."""
+SEARCH_PAGE = 500
+"""Results of one page of a search, the most that SearchAllResources allows."""
+PAUSE = 1 / 15
+"""The pause before the second try, as a part of the time that a call may take; it doubles each time."""
+
+_AGAIN = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "ABORTED"})
+
+
+class Client:
+    """Calls Cloud Asset Inventory and the Organization Policy API for all projects of one request."""
+
+    def __init__(self, assets: Any, policies: Any, limits: Limits) -> None:
+        self._assets = assets
+        self._policies = policies
+        self._limits = limits
+        self._collection: Collection | None = None
+        self._early: list[str] = []
+
+    def count_into(self, collection: Collection) -> None:
+        """From now on calls are counted there, and those that were made while connecting too."""
+        self._collection, early, self._early = collection, self._early, []
+        for name in early:
+            collection.called("gcp", name)
+
+    def pages(self, call: Call) -> Iterator[Observed[Sequence[Item]]]:
+        """The pages of a listing of ``call.project``, as items of it."""
+        project = call.project
+        if project is None:
+            raise ValueError(f"{call.name} names no project to list")
+        for page in self._pages(call, f"projects/{project.id}"):
+            if isinstance(page, Unknown):
+                yield page
+            else:
+                yield [Item(project, asset) for asset in page if _in(call.regions, asset)]
+
+    def answer(self, call: Call, item: Item) -> Observed[Any]:
+        """The answer about the item's project or about what is above it.
+
+        A listing is answered whole: half of one is Unknown. What has no organisation has nothing above.
+        """
+        if call.parent == "organization":
+            organisation = item.project.organisation
+            if isinstance(organisation, Unknown) or organisation is None:
+                return {} if organisation is None else organisation
+            return self.listing(call, f"organizations/{organisation}")
+        if call.operation == "GetEffectivePolicy":
+            name = f"projects/{item.project.number}/policies/{call.about[0]}"
+            return self._send(call, name, lambda timeout: self._policy(name, timeout))
+        return self.listing(call, f"projects/{item.project.id}")
+
+    def key(self, call: Call, item: Item) -> Hashable:
+        """Every answer is about the project or its organisation as a whole."""
+        if call.parent == "organization" and not isinstance(item.project.organisation, Unknown):
+            return ("organization", item.project.organisation)
+        return ("project", item.project.number)
+
+    def read(self, call: Call | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
+        """Runs a mapping function; an answer of an unexpected form becomes Unknown."""
+        try:
+            return function(*arguments)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            name = call.name if call is not None else "cloudasset:ListAssets"
+            told = f"the answer has an unexpected form ({type(error).__name__}: {error})"
+            return Unknown.because("error", name, None, one_line(told))
+
+    def listing(self, call: Call, parent: str) -> Observed[Mapping[str, Mapping[str, Any]]]:
+        """All that a listing tells, by the assets' names, or why it could not be told to the end."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for page in self._pages(call, parent):
+            if isinstance(page, Unknown):
+                return page
+            found.update((asset.get("name", ""), asset) for asset in page)
+        return found
+
+    def _pages(self, call: Call, parent: str) -> Iterator[Observed[Sequence[Mapping[str, Any]]]]:
+        fetch = self._search if call.operation == "SearchAllResources" else self._list
+        token = ""
+        while True:
+            page = self._send(call, parent, partial(fetch, call, parent, token))
+            if isinstance(page, Unknown):
+                yield page
+                return
+            found, following = page
+            yield found
+            if not following:
+                return
+            if following == token:
+                yield Unknown.because("error", call.name, None, f"{parent}: the listing does not go on")
+                return
+            token = following
+
+    def _list(
+        self, call: Call, parent: str, token: str, timeout: float
+    ) -> tuple[list[Mapping[str, Any]], str]:
+        from google.cloud import asset_v1
+
+        request = asset_v1.ListAssetsRequest(
+            parent=parent,
+            asset_types=list(call.about),
+            content_type=call.content,
+            page_size=PAGE,
+            page_token=token,
+        )
+        pager = self._assets.list_assets(request=request, retry=None, timeout=timeout)
+        response = next(iter(pager.pages))
+        return [_plain(asset) for asset in response.assets], response.next_page_token
+
+    def _search(
+        self, call: Call, parent: str, token: str, timeout: float
+    ) -> tuple[list[Mapping[str, Any]], str]:
+        from google.cloud import asset_v1
+
+        request = asset_v1.SearchAllResourcesRequest(
+            scope=parent, read_mask="location", page_size=SEARCH_PAGE, page_token=token
+        )
+        pager = self._assets.search_all_resources(request=request, retry=None, timeout=timeout)
+        response = next(iter(pager.pages))
+        return [_plain(result) for result in response.results], response.next_page_token
+
+    def _policy(self, name: str, timeout: float) -> Mapping[str, Any]:
+        return _plain(self._policies.get_effective_policy(name=name, retry=None, timeout=timeout))
+
+    def _send(self, call: Call, where: str, request: Callable[[float], T]) -> Observed[T]:
+        """Sends a request, again where that may help: at most ``limits.attempts`` times.
+
+        A call that ran out of time is not tried again: it has had its time.
+        """
+        from google.api_core.exceptions import GoogleAPICallError, RetryError
+        from google.auth.exceptions import GoogleAuthError
+
+        attempt = 0
+        while True:
+            attempt += 1
+            self._count(call)
+            try:
+                return request(self._limits.read_seconds)
+            except GoogleAPICallError as error:
+                if status(error) not in _AGAIN or attempt >= self._limits.attempts:
+                    return from_api(call, error, where)
+                time.sleep(self._pause(attempt, error))
+            except (GoogleAuthError, RetryError) as error:
+                return Unknown.because("error", call.name, None, one_line(f"{where}: {error}"))
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                told = f"{where}: the answer could not be read ({type(error).__name__})"
+                return Unknown.because("error", call.name, None, told)
+
+    def _pause(self, attempt: int, error: Any) -> float:
+        """Seconds until the next try: what Google asks for (RetryInfo) or a doubling pause."""
+        asked = [
+            d.retry_delay.ToTimedelta().total_seconds() for d in error.details if hasattr(d, "retry_delay")
+        ]
+        usual = self._limits.read_seconds * PAUSE * 2 ** (attempt - 1) * random.uniform(0.8, 1.2)
+        return float(min(max([usual, *asked]), self._limits.read_seconds))
+
+    def _count(self, call: Call) -> None:
+        if self._collection is None:
+            self._early.append(call.name)
+        else:
+            self._collection.called("gcp", call.name)
+
+
+def _in(regions: frozenset[str], asset: Mapping[str, Any]) -> bool:
+    location = asset.get("resource", {}).get("data", {}).get("location")
+    region = to_region(location) if regions and isinstance(location, str) else None
+    return region is None or region in regions
+
+
+def _plain(message: Any) -> Mapping[str, Any]:
+    """A message in the JSON form that the REST API has: the one place that converts.
+
+    Fields without presence are left out when they hold their default, so that "false" and "0" are
+    absent; the numbers of ``resource.data`` (a Struct) are floats, and its int64 are strings.
+    Raises :class:`ValueError` for numbers that JSON does not know.
+    """
+    from google.protobuf.json_format import MessageToDict
+
+    plain: Mapping[str, Any] = MessageToDict(type(message).pb(message))
+    return plain

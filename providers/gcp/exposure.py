@@ -1,0 +1,110 @@
+"""Who on the internet a grant lets in: Cloud Storage roles, bindings and access control lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scanner.evidence import Observed, Unknown, all_of, any_of, lift
+
+PUBLIC = frozenset({"allUsers", "allAuthenticatedUsers"})
+"""Anyone, and anyone with a Google account: https://cloud.google.com/iam/docs/principals-overview."""
+
+ROLES: Mapping[str, tuple[bool, bool]] = {
+    "roles/storage.objectViewer": (True, False),
+    "roles/storage.objectUser": (True, True),
+    "roles/storage.objectAdmin": (True, True),
+    "roles/storage.objectCreator": (False, True),
+    "roles/storage.admin": (True, True),
+    "roles/storage.folderAdmin": (True, True),
+    "roles/storage.bucketViewer": (False, False),
+    "roles/storage.legacyObjectReader": (True, False),
+    "roles/storage.legacyObjectOwner": (True, True),
+    "roles/storage.legacyBucketReader": (True, False),
+    "roles/storage.legacyBucketWriter": (True, True),
+    "roles/storage.legacyBucketOwner": (True, True),
+    "roles/viewer": (True, False),
+    "roles/editor": (True, True),
+    "roles/owner": (True, True),
+    "roles/browser": (False, False),
+}
+"""Whether a role lets read (get or list objects) and write (create, change or delete objects, or change
+who may): https://cloud.google.com/storage/docs/access-control/iam-roles. Basic roles count with what
+Cloud Storage gives to their holders by default."""
+
+_ACL_ROLES: Mapping[str, tuple[bool, bool]] = {
+    "READER": (True, False),
+    "WRITER": (True, True),
+    "OWNER": (True, True),
+}
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What the public may do, as told by one source of grants, and through which grants."""
+
+    read: Observed[bool]
+    write: Observed[bool]
+    via: Observed[tuple[str, ...]]
+
+
+def from_bindings(policy: Mapping[str, Any], call: str, attached: str = "") -> Exposure:
+    """What the bindings of an IAM policy give to the public.
+
+    A custom role, or a role that is not in :data:`ROLES`, granted to the public may hold anything:
+    Unknown. So is a binding with a condition: whether and for which objects it holds depends on the
+    request. Deny policies are not read: they could only make less public than is told here.
+    https://cloud.google.com/iam/docs/reference/rest/v1/Policy
+    """
+    exposures = []
+    for binding in policy.get("bindings", ()):
+        members = sorted(PUBLIC.intersection(binding.get("members", ())))
+        exposures += [_binding(binding, member, call, attached) for member in members]
+    return union(exposures)
+
+
+def _binding(binding: Mapping[str, Any], member: str, call: str, attached: str) -> Exposure:
+    role = binding["role"]
+    words = f"IAM binding {role} to {member}" + (f" on {attached}" if attached else "")
+    known = ROLES.get(role)
+    if known == (False, False):
+        return NOTHING
+    if known is None or binding.get("condition"):
+        why = "holds a condition" if known is not None else "has a role whose permissions are not known here"
+        unknown = Unknown.because("error", call, None, f"{words} {why}")
+        reads, writes = known or (True, True)
+        return Exposure(unknown if reads else False, unknown if writes else False, unknown)
+    return Exposure(*known, (words,))
+
+
+def from_acl(entries: Iterable[Mapping[str, Any]], words: str) -> Exposure:
+    """What an access control list gives to the public.
+
+    https://cloud.google.com/storage/docs/json_api/v1/bucketAccessControls
+    """
+    exposures = []
+    for entry in entries:
+        if entry["entity"] in PUBLIC:
+            read, write = _ACL_ROLES[entry["role"]]
+            exposures.append(Exposure(read, write, (words,)))
+    return union(exposures)
+
+
+def union(exposures: Sequence[Observed[Exposure]]) -> Exposure:
+    """All grants together."""
+    vias = [lift(lambda exposure: exposure.via, each) for each in exposures]
+    return Exposure(
+        any_of(*(lift(lambda exposure: exposure.read, each) for each in exposures)),
+        any_of(*(lift(lambda exposure: exposure.write, each) for each in exposures)),
+        lift(lambda *told: tuple(sorted({words for via in told for words in via})), *vias),
+    )
+
+
+def open_to(fact: Observed[bool], blocked: Observed[bool]) -> Observed[bool]:
+    """Granted, and not blocked."""
+    return all_of(fact, lift(lambda block: not block, blocked))
+
+
+NOTHING = Exposure(False, False, ())
+"""No grant to the public."""

@@ -1,0 +1,176 @@
+"""Which projects a request reaches: their own assets, and the Provider that collects from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from providers.gcp.account import ACCOUNTS, IDENTIFY, LOCATIONS, REGIONS, to_project
+from providers.gcp.call import Call, Item, Project, to_region
+from providers.gcp.channel import SignedIn, sign_in
+from providers.gcp.client import Client
+from providers.gcp.failure import NOT_ENABLED
+from providers.gcp.storage import BUCKETS, LIST
+from scanner.collect import Collection, Collector, Place
+from scanner.evidence import Cause, Unknown
+from scanner.provider import Limits, Request, Target, Unreachable, Wanted
+from scanner.resources import ProviderName
+from scanner.workers import Workers
+
+COLLECTORS: Mapping[str, Collector[Call]] = MappingProxyType(
+    {collector.kind.kind: collector for collector in (ACCOUNTS, REGIONS, BUCKETS)}
+)
+"""The tables of Google Cloud by kind. Connecting takes :data:`IDENTIFY` besides, and the kind ``region``
+:data:`LOCATIONS`."""
+
+_PROJECT = re.compile(r"(?:projects/)?((?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|[0-9]{6,20})")
+
+
+def connect(request: Request, limits: Limits) -> Provider:
+    """Finds the projects of the request and proves that Cloud Asset Inventory answers for them.
+
+    Credentials are the application default ones; without scopes it is their default project
+    (``GOOGLE_CLOUD_PROJECT``). Raises :class:`~scanner.provider.Unreachable` when no project answers.
+    """
+    signed_in = sign_in(limits)
+    scopes = request.scopes or ((signed_in.project,) if signed_in.project else ())
+    if not scopes:
+        raise Unreachable(
+            "gcp",
+            "No Google Cloud project is named.",
+            "Name one as a scope, set GOOGLE_CLOUD_PROJECT, or run gcloud config set project PROJECT.",
+        )
+    client = Client(signed_in.assets, signed_in.policies, limits)
+    found = _side_by_side(client, scopes)
+    reached = {project.number: project for project in found if isinstance(project, Project)}
+    if not reached:
+        refused = [refusal for refusal in found if isinstance(refusal, Unreachable)]
+        raise refused[0]
+    targets = [
+        _target(request, signed_in, scope, outcome) for scope, outcome in zip(scopes, found, strict=True)
+    ]
+    regions = frozenset(request.regions)
+    return Provider(client, tuple(reached.values()), tuple(dict.fromkeys(targets)), regions)
+
+
+def _side_by_side(client: Client, scopes: Sequence[str]) -> list[Project | Unreachable]:
+    if len(scopes) == 1:
+        return [_identify(client, scopes[0])]
+    workers = Workers(min(8, len(scopes)))
+    futures = [workers.submit(partial(_identify, client, scope)) for scope in scopes]
+    workers.wait()
+    workers.stop()
+    return [future.result() for future in futures]
+
+
+def _identify(client: Client, scope: str) -> Project | Unreachable:
+    match = _PROJECT.fullmatch(scope)
+    if match is None:
+        return Unreachable("gcp", f"{scope} is no project id or number.", "Name projects as scopes.", scope)
+    wanted = match[1]
+    assets = client.listing(IDENTIFY, f"projects/{wanted}")
+    if isinstance(assets, Unknown):
+        cause = assets.causes[0]
+        return Unreachable(
+            "gcp", f"Project {wanted} was not reached: {cause.message}.", _advice(cause), wanted
+        )
+    if not assets:
+        return Unreachable(
+            "gcp",
+            f"Cloud Asset Inventory knows no project {wanted}.",
+            "Check the id; a new project takes some minutes to appear.",
+            wanted,
+        )
+    project = client.read(IDENTIFY, to_project, next(iter(assets.values())))
+    if isinstance(project, Unknown):
+        return Unreachable(
+            "gcp", f"Project {wanted}: {project.causes[0].message}.", "Try again later.", wanted
+        )
+    if wanted not in (project.id, project.number):
+        return Unreachable(
+            "gcp",
+            f"Project {wanted} was asked for, but {project.id} answered.",
+            "Check the scope and the endpoint.",
+            wanted,
+        )
+    return project
+
+
+def _advice(cause: Cause) -> str:
+    if NOT_ENABLED in cause.message:
+        return (
+            "Enable the Cloud Asset API (gcloud services enable cloudasset.googleapis.com) on that project."
+        )
+    if cause.reason == "denied":
+        if cause.permission is None:
+            return "Renew the credentials: gcloud auth application-default login."
+        return f"Grant {cause.permission} (roles/cloudasset.viewer) on the project, or check its id."
+    if cause.reason == "denied_by_organisation":
+        return "A VPC Service Controls perimeter refuses the call: run inside it, or ask for an ingress rule."
+    if cause.reason == "throttled":
+        return "The quota is used up: try again in a minute."
+    return "Check the project's id, the network and the endpoint, then try again."
+
+
+def _target(request: Request, signed_in: SignedIn, scope: str, outcome: Project | Unreachable) -> Target:
+    reached = isinstance(outcome, Project)
+    return Target(
+        provider="gcp",
+        scope=outcome.id if isinstance(outcome, Project) else outcome.scope or scope,
+        identity=signed_in.identity,
+        expected=request.expected,
+        reached=reached,
+        message=None if isinstance(outcome, Project) else str(outcome),
+    )
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The projects that answered."""
+
+    client: Client
+    projects: tuple[Project, ...]
+    targets: tuple[Target, ...]
+    regions: frozenset[str]
+    """Only these; empty: all."""
+    name: ProviderName = "gcp"
+
+    def collect(self, wanted: Wanted, collection: Collection) -> None:
+        """Starts what is wanted of every project. See :class:`scanner.provider.Provider`."""
+        self.client.count_into(collection)
+        for project in self.projects:
+            if "account" in wanted:
+                place = Place("gcp", project.id, None, "account")
+                collection.run(ACCOUNTS, self.client, place, wanted["account"], [Item(project)])
+            if "region" in wanted:
+                place = Place("gcp", project.id, None, "region")
+                collection.begin(place)
+                collection.workers.submit(
+                    partial(self._regions, project, place, wanted["region"], collection)
+                )
+            if "bucket" in wanted:
+                place = Place("gcp", project.id, None, "bucket")
+                listing = replace(BUCKETS, list=replace(LIST, project=project, regions=self.regions))
+                collection.run(listing, self.client, place, wanted["bucket"])
+
+    def _regions(
+        self, project: Project, place: Place, wanted: frozenset[str], collection: Collection
+    ) -> None:
+        """Half of the locations are kept, with a blind spot beside them."""
+        found: set[str] = set()
+        for page in self.client.pages(replace(LOCATIONS, project=project)):
+            if isinstance(page, Unknown):
+                collection.blind_spot(place, page)
+            else:
+                found.update(self._of_page(page))
+        items = [Item(project, region=region) for region in sorted(found)]
+        collection.run(REGIONS, self.client, place, wanted, items)
+        collection.end(place)
+
+    def _of_page(self, page: Sequence[Any]) -> set[str]:
+        regions = {to_region(item.asset.get("location", "")) for item in page}
+        return {region for region in regions if region and (not self.regions or region in self.regions)}

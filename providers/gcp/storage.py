@@ -1,0 +1,207 @@
+"""Cloud Storage buckets.
+
+What is not told here: the access control lists of single objects, which no asset shows (see
+``uniform_access``), and deny policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from providers.gcp.call import RESOURCE_MANAGER, Call, Item
+from providers.gcp.exposure import NOTHING, Exposure, from_acl, from_bindings, open_to, union
+from scanner.collect import Collector, Facet, Read, asked, told
+from scanner.evidence import Observed, Unknown, any_of, lift
+from scanner.resources import Bucket, Encryption
+
+_BUCKET = "storage.googleapis.com/Bucket"
+_PROJECT = "cloudresourcemanager.googleapis.com/Project"
+_FOLDER = "cloudresourcemanager.googleapis.com/Folder"
+_ORGANIZATION = "cloudresourcemanager.googleapis.com/Organization"
+
+LIST = Call("ListAssets", (_BUCKET,))
+POLICIES = Call("ListAssets", (_BUCKET, _PROJECT), content="IAM_POLICY")
+POLICIES_ABOVE = Call("ListAssets", (_ORGANIZATION, _FOLDER), content="IAM_POLICY", parent="organization")
+PREVENTION = Call("GetEffectivePolicy", ("storage.publicAccessPrevention",))
+SECURE_TRANSPORT = Call("GetEffectivePolicy", ("storage.secureHttpTransport",))
+
+
+def header(item: Item) -> Mapping[str, Any]:
+    """``name`` and ``location`` of https://cloud.google.com/storage/docs/json_api/v1/buckets#resource."""
+    data = item.asset["resource"]["data"]
+    return {
+        "provider": "gcp",
+        "partition": "gcp",
+        "scope": item.project.id,
+        "region": data["location"].lower(),
+        "id": item.asset["name"],
+        "name": data["name"],
+        "type": "gcp.storage.bucket",
+    }
+
+
+def to_tags(item: Item) -> Mapping[str, str]:
+    """``labels``. Resource Manager tags, which bind policies to resources, are another thing."""
+    return dict(_part(item, "labels"))
+
+
+def to_encryption(item: Item) -> Encryption:
+    """``encryption.defaultKmsKeyName``; without one Google encrypts with its own keys, always:
+    https://cloud.google.com/storage/docs/encryption."""
+    key = _part(item, "encryption").get("defaultKmsKeyName")
+    return Encryption(key="customer" if key else "provider", key_id=key or None)
+
+
+def to_versioning(item: Item) -> bool:
+    """``versioning.enabled``. Soft delete is another thing: it ends by itself."""
+    return _true(_part(item, "versioning"), "enabled")
+
+
+def to_access_logging(item: Item) -> bool:
+    """``logging.logBucket``: usage logs, https://cloud.google.com/storage/docs/access-logs. Data Access
+    audit logs are a setting of the project and count there."""
+    return bool(_part(item, "logging").get("logBucket"))
+
+
+def to_uniform_access(item: Item) -> bool:
+    """``iamConfiguration.uniformBucketLevelAccess.enabled``, or its former name ``bucketPolicyOnly``."""
+    settings = _part(item, "iamConfiguration")
+    return any(
+        _true(settings.get(name, {}), "enabled") for name in ("uniformBucketLevelAccess", "bucketPolicyOnly")
+    )
+
+
+def to_own_prevention(item: Item) -> bool:
+    """``iamConfiguration.publicAccessPrevention`` is ``enforced`` on the bucket itself:
+    https://cloud.google.com/storage/docs/public-access-prevention."""
+    return bool(_part(item, "iamConfiguration").get("publicAccessPrevention") == "enforced")
+
+
+def to_lists(item: Item) -> Exposure:
+    """``acl`` and ``defaultObjectAcl``, which uniform access switches off.
+
+    Assets may come without them. The bucket's own list is mirrored in its IAM policy as legacy roles
+    (https://cloud.google.com/storage/docs/access-control/iam#acls), so nothing of it is lost then.
+    """
+    if to_uniform_access(item):
+        return NOTHING
+    data = _data(item)
+    return union(
+        [
+            from_acl(data.get("acl", ()), "ACL"),
+            from_acl(data.get("defaultObjectAcl", ()), "default object ACL"),
+        ]
+    )
+
+
+def to_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
+    """The IAM policy of the bucket and of its project.
+
+    Every bucket has a policy, so one that is not in the listing is Unknown, not "no binding".
+    """
+    exposures = [from_bindings(policies[item.asset["name"]]["iamPolicy"], POLICIES.name)]
+    inherited = policies.get(f"{RESOURCE_MANAGER}projects/{item.project.number}")
+    if inherited is not None:
+        place = f"projects/{item.project.id}"
+        exposures.append(from_bindings(inherited["iamPolicy"], POLICIES.name, place))
+    return union(exposures)
+
+
+def to_bindings_above(item: Item, policies: Mapping[str, Any]) -> Observed[Exposure]:
+    """The IAM policies of the folders and the organisation above the project.
+
+    For a project Google documents that the public cannot be a member
+    (https://cloud.google.com/resource-manager/reference/rest/v1/projects/setIamPolicy); for folders and
+    organisations it does not, so what cannot be read there leaves the answer open.
+    """
+    ancestors = item.project.ancestors
+    if isinstance(ancestors, Unknown):
+        return ancestors
+    return union(
+        [
+            from_bindings(policies[RESOURCE_MANAGER + place]["iamPolicy"], POLICIES_ABOVE.name, place)
+            for place in ancestors
+            if RESOURCE_MANAGER + place in policies
+        ]
+    )
+
+
+def to_enforced(item: Item, policy: Mapping[str, Any]) -> bool:
+    """Whether a boolean constraint is enforced on the project, all policies above it merged:
+    https://cloud.google.com/resource-manager/docs/reference/orgpolicy/rest/v2/projects.policies/getEffectivePolicy.
+    """
+    rules = policy["spec"]["rules"]
+    if not rules or any("enforce" not in rule or rule.get("condition") for rule in rules):
+        raise ValueError("no plain rule of a boolean constraint")
+    return all(rule["enforce"] is True for rule in rules)
+
+
+def _public(kind: str, pieces: Sequence[Observed[Any]]) -> Observed[bool]:
+    own, above, *sources = pieces
+    return open_to(getattr(union(sources), kind), any_of(own, above))
+
+
+def to_public_read(*pieces: Observed[Any]) -> Observed[bool]:
+    """From both preventions and all sources of grants."""
+    return _public("read", pieces)
+
+
+def to_public_write(*pieces: Observed[Any]) -> Observed[bool]:
+    """From both preventions and all sources of grants."""
+    return _public("write", pieces)
+
+
+def to_public_via(*pieces: Observed[Any]) -> Observed[tuple[str, ...]]:
+    """Empty when neither reading nor writing is public, else every grant."""
+    public = any_of(_public("read", pieces), _public("write", pieces))
+    if public is False:
+        return ()
+    sources = pieces[2:]
+    return lift(lambda _, via: via, public, union(sources).via)
+
+
+def _data(item: Item) -> Mapping[str, Any]:
+    data: Mapping[str, Any] = item.asset["resource"]["data"]
+    return data
+
+
+def _part(item: Item, name: str) -> Mapping[str, Any]:
+    part = _data(item).get(name, {})
+    if not isinstance(part, Mapping):
+        raise TypeError(f"{name} is no object")
+    return part
+
+
+def _true(part: Mapping[str, Any], name: str) -> bool:
+    value = part.get(name, False)
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is neither true nor false")
+    return value
+
+
+_EXPOSURE: tuple[Read[Call], ...] = (
+    Read(None, to_own_prevention),
+    Read(PREVENTION, to_enforced),
+    Read(None, to_lists),
+    Read(POLICIES, to_bindings),
+    Read(POLICIES_ABOVE, to_bindings_above),
+)
+
+BUCKETS = Collector(
+    kind=Bucket,
+    list=LIST,
+    header=header,
+    facets={
+        "tags": told(to_tags),
+        "public_read": Facet(_EXPOSURE, to_public_read),
+        "public_write": Facet(_EXPOSURE, to_public_write),
+        "public_via": Facet(_EXPOSURE, to_public_via),
+        "encryption": told(to_encryption),
+        "versioning": told(to_versioning),
+        "access_logging": told(to_access_logging),
+        "tls_only": asked(SECURE_TRANSPORT, to_enforced),
+        "uniform_access": told(to_uniform_access),
+    },
+)
+"""Cloud Storage buckets of a project."""

@@ -1,0 +1,237 @@
+"""The simulated AWS: moto's server behind a layer that counts, breaks and completes its answers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from providers.sandbox import Fault
+from providers.sandbox.aws_faults import IDENTITY, Answer, answer, malformed
+from providers.sandbox.aws_operations import body, operation
+from providers.sandbox.aws_seed import ACCOUNT, REGION, seed
+
+KEY_ID = "AKIAIOSFODNN7EXAMPLE"
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+HANG_SECONDS = 60.0
+ENABLED_BY_DEFAULT = frozenset(
+    {
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    }
+)
+"""Regions that need no opt-in (Account Management guide, "Enable or disable AWS Regions")."""
+
+
+def no_fault(operation: str) -> Fault | None:
+    """Everything works."""
+    return None
+
+
+class AwsSandbox:
+    """One AWS account at a loopback endpoint. moto keeps its state per process: one runs at a time."""
+
+    def __init__(self) -> None:
+        self.fault: Callable[[str], Fault | None] = no_fault
+        self.calls: Counter[str] = Counter()
+        self.page_size = 1000
+        """The most buckets in a page of ListBuckets."""
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._live = False
+        self._server: Any = None
+        self._moto: Any = None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Endpoint, region and made-up credentials; no profile files and no instance metadata."""
+        return {
+            "AWS_ENDPOINT_URL": self._endpoint,
+            "AWS_ACCESS_KEY_ID": KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def start(self) -> None:
+        """Starts the server on a free port of 127.0.0.1 and makes the sample account."""
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import WSGIRequestHandler, make_server
+
+        class Dispatcher(DomainDispatcherApplication):
+            @lru_cache(maxsize=1000)  # noqa: B019  (moto reads its own folder for each request)
+            def get_backend_for_host(self, host: str | None) -> Any:
+                """The service that answers for a host."""
+                return super().get_backend_for_host(host)
+
+        class Silent(WSGIRequestHandler):
+            def log(self, type: str, message: str, *args: Any) -> None:
+                """The console is the program's."""
+
+        _forget()
+        self._moto = Dispatcher(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self, threaded=True, request_handler=Silent)
+        self._server.daemon_threads = True
+        self._server.log = lambda *_: None
+        threading.Thread(target=self._server.serve_forever, name="sandbox-aws", daemon=True).start()
+        seed(self._endpoint, KEY_ID, SECRET)
+        self._live = True
+
+    def stop(self) -> None:
+        """Ends the server and lets go of what hangs."""
+        self._stopped.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            _forget()
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        """Answers one request (WSGI)."""
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = ACCOUNT
+        name = operation(environ)
+        fault = None
+        if self._live:
+            with self._lock:
+                self.calls[name] += 1
+            fault = self.fault(name)
+        if fault == "reset":
+            _reset(environ)
+            return []
+        if fault == "hang":
+            self._stopped.wait(HANG_SECONDS)
+            fault = "failing"
+        if fault is None:
+            own = self._own(name, environ)
+            return self._moto(environ, start) if own is None else _send(own, start)
+        if fault == "malformed":
+            return _send(malformed(*self._true(name, environ)), start)
+        return _send(answer(fault, name), start)
+
+    @property
+    def _endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._server.port}"
+
+    def _own(self, name: str, environ: dict[str, Any]) -> Answer | None:
+        """What moto answers unlike AWS: pages and regions of buckets, enabled regions, who asks."""
+        if name == "s3:ListBuckets":
+            return self._buckets(environ)
+        if name == "ec2:DescribeRegions":
+            return _regions(b"AllRegions=true" in body(environ))
+        if name == "sts:GetCallerIdentity" and f"={KEY_ID}/" in environ["HTTP_AUTHORIZATION"]:
+            return _identity()
+        return None
+
+    def _true(self, name: str, environ: dict[str, Any]) -> tuple[str, bytes]:
+        """Content type and body that would be sent if nothing went wrong."""
+        own = self._own(name, environ)
+        if own is not None:
+            return own.content_type, own.body
+        told: list[str] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+            told.extend(value for key, value in headers if key.lower() == "content-type")
+
+        content = b"".join(self._moto(environ, start))
+        return (told or ["application/xml"])[0], content
+
+    def _buckets(self, environ: dict[str, Any]) -> Answer:
+        from moto.s3.models import s3_backends
+
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        after = query.get("continuation-token", [""])[0]
+        asked = "max-buckets" in query
+        size = min(self.page_size, int(query["max-buckets"][0])) if asked else self.page_size
+        stored = s3_backends[ACCOUNT]["aws"].buckets
+        names = sorted(name for name in stored if name > after)
+        entries = "".join(
+            f"<Bucket><Name>{escape(name)}</Name>"
+            f"<CreationDate>{stored[name].creation_date_ISO8601}</CreationDate>"
+            # S3 tells the region only where the request has a parameter.
+            + (f"<BucketRegion>{stored[name].region_name}</BucketRegion>" if query else "")
+            + "</Bucket>"
+            for name in names[:size]
+        )
+        more = f"<ContinuationToken>{names[size - 1]}</ContinuationToken>" if len(names) > size else ""
+        content = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            f"<Owner><ID>sandbox</ID></Owner><Buckets>{entries}</Buckets>{more}</ListAllMyBucketsResult>"
+        )
+        return Answer(200, "application/xml", content.encode())
+
+
+def _regions(every: bool) -> Answer:
+    """All regions that the SDK knows; those that need an opt-in are not enabled."""
+    from botocore.session import Session
+
+    items = "".join(
+        f"<item><regionName>{name}</regionName><regionEndpoint>ec2.{name}.amazonaws.com</regionEndpoint>"
+        f"<optInStatus>{_status(name)}</optInStatus></item>"
+        for name in sorted(Session().get_available_regions("ec2"))
+        if every or name in ENABLED_BY_DEFAULT
+    )
+    content = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+        f"<requestId>sandbox</requestId><regionInfo>{items}</regionInfo></DescribeRegionsResponse>"
+    )
+    return Answer(200, "text/xml", content.encode())
+
+
+def _identity() -> Answer:
+    content = (
+        '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+        f"<GetCallerIdentityResult><Arn>{IDENTITY}</Arn><UserId>AIDASAMPLEUSEREXAMPLE</UserId>"
+        f"<Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+    )
+    return Answer(200, "text/xml", content.encode())
+
+
+def _status(region: str) -> str:
+    return "opt-in-not-required" if region in ENABLED_BY_DEFAULT else "not-opted-in"
+
+
+def _send(reply: Answer, start: Callable[..., Any]) -> Iterable[bytes]:
+    headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))), *reply.headers]
+    start(f"{reply.status} Sandbox", headers)
+    return [reply.body]
+
+
+def _reset(environ: Mapping[str, Any]) -> None:
+    """Breaks the connection without an answer."""
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def _forget() -> None:
+    """Empties moto's state, which it keeps for the whole process; ids come out the same each time."""
+    from moto.moto_api._internal import mock_random
+    from moto.moto_api._internal.models import moto_api_backend
+
+    moto_api_backend.reset()
+    mock_random.seed(20261122)

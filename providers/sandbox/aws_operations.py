@@ -1,0 +1,80 @@
+"""Which AWS operation an HTTP request is: by header, path, query or form, as each protocol has it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+BUCKET_READS = {
+    "acl": "GetBucketAcl",
+    "encryption": "GetBucketEncryption",
+    "location": "GetBucketLocation",
+    "logging": "GetBucketLogging",
+    "ownershipControls": "GetBucketOwnershipControls",
+    "policy": "GetBucketPolicy",
+    "policyStatus": "GetBucketPolicyStatus",
+    "publicAccessBlock": "GetPublicAccessBlock",
+    "tagging": "GetBucketTagging",
+    "versioning": "GetBucketVersioning",
+}
+
+
+def operation(environ: MutableMapping[str, Any]) -> str:
+    """Service and operation as the adapters name them, e.g. ``s3:GetBucketAcl``."""
+    service = _service(environ)
+    path = environ.get("PATH_INFO", "")
+    if target := environ.get("HTTP_X_AMZ_TARGET"):
+        return f"{service}:{target.rpartition('.')[2]}"
+    if service == "s3" and path.startswith("/v20180820/"):
+        last = path.rpartition("/")[2]
+        return f"s3control:{_verb(environ)}{last[:1].upper()}{last[1:]}"
+    if service == "s3":
+        return f"s3:{_of_s3(environ, path)}"
+    if service == "account":
+        return f"account:{path[1:2].upper()}{path[2:]}"
+    form = parse_qs(body(environ).decode("utf-8", "replace"))
+    return f"{service}:{form.get('Action', ['?'])[0]}"
+
+
+def body(environ: MutableMapping[str, Any]) -> bytes:
+    """The request's body, left in place for who reads it next."""
+    content: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(content)
+    return content
+
+
+def region(environ: MutableMapping[str, Any]) -> str:
+    """The region that the request was signed for."""
+    return _scope(environ)[1]
+
+
+def _of_s3(environ: MutableMapping[str, Any], path: str) -> str:
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    if environ["REQUEST_METHOD"] == "HEAD":
+        return "HeadBucket"
+    if path == "/":
+        return "ListBuckets"
+    for name, read in BUCKET_READS.items():
+        if name in query:
+            return read if _verb(environ) == "Get" else f"{_verb(environ)}{read.removeprefix('Get')}"
+    return f"{_verb(environ)}Bucket"
+
+
+def _verb(environ: MutableMapping[str, Any]) -> str:
+    return str(environ["REQUEST_METHOD"]).capitalize()
+
+
+def _service(environ: MutableMapping[str, Any]) -> str:
+    return _scope(environ)[2]
+
+
+def _scope(environ: MutableMapping[str, Any]) -> tuple[str, str, str]:
+    """Date, region and service of the credential scope of a Signature Version 4."""
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    _, found, rest = authorization.partition("Credential=")
+    parts = rest.partition(",")[0].split("/")
+    if not found or len(parts) != 5:
+        return "", "us-east-1", "unsigned"
+    return parts[1], parts[2], parts[3]

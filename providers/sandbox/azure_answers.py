@@ -1,0 +1,295 @@
+"""What the simulated Resource Manager and Resource Graph answer from an estate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from providers.sandbox.azure_estate import SUBSCRIPTION, Estate, Json, StorageAccount, setting
+
+_SUB = r"/subscriptions/(?P<subscription>[0-9a-f-]{36})"
+_ACCOUNT = (
+    _SUB
+    + r"/resourcegroups/analytics-prod/providers/microsoft\.storage/storageaccounts/(?P<account>[a-z0-9]+)"
+)
+
+
+class Operation:
+    """One GET that the simulated Resource Manager knows."""
+
+    def __init__(self, name: str, action: str, path: str, *versions: str) -> None:
+        self.name = name
+        self.action = action
+        self.path = re.compile(path)
+        self.versions = frozenset(versions)
+
+
+OPERATIONS = (
+    Operation(
+        "Microsoft.Resources/Subscriptions_List",
+        "Microsoft.Resources/subscriptions/read",
+        "/subscriptions",
+        "2022-12-01",
+    ),
+    Operation(
+        "Microsoft.Resources/Subscriptions_Get",
+        "Microsoft.Resources/subscriptions/read",
+        _SUB,
+        "2022-12-01",
+    ),
+    Operation(
+        "Microsoft.Resources/Subscriptions_ListLocations",
+        "Microsoft.Resources/subscriptions/locations/read",
+        _SUB + "/locations",
+        "2022-12-01",
+    ),
+    Operation(
+        "Microsoft.Authorization/Permissions_ListForSubscription",
+        "Microsoft.Authorization/permissions/read",
+        _SUB + r"/providers/microsoft\.authorization/permissions",
+        "2022-04-01",
+    ),
+    Operation(
+        "Microsoft.Authorization/DenyAssignments_List",
+        "Microsoft.Authorization/denyAssignments/read",
+        _SUB + r"/providers/microsoft\.authorization/denyassignments",
+        "2022-04-01",
+    ),
+    Operation(
+        "Microsoft.Security/SecurityContacts_List",
+        "Microsoft.Security/securityContacts/read",
+        _SUB + r"/providers/microsoft\.security/securitycontacts",
+        "2020-01-01-preview",
+        "2023-12-01-preview",
+    ),
+    Operation(
+        "Microsoft.Insights/SubscriptionDiagnosticSettings_List",
+        "Microsoft.Insights/diagnosticSettings/read",
+        _SUB + r"/providers/microsoft\.insights/diagnosticsettings",
+        "2021-05-01-preview",
+    ),
+    Operation(
+        "Microsoft.Storage/BlobServices_GetServiceProperties",
+        "Microsoft.Storage/storageAccounts/blobServices/read",
+        _ACCOUNT + "/blobservices/default",
+        "2023-05-01",
+    ),
+    Operation(
+        "Microsoft.Storage/BlobContainers_List",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/read",
+        _ACCOUNT + "/blobservices/default/containers",
+        "2023-05-01",
+    ),
+    Operation(
+        "Microsoft.Insights/DiagnosticSettings_List",
+        "Microsoft.Insights/diagnosticSettings/read",
+        _ACCOUNT + r"/blobservices/default/providers/microsoft\.insights/diagnosticsettings",
+        "2021-05-01-preview",
+    ),
+)
+GRAPH = "Microsoft.ResourceGraph/Resources"
+GRAPH_PATH = "/providers/microsoft.resourcegraph/resources"
+_ACCOUNTS_QUERY = (
+    "resources | where type =~ 'microsoft.storage/storageaccounts' and kind !~ 'FileStorage'"
+    " | project id, name, subscriptionId, location, tags, properties | order by id asc"
+)
+_LOCATIONS_QUERY = "resources | summarize locations = make_set(location) by subscriptionId"
+_ANCESTORS_QUERY = (
+    "resourcecontainers | where type =~ 'microsoft.resources/subscriptions'"
+    " | project id, subscriptionId, ancestors = properties.managementGroupAncestorsChain"
+    " | order by id asc"
+)
+QUERIES = {
+    _ACCOUNTS_QUERY: f"{GRAPH}(storageAccounts)",
+    _LOCATIONS_QUERY: f"{GRAPH}(locations)",
+    _ANCESTORS_QUERY: f"{GRAPH}(managementGroups)",
+}
+"""The queries that the simulated Resource Graph understands, and the operation that each is."""
+_OFFERED = ("eastus", "northeurope", "westeurope")
+
+
+class NoAnswer(Exception):
+    """A request that the simulated Resource Manager refuses: status, code, message."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class Answers:
+    """The answers from one estate; ``base`` is the server's own address, for the links to next pages."""
+
+    def __init__(self, estate: Estate, base: str) -> None:
+        self._estate = estate
+        self._base = base
+        self._by_name: Mapping[str, Callable[[StorageAccount | None], Any]] = {
+            "Subscriptions_List": lambda _: [estate.subscription()],
+            "Subscriptions_Get": lambda _: estate.subscription(),
+            "Subscriptions_ListLocations": lambda _: [_location(name) for name in _OFFERED],
+            "Permissions_ListForSubscription": lambda _: estate.permissions,
+            "DenyAssignments_List": lambda _: estate.deny_assignments,
+            "SecurityContacts_List": lambda _: estate.contacts,
+            "SubscriptionDiagnosticSettings_List": lambda _: estate.activity_log,
+            "BlobServices_GetServiceProperties": lambda account: _blob_service(_there(account)),
+            "BlobContainers_List": lambda account: _containers(_there(account)),
+            "DiagnosticSettings_List": lambda account: _blob_logs(_there(account)),
+        }
+
+    def get(self, operation: Operation, path: str, parameters: Mapping[str, str]) -> Json:
+        """The answer to a GET. Raises :class:`NoAnswer`."""
+        match = operation.path.fullmatch(path.lower())
+        assert match is not None
+        given = match.groupdict()
+        self._reachable(operation, given.get("subscription"))
+        account = None
+        if "account" in given:
+            named = [one for one in self._estate.accounts if one.name == given["account"]]
+            if not named:
+                raise NoAnswer(
+                    404,
+                    "ResourceNotFound",
+                    f"The Resource 'Microsoft.Storage/storageAccounts/{given['account']}' under resource "
+                    "group 'Analytics-Prod' was not found.",
+                )
+            account = named[0]
+        answer = self._by_name[operation.name.split("/")[1]](account)
+        return answer if isinstance(answer, dict) else self._page(answer, path, parameters)
+
+    def graph(self, question: Mapping[str, Any]) -> Json:
+        """The answer to a query. Raises :class:`NoAnswer`."""
+        query = str(question.get("query"))
+        rows = self._rows(query) if SUBSCRIPTION in question.get("subscriptions", ()) else []
+        options = question.get("options") or {}
+        start = int(str(options.get("$skipToken", "")).removeprefix("row-") or 0)
+        size = min(int(options.get("$top", 100)), self._estate.page)
+        page = rows[start : start + size]
+        more = start + size < len(rows)
+        answer: Json = {
+            "totalRecords": len(rows),
+            "count": len(page),
+            "data": page,
+            "facets": [],
+            "resultTruncated": "true" if more else "false",
+        }
+        if more:
+            answer["$skipToken"] = f"row-{start + size}"
+        return answer
+
+    def _rows(self, query: str) -> list[Json]:
+        seen = [one for one in self._estate.accounts if one.name not in self._estate.hidden]
+        if query == _ACCOUNTS_QUERY:
+            return sorted(
+                (
+                    {
+                        "id": one.id,
+                        "name": one.name,
+                        "subscriptionId": SUBSCRIPTION,
+                        "location": one.location,
+                        "tags": one.tags,
+                        "properties": one.properties,
+                    }
+                    for one in seen
+                    if one.kind != "FileStorage"
+                ),
+                key=lambda row: str(row["id"]),
+            )
+        if query == _LOCATIONS_QUERY:
+            names = {one.location for one in seen} | set(self._estate.other_locations)
+            return [{"subscriptionId": SUBSCRIPTION, "locations": sorted(names)}]
+        if query == _ANCESTORS_QUERY:
+            return [
+                {
+                    "id": f"/subscriptions/{SUBSCRIPTION}",
+                    "subscriptionId": SUBSCRIPTION,
+                    "ancestors": self._estate.ancestors,
+                }
+            ]
+        raise NoAnswer(400, "BadRequest", "Query is invalid. Please refer to the documentation.")
+
+    def _reachable(self, operation: Operation, subscription: str | None) -> None:
+        if subscription in (None, SUBSCRIPTION):
+            return
+        if subscription in self._estate.without_role:
+            raise NoAnswer(
+                403,
+                "AuthorizationFailed",
+                f"The client does not have authorization to perform action '{operation.action}' over scope "
+                f"'/subscriptions/{subscription}' or the scope is invalid.",
+            )
+        raise NoAnswer(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+
+    def _page(self, items: Sequence[Json], path: str, parameters: Mapping[str, str]) -> Json:
+        start = int(parameters.get("$skipToken", "0"))
+        following = start + self._estate.page
+        answer: Json = {"value": list(items[start:following])}
+        if following < len(items):
+            answer["nextLink"] = (
+                f"{self._base}{quote(path)}?api-version={parameters['api-version']}&%24skipToken={following}"
+            )
+        return answer
+
+
+def _there(account: StorageAccount | None) -> StorageAccount:
+    assert account is not None
+    return account
+
+
+def _location(name: str) -> Json:
+    return {
+        "id": f"/subscriptions/{SUBSCRIPTION}/locations/{name}",
+        "name": name,
+        "type": "Region",
+        "displayName": name.title(),
+        "metadata": {"regionType": "Physical"},
+    }
+
+
+def _blob_service(account: StorageAccount) -> Json:
+    if account.kind == "FileStorage":
+        raise NoAnswer(400, "FeatureNotSupportedForAccount", "Blob is not supported for the account.")
+    properties: Json = {
+        "cors": {"corsRules": []},
+        "deleteRetentionPolicy": {"allowPermanentDelete": False, "enabled": True, "days": 7},
+    }
+    if account.versioning is not None:
+        properties["isVersioningEnabled"] = account.versioning
+    return {
+        "sku": {"name": "Standard_LRS", "tier": "Standard"},
+        "id": f"{account.id}/blobServices/default",
+        "name": "default",
+        "type": "Microsoft.Storage/storageAccounts/blobServices",
+        "properties": properties,
+    }
+
+
+def _containers(account: StorageAccount) -> list[Json]:
+    return [
+        {
+            "id": f"{account.id}/blobServices/default/containers/{name}",
+            "name": name,
+            "type": "Microsoft.Storage/storageAccounts/blobServices/containers",
+            "etag": '"0x8D8BE1D525A6958"',
+            "properties": {
+                "deleted": False,
+                "remainingRetentionDays": 0,
+                "defaultEncryptionScope": "$account-encryption-key",
+                "denyEncryptionScopeOverride": False,
+                "publicAccess": access,
+                "leaseStatus": "Unlocked",
+                "leaseState": "Available",
+                "lastModifiedTime": "2024-03-04T10:00:41.0000000Z",
+                "hasImmutabilityPolicy": False,
+                "hasLegalHold": False,
+            },
+        }
+        for name, access in sorted(account.containers.items())
+    ]
+
+
+def _blob_logs(account: StorageAccount) -> list[Json]:
+    if not account.logged:
+        return []
+    return [setting(f"{account.id}/blobServices/default".lower(), "blobs-to-central-logs", account.logged)]

@@ -1,0 +1,52 @@
+"""The sample company on all three simulated clouds at once, and the files that it would keep about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a demonstration."""
+
+    config: Path
+    ownership: Path
+    report: Path
+
+    def described(self) -> Iterator[tuple[Path, str]]:
+        """Each file with what it is."""
+        yield self.ownership, "who owns which control: change a line and run the scan again"
+        yield self.config, "what is scanned, and with which settings"
+        yield self.report, "every finding, as JSON"
+
+
+def write_files(folder: Path) -> Files:
+    """Writes the company's ownership file and configuration. Raises :class:`OSError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = Files(folder / "gapscan.yaml", folder / "ownership.yaml", folder / "report.json")
+    source = files("providers.sandbox")
+    for path in (found.config, found.ownership):
+        path.write_text(source.joinpath(f"company_{path.name}").read_text(encoding="utf-8"), encoding="utf-8")
+    return found
+
+
+@contextmanager
+def estate() -> Iterator[Mapping[str, str]]:
+    """Runs the three clouds; gives the variables that point every SDK at them."""
+    from providers.sandbox import Sandbox
+    from providers.sandbox.aws import AwsSandbox
+    from providers.sandbox.azure import AzureSandbox
+    from providers.sandbox.gcp import GcpSandbox
+
+    clouds: tuple[Sandbox, ...] = (AwsSandbox(), AzureSandbox(), GcpSandbox())
+    with ExitStack() as running:
+        environment: dict[str, str] = {}
+        for cloud in clouds:
+            cloud.start()
+            running.callback(cloud.stop)
+            environment.update(cloud.environment)
+        yield environment

@@ -1,0 +1,175 @@
+"""A simulated Google Cloud: a gRPC server of Cloud Asset Inventory and the Organization Policy API."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from providers.gcp.call import METHODS, Call, Operation
+from providers.sandbox import Fault
+from providers.sandbox.gcp_company import PROJECT, Company, example_shop
+from providers.sandbox.gcp_faults import error, service_disabled, unknown_project
+
+MALFORMED = b"\x0a\xff\xff\xff\x0fnot a message"
+"""A body whose first field says that it is longer than the body."""
+
+
+class GcpSandbox:
+    """The sample company on Google Cloud. See :class:`providers.sandbox.Sandbox`."""
+
+    def __init__(self, company: Company | None = None, page: int = 3) -> None:
+        self.fault: Callable[[str], Fault | None] = lambda operation: None
+        self.calls: Counter[str] = Counter()
+        self.company = company if company is not None else example_shop()
+        self.page = page
+        """Assets of one page at most, so that every listing pages."""
+        self.disabled: str | None = None
+        """A quota project on which the Cloud Asset API is switched off."""
+        self._server: Any = None
+        self._port = 0
+        self._stopped = threading.Event()
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The endpoint overrides of gcloud, and the sample project as the default one."""
+        address = f"http://127.0.0.1:{self._port}/"
+        return {
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDASSET": address,
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY": address,
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+        }
+
+    def start(self) -> None:
+        """Starts the server on a free port of 127.0.0.1."""
+        import grpc
+        from google.cloud import asset_v1, orgpolicy_v2
+
+        answers: dict[Operation, tuple[Any, Callable[[Any, Any], Any]]] = {
+            "ListAssets": (asset_v1.ListAssetsRequest, self._list_assets),
+            "SearchAllResources": (asset_v1.SearchAllResourcesRequest, self._search),
+            "GetEffectivePolicy": (orgpolicy_v2.GetEffectivePolicyRequest, self._policy),
+        }
+        self._server = grpc.server(_Threads(), options=(("grpc.so_reuseport", 0),))
+        for operation, (request, answer) in answers.items():
+            _, service, method = METHODS[operation].split("/")
+            handler = grpc.unary_unary_rpc_method_handler(
+                answer,
+                request_deserializer=request.deserialize,
+                response_serializer=lambda body: (
+                    body if isinstance(body, bytes) else body.SerializeToString()
+                ),
+            )
+            handlers = grpc.method_handlers_generic_handler(service, {method: handler})
+            self._server.add_generic_rpc_handlers((handlers,))
+        self._port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def stop(self) -> None:
+        """Ends it, and what hangs in it."""
+        self._stopped.set()
+        if self._server is not None:
+            self._server.stop(grace=None)
+
+    def _list_assets(self, request: Any, context: Any) -> Any:
+        from google.cloud import asset_v1
+        from google.protobuf.json_format import ParseDict
+
+        level = "organization" if request.parent.startswith("organizations/") else "project"
+        content = asset_v1.ContentType(request.content_type).name
+        call = Call("ListAssets", tuple(request.asset_types), content, level)  # type: ignore[arg-type]
+        if self._goes_wrong(call, request.parent, context):
+            return MALFORMED
+        part = "iamPolicy" if content == "IAM_POLICY" else "resource"
+        found = [
+            {key: asset[key] for key in ("name", "assetType", "ancestors", part)}
+            for asset in self.company.within(request.parent)
+            if asset["assetType"] in request.asset_types and part in asset
+        ]
+        chosen, following = self._cut(found, request)
+        body = {"readTime": "2025-11-22T06:00:00Z", "assets": chosen, "nextPageToken": following}
+        return ParseDict(body, asset_v1.ListAssetsResponse.pb()())
+
+    def _search(self, request: Any, context: Any) -> Any:
+        from google.cloud import asset_v1
+        from google.protobuf.json_format import ParseDict
+
+        if self._goes_wrong(Call("SearchAllResources", ()), request.scope, context):
+            return MALFORMED
+        asked = request.read_mask.paths
+        found = [
+            {key: value for key, value in _searched(asset).items() if key in asked}
+            for asset in self.company.within(request.scope)
+        ]
+        chosen, following = self._cut(found, request)
+        body = {"results": chosen, "nextPageToken": following}
+        return ParseDict(body, asset_v1.SearchAllResourcesResponse.pb()())
+
+    def _policy(self, request: Any, context: Any) -> Any:
+        from google.cloud import orgpolicy_v2
+        from google.protobuf.json_format import ParseDict
+
+        parent, _, constraint = request.name.partition("/policies/")
+        if self._goes_wrong(Call("GetEffectivePolicy", (constraint,)), parent, context):
+            return MALFORMED
+        number = self.company.numbered(parent).removeprefix("projects/")
+        enforce = (number, constraint) in self.company.enforced
+        body = {"name": request.name, "spec": {"rules": [{"enforce": enforce}]}}
+        return ParseDict(body, orgpolicy_v2.Policy.pb()())
+
+    def _goes_wrong(self, call: Call, parent: str, context: Any) -> bool:
+        """Aborts the call, or lets it hang, as the fault wants; true where it answers with garbage."""
+        from grpc_status import rpc_status  # type: ignore[import-untyped]
+
+        self.calls[call.name] += 1
+        resource = f"//cloudresourcemanager.googleapis.com/{parent}"
+        if self.disabled is not None and call.operation != "GetEffectivePolicy":
+            context.abort_with_status(rpc_status.to_status(service_disabled(self.disabled)))
+        if not self.company.within(parent):
+            context.abort_with_status(rpc_status.to_status(unknown_project(resource)))
+        fault = self.fault(call.name)
+        if fault == "hang":
+            self._hang(context)
+        elif fault not in (None, "malformed"):
+            context.abort_with_status(rpc_status.to_status(error(fault, call, resource)))
+        return fault == "malformed"
+
+    def _hang(self, context: Any) -> None:
+        gone = threading.Event()
+        if context.add_callback(gone.set):
+            for _ in range(600):
+                if gone.wait(0.1) or self._stopped.is_set():
+                    return
+
+    def _cut(self, found: list[dict[str, Any]], request: Any) -> tuple[list[dict[str, Any]], str]:
+        start = int(request.page_token or "0")
+        end = start + min(self.page, request.page_size or self.page)
+        return found[start:end], str(end) if end < len(found) else ""
+
+
+def _searched(asset: Mapping[str, Any]) -> dict[str, Any]:
+    """An asset as a search tells it: without its configuration."""
+    return {
+        "name": asset["name"],
+        "assetType": asset["assetType"],
+        "location": asset["resource"]["location"],
+        "project": asset["ancestors"][0],
+    }
+
+
+class _Threads(Executor):
+    """A daemon thread for each call: one that hangs never keeps the process from ending."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as failure:  # noqa: BLE001  (carried to whoever waits)
+                future.set_exception(failure)
+
+        threading.Thread(target=work, name="gcp-sandbox", daemon=True).start()
+        return future

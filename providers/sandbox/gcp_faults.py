@@ -1,0 +1,77 @@
+"""What Google Cloud's APIs say when something goes wrong: status codes, messages and details."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from providers.gcp.call import Call
+from providers.sandbox import Fault
+
+_UID = "eYhDkfYCu-dOCjuj8X4Am9-spkxs0-kX5YnhAJmc3PZ7pmNNfSsqtQ"
+
+
+def error(fault: Fault, call: Call, resource: str) -> Any:
+    """The ``google.rpc.Status`` of a fault, in the words of https://cloud.google.com/apis/design/errors."""
+    service = "orgpolicy" if call.operation == "GetEffectivePolicy" else "cloudasset"
+    api = f"{service}.googleapis.com"
+    if fault == "denied":
+        told = {"permission": call.permission, "resource": resource}
+        text = f"Permission '{call.permission}' denied on resource '{resource}' (or it may not exist)."
+        return _status(7, text, _info("IAM_PERMISSION_DENIED", api, told))
+    if fault == "denied_by_organisation":
+        text = f"Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: {_UID}"
+        told = {"uid": _UID, "service": api, "consumer": resource}
+        return _status(7, text, _violation(), _info("SECURITY_POLICY_VIOLATED", "googleapis.com", told))
+    if fault == "throttled":
+        text = (
+            f"Quota exceeded for quota metric '{call.operation} Requests' and limit "
+            f"'{call.operation} Requests per minute' of service '{api}'."
+        )
+        return _status(8, text, _info("RATE_LIMIT_EXCEEDED", "googleapis.com", {"service": api}))
+    if fault == "reset":
+        return _status(14, "recvmsg:Connection reset by peer")
+    return _status(13, "Internal error encountered.")
+
+
+def service_disabled(consumer: str) -> Any:
+    """The answer where the quota project has not enabled Cloud Asset Inventory."""
+    text = (
+        f"Cloud Asset API has not been used in project {consumer} before or it is disabled. Enable it by "
+        f"visiting https://console.developers.google.com/apis/api/cloudasset.googleapis.com/overview"
+        f"?project={consumer} then retry."
+    )
+    told = {"service": "cloudasset.googleapis.com", "consumer": f"projects/{consumer}"}
+    return _status(7, text, _info("SERVICE_DISABLED", "googleapis.com", told))
+
+
+def unknown_project(resource: str) -> Any:
+    """The answer for a project that does not exist: the same as for one that may not be seen."""
+    text = (
+        f"Permission 'cloudasset.assets.listResource' denied on resource '{resource}' (or it may not exist)."
+    )
+    return _status(7, text)
+
+
+def _status(code: int, message: str, *details: Any) -> Any:
+    from google.protobuf.any_pb2 import Any as Packed
+    from google.rpc.status_pb2 import Status
+
+    status = Status(code=code, message=message)
+    for detail in details:
+        packed = Packed()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+def _info(reason: str, domain: str, metadata: dict[str, str]) -> Any:
+    from google.rpc.error_details_pb2 import ErrorInfo
+
+    return ErrorInfo(reason=reason, domain=domain, metadata=metadata)
+
+
+def _violation() -> Any:
+    from google.rpc.error_details_pb2 import PreconditionFailure
+
+    violation = PreconditionFailure.Violation(type="VPC_SERVICE_CONTROLS", description=_UID)
+    return PreconditionFailure(violations=[violation])

@@ -1,0 +1,62 @@
+"""An earlier report to measure against: what is new since then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from scanner.document import DocumentError, Problem
+from scanner.finding import Finding
+from scanner.states import EVIDENCE_ORDER, Evidence
+
+REPORT_SCHEMA: Literal["gapscan.report/v1"] = "gapscan.report/v1"
+"""The schema of the reports that can be a baseline."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The findings of an earlier report by uid, and the rules that it had."""
+
+    name: str
+    evidence: Mapping[str, Evidence]
+    rules: frozenset[str]
+
+    def is_new_rule(self, finding: Finding) -> bool:
+        """The rule did not exist when the baseline was made."""
+        return finding.rule is not None and finding.rule not in self.rules
+
+    def is_new(self, finding: Finding) -> bool:
+        """Absent from the baseline, or its evidence is worse now."""
+        before = self.evidence.get(finding.uid)
+        if before is None or finding.evidence is None:
+            return True
+        return EVIDENCE_ORDER.index(finding.evidence) < EVIDENCE_ORDER.index(before)
+
+
+def load_baseline(path: Path) -> Baseline:
+    """Reads a JSON report. Raises :class:`DocumentError` where it is none."""
+    try:
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DocumentError([Problem(str(path), 1, f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise DocumentError([Problem(str(path), 1, "is not a JSON report: not UTF-8 text")]) from None
+    except json.JSONDecodeError as error:
+        raise DocumentError(
+            [Problem(str(path), error.lineno, f"is not a JSON report: {error.msg}")]
+        ) from None
+    if not isinstance(document, dict) or document.get("schema") != REPORT_SCHEMA:
+        told = f"is not a report of schema {REPORT_SCHEMA}: make one with --report json=PATH"
+        raise DocumentError([Problem(str(path), 1, told)])
+    try:
+        found = [Finding.model_validate_json(json.dumps(entry)) for entry in document["findings"]]
+        rules = frozenset(document["rules"])
+    except (ValidationError, KeyError, TypeError) as error:
+        raise DocumentError([Problem(str(path), 1, f"is damaged: {str(error).splitlines()[0]}")]) from None
+    evidence = {finding.uid: finding.evidence for finding in found if finding.evidence is not None}
+    return Baseline(str(path), evidence, rules)

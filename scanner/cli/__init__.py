@@ -1,0 +1,63 @@
+"""The command line. Commands import what they need when they run, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from scanner.cli.demo import demo
+from scanner.cli.rules import app as rules
+from scanner.cli.scan import scan
+from scanner.cli.schema import schema
+
+app = typer.Typer(
+    name="gapscan",
+    help="Finds the cloud security controls that nobody covers. It only ever reads.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 nothing at the gate, 1 findings at the gate, 2 usage or a wrong file, "
+    "3 incomplete, 4 nothing could be evaluated, 70 internal error, 74 a report could not be written, "
+    "130 interrupted.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"gapscan {version('gapscan')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("scan")(scan)
+app.command("demo")(demo)
+app.add_typer(rules, name="rules")
+app.command("schema")(schema)
+
+
+def main() -> NoReturn:
+    """Runs the command line and ends the process with the exit code of the design."""
+    try:
+        app(prog_name="gapscan")
+    except Exception as error:  # noqa: BLE001  (the last place where a failure can be told)
+        import traceback
+
+        traceback.print_exc()
+        told = f"gapscan: internal error: {type(error).__name__}: {error}"
+        print(f"{told}\nThis is a defect of gapscan; nothing was reported.", file=sys.stderr)
+        sys.exit(70)
+    sys.exit(0)

@@ -1,0 +1,45 @@
+"""The clouds by name: the only place that knows which packages read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scanner.provider import Limits, Provider, Request
+    from scanner.resources import ProviderName
+    from scanner.scan import Connect
+
+CLOUDS: tuple[ProviderName, ...] = ("aws", "azure", "gcp")
+"""In the order in which they are told."""
+
+SDKS = {
+    "aws": ("boto3",),
+    "azure": ("azure.identity", "azure.mgmt.resource"),
+    "gcp": ("google.cloud.asset", "google.cloud.orgpolicy"),
+}
+"""The modules that an extra of the same name installs."""
+
+
+def missing(cloud: ProviderName) -> str | None:
+    """What to install before a cloud can be read, or ``None``."""
+    for module in SDKS[cloud]:
+        try:
+            found = find_spec(module)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            return f"reading {cloud} needs its extra: pip install 'gapscan[{cloud}]'"
+    return None
+
+
+def connectors(clouds: Sequence[ProviderName]) -> dict[ProviderName, Connect]:
+    """The connect functions of the clouds; the SDKs are imported when one is called."""
+
+    def connect(request: Request, limits: Limits) -> Provider:
+        found: Connect = import_module(f"providers.{request.provider}").connect
+        return found(request, limits)
+
+    return dict.fromkeys(clouds, connect)

@@ -1,0 +1,240 @@
+"""What a scan is to do: options, configuration file and packs, brought together and checked beforehand."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scanner.baseline import Baseline, load_baseline
+from scanner.cli.connect import CLOUDS, missing
+from scanner.cli.exits import Usage
+from scanner.config import Config, load_config, requests
+from scanner.document import suggestion
+from scanner.gate import Terms
+from scanner.ownership import OwnershipFile, Resolver, load_ownership
+from scanner.provider import Limits, Request
+from scanner.report.output import Destination, destinations
+from scanner.resources import ProviderName
+from scanner.responsibility import Catalogue, UnknownControl, load_catalogue
+from scanner.rule import BUILTIN, Pack, Rule, load_packs
+from scanner.scan import Criteria
+from scanner.states import GATES, STATES, Gate, State, parse_fail_on
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line of a scan, as given."""
+
+    cloud: str
+    profile: str | None = None
+    regions: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    config: Path | None = None
+    ownership: Path | None = None
+    rules: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    chosen_rules: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
+    states: str | None = None
+    gate: str | None = None
+    fail_on: str | None = None
+    max_unknown: int | None = None
+    allow_incomplete: bool = False
+    baseline: Path | None = None
+    now: str | None = None
+    timeout: float | None = None
+    everything: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A scan that can begin: everything that the user wrote is known to be right."""
+
+    requests: tuple[Request, ...]
+    skipped: tuple[str, ...]
+    """Clouds that are left out of ``all``, and why."""
+    limits: Limits
+    catalogue: Catalogue
+    pack: Pack
+    chosen: tuple[Rule, ...]
+    controls: frozenset[str]
+    ownership: OwnershipFile | None
+    commit: str | None
+    gate: Gate
+    baseline: Baseline | None
+    max_unknown: int
+    allow_incomplete: bool
+    states: frozenset[State] | None
+    reports: tuple[Destination, ...]
+    now: datetime | None
+    everything: bool
+
+    def criteria(self, finished: datetime) -> Criteria:
+        """What the inventory is judged by; ``finished`` is the time where ``--now`` gives none."""
+        now = self.now or finished
+        return Criteria(
+            chosen=self.chosen,
+            pack=self.pack,
+            catalogue=self.catalogue,
+            controls=self.controls,
+            resolver=Resolver(self.ownership, self.catalogue, now),
+            terms=Terms(self.gate, self.max_unknown, self.allow_incomplete, self.baseline),
+            now=now,
+        )
+
+
+def plan(options: Options) -> Plan:
+    """Checks options and files. Raises :class:`Usage`, ``DocumentError`` or ``UnknownFormat``."""
+    config = load_config(options.config) if options.config else Config(version=1)
+    wanted, skipped = _requests(options, config)
+    catalogue = load_catalogue()
+    pack = load_packs(options.rules or config.rules or (BUILTIN,), catalogue)
+    controls = _controls(options.controls, catalogue)
+    try:
+        chosen = pack.choose(options.chosen_rules, controls)
+    except KeyError as error:
+        raise Usage(str(error.args[0])) from None
+    if not chosen:
+        raise Usage("no rule is evidence for the chosen controls: see gapscan rules list")
+    if options.chosen_rules:
+        named = frozenset(rule.text.control for rule in chosen)
+        controls = named if controls is None else controls & named
+    ownership = options.ownership or (Path(config.ownership) if config.ownership else None)
+    baseline = options.baseline or (Path(config.baseline) if config.baseline else None)
+    return Plan(
+        requests=wanted,
+        skipped=skipped,
+        limits=_limits(options.timeout or config.timeout),
+        catalogue=catalogue,
+        pack=pack,
+        chosen=chosen,
+        controls=frozenset(catalogue.controls) if controls is None else controls,
+        ownership=load_ownership(ownership, catalogue) if ownership else None,
+        commit=_commit(ownership) if ownership else None,
+        gate=_gate(options.gate, options.fail_on) or _gate(config.gate, config.fail_on) or GATES["ownership"],
+        baseline=load_baseline(baseline) if baseline else None,
+        max_unknown=options.max_unknown if options.max_unknown is not None else config.max_unknown or 0,
+        allow_incomplete=options.allow_incomplete,
+        states=_states(options.states),
+        reports=destinations(options.reports or config.report),
+        now=_time(options.now),
+        everything=options.everything,
+    )
+
+
+def _requests(options: Options, config: Config) -> tuple[tuple[Request, ...], tuple[str, ...]]:
+    """What to scan, and the clouds that are left out."""
+    for given, name, cloud in (
+        (options.profile, "--profile", "aws"),
+        (options.regions, "--region", "aws"),
+        (options.subscriptions, "--subscription", "azure"),
+        (options.projects, "--project", "gcp"),
+    ):
+        if given and options.cloud != cloud:
+            raise Usage(
+                f"{name} is for gapscan scan {cloud}; for several clouds name the targets in --config"
+            )
+    configured = tuple(requests(config))
+    if options.cloud == "all":
+        if configured:
+            _installed({request.provider for request in configured})
+            return configured, ()
+        absent = {cloud: why for cloud in CLOUDS if (why := missing(cloud))}
+        if len(absent) == len(CLOUDS):
+            raise Usage("no cloud can be read: pip install 'gapscan[all]'")
+        skipped = tuple(f"{cloud}: {why}" for cloud, why in absent.items())
+        return tuple(Request(cloud, expected=False) for cloud in CLOUDS if cloud not in absent), skipped
+    (cloud,) = (cloud for cloud in CLOUDS if cloud == options.cloud)
+    _installed({cloud})
+    narrowed = options.profile or options.regions or options.subscriptions or options.projects
+    if options.config is not None and not narrowed:
+        ours = tuple(request for request in configured if request.provider == cloud)
+        if configured and not ours:
+            raise Usage(f"{options.config} names no target of {cloud}")
+        if ours:
+            return ours, ()
+    scopes = {"aws": (), "azure": options.subscriptions, "gcp": options.projects}[cloud]
+    return (Request(cloud, scopes, options.profile, None, options.regions),), ()
+
+
+def _installed(clouds: set[ProviderName]) -> None:
+    lacking = [why for cloud in CLOUDS if cloud in clouds and (why := missing(cloud))]
+    if lacking:
+        raise Usage("\n".join(lacking))
+
+
+def _controls(selectors: tuple[str, ...], catalogue: Catalogue) -> frozenset[str] | None:
+    if not selectors:
+        return None
+    try:
+        return frozenset().union(*(catalogue.select(selector) for selector in selectors))
+    except UnknownControl as error:
+        raise Usage(f"--control: {error}") from None
+
+
+def _gate(name: str | None, fail_on: str | None) -> Gate | None:
+    if name is not None and fail_on is not None:
+        raise Usage("give a gate by name or spell it out with fail-on, not both")
+    if fail_on is not None:
+        if fail_on == "none":
+            return GATES["none"]
+        try:
+            return parse_fail_on(fail_on)
+        except ValueError as error:
+            raise Usage(f"--fail-on: {error}") from None
+    if name is not None and name not in GATES:
+        raise Usage(f"no gate {name!r}: it is one of {', '.join(GATES)}{suggestion(name, GATES)}")
+    return GATES[name] if name is not None else None
+
+
+def _states(text: str | None) -> frozenset[State] | None:
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in STATES:
+            raise Usage(f"--states: no state {name!r}{suggestion(name, STATES)} (known: {', '.join(STATES)})")
+    return frozenset(state for state in STATES if state in names)
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise Usage(f"--now {text}: expected a time such as 2026-11-22T06:00:00Z") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _limits(timeout: float | None) -> Limits:
+    usual = Limits()
+    if timeout is None:
+        return usual
+    return Limits(connect_seconds=min(usual.connect_seconds, timeout), read_seconds=timeout)
+
+
+def _commit(path: Path) -> str | None:
+    """The commit that last changed the file, if it is in a repository and unchanged since."""
+    folder = str(path.absolute().parent)
+    try:
+        clean = subprocess.run(
+            ["git", "-C", folder, "status", "--porcelain", "--", path.name],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+        commit = subprocess.run(
+            ["git", "-C", folder, "log", "-n", "1", "--format=%H", "--", path.name],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return None if clean.stdout.strip() else commit.stdout.strip() or None

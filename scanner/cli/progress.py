@@ -1,0 +1,23 @@
+"""A line of progress on a terminal; nothing where standard error is no terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from scanner.scan import Progress
+
+
+class _Line(Progress):
+    def update(self, done: int, places: int, resources: int, calls: int) -> None:
+        text = f"{done}/{places} listings · {resources:,} resources · {calls:,} calls"
+        sys.stderr.write(f"\r\x1b[2K{text}")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        sys.stderr.write("\r\x1b[2K")
+        sys.stderr.flush()
+
+
+def progress() -> Progress:
+    """The progress for this standard error."""
+    return _Line() if sys.stderr.isatty() else Progress()

@@ -1,0 +1,114 @@
+"""``gapscan rules``: the rules that gapscan would apply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli.exits import Usage, stop, told
+
+if TYPE_CHECKING:
+    from scanner.rule import Pack, Rule
+
+app = typer.Typer(help="List, show and test rules.", no_args_is_help=True, rich_markup_mode=None)
+
+Packs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rules", metavar="PACK", help="Rule pack: a folder, or 'builtin'. Repeatable. [default: builtin]"
+    ),
+]
+
+
+def load(packs: list[str] | None) -> Pack:
+    """The rules of the packs."""
+    from scanner.responsibility import load_catalogue
+    from scanner.rule import BUILTIN, load_packs
+
+    return load_packs(packs or [BUILTIN], load_catalogue())
+
+
+@app.command("list")
+def list_rules(
+    rules: Packs = None,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """List all rules: id, control, severity, kind, clouds, related requirements."""
+    import json
+
+    with told():
+        if form not in ("text", "json"):
+            raise Usage(f"--format {form}: it is text or json")
+        pack = load(rules)
+        if form == "json":
+            lines = [
+                {
+                    "id": rule.id,
+                    "title": rule.text.title,
+                    "control": rule.text.control,
+                    "severity": rule.text.severity,
+                    "for": rule.text.for_,
+                    "providers": rule.text.providers,
+                    "refs": rule.text.refs,
+                }
+                for rule in pack.rules.values()
+            ]
+            typer.echo(json.dumps(lines, indent=1, ensure_ascii=False))
+            return
+        for rule in pack.rules.values():
+            clouds = ",".join(rule.text.providers)
+            typer.echo(
+                f"{rule.text.severity:8} {rule.id:34} {rule.text.for_:8} {clouds:14} {rule.text.title}"
+            )
+
+
+@app.command("show")
+def show(rule: Annotated[str, typer.Argument(help="Id of the rule.")], rules: Packs = None) -> None:
+    """Show one rule: condition, rationale, remediation, related requirements."""
+    with told():
+        pack = load(rules)
+        try:
+            (chosen,) = pack.choose([rule])
+        except KeyError as error:
+            raise Usage(str(error.args[0])) from None
+        typer.echo(_shown(chosen))
+
+
+def _shown(rule: Rule) -> str:
+    text = rule.text
+    lines = [
+        f"{rule.id}: {text.title}",
+        f"  control   {text.control}",
+        f"  severity  {text.severity}",
+        f"  for       {text.for_} on {', '.join(text.providers)}",
+        *([f"  when      {text.when.strip()}"] if text.when else []),
+        f"  require   {text.require.strip()}",
+        f"  reads     {', '.join(sorted(rule.facets))}",
+        *(f"  {name:9} {', '.join(ids)}" for name, ids in text.refs.items()),
+        "",
+        text.rationale.strip(),
+    ]
+    for provider in text.providers:
+        lines += ["", f"On {provider}: {text.remediation[provider].strip()}"]
+        if provider in text.notes:
+            lines.append(f"Note: {text.notes[provider].strip()}")
+    return "\n".join(lines)
+
+
+@app.command("test")
+def test(
+    packs: Annotated[list[str] | None, typer.Argument(metavar="PACK", help="Folders, or 'builtin'.")] = None,
+) -> None:
+    """Run the examples of every rule; exit code 1 if one gets another verdict than it states."""
+    from scanner.rule import run_examples
+
+    with told():
+        pack = load(packs)
+        problems = [problem for rule in pack.rules.values() for problem in run_examples(rule)]
+        for problem in problems:
+            typer.echo(str(problem))
+        examples = sum(len(rule.examples) for rule in pack.rules.values())
+        typer.echo(f"{len(pack.rules)} rules, {examples} examples, {len(problems)} wrong")
+        if problems:
+            stop("gapscan: some examples do not get the verdict that they state", 1)

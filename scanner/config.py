@@ -1,0 +1,103 @@
+"""gapscan.yaml: what to scan, with which files, and how strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scanner.document import DocumentError, read
+from scanner.provider import Request
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AwsTarget(_Frozen):
+    """One AWS account."""
+
+    provider: Literal["aws"]
+    account: str | None = Field(default=None, pattern=r"^\d{12}$")
+    """The account that the credentials must belong to; anything else is an unreached target."""
+    profile: str | None = None
+    role: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")
+    """A role to assume first."""
+    regions: tuple[str, ...] = ()
+
+
+class AzureTarget(_Frozen):
+    """Azure subscriptions that one identity can read."""
+
+    provider: Literal["azure"]
+    subscriptions: tuple[str, ...] = ()
+    """Ids; empty: every subscription that the identity can see."""
+
+
+class GcpTarget(_Frozen):
+    """Google Cloud projects that one identity can read."""
+
+    provider: Literal["gcp"]
+    projects: tuple[str, ...] = ()
+    """Project ids; empty: the project that the credentials name."""
+
+
+Target = Annotated[Union[AwsTarget, AzureTarget, GcpTarget], Field(discriminator="provider")]  # noqa: UP007
+
+
+class Config(_Frozen):
+    """The configuration file. Paths in it are relative to the file; options of the command line win."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="gapscan configuration")
+
+    version: Literal[1]
+    targets: tuple[Target, ...] = ()
+    ownership: str | None = None
+    rules: tuple[str, ...] = ()
+    """Rule packs: folders, or ``builtin``."""
+    gate: str | None = None
+    """``ownership``, ``posture``, ``strict`` or ``none``."""
+    fail_on: str | None = None
+    max_unknown: int | None = Field(default=None, ge=0)
+    baseline: str | None = None
+    report: tuple[str, ...] = ()
+    """``FORMAT`` or ``FORMAT=PATH``."""
+    timeout: float | None = Field(default=None, gt=0)
+    """Seconds that one answer may take."""
+
+
+def load_config(path: Path) -> Config:
+    """Reads gapscan.yaml, with its paths made absolute. Raises :class:`DocumentError`."""
+    document = read(path)
+    config = document.validate(Config)
+    folder = path.absolute().parent
+    changed: dict[str, Any] = {
+        "rules": tuple(rule if rule == "builtin" else str(folder / rule) for rule in config.rules),
+        "report": tuple(_beside(folder, entry) for entry in config.report),
+    }
+    for name in ("ownership", "baseline"):
+        if (value := getattr(config, name)) is not None:
+            changed[name] = str(folder / value)
+    for name in ("ownership",):
+        if (value := changed.get(name)) and not Path(value).is_file():
+            raise DocumentError([document.problem(f"{name}: no such file: {value}", name)])
+    return config.model_copy(update=changed)
+
+
+def _beside(folder: Path, report: str) -> str:
+    form, sign, path = report.partition("=")
+    return f"{form}={folder / path}" if sign else report
+
+
+def requests(config: Config) -> Iterator[Request]:
+    """What the targets of the file ask to scan."""
+    for target in config.targets:
+        if isinstance(target, AwsTarget):
+            scopes = (target.account,) if target.account is not None else ()
+            yield Request("aws", scopes, target.profile, target.role, target.regions)
+        elif isinstance(target, AzureTarget):
+            yield Request("azure", target.subscriptions)
+        else:
+            yield Request("gcp", target.projects)

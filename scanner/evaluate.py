@@ -1,0 +1,61 @@
+"""Rules on an inventory: every verdict, the unknown ones too. Pure; knows no clock."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from scanner.evidence import BlindSpot, Unknown
+from scanner.provider import Inventory
+from scanner.resources import Resource
+from scanner.rule import Outcome, Rule
+
+
+class NotCollected(Exception):
+    """A rule needs a facet that the inventory was made without."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rule says of a resource, or of a place that could not be listed."""
+
+    rule: Rule
+    subject: Resource | BlindSpot
+    outcome: Outcome
+    unknown: Unknown | None
+    """Why it is unknown; ``None`` for every other outcome."""
+
+
+def evaluate(rules: Iterable[Rule], inventory: Inventory, now: datetime) -> Iterator[Verdict]:
+    """All verdicts: one for each rule and resource of its kind, and one unknown for each rule and blind spot.
+
+    A region that is switched off (reason ``disabled``) is reported as a blind spot but has no verdicts:
+    nothing can be changed there, and nobody can look. Raises :class:`NotCollected` before the first
+    verdict if the inventory lacks a facet that a rule reads.
+    """
+    chosen: dict[str, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        chosen[rule.text.for_].append(rule)
+        lacking = rule.facets - inventory.collected.get(rule.text.for_, frozenset()) - {"tags"}
+        if lacking or rule.text.for_ not in inventory.collected:
+            names = ", ".join(sorted(lacking)) or "anything"
+            raise NotCollected(f"rule {rule.id} needs {names} of {rule.text.for_}, which was not collected")
+    return _verdicts(chosen, inventory, now)
+
+
+def _verdicts(chosen: dict[str, list[Rule]], inventory: Inventory, now: datetime) -> Iterator[Verdict]:
+    for resource in inventory.resources:
+        for rule in chosen.get(resource.kind, ()):
+            if resource.provider in rule.text.providers:
+                outcome, unknown = rule.evaluate(resource, now)
+                yield Verdict(rule, resource, outcome, unknown)
+    for spot in inventory.blind_spots:
+        if spot.cause.reason == "disabled":
+            continue
+        for rule in chosen.get(spot.kind, ()):
+            if spot.provider in rule.text.providers:
+                yield Verdict(rule, spot, "unknown", Unknown(causes=(spot.cause,)))

@@ -1,0 +1,206 @@
+"""The tables of the language: operators, functions and macros.
+
+The checker chooses from them, both evaluators run what they hold, and the reference page is printed from
+them. ``code`` is Python over the operands ``{0}``, ``{1}`` and the names of
+:data:`scanner.expression.operations.NAMESPACE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from scanner.expression.operations import NAMESPACE
+from scanner.expression.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, Scalar
+
+
+@dataclass(frozen=True)
+class Overload:
+    """One operator or function on operands of certain types."""
+
+    symbol: str
+    operands: tuple[str, ...]
+    """Names of types; ``T`` stands for any type that can be compared."""
+    result: Scalar
+    code: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A word that runs an expression for each item of a list, or each key of a map."""
+
+    name: str
+    result: str
+    code: str
+    """Python over ``{item}``, ``{body}`` and ``{items}``."""
+    meaning: str
+
+
+NEGATION = Overload("!", ("bool",), BOOL, "not {0}", "True and false exchanged.")
+CONJUNCTION = Overload(
+    "&&", ("bool", "bool"), BOOL, "{0} and {1}", "False if any side is false, whatever the other is."
+)
+DISJUNCTION = Overload(
+    "||", ("bool", "bool"), BOOL, "{0} or {1}", "True if any side is true, whatever the other is."
+)
+
+EQUAL = Overload(
+    "==", ("T", "T"), BOOL, "{0} == {1}", "Equal; numbers by value, so 1 == 1.0. Null equals only null."
+)
+EQUAL_NULL = Overload("==", ("T or null", "null"), BOOL, "{0} is None", "Absent.")
+EQUAL_LISTS = Overload(
+    "==", ("list", "list"), BOOL, "tuple({0}) == tuple({1})", "The same items in the same order."
+)
+EQUAL_NUMBERS = Overload(
+    "==", ("list of double", "list of double"), BOOL, "same_items({0}, {1})", "As above."
+)
+DIFFERENT = Overload("!=", ("T", "T"), BOOL, "{0} != {1}", "Not equal.")
+DIFFERENT_NULL = Overload(
+    "!=", ("T or null", "null"), BOOL, "{0} is not None", "Present: the guard of what may be absent."
+)
+DIFFERENT_LISTS = Overload(
+    "!=", ("list", "list"), BOOL, "tuple({0}) != tuple({1})", "Not the same items or order."
+)
+DIFFERENT_NUMBERS = Overload(
+    "!=", ("list of double", "list of double"), BOOL, "not same_items({0}, {1})", "As above."
+)
+IN_LIST = Overload("in", ("T", "list of T"), BOOL, "{0} in {1}", "Equal to one of the items.")
+IN_NUMBERS = Overload("in", ("double", "list of double"), BOOL, "among({0}, {1})", "As above.")
+IN_MAP = Overload("in", ("string", "map"), BOOL, "{0} in {1}", "The map has the key: the guard of indexing.")
+
+EQUALITY: tuple[Overload, ...] = (
+    EQUAL, EQUAL_NULL, EQUAL_LISTS, EQUAL_NUMBERS,
+    DIFFERENT, DIFFERENT_NULL, DIFFERENT_LISTS, DIFFERENT_NUMBERS,
+    IN_LIST, IN_NUMBERS, IN_MAP,
+)  # fmt: skip
+"""Operators on more types than can be listed; the checker chooses by rules of its own."""
+
+ITEM = Overload(
+    "[]", ("list", "int"), BOOL, "element({0}, {1})", "The item at a place, from 0; an error outside."
+)
+ENTRY = Overload(
+    "[]", ("map", "string"), BOOL, "{0}[{1}]", "The value under a key; needs the guard `'k' in m`."
+)
+
+_ORDERED = (
+    ("int", "int"), ("int", "double"), ("double", "int"), ("double", "double"),
+    ("string", "string"), ("timestamp", "timestamp"), ("duration", "duration"),
+)  # fmt: skip
+_ORDERS = (
+    ("<", "Less, or earlier."),
+    ("<=", "Less or equal."),
+    (">", "Greater, or later."),
+    (">=", "Greater or equal."),
+)
+
+ARITHMETIC: tuple[Overload, ...] = (
+    Overload("+", ("int", "int"), INT, "integer({0} + {1})", "Sum; beyond 64 bits an error."),
+    Overload("+", ("double", "double"), DOUBLE, "{0} + {1}", "Sum."),
+    Overload("+", ("timestamp", "duration"), TIMESTAMP, "{0} + {1}", "Later by that long."),
+    Overload("+", ("duration", "timestamp"), TIMESTAMP, "{0} + {1}", "Later by that long."),
+    Overload("+", ("duration", "duration"), DURATION, "span({0} + {1})", "Both together."),
+    Overload("-", ("int", "int"), INT, "integer({0} - {1})", "Difference; beyond 64 bits an error."),
+    Overload("-", ("double", "double"), DOUBLE, "{0} - {1}", "Difference."),
+    Overload("-", ("timestamp", "timestamp"), DURATION, "{0} - {1}", "How long between them."),
+    Overload("-", ("timestamp", "duration"), TIMESTAMP, "{0} - {1}", "Earlier by that long."),
+    Overload("-", ("duration", "duration"), DURATION, "span({0} - {1})", "The difference."),
+    Overload("*", ("int", "int"), INT, "integer({0} * {1})", "Product; beyond 64 bits an error."),
+    Overload("*", ("double", "double"), DOUBLE, "{0} * {1}", "Product."),
+    Overload("/", ("int", "int"), INT, "divide({0}, {1})", "Quotient cut towards zero; by zero an error."),
+    Overload("/", ("double", "double"), DOUBLE, "divide_doubles({0}, {1})", "Quotient; by zero an infinity."),
+    Overload("%", ("int", "int"), INT, "remainder({0}, {1})", "Remainder with the sign of the left side."),
+    Overload("-", ("int",), INT, "integer(-{0})", "Negative."),
+    Overload("-", ("double",), DOUBLE, "-{0}", "Negative."),
+)
+
+COMPARISONS: tuple[Overload, ...] = tuple(
+    Overload(symbol, operands, BOOL, f"{{0}} {symbol} {{1}}", meaning)
+    for symbol, meaning in _ORDERS
+    for operands in _ORDERED
+)
+
+FAILS_ON_UNKNOWN = frozenset({"!", "+", "-", "*", "<", "<=", ">", ">=", "size"})
+"""Symbols whose Python raises TypeError by itself when an operand is Unknown, so that none is tested for."""
+
+MATCHES_CONSTANT = Overload("matches", ("string", "string"), BOOL, "{1}.search({0}) is not None", "")
+
+FUNCTIONS: tuple[Overload, ...] = (
+    Overload("size", ("string",), INT, "len({0})", "Characters. Also `s.size()`."),
+    Overload("size", ("list",), INT, "len({0})", "Items."),
+    Overload("size", ("map",), INT, "len({0})", "Keys."),
+    Overload(
+        "timestamp",
+        ("string",),
+        TIMESTAMP,
+        "timestamp({0})",
+        "An RFC 3339 time: `timestamp('2024-05-01T00:00:00Z')`.",
+    ),
+    Overload(
+        "duration",
+        ("string",),
+        DURATION,
+        "duration({0})",
+        "A length of time: `duration('72h')`; h, m, s, ms, us, ns.",
+    ),
+)
+"""Called by name."""
+
+METHODS: tuple[Overload, ...] = (
+    *FUNCTIONS[:3],
+    Overload("startsWith", ("string", "string"), BOOL, "{0}.startswith({1})", "Begins so."),
+    Overload("endsWith", ("string", "string"), BOOL, "{0}.endswith({1})", "Ends so."),
+    Overload("contains", ("string", "string"), BOOL, "{1} in {0}", "Holds this text somewhere."),
+    Overload(
+        "matches",
+        ("string", "string"),
+        BOOL,
+        "matches({0}, {1})",
+        "An RE2 expression matches somewhere; anchor with ^ and $.",
+    ),
+)
+"""Called on a value: ``name.startsWith('x')``."""
+
+MACROS: Mapping[str, Macro] = MappingProxyType(
+    {
+        macro.name: macro
+        for macro in (
+            Macro("all", "bool", "all({body} for {item} in {items})", "No item makes the condition false."),
+            Macro("exists", "bool", "any({body} for {item} in {items})", "Some item makes it true."),
+            Macro(
+                "exists_one",
+                "bool",
+                "sum(1 for {item} in {items} if {body}) == 1",
+                "Exactly one item makes it true.",
+            ),
+            Macro(
+                "filter", "list", "[{item} for {item} in {items} if {body}]", "The items that make it true."
+            ),
+            Macro(
+                "map", "list", "[{body} for {item} in {items}]", "The value of the expression for each item."
+            ),
+        )
+    }
+)
+
+OPERATORS: Mapping[tuple[str, tuple[str, ...]], Overload] = MappingProxyType(
+    {(overload.symbol, overload.operands): overload for overload in (*ARITHMETIC, *COMPARISONS)}
+)
+FUNCTIONS_BY_OPERANDS: Mapping[tuple[str, tuple[str, ...]], Overload] = MappingProxyType(
+    {(overload.symbol, overload.operands): overload for overload in FUNCTIONS}
+)
+METHODS_BY_OPERANDS: Mapping[tuple[str, tuple[str, ...]], Overload] = MappingProxyType(
+    {(overload.symbol, overload.operands): overload for overload in METHODS}
+)
+
+
+@lru_cache(maxsize=256)
+def function_of(overload: Overload) -> Callable[..., Any]:
+    """The overload as a Python function of its operands."""
+    names = ("first", "second")[: 1 + ("{1}" in overload.code)]
+    source = f"lambda {', '.join(names)}: {overload.code.format(*names)}"
+    function: Callable[..., Any] = eval(source, {**NAMESPACE, "__builtins__": {}})
+    return function

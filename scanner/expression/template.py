@@ -1,0 +1,114 @@
+"""Messages of rules: text with expressions in braces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from scanner.evidence import Unknown
+from scanner.expression.check import check
+from scanner.expression.errors import ExpressionError
+from scanner.expression.exact import exact
+from scanner.expression.lexer import MAX_SOURCE
+from scanner.expression.parse import parse_hole
+from scanner.expression.predicate import facets_of
+from scanner.expression.types import ListOf, MapOf, Model, Type, required
+from scanner.resources import Resource
+
+NOT_SEEN = "(not seen)"
+"""What stands for an unknown value."""
+
+_TEXT = re.compile(r"(?:[^{}]|\{\{|\}\})+")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A message with holes, checked against one kind of resource."""
+
+    source: str
+    """As written."""
+    facets: frozenset[str]
+    """The facets that it reads, without header fields."""
+    _parts: tuple[str | Callable[[Resource, datetime], Any], ...] = field(repr=False)
+
+    def render(self, resource: Resource, now: datetime) -> str:
+        """The message about a resource; what is unknown reads ``(not seen)``.
+
+        Raises :class:`AttributeError` when a facet that it reads was not collected.
+        """
+        return "".join(part if isinstance(part, str) else shown(part(resource, now)) for part in self._parts)
+
+
+def compile_template(source: str, variable: str, model: type[Resource]) -> Template:
+    """A message about resources of ``model``: ``'{bucket.name} can be read by anyone'``; ``{{`` is a brace.
+
+    Raises :class:`ExpressionError`; offsets count from the beginning of the message.
+    """
+    if len(source) > MAX_SOURCE:
+        raise ExpressionError(f"longer than {MAX_SOURCE} characters", 0)
+    parts: list[str | Callable[[Resource, datetime], Any]] = []
+    facets: frozenset[str] = frozenset()
+    place = 0
+    try:
+        while place < len(source):
+            plain = _TEXT.match(source, place)
+            if plain:
+                parts.append(plain.group().replace("{{", "{").replace("}}", "}"))
+                place = plain.end()
+                continue
+            if source[place] == "}":
+                raise ExpressionError("'}' without '{'; write '}}' for a brace", place)
+            node, end = parse_hole(source, place + 1)
+            root = check(node, variable, model)
+            if not _showable(root.type):
+                raise ExpressionError(
+                    f"{root.type} cannot be shown as a whole; name one of its fields", node.offset
+                )
+            parts.append(exact(root))
+            facets |= facets_of(root)
+            place = end + 1
+    except RecursionError as error:
+        raise ExpressionError("nested too deep", place) from error
+    return Template(source, facets, tuple(parts))
+
+
+def shown(value: Any) -> str:
+    """A value as people read it."""
+    match value:
+        case Unknown():
+            return NOT_SEEN
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value
+        case datetime():
+            return value.isoformat("T", "minutes").replace("+00:00", "Z")
+        case timedelta():
+            return _length(value)
+        case Mapping():
+            return ", ".join(f"{key}={shown(inner)}" for key, inner in sorted(value.items())) or "none"
+        case tuple() | list() | frozenset():
+            return ", ".join(shown(item) for item in value) or "none"
+    return str(value)
+
+
+def _length(length: timedelta) -> str:
+    sign = "-" if length < timedelta() else ""
+    seconds = abs(length) // timedelta(seconds=1)
+    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
+    units = ((days, "d"), (hours, "h"), (minutes, "min"), (seconds % 60, "s"))
+    return sign + (" ".join(f"{count} {unit}" for count, unit in units if count) or "0 s")
+
+
+def _showable(kind: Type) -> bool:
+    kind = required(kind)
+    if isinstance(kind, ListOf):
+        return _showable(kind.element)
+    if isinstance(kind, MapOf):
+        return _showable(kind.value)
+    return not isinstance(kind, Model)

@@ -1,0 +1,125 @@
+"""Findings: a rule on a resource, a statement that is wanted, or a defect of the ownership file.
+
+A finding keeps its identity for good: owner, state, severity, tags and the rule's wording stay out of it,
+so that one finding can be followed from unowned to owned to covered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from scanner.evidence import BlindSpot, Reason
+from scanner.resources import ProviderName, Resource
+from scanner.responsibility import Party, ServiceModel, Severity
+from scanner.rule import Outcome, Rule
+from scanner.states import Evidence, OwnershipStatus, State
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FoundResource(_Frozen):
+    """The resource that a finding is about; for a blind spot the place that could not be listed."""
+
+    id: str
+    kind: str
+    name: str
+    tags: Mapping[str, str] | None
+    """``None`` when the tags could not be read."""
+
+
+class FoundUnknown(_Frozen):
+    """One thing that could not be told, and what would settle it."""
+
+    facet: str | None
+    """``None`` where a whole kind could not be listed, or the expression itself failed."""
+    reason: Reason
+    call: str
+    permission: str | None
+    message: str
+
+
+class Finding(_Frozen):
+    """One line of a report: evidence joined with responsibility and ownership.
+
+    ``subject`` is ``evidence`` (a rule, or a wanted statement, on a resource) or ``ownership`` (a defect of
+    the ownership file, once per control and line; its provider, scope and resource are ``None``).
+    """
+
+    uid: str
+    """Identity v1: 32 hexadecimal digits, see :func:`identity`."""
+    subject: Literal["evidence", "ownership"]
+    control: str
+    rule: str | None
+    """``None`` for statements and ownership findings."""
+    provider: ProviderName | None
+    scope: str | None
+    region: str | None
+    service_model: ServiceModel | None
+    """``None`` when it could not be resolved, or does not apply."""
+    resource: FoundResource | None
+    verdict: Outcome | None
+    unknowns: tuple[FoundUnknown, ...]
+    observed: Mapping[str, Any]
+    """The known facets that the rule read, as JSON values."""
+    message: str
+    party: Party | None
+    ownership: OwnershipStatus | None
+    owner: str | None
+    owner_source: str | None
+    """Where the owner comes from: ``file:line`` or the tag."""
+    evidence: Evidence | None
+    state: State | None
+    flags: tuple[str, ...]
+    severity: Severity
+    priority: Severity
+
+    @property
+    def short(self) -> str:
+        """The beginning of the uid, as reports show it."""
+        return self.uid[:8]
+
+
+def identity(*, control: str, rule: str, provider: str, partition: str, scope: str, resource: str) -> str:
+    """Identity v1 of a finding: a hash of what never changes about it.
+
+    ``control`` and ``rule`` are their first-ever ids; ``resource`` is the canonical id, or the kind and
+    region of a blind spot. Fixed for good, and independent of the report's schema.
+    """
+    parts = json.dumps(["gapscan.finding/v1", control, rule, provider, partition, scope, resource])
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def found(subject: Resource | BlindSpot) -> FoundResource:
+    """What a finding says of its resource."""
+    if isinstance(subject, BlindSpot):
+        return FoundResource(
+            id=f"{subject.kind}@{subject.region or 'global'}",
+            kind=subject.kind,
+            name=f"every {subject.kind}" + (f" in {subject.region}" if subject.region else ""),
+            tags=None,
+        )
+    tags = subject.tags if isinstance(subject.tags, Mapping) else None
+    return FoundResource(id=subject.id, kind=subject.kind, name=subject.name, tags=tags)
+
+
+def observed(rule: Rule, resource: Resource) -> dict[str, Any]:
+    """The known facets that the rule read, sorted, as JSON values."""
+    record = resource.to_record()
+    return {name: record[name] for name in sorted(rule.wanted) if name in record}
+
+
+def unknowns_of(rule: Rule, resource: Resource) -> tuple[FoundUnknown, ...]:
+    """The unknown facets among those that decide the verdict."""
+    return tuple(
+        FoundUnknown(facet=name, **cause.model_dump())
+        for name, unknown in resource.unknowns().items()
+        if name in rule.facets
+        for cause in unknown.causes
+    )

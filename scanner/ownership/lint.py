@@ -1,0 +1,173 @@
+"""Defects of an ownership file at a time: findings of ownership, once for each line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import combinations
+
+from scanner.document import suggestion
+from scanner.ownership.file import Line, OwnershipFile, TextT, has_begun, is_over
+from scanner.ownership.schema import ExcuseText, OwnerText
+from scanner.ownership.selection import Clause, Rank
+from scanner.responsibility import Severity
+
+
+@dataclass(frozen=True, order=True)
+class Defect:
+    """Something wrong with the ownership file, or with a line of it."""
+
+    file: str
+    line: int
+    code: str
+    """``lapsed``, ``stale``, ``unreviewed``, ``contract_expired``, ``conflict``, ``misattributed``,
+    ``exception_expired``, ``exception_invalid`` or ``statement_expired``."""
+    line_id: str
+    """Stays when lines move: part of the finding's identity."""
+    controls: tuple[str, ...]
+    """The controls concerned, sorted."""
+    message: str
+    severity: Severity
+
+
+def defects(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
+    """Everything that the file alone shows."""
+    for line in file.owners:
+        yield from _lapsed(file, line, now)
+    yield from _reviews(file, now)
+    yield from _contracts(file, now)
+    yield from _conflicts(file, now)
+    for excuse in (*file.exceptions, *file.not_applicable):
+        yield from _excuse(file, excuse, now)
+    for statement in file.statements:
+        text = statement.text
+        if is_over(text.expires, now):
+            message = f"the statement of {text.by} expired on {text.expires}"
+            yield _defect("statement_expired", statement, message, "low")
+        elif not file.active(text.by, now):
+            yield _defect(
+                "lapsed", statement, f"team {text.by}, which made the statement, is disbanded", "medium"
+            )
+
+
+def _defect(code: str, line: Line[TextT], message: str, severity: Severity) -> Defect:
+    return Defect(line.file, line.number, code, line.id, tuple(sorted(line.controls)), message, severity)
+
+
+def _lapsed(file: OwnershipFile, line: Line[OwnerText], now: datetime) -> Iterator[Defect]:
+    name = line.text.accountable
+    if name is None or file.active(name, now):
+        return
+    if file.team(name) is None:
+        why = f"there is no team {name!r}{suggestion(name, file.teams)}"
+    else:
+        why = f"team {name} is disbanded"
+    yield _defect("lapsed", line, f"{why}: the line owns nothing", "medium")
+
+
+def review_overdue(file: OwnershipFile, line: Line[OwnerText], now: datetime) -> bool:
+    """Whether the review of a line is overdue, or dated in the future; not if it has no date at all."""
+    day = line.text.reviewed or file.reviewed
+    return day is not None and _overdue(file, day, now)
+
+
+def _overdue(file: OwnershipFile, day: date, now: datetime) -> bool:
+    return not has_begun(day, now) or is_over(
+        day + file.settings.review_every + file.settings.review_grace, now
+    )
+
+
+def _reviews(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
+    for line in file.owners:
+        day = line.text.reviewed
+        if day is not None and _overdue(file, day, now):
+            yield _defect("stale", line, _review_told(file, day, now), "low")
+    inherited = [line for line in file.owners if line.text.reviewed is None]
+    controls = tuple(sorted({control for line in inherited for control in line.controls}))
+    if not controls:
+        return
+    if file.reviewed is None:
+        message = "some lines have no review date: add `reviewed` to them or to the file"
+        yield Defect(file.file, inherited[0].number, "unreviewed", "file", controls, message, "low")
+    elif _overdue(file, file.reviewed, now):
+        message = _review_told(file, file.reviewed, now)
+        yield Defect(file.file, file.reviewed_line, "stale", "file", controls, message, "low")
+
+
+def _review_told(file: OwnershipFile, day: date, now: datetime) -> str:
+    if not has_begun(day, now):
+        return f"the review is dated {day}, which is still to come"
+    return f"the last review was on {day}; one was due on {day + file.settings.review_every}"
+
+
+def _contracts(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
+    for id, contract in file.contracts.items():
+        if not is_over(contract.expires, now):
+            continue
+        message = f"contract {id} with {contract.party} expired on {contract.expires}"
+        lines = [line for line in file.owners if id in line.text.contract]
+        for line in lines:
+            controls = tuple(sorted(line.controls.keys() & file.covers[id]))
+            if controls:
+                yield Defect(file.file, line.number, "contract_expired", line.id, controls, message, "medium")
+        if not any(line.controls.keys() & file.covers[id] for line in lines) and file.covers[id]:
+            controls, number = tuple(sorted(file.covers[id])), file.contract_lines[id]
+            yield Defect(file.file, number, "contract_expired", f"contract {id}", controls, message, "medium")
+
+
+def _excuse(file: OwnershipFile, line: Line[ExcuseText], now: datetime) -> Iterator[Defect]:
+    text = line.text
+    if is_over(text.expires, now):
+        yield _defect("exception_expired", line, f"{text.id} expired on {text.expires}", "low")
+    elif (why := invalid(file, line, now)) is not None:
+        yield _defect("exception_invalid", line, f"{text.id} does not count: {why}", "medium")
+
+
+def invalid(file: OwnershipFile, line: Line[ExcuseText], now: datetime) -> str | None:
+    """Why an exception that has not expired does not count; ``None``: it does."""
+    text = line.text
+    if not file.active(text.owner, now):
+        return f"its owner {text.owner} is disbanded"
+    if text.created is not None:
+        return None if has_begun(text.created, now) else f"it begins on {text.created}"
+    longest = file.settings.max_exception
+    if line in file.exceptions and not has_begun(text.expires - longest, now):
+        return f"it has no date of creation and ends more than {longest.days} days from now"
+    return None
+
+
+def _conflicts(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
+    """Lines that are equally specific, name different teams and can mean the same resource."""
+    groups: dict[tuple[str, int, Rank], list[tuple[int, Clause]]] = defaultdict(list)
+    for position, line in enumerate(file.owners):
+        if line.text.accountable is not None and not file.active(line.text.accountable, now):
+            continue
+        for control, chosen in line.controls.items():
+            if not file.routes(line, control):
+                for clause in line.clauses:
+                    groups[control, chosen.rank, clause.rank].append((position, clause))
+    clashes: dict[tuple[int, Clause, int, Clause], bool] = {}
+    found: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for (control, *_), members in groups.items():
+        for (second, theirs), (first, mine) in combinations(members, 2):
+            key = (first, mine, second, theirs)
+            if key not in clashes:
+                clashes[key] = _clash(file, file.owners[first], file.owners[second]) and mine.can_meet(theirs)
+            if clashes[key]:
+                found[second, first].add(control)
+    for (earlier, later), controls in sorted(found.items()):
+        one, other = file.owners[earlier], file.owners[later]
+        message = (
+            f"as specific as line {one.number}, which names {one.text.accountable or 'the provider'} and not "
+            f"{other.text.accountable or 'the provider'}: contested wherever both fit"
+        )
+        id = "+".join(sorted((one.id, other.id)))
+        yield Defect(file.file, other.number, "conflict", id, tuple(sorted(controls)), message, "medium")
+
+
+def _clash(file: OwnershipFile, one: Line[OwnerText], other: Line[OwnerText]) -> bool:
+    if one.text.id in other.text.overrides or other.text.id in one.text.overrides:
+        return False
+    return file.accountable(one) != file.accountable(other)

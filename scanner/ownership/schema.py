@@ -1,0 +1,299 @@
+"""The ownership file as people write it: one pydantic model for each part, and the JSON Schema for editors.
+
+What needs the whole file (names that must exist, ids that must differ) is checked when it is loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    Tag,
+    model_validator,
+)
+
+from scanner.resources import ProviderName
+
+INFERRED_DOMAINS = ("app", "data", "compute", "res")
+"""The domains in which a tag may name an owner unless the settings say otherwise."""
+
+_DURATION = re.compile(r"(\d{1,5})([dw])")
+
+
+def _many(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"there is no day {value}") from None
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise ValueError(f"expected a day such as 2027-05-31, not {value}")
+    return value
+
+
+def _duration(value: Any) -> Any:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"expected a number of days or weeks such as 180d or 26w, not {value}")
+    return timedelta(days=int(match[1]) * (7 if match[2] == "w" else 1))
+
+
+def _one_team(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        raise ValueError("names exactly one team; others are responsible, consulted or informed")
+    return value
+
+
+def _path(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if "*" in value:
+        raise ValueError(f"a path cannot hold patterns: {value}; it selects all that is below it")
+    if not value.startswith("/") or not value.strip("/"):
+        raise ValueError(f"expected a path from the root such as /Root/Workloads, not {value!r}")
+    return value
+
+
+def _tag_value(value: Any) -> Any:
+    if isinstance(value, str) and "*" in value:
+        raise ValueError(f"a tag's value cannot hold a pattern: {value}; list the values")
+    return value
+
+
+_Json = dict[str, Any]
+Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[
+    tuple[Name, ...], BeforeValidator(_many, json_schema_input_type=str | list[str]), Field(min_length=1)
+]
+"""One name or several."""
+Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=date)]
+"""A calendar day; what expires on it does so at its end, UTC."""
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration, json_schema_input_type=Annotated[str, Field(pattern=r"^\d{1,5}[dw]$")]),
+]
+"""``180d`` or ``26w``."""
+OneTeam = Annotated[Name, BeforeValidator(_one_team, json_schema_input_type=str)]
+Path = Annotated[Name, BeforeValidator(_path, json_schema_input_type=str)]
+TagValue = Annotated[Name, BeforeValidator(_tag_value, json_schema_input_type=str)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Where(_Part):
+    """Which resources are meant: all the keys given must fit, each with any of its values.
+
+    Ids and names of resources are compared as written (on Azure without regard to case), all else
+    without regard to case.
+    """
+
+    provider: Annotated[
+        tuple[ProviderName, ...] | None,
+        BeforeValidator(_many, json_schema_input_type=ProviderName | list[ProviderName]),
+    ] = None
+    path: Annotated[
+        tuple[Path, ...] | None, BeforeValidator(_many, json_schema_input_type=str | list[str])
+    ] = None
+    """A place in the hierarchy (OU, management group, folder), with all that is below it."""
+    account: Names | None = None
+    """Account, subscription or project ids, in quotes; ``*`` and ``?`` make patterns."""
+    region: Names | None = None
+    service: Names | None = None
+    """The cloud's service, such as s3."""
+    kind: Names | None = None
+    """Kinds of resource, such as bucket."""
+    tags: Annotated[
+        Mapping[
+            Name,
+            Annotated[
+                tuple[TagValue, ...],
+                BeforeValidator(_many, json_schema_input_type=str | list[str]),
+            ],
+        ]
+        | None,
+        Field(min_length=1),
+    ] = None
+    """Tags or labels, each with the values that fit."""
+    resource: Names | None = None
+    """Whole ids, or their last parts; for owners also names, and patterns with ``*`` and ``?``."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("is empty: leave it out, or say what it selects")
+        for name in self.model_fields_set:
+            if getattr(self, name) in (None, ()):
+                raise ValueError(f"{name} is empty: leave it out, or say what it selects")
+        return self
+
+
+class AnyOf(_Part):
+    """Resources that any of several selections means."""
+
+    any: Annotated[tuple[Where, ...], Field(min_length=1)]
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, str):
+        return "name"
+    return "any" if isinstance(value, dict) and "any" in value else "where"
+
+
+Inline = Annotated[
+    Annotated[Where, Tag("where")] | Annotated[AnyOf, Tag("any")],
+    Discriminator(lambda value: "any" if _form(value) == "any" else "where"),
+]
+Selection = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[Where, Tag("where")] | Annotated[AnyOf, Tag("any")],
+    Discriminator(_form),
+]
+"""The name of an entry of ``scopes``, or the selection itself."""
+
+
+class Team(_Part):
+    """A team of the customer's."""
+
+    name: Name | None = None
+    contact: Name | None = None
+    slack: Name | None = None
+    jira: Name | None = None
+    oncall: Name | None = None
+    aliases: Names = Field(default=())
+    """Other names of it, as tags spell them."""
+    status: Literal["active", "disbanded"] = "active"
+    disbanded_on: Day | None = None
+    """Its last day."""
+
+
+class OwnerText(_Part):
+    """A line of ``owners``: who is accountable for controls somewhere."""
+
+    id: Name | None = None
+    controls: Names
+    """Control ids, patterns, domains, or ``*``."""
+    where: Selection | None = None
+    accountable: OneTeam | None = None
+    """The one team that answers for them."""
+    responsible: Names = Field(default=())
+    """Who does the work: teams, or parties of contracts."""
+    consulted: Names = Field(default=())
+    informed: Names = Field(default=())
+    claim: Literal["customer", "provider", "third_party"] = "customer"
+    """Whose work the line says that it is."""
+    contract: Names = Field(default=())
+    """The contracts that it relies on."""
+    reviewed: Day | None = None
+    overrides: Names = Field(default=())
+    """Ids of lines that do not count wherever this one fits."""
+
+
+class Contract(_Part):
+    """What another party has signed."""
+
+    party: Name
+    type: Literal["certificate", "managed_service"]
+    """A certificate tells how a provider does its part; a managed service does the customer's."""
+    ref: Name | None = None
+    covers: Names
+    sla: Name | None = None
+    expires: Day
+
+
+class StatementText(_Part):
+    """What only a person can attest."""
+
+    controls: Names
+    where: Selection | None = None
+    by: Name
+    """The team that says so."""
+    made: Day
+    expires: Day
+    evidence: Name | None = None
+
+
+class ExcuseText(_Part):
+    """An exception, or why controls do not apply. Cannot select by tags: who can tag could excuse."""
+
+    id: Name
+    controls: Names
+    where: Selection | None = None
+    owner: Name
+    """The team that bears the risk."""
+    approver: Name
+    """The team that agreed; another one."""
+    reason: Name
+    ticket: Name
+    created: Day | None = None
+    expires: Day
+    compensating: Names = Field(default=())
+    """Controls that make up for it."""
+
+
+class Sensitive(_Part):
+    """Which resources are sensitive."""
+
+    tags: Mapping[Name, Names]
+
+
+class Inferred(_Part):
+    """A source of owners where the file says nothing."""
+
+    from_: Literal["resource_tag", "account_tag"] = Field(alias="from")
+    keys: Names
+    domains: Names = INFERRED_DOMAINS
+
+
+class Settings(_Part):
+    """How the file is read."""
+
+    review_every: Duration = timedelta(days=180)
+    review_grace: Duration = timedelta(days=30)
+    max_exception: Duration = timedelta(days=365)
+    """The longest time from an exception's creation to its expiry."""
+    catch_all_confers_ownership: StrictBool = False
+    """Whether ``*`` without ``where`` owns; else it only tells whom to ask."""
+    sensitive: Sensitive | None = None
+    inferred: tuple[Inferred, ...] = (
+        Inferred.model_validate({"from": "resource_tag", "keys": ("owner", "team", "app:owner")}),
+        Inferred.model_validate({"from": "account_tag", "keys": ("owner",)}),
+    )
+
+
+class OwnershipText(_Part):
+    """An ownership file: who in the organisation answers for which controls."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="gapscan ownership file")
+
+    version: Literal[1]
+    settings: Settings = Settings()
+    teams: Mapping[Name, Team]
+    scopes: Mapping[Name, Inline] = Field(default={})
+    """Selections with a name, for any ``where``."""
+    owners: tuple[OwnerText, ...]
+    contracts: Mapping[Name, Contract] = Field(default={})
+    statements: tuple[StatementText, ...] = ()
+    exceptions: tuple[ExcuseText, ...] = ()
+    not_applicable: tuple[ExcuseText, ...] = ()
+    reviewed: Day | None = None
+    """The review date of all lines that have none of their own."""
+
+
+def schema_json() -> _Json:
+    """The JSON Schema of the file, for editors."""
+    schema = OwnershipText.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,0 +1,208 @@
+"""What a report holds: the models behind ``gapscan.report/v1``, its schema, and the report in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scanner.baseline import REPORT_SCHEMA
+from scanner.coverage import Row
+from scanner.evidence import Reason
+from scanner.finding import Finding
+from scanner.resources import ProviderName
+from scanner.responsibility import Severity
+from scanner.states import State
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TargetLine(_Frozen):
+    """One scope that was to be scanned."""
+
+    provider: ProviderName
+    scope: str | None
+    """``None`` when not even the scope's id could be told."""
+    identity: str | None
+    expected: bool
+    """Named by the user: not reaching it makes the scan incomplete."""
+    reached: bool
+    message: str | None
+
+
+class Scan(_Frozen):
+    """How the scan was made."""
+
+    id: str
+    started: datetime
+    finished: datetime
+    now: datetime
+    """The time that rules and expiries were judged by."""
+    version: str
+    complete: bool
+    """False when something unexpected could not be seen, also where that was waived."""
+    arguments: tuple[str, ...]
+    gate: str
+    rules_digest: str
+    ownership_digest: str | None
+    ownership_commit: str | None
+    """The commit of the repository that holds the ownership file, where it is in one."""
+    targets: tuple[TargetLine, ...]
+    calls: Mapping[str, Mapping[str, int]]
+    """Calls made, by provider and operation."""
+
+
+class Controls(_Frozen):
+    """Where the controls of the catalogue stand in one scope; every control is counted once."""
+
+    elsewhere: int
+    """Of organisation or tenant level: not judged from one scope."""
+    not_applicable: int
+    providers: int
+    """The provider's: inherited or assumed."""
+    failing: int
+    """The configuration does not meet them, whoever owns them."""
+    unattested: int
+    """Only a statement of a person is missing."""
+    unknown: int
+    """Something could not be seen that decides."""
+    partly_seen: int
+    """What was seen is fine, but some kinds were not looked at."""
+    not_checked: int
+    """No rule sees them yet."""
+    unnamed: int
+    """Met, and nobody is named."""
+    accepted: int
+    covered: int
+
+    @property
+    def yours(self) -> int:
+        """The customer's, in this scope."""
+        return self.total - self.elsewhere - self.not_applicable - self.providers
+
+    @property
+    def total(self) -> int:
+        """Every control that was judged or left to another level."""
+        return sum(getattr(self, name) for name in type(self).model_fields)
+
+
+class ScopeSummary(_Frozen):
+    """One scanned scope."""
+
+    provider: ProviderName
+    scope: str
+    name: str
+    regions: int
+    resources: int
+    controls: Controls
+
+
+class Settles(_Frozen):
+    """A permission, and how many unknowns (causes) it would settle."""
+
+    provider: ProviderName
+    permission: str
+    unknowns: int
+
+
+class Unknowns(_Frozen):
+    """What was not seen: causes are counted once for each call, scope and region."""
+
+    causes: int
+    budget: int
+    """How many causes are tolerated (``--max-unknown``)."""
+    settled_by: tuple[Settles, ...]
+    """Permissions that would settle unknowns, most first."""
+    regions_disabled: int
+    """Regions that are switched off; outside the budget."""
+
+
+class GateResult(_Frozen):
+    """What stands at the gate."""
+
+    name: str
+    findings: int
+    by_severity: Mapping[Severity, int]
+    failing_not_gated: Mapping[Severity, int]
+    """Findings whose configuration fails and that the gate lets pass."""
+    new_rule: int
+    """Failing findings of rules that the baseline did not have."""
+    baseline: str | None
+
+
+class Summary(_Frozen):
+    """The scan in numbers."""
+
+    states: Mapping[State, int]
+    """Findings of evidence by state, before ``--states`` narrows the report."""
+    scopes: tuple[ScopeSummary, ...]
+    unknowns: Unknowns
+    gate: GateResult
+    ownership_defects: int
+    exit: int
+    """The exit code that the findings call for."""
+
+
+class RuleLine(_Frozen):
+    """What a reader of a finding needs to know of its rule."""
+
+    title: str
+    control: str
+    severity: Severity
+    rationale: str
+    remediation: Mapping[ProviderName, str]
+    refs: Mapping[str, tuple[str, ...]]
+
+
+class SpotLine(_Frozen):
+    """A kind of resource that could not be listed somewhere."""
+
+    provider: ProviderName
+    scope: str
+    region: str | None
+    kind: str
+    reason: Reason
+    call: str
+    permission: str | None
+    message: str
+    expected: bool
+    """Known beforehand, so outside the budget (a region that is switched off)."""
+
+
+class Head(_Frozen):
+    """A report without its findings."""
+
+    schema_: Literal["gapscan.report/v1"] = Field(alias="schema")
+    scan: Scan
+    summary: Summary
+    rules: Mapping[str, RuleLine]
+    blind_spots: tuple[SpotLine, ...]
+    coverage: tuple[Row, ...]
+
+
+class ReportDocument(Head):
+    """The JSON report, whole. Its JSON Schema is published in the documentation."""
+
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report on its way to a renderer; ``findings`` can be iterated as often as needed."""
+
+    head: Head
+    findings: Iterable[Finding]
+    """Sorted by uid."""
+    unfolded: bool = False
+    """The reader wants every line (``--all``)."""
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of ``gapscan.report/v1``."""
+    schema = ReportDocument.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": REPORT_SCHEMA, **schema}

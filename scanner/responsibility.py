@@ -1,0 +1,342 @@
+"""Who owes what: layers, service models and controls, and whose part a control is on a resource.
+
+The facts are data: ``responsibility.yaml`` (layers, service models, the type table, domains, kinds) and
+``controls/<domain>.yaml`` of a rule pack. This module reads them and answers from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scanner.document import Document, DocumentError, Problem, read, suggestion
+from scanner.resources import ProviderName, Resource
+
+Party = Literal["customer", "provider"]
+"""Who must do something. "Shared" is never an answer: a shared control is one obligation of each."""
+
+ServiceModel = Literal["on_prem", "iaas", "caas", "faas", "paas", "saas"]
+"""How much of the stack the provider operates, least first."""
+
+Level = Literal["organisation", "tenant", "scope", "resource"]
+"""Where a control is judged: once for the organisation or tenant, at each scope, or on each resource."""
+
+EvidenceMode = Literal["auto", "hybrid", "statement"]
+"""What shows a control: live configuration, a person's statement, or (hybrid) both."""
+
+Severity = Literal["low", "medium", "high", "critical"]
+"""How bad it is when a control is not met, least first."""
+
+Cell = Literal["customer", "provider", "both", "none"]
+"""Whose a control is under one service model; ``none``: it has no meaning there."""
+
+Framework = Literal["nist_800_53r5", "csa_ccm_4_0", "iso_27001_2022", "cis_controls_8_1", "pci_dss_4_0"]
+"""A catalogue of requirements that a control is related to (never: that it satisfies)."""
+
+SERVICE_MODELS: tuple[ServiceModel, ...] = get_args(ServiceModel)
+
+K = TypeVar("K", bound=str)
+T = TypeVar("T")
+_Text = Annotated[str, Field(min_length=1)]
+_Id = Annotated[str, Field(pattern=r"^[a-z]+\.[a-z0-9]+(-[a-z0-9]+)*$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Control(_Model):
+    """An obligation of the catalogue, with each party's part in it."""
+
+    id: str
+    title: str
+    domain: str
+    layer: str
+    level: Level
+    severity: Severity
+    responsibility: Mapping[ServiceModel, Cell]
+    """Whose it is under each service model; all six are there."""
+    obligations: Mapping[Party, str | None]
+    """What each party has to do, in a sentence; both keys are there."""
+    evidence: EvidenceMode
+    kinds: Mapping[ProviderName, tuple[str, ...]]
+    """The kinds of resource that a complete judgement on that cloud would look at."""
+    refs: Mapping[Framework, tuple[str, ...]]
+    """Ids of related requirements elsewhere."""
+    aliases: tuple[str, ...] = ()
+    """Former ids, oldest first. They go on working in every file that names controls."""
+
+    @property
+    def first_id(self) -> str:
+        """The id that the control was born with; a finding's identity is built on it."""
+        return self.aliases[0] if self.aliases else self.id
+
+
+class Layer(_Model):
+    """A layer of the stack, and whose it is under each service model where a control says nothing."""
+
+    title: _Text
+    default: Mapping[ServiceModel, Literal["customer", "provider", "both"]]
+
+
+class UnknownControl(KeyError):
+    """A selector that matches no control.
+
+    ``suggestion`` is ``; did you mean X?`` where a known name is close, else empty.
+    """
+
+    def __init__(self, selector: str, suggestion: str = "") -> None:
+        super().__init__(selector)
+        self.selector = selector
+        self.suggestion = suggestion
+
+    def __str__(self) -> str:
+        return f"no control matches {self.selector!r}{self.suggestion}"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All controls, and the tables that tell whose they are."""
+
+    controls: Mapping[str, Control]
+    domains: Mapping[str, str]
+    """Titles by domain id."""
+    layers: Mapping[str, Layer]
+    kinds: Mapping[str, str]
+    """Titles of all nouns that controls speak of, also of those that no adapter collects yet."""
+    service_models: Mapping[ServiceModel, str]
+    """Titles by service model."""
+    types: tuple[tuple[str, ServiceModel], ...]
+    """Patterns of resource types (``*`` is any text) and their service model; the first match wins."""
+
+    def select(self, selector: str) -> frozenset[str]:
+        """The ids of the controls that a selector means: an id or a former id, a glob, a domain or ``*``.
+
+        Raises :class:`UnknownControl` when there are none. A domain always exists, even an empty one.
+        """
+        if selector == "*":
+            return frozenset(self.controls)
+        if selector in self.domains:
+            return frozenset(id for id, control in self.controls.items() if control.domain == selector)
+        if any(sign in selector for sign in "*?["):
+            found = frozenset(id for name, id in self._names.items() if fnmatchcase(name, selector))
+        else:
+            found = frozenset(id for id in [self._names.get(selector)] if id)
+        if not found:
+            known = [*self._names, *self.domains]
+            raise UnknownControl(selector, suggestion(selector, known))
+        return found
+
+    def service_model(self, resource: Resource) -> ServiceModel | None:
+        """How the resource is operated, by its type; ``None`` when no line of the table knows the type."""
+        match = self._type_table.fullmatch(resource.type)
+        return self.types[match.lastindex - 1][1] if match and match.lastindex else None
+
+    def party(self, control: Control, resource: Resource) -> Party:
+        """Whose the control is on a resource.
+
+        The customer's where both have a part (states are computed for the customer's obligation), where
+        the service model is unresolved, and where the catalogue sees no meaning in the control but a rule
+        still found a setting: what can be set is the customer's.
+        """
+        model = self.service_model(resource)
+        return "provider" if model and control.responsibility[model] == "provider" else "customer"
+
+    def party_at_scope(
+        self, control: Control, provider: ProviderName, service_models_in_use: frozenset[ServiceModel]
+    ) -> Party | None:
+        """Whose the control is at a scope: the customer's if any model in use there makes it so.
+
+        ``None`` when it has no meaning under any of them, or when that cloud has nothing for it to look
+        at and no statement is wanted. No model in use is known (an empty set): every cloud model counts.
+        """
+        if control.evidence == "auto" and not control.kinds.get(provider):
+            return None
+        models = service_models_in_use or frozenset(SERVICE_MODELS) - {"on_prem"}
+        cells = {control.responsibility[model] for model in models}
+        if cells & {"customer", "both"}:
+            return "customer"
+        return "provider" if "provider" in cells else None
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        """Every id and former id, and the id that it means today."""
+        return {name: id for id, control in self.controls.items() for name in (id, *control.aliases)}
+
+    @cached_property
+    def _type_table(self) -> re.Pattern[str]:
+        """The type table as one expression: alternatives are tried in order, so the first line wins."""
+        patterns = [pattern.split("*") for pattern, _ in self.types]
+        return re.compile("|".join(f"({'.*'.join(map(re.escape, parts))})" for parts in patterns) or r"(?!)")
+
+
+def load_catalogue(folder: Path | None = None) -> Catalogue:
+    """Reads ``responsibility.yaml`` and ``controls/*.yaml`` of a folder; ``None``: the built-in ones.
+
+    Raises :class:`~scanner.document.DocumentError` with every mistake, each with file and line.
+    """
+    root = folder or Path(str(files("rules")))
+    shown = folder or Path("rules")
+    base = read(root / "responsibility.yaml", str(shown / "responsibility.yaml"))
+    tables = base.validate(_Tables)
+    problems = list(_table_problems(base, tables))
+    controls: dict[str, Control] = {}
+    places: dict[str, str] = {}
+    paths = sorted((root / "controls").glob("*.yaml"))
+    if not paths:
+        problems.append(Problem(str(shown / "controls"), 1, "holds no controls (*.yaml)"))
+    for path in paths:
+        try:
+            document = read(path, str(shown / "controls" / path.name))
+            written = document.validate(_ControlsFile)
+        except DocumentError as error:
+            problems.extend(error.problems)
+            continue
+        if path.stem not in tables.domains:
+            hint = suggestion(path.stem, tables.domains)
+            problems.append(document.problem(f"the file's name {path.stem!r} is no domain{hint}"))
+            continue
+        for index, entry in enumerate(written.controls):
+            at = _Place(document, ("controls", index))
+            problems.extend(_entry_problems(at, entry, path.stem, tables, places))
+            if entry.layer in tables.layers:
+                controls[entry.id] = _control(entry, path.stem, tables)
+    if problems:
+        raise DocumentError(problems)
+    return Catalogue(
+        controls=_frozen(sorted(controls.items())),
+        domains=_frozen(tables.domains.items()),
+        layers=_frozen(tables.layers.items()),
+        kinds=_frozen(tables.kinds.items()),
+        service_models=_frozen(tables.service_models.items()),
+        types=tuple((line.match, line.model) for line in tables.types),
+    )
+
+
+class _TypeLine(_Model):
+    match: _Text
+    model: ServiceModel
+
+
+class _Tables(_Model):
+    """``responsibility.yaml``."""
+
+    service_models: dict[ServiceModel, _Text]
+    layers: dict[str, Layer]
+    domains: dict[str, _Text]
+    kinds: dict[str, _Text]
+    types: tuple[_TypeLine, ...]
+
+
+class _Obligations(_Model):
+    customer: _Text | None = None
+    provider: _Text | None = None
+
+
+class _Entry(_Model):
+    """A control as written. ``responsibility`` holds only what differs from the layer's default."""
+
+    id: _Id
+    title: _Text
+    layer: str
+    level: Level
+    severity: Severity
+    responsibility: dict[ServiceModel, Cell] = Field(default_factory=dict)
+    obligations: _Obligations
+    evidence: EvidenceMode
+    kinds: dict[ProviderName, tuple[str, ...]] = Field(default_factory=dict)
+    refs: dict[Framework, tuple[_Text, ...]] = Field(default_factory=dict)
+    aliases: tuple[_Id, ...] = ()
+
+
+class _ControlsFile(_Model):
+    """``controls/<domain>.yaml``."""
+
+    controls: tuple[_Entry, ...]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A node of a document, for messages about what is in it."""
+
+    document: Document
+    loc: tuple[str | int, ...]
+
+    def problem(self, message: str, *loc: str | int) -> Problem:
+        return self.document.problem(message, *self.loc, *loc)
+
+    def __str__(self) -> str:
+        return f"{self.document.file}:{self.document.line(*self.loc)}"
+
+
+def _control(entry: _Entry, domain: str, tables: _Tables) -> Control:
+    row: dict[ServiceModel, Cell] = {**tables.layers[entry.layer].default, **entry.responsibility}
+    return Control(
+        id=entry.id,
+        title=entry.title,
+        domain=domain,
+        layer=entry.layer,
+        level=entry.level,
+        severity=entry.severity,
+        responsibility=row,
+        obligations={"customer": entry.obligations.customer, "provider": entry.obligations.provider},
+        evidence=entry.evidence,
+        kinds=entry.kinds,
+        refs=entry.refs,
+        aliases=entry.aliases,
+    )
+
+
+def _table_problems(base: Document, tables: _Tables) -> Iterator[Problem]:
+    for model in SERVICE_MODELS:
+        if model not in tables.service_models:
+            yield base.problem(f"service_models: {model} is missing", "service_models")
+        for name, layer in tables.layers.items():
+            if model not in layer.default:
+                yield base.problem(f"layers.{name}.default: {model} is missing", "layers", name, "default")
+    for index, line in enumerate(tables.types):
+        for earlier, other in enumerate(tables.types[:index]):
+            if fnmatchcase(line.match, other.match):
+                first = f"line {base.line('types', earlier)} ({other.match})"
+                message = f"types: {line.match} is never reached: {first} matches it first"
+                yield base.problem(message, "types", index)
+                break
+
+
+def _entry_problems(
+    at: _Place, entry: _Entry, domain: str, tables: _Tables, places: dict[str, str]
+) -> Iterator[Problem]:
+    if not entry.id.startswith(f"{domain}."):
+        yield at.problem(f"{entry.id}: controls of this file begin with {domain!r} and a dot", "id")
+    for name in (entry.id, *entry.aliases):
+        if name in places:
+            place = "id" if name == entry.id else "aliases"
+            yield at.problem(f"{name}: already used in {places[name]}", place)
+        places.setdefault(name, str(at))
+    for provider, kinds in entry.kinds.items():
+        for index, kind in enumerate(kinds):
+            if kind not in tables.kinds:
+                hint = suggestion(kind, tables.kinds)
+                yield at.problem(f"{entry.id}: unknown kind {kind!r}{hint}", "kinds", provider, index)
+    if entry.layer not in tables.layers:
+        hint = suggestion(entry.layer, tables.layers)
+        yield at.problem(f"{entry.id}: unknown layer {entry.layer!r}{hint}", "layer")
+        return
+    cells = {**tables.layers[entry.layer].default, **entry.responsibility}.values()
+    parties: tuple[Party, ...] = get_args(Party)
+    for party in parties:
+        if not getattr(entry.obligations, party) and {party, "both"} & set(cells):
+            yield at.problem(f"{entry.id}: says nothing of what the {party} must do", "obligations")
+
+
+def _frozen(items: Iterable[tuple[K, T]]) -> Mapping[K, T]:
+    return MappingProxyType(dict(items))

@@ -1,0 +1,89 @@
+"""What is judged, as the ownership file can select it: resources, blind spots and scopes of an inventory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from scanner.evidence import BlindSpot, Observed, Unknown
+from scanner.ownership import Subject
+from scanner.provider import Inventory
+from scanner.resources import Account, ProviderName, Resource
+from scanner.responsibility import Catalogue, ServiceModel
+
+_PROVIDERS: Mapping[str, ProviderName] = {name: name for name in get_args(ProviderName)}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One scanned scope: its account resource, the kinds that exist there and the service models in use."""
+
+    account: Account
+    kinds: frozenset[str]
+    models: frozenset[ServiceModel]
+
+
+class Subjects:
+    """The scopes of an inventory, and every resource and blind spot seen from the ownership file."""
+
+    def __init__(self, inventory: Inventory, catalogue: Catalogue) -> None:
+        kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
+        models: dict[tuple[str, str], set[ServiceModel]] = defaultdict(set)
+        accounts: dict[tuple[str, str], Account] = {}
+        for resource in inventory.resources:
+            key = (resource.provider, resource.scope)
+            kinds[key].add(resource.kind)
+            if (model := catalogue.service_model(resource)) is not None:
+                models[key].add(model)
+            if isinstance(resource, Account):
+                accounts[key] = resource
+        self.scopes: Mapping[tuple[str, str], Scope] = {
+            key: Scope(account, frozenset(kinds[key]), frozenset(models[key]))
+            for key, account in accounts.items()
+        }
+
+    def partition(self, subject: Resource | BlindSpot) -> str:
+        """The partition that the subject is in: a blind spot's is its scope's."""
+        if not isinstance(subject, BlindSpot):
+            return subject.partition
+        scope = self.scopes.get((subject.provider, subject.scope))
+        return scope.account.partition if scope is not None else subject.provider
+
+    def of(self, subject: Resource | BlindSpot) -> Subject:
+        """The subject with everything that a line of the ownership file can select it by."""
+        scope = self.scopes.get((subject.provider, subject.scope))
+        path: Observed[str | None] = None
+        account_tags: Observed[Mapping[str, str]]
+        if scope is None:
+            path = account_tags = Unknown.because("error", "account", None, "the account could not be read")
+        else:
+            account_tags = scope.account.tags
+            if "path" in scope.account.collected():
+                path = scope.account.path
+        if isinstance(subject, BlindSpot):
+            return Subject(
+                provider=_PROVIDERS[subject.provider],
+                scope=subject.scope,
+                path=path,
+                region=subject.region,
+                service=None,
+                kind=subject.kind,
+                tags=Unknown(causes=(subject.cause,)),
+                account_tags=account_tags,
+                resource_id=None,
+                name=None,
+            )
+        return Subject(
+            provider=subject.provider,
+            scope=subject.scope,
+            path=path,
+            region=subject.region,
+            service=subject.service,
+            kind=subject.kind,
+            tags=subject.tags,
+            account_tags=account_tags,
+            resource_id=subject.id,
+            name=subject.name,
+        )

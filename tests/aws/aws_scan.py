@@ -1,0 +1,40 @@
+"""Scanning the simulated account in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from providers.aws import connect
+from scanner.collect import Collection, Workers
+from scanner.evidence import Unknown
+from scanner.provider import Inventory, Limits, Request
+from scanner.resources import KINDS, Resource
+
+QUICK = Limits(connect_seconds=2.0, read_seconds=5.0, attempts=1)
+EVERYTHING = {cls.kind: cls.facets() for cls in KINDS.values()}
+
+
+def run(
+    request: Request, limits: Limits = QUICK, wanted: Mapping[str, frozenset[str]] = EVERYTHING
+) -> Inventory:
+    provider = connect(request, limits)
+    workers = Workers(8)
+    collection = Collection(workers)
+    workers.submit(lambda: provider.collect(wanted, collection))
+    workers.wait()
+    assert collection.unfinished() == ()
+    return collection.inventory(provider.targets, wanted)
+
+
+def named(inventory: Inventory, kind: str) -> dict[str, Resource]:
+    return {resource.name: resource for resource in inventory.resources if resource.kind == kind}
+
+
+def known(resource: Resource) -> dict[str, Any]:
+    """The facets that could be told, by name."""
+    return {
+        name: getattr(resource, name)
+        for name in resource.collected()
+        if not isinstance(getattr(resource, name), Unknown)
+    }

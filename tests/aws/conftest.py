@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from providers.sandbox.aws import AwsSandbox, no_fault
+from scanner.provider import Inventory, Limits, Request
+from tests.aws.aws_scan import QUICK, run
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[AwsSandbox]:
+    sandbox = AwsSandbox()
+    sandbox.start()
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def sandbox(running: AwsSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsSandbox]:
+    """The sample account, without faults, and the SDK pointed at it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in running.environment.items():
+        monkeypatch.setenv(name, value)
+    running.calls.clear()
+    yield running
+    running.fault = no_fault
+    running.page_size = 1000
+
+
+@pytest.fixture
+def scan(sandbox: AwsSandbox) -> Callable[..., Inventory]:
+    def scanned(request: Request = Request("aws"), limits: Limits = QUICK, **wanted: object) -> Inventory:
+        return run(request, limits, **wanted)  # type: ignore[arg-type]
+
+    return scanned
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    folder = Path(__file__).parents[2].parent / "shared" / "recordings"
+    if not folder.is_dir():
+        pytest.skip(f"no recorded answers in {folder}")
+    return folder / "aws"

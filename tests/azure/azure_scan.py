@@ -1,0 +1,39 @@
+"""How the tests scan, and how they find things in what came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scanner.evidence import Unknown
+from scanner.provider import Inventory, Limits
+from scanner.resources import KINDS, Bucket, Resource
+
+WANTED = {cls.kind: cls.facets() for cls in KINDS.values()}
+LIMITS = Limits(connect_seconds=5, read_seconds=10, attempts=2)
+Scan = Callable[..., Inventory]
+
+
+def bucket(inventory: Inventory, name: str) -> Bucket:
+    (found,) = (one for one in inventory.resources if isinstance(one, Bucket) and one.name == name)
+    return found
+
+
+def of_kind(inventory: Inventory, kind: str) -> list[Resource]:
+    return [one for one in inventory.resources if one.kind == kind]
+
+
+def unknown_facets(inventory: Inventory) -> set[tuple[str, str]]:
+    return {
+        (one.kind, name)
+        for one in inventory.resources
+        for name in one.collected()
+        if isinstance(getattr(one, name), Unknown)
+    }
+
+
+def reasons(inventory: Inventory) -> set[tuple[str, str]]:
+    """Reason and call of every unknown facet and blind spot."""
+    facets = (getattr(one, name) for one in inventory.resources for name in one.collected())
+    causes = [cause for fact in facets if isinstance(fact, Unknown) for cause in fact.causes]
+    causes += [spot.cause for spot in inventory.blind_spots]
+    return {(cause.reason, cause.call) for cause in causes}

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.azure.scopes import connect
+from providers.sandbox.azure import AzureSandbox
+from providers.sandbox.azure_estate import sample_estate
+from scanner.collect import Collection, Workers
+from scanner.provider import Inventory, Limits, Request
+from tests.azure.azure_scan import LIMITS, WANTED, Scan
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[AzureSandbox]:
+    sandbox = AzureSandbox()
+    sandbox.start()
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def azure(server: AzureSandbox, monkeypatch: pytest.MonkeyPatch) -> AzureSandbox:
+    """The running sandbox as new, and the environment that points at it."""
+    server.fault = lambda operation: None
+    server.estate = sample_estate()
+    server.calls.clear()
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    return server
+
+
+@pytest.fixture
+def scan(azure: AzureSandbox) -> Scan:
+    def run(request: Request | None = None, limits: Limits = LIMITS) -> Inventory:
+        provider = connect(request or Request("azure"), limits, sleep=lambda seconds: None)
+        workers = Workers(8)
+        collection = Collection(workers)
+        provider.collect(WANTED, collection)
+        workers.wait()
+        return collection.inventory(provider.targets, WANTED)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Callable[[str], list[dict[str, Any]]]:
+    folder = Path(__file__).parents[2].parent / "shared" / "recordings" / "azure"
+    if not folder.is_dir():
+        pytest.skip("the recorded answers are not beside the repository")
+
+    def read(name: str) -> list[dict[str, Any]]:
+        lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+    return read

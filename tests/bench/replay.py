@@ -1,0 +1,77 @@
+"""An HTTP server that answers every request as another one did before, a fixed delay later.
+
+The first time a request comes, it is passed on; from then on its answer is replayed. It costs almost no
+processor time, so that what is measured is the client. Runs as a process of its own:
+``python tests/bench/replay.py UPSTREAM_PORT DELAY_SECONDS`` prints its port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+
+Answer = tuple[bytes, bytes]
+Known = dict[bytes, Answer]
+
+
+async def message(reader: asyncio.StreamReader) -> tuple[bytes, bytes] | None:
+    """The next message's head and body; ``None`` at the end."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionResetError):
+        return None
+    fields = {
+        name.strip().lower(): value.strip()
+        for name, _, value in (line.partition(b":") for line in head.split(b"\r\n")[1:] if line)
+    }
+    if b"chunked" in fields.get(b"transfer-encoding", b"").lower():
+        raise ValueError("chunked messages are not replayed")
+    return head, await reader.readexactly(int(fields.get(b"content-length", b"0")))
+
+
+def key(head: bytes, body: bytes) -> bytes:
+    """What tells two requests apart: everything but signatures, times and invocation ids."""
+    lines = head.split(b"\r\n")
+    told = [line for line in lines[1:] if line.lower().startswith((b"x-amz-target:", b"host:"))]
+    region = [
+        line.split(b"/")[2] for line in lines if line.lower().startswith(b"authorization:") and b"/" in line
+    ]
+    return hashlib.sha256(b"\n".join([lines[0], *told, *region, body])).digest()
+
+
+async def passed_on(port: int, head: bytes, body: bytes) -> Answer:
+    """The answer of the server behind."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    closing = head.replace(b"Connection: keep-alive", b"Connection: close")
+    writer.write(closing + body)
+    answer = await message(reader)
+    writer.close()
+    if answer is None:
+        raise ConnectionError("the server behind said nothing")
+    lines = [line for line in answer[0].split(b"\r\n") if not line.lower().startswith(b"connection:")]
+    return b"\r\n".join(lines), answer[1]
+
+
+async def serve(upstream: int, delay: float) -> None:
+    """Runs until it is ended."""
+    known: Known = {}
+
+    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (request := await message(reader)) is not None:
+            name = key(*request)
+            if name in known:
+                await asyncio.sleep(delay)
+            else:
+                known[name] = await passed_on(upstream, *request)
+            writer.write(b"".join(known[name]))
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(connection, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2])))

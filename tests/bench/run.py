@@ -1,0 +1,107 @@
+"""``make bench``: measures, prints figures side by side with what they should be, writes nothing here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from providers.sandbox.aws import AwsSandbox
+
+BUCKETS = 40
+DELAY = 0.05
+WORKERS = 32
+
+
+def command(*arguments: str) -> list[str]:
+    """gapscan as a process."""
+    return [sys.executable, "-m", "scanner", *arguments]
+
+
+def help_time(runs: int = 9) -> None:
+    """Start-up: ``gapscan --help``, best of nine."""
+    best = min(_seconds(command("--help"), dict(os.environ)) for _ in range(runs))
+    bare = min(_seconds([sys.executable, "-c", ""], dict(os.environ)) for _ in range(runs))
+    print(
+        f"gapscan --help           {best * 1000:6.0f} ms   limit  150 ms   bare Python {bare * 1000:.0f} ms"
+    )
+
+
+def aws_scan(runs: int = 3) -> None:
+    """The AWS scan of 40 buckets with 50 ms added to every call, replayed by a process that costs nothing."""
+    sandbox = AwsSandbox(account_only=True)
+    sandbox.start()
+    upstream = int(sandbox.environment["AWS_ENDPOINT_URL"].rsplit(":", 1)[1])
+    replay = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("replay.py")), str(upstream), str(DELAY)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert replay.stdout is not None
+    try:
+        endpoint = f"http://127.0.0.1:{int(replay.stdout.readline())}"
+        _fill({**os.environ, **sandbox.environment})
+        environment = {**os.environ, **sandbox.environment, "AWS_ENDPOINT_URL": endpoint}
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder) / "report.json"
+            scan = command(
+                "scan", "aws", "--gate", "none", "--allow-incomplete", "--report", f"json={report}"
+            )
+            took, whole, calls = [], [], 0
+            for run in range(runs + 1):
+                seconds = _seconds(scan, environment)
+                if run == 0:
+                    continue  # the run that fills the replaying server
+                told = json.loads(report.read_text(encoding="utf-8"))["scan"]
+                calls = sum(told["calls"]["aws"].values())
+                took.append(_apart(told["started"], told["finished"]))
+                whole.append(seconds)
+    finally:
+        replay.terminate()
+        replay.wait()
+        sandbox.stop()
+    chain = CHAIN * DELAY
+    limit = 1.5 * (calls * DELAY / WORKERS + chain)
+    print(
+        f"aws scan, {BUCKETS} buckets     {min(took):6.2f} s    limit {limit:5.2f} s    "
+        f"{calls} calls × {DELAY * 1000:.0f} ms on {WORKERS} workers, chain {chain:.2f} s, "
+        f"ratio {min(took) / limit:.2f}; whole process {min(whole):.2f} s"
+    )
+
+
+CHAIN = 5
+"""The longest chain of calls that each need the one before: identity, regions, trails, status."""
+
+
+def _fill(environment: dict[str, str]) -> None:
+    """Makes the buckets."""
+    script = (
+        "import boto3\n"
+        "s3 = boto3.client('s3', region_name='us-east-1')\n"
+        f"for n in range({BUCKETS}): s3.create_bucket(Bucket=f'bench-{{n:03}}')\n"
+    )
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+
+
+def _seconds(arguments: list[str], environment: dict[str, str]) -> float:
+    begin = time.perf_counter()
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    taken = time.perf_counter() - begin
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
+    return taken
+
+
+def _apart(begin: str, end: str) -> float:
+    from datetime import datetime
+
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+
+
+if __name__ == "__main__":
+    help_time()
+    aws_scan()

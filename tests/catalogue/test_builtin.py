@@ -1,0 +1,141 @@
+"""The catalogue that comes with gapscan: complete, and consistent in itself."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import get_args
+
+import pytest
+
+from scanner.resources import KINDS, ProviderName
+from scanner.responsibility import Catalogue, Cell, ServiceModel
+
+PROVIDERS: tuple[ProviderName, ...] = get_args(ProviderName)
+MODELS: tuple[ServiceModel, ...] = get_args(ServiceModel)
+
+FORMS = {
+    "nist_800_53r5": r"[A-Z]{2}-\d{1,2}(\(\d{1,2}\))?",
+    "csa_ccm_4_0": r"(A&A|AIS|BCR|CCC|CEK|DCS|DSP|GRC|HRS|IAM|IPY|IVS|LOG|SEF|STA|TVM|UEM)-\d\d",
+    "iso_27001_2022": r"A\.[5-8]\.\d{1,2}",
+    "cis_controls_8_1": r"([1-9]|1[0-8])\.\d{1,2}",
+    "pci_dss_4_0": r"([1-9]|1[0-2])(\.\d{1,2}){2,3}",
+}
+
+
+def test_holds_seventy_controls_in_twelve_domains(catalogue: Catalogue) -> None:
+    assert len(catalogue.controls) == 70
+    assert {control.domain for control in catalogue.controls.values()} == set(catalogue.domains)
+    assert len(catalogue.domains) == 12
+
+
+def test_a_control_is_named_after_its_domain(catalogue: Catalogue) -> None:
+    for name, control in catalogue.controls.items():
+        assert name == control.id
+        assert control.id.split(".")[0] == control.domain
+
+
+def test_titles_and_obligations_are_sentences_of_their_own(catalogue: Catalogue) -> None:
+    titles = Counter(control.title.lower() for control in catalogue.controls.values())
+    obligations = Counter(
+        text for control in catalogue.controls.values() for text in control.obligations.values() if text
+    )
+    assert max(titles.values()) == 1
+    assert [text for text, times in obligations.items() if times > 1 or not text.endswith(".")] == []
+
+
+def test_whoever_has_a_part_is_told_what_it_is(catalogue: Catalogue) -> None:
+    for control in catalogue.controls.values():
+        cells = set(control.responsibility.values())
+        assert set(control.responsibility) == set(MODELS)
+        if cells & {"customer", "both"}:
+            assert control.obligations["customer"], control.id
+        if cells & {"provider", "both"}:
+            assert control.obligations["provider"], control.id
+
+
+def test_what_the_customer_owes_can_be_shown_somehow(catalogue: Catalogue) -> None:
+    for control in catalogue.controls.values():
+        if set(control.responsibility.values()) & {"customer", "both"} and control.evidence == "auto":
+            assert any(control.kinds.values()), control.id
+
+
+def test_a_control_that_live_state_shows_has_kinds_on_every_cloud_where_it_has_meaning(
+    catalogue: Catalogue,
+) -> None:
+    for control in catalogue.controls.values():
+        expected = [provider for provider in PROVIDERS if control.kinds.get(provider)]
+        if control.evidence == "auto" and control.level != "tenant":
+            assert expected == list(PROVIDERS), control.id
+        if control.evidence == "statement":
+            assert expected == [], control.id
+
+
+def test_no_kind_is_named_twice_and_all_are_known(catalogue: Catalogue) -> None:
+    for control in catalogue.controls.values():
+        for kinds in control.kinds.values():
+            assert len(set(kinds)) == len(kinds)
+            assert set(kinds) <= set(catalogue.kinds)
+
+
+def test_every_kind_of_the_vocabulary_is_expected_by_some_control(catalogue: Catalogue) -> None:
+    expected = {
+        kind for control in catalogue.controls.values() for kinds in control.kinds.values() for kind in kinds
+    }
+    assert set(catalogue.kinds) - expected == set()
+
+
+def test_every_noun_that_is_collected_is_in_the_vocabulary(catalogue: Catalogue) -> None:
+    assert set(KINDS) <= set(catalogue.kinds)
+
+
+def test_ids_of_other_catalogues_have_the_form_of_their_catalogue(catalogue: Catalogue) -> None:
+    for control in catalogue.controls.values():
+        assert control.refs, control.id
+        for framework, ids in control.refs.items():
+            wrong = [name for name in ids if not re.fullmatch(FORMS[framework], name)]
+            assert (control.id, wrong) == (control.id, [])
+            assert len(set(ids)) == len(ids), control.id
+
+
+def test_every_layer_is_used(catalogue: Catalogue) -> None:
+    assert {control.layer for control in catalogue.controls.values()} == set(catalogue.layers)
+
+
+def test_in_your_own_data_centre_nothing_is_the_providers(catalogue: Catalogue) -> None:
+    for control in catalogue.controls.values():
+        assert control.responsibility["on_prem"] in ("customer", "none"), control.id
+
+
+@pytest.mark.parametrize(
+    ("control", "row"),
+    [
+        ("plat.physical-security", ("customer", "provider", "provider", "provider", "provider", "provider")),
+        ("compute.os-patching", ("customer", "customer", "both", "provider", "provider", "provider")),
+        ("data.encryption-at-rest", ("customer", "both", "both", "both", "both", "both")),
+        ("data.no-public-exposure", ("customer",) * 6),
+        ("iam.saas-conditional-access", ("none",) * 5 + ("customer",)),
+        ("compute.self-hosted-database", ("customer", "customer", "customer", "none", "none", "none")),
+        ("log.audit-trail-enabled", ("customer",) * 6),
+    ],
+)
+def test_well_known_splits(catalogue: Catalogue, control: str, row: tuple[Cell, ...]) -> None:
+    assert tuple(catalogue.controls[control].responsibility[model] for model in MODELS) == row
+
+
+@pytest.mark.parametrize(
+    ("control", "level"),
+    [
+        ("gov.responsibility-matrix", "organisation"),
+        ("gov.org-guardrails", "organisation"),
+        ("ir.plan-covers-cloud", "organisation"),
+        ("iam.saas-conditional-access", "tenant"),
+        ("data.sharing-settings", "tenant"),
+        ("log.audit-trail-enabled", "scope"),
+        ("gov.account-security-contact", "scope"),
+        ("data.no-public-exposure", "resource"),
+        ("compute.os-patching", "resource"),
+    ],
+)
+def test_levels(catalogue: Catalogue, control: str, level: str) -> None:
+    assert catalogue.controls[control].level == level

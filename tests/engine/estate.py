@@ -1,0 +1,152 @@
+"""A cloud that exists in memory alone, for tests of everything behind the adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scanner.collect import Collection, Place
+from scanner.evidence import Unknown
+from scanner.gate import Terms
+from scanner.ownership import Resolver, load_ownership
+from scanner.provider import Inventory, Limits, Provider, Request, Target, Wanted
+from scanner.resources import KINDS, Account, Bucket, Encryption, ProviderName, Region, Resource
+from scanner.responsibility import load_catalogue
+from scanner.rule import BUILTIN, load_packs
+from scanner.scan import Assessment, Criteria, assess, collect
+from scanner.states import GATES
+
+NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
+ACCOUNT = "111122223333"
+CATALOGUE = load_catalogue()
+PACK = load_packs([BUILTIN], CATALOGUE)
+EVERYTHING: Wanted = {kind: model.facets() for kind, model in KINDS.items()}
+DENIED = Unknown.because("denied", "s3:GetBucketPolicy", "s3:GetBucketPolicy", "not allowed")
+
+FINE: dict[str, Any] = {
+    "public_read": False,
+    "public_write": False,
+    "public_via": (),
+    "encryption": Encryption(key="customer", key_id="alias/data"),
+    "versioning": True,
+    "access_logging": True,
+    "tls_only": True,
+    "uniform_access": True,
+    "tags": {"owner": "payments", "data-class": "internal"},
+}
+
+
+def bucket(name: str, **facets: Any) -> Bucket:
+    """A bucket that meets every rule, but for what is given."""
+    return Bucket(
+        provider="aws",
+        partition="aws",
+        scope=ACCOUNT,
+        region="eu-west-1",
+        id=f"arn:aws:s3:::{name}",
+        name=name,
+        type="aws.s3.bucket",
+        **{**FINE, **facets},
+    )
+
+
+def account(**facets: Any) -> Account:
+    """An account that meets every rule, but for what is given."""
+    told: dict[str, Any] = {
+        "organisation": "o-example",
+        "path": "/Root/Prod",
+        "security_contacts": ("security@example.com",),
+        "public_access_block": True,
+        "audit_trails": ("trail",),
+        "tags": {"owner": "platform"},
+    }
+    return Account(
+        provider="aws",
+        partition="aws",
+        scope=ACCOUNT,
+        region=None,
+        id=f"arn:aws:organizations::{ACCOUNT}:account",
+        name="payments-prod",
+        type="aws.organizations.account",
+        **{**told, **facets},
+    )
+
+
+def region(**facets: Any) -> Region:
+    """A region with an audit trail, but for what is given."""
+    return Region(
+        provider="aws",
+        partition="aws",
+        scope=ACCOUNT,
+        region="eu-west-1",
+        id=f"{ACCOUNT}/eu-west-1",
+        name="eu-west-1",
+        type="aws.ec2.region",
+        **{"audit_trails": ("trail",), "tags": {}, **facets},
+    )
+
+
+@dataclass(frozen=True)
+class MemoryCloud:
+    """Satisfies the Provider protocol from values."""
+
+    resources: tuple[Resource, ...]
+    blind: tuple[tuple[str, str | None, Unknown], ...] = ()
+    """Kind, region and why it could not be listed."""
+    name: ProviderName = "aws"
+    targets: tuple[Target, ...] = (Target("aws", ACCOUNT, "arn:aws:iam::role/reader", True, True, None),)
+
+    def collect(self, wanted: Wanted, collection: Collection) -> None:
+        """Gives just what is wanted."""
+        for resource in self.resources:
+            if resource.kind in wanted:
+                header = {name: getattr(resource, name) for name in resource.model_fields_set}
+                facets = wanted[resource.kind] | {"tags"}
+                keep = {name: value for name, value in header.items() if name in facets}
+                keep |= {name: value for name, value in header.items() if name not in resource.facets()}
+                collection.add(type(resource).observe(facets, keep))
+        for kind, place, unknown in self.blind:
+            if kind in wanted:
+                collection.blind_spot(Place("aws", ACCOUNT, place, kind), unknown)
+
+
+def inventory_of(cloud: Provider, wanted: Wanted = EVERYTHING) -> Inventory:
+    """What a scan of the cloud collects."""
+
+    def connect(request: Request, limits: Limits) -> Provider:
+        return cloud
+
+    return collect([Request("aws")], {"aws": connect}, wanted, Limits()).inventory
+
+
+def judged(
+    resources: Sequence[Resource],
+    blind: Sequence[tuple[str, str | None, Unknown]] = (),
+    ownership: Path | None = None,
+    terms: Terms | None = None,
+    rules: Sequence[str] = (),
+) -> Assessment:
+    """The assessment of these resources, without an ownership file unless one is given."""
+    cloud = MemoryCloud(tuple(resources), tuple(blind))
+    return assess(inventory_of(cloud), criteria(ownership, terms, rules))
+
+
+def criteria(
+    ownership: Path | None = None, terms: Terms | None = None, rules: Sequence[str] = ()
+) -> Criteria:
+    """The built-in rules and catalogue at a fixed time."""
+    file = load_ownership(ownership, CATALOGUE) if ownership is not None else None
+    chosen = PACK.choose(rules)
+    controls = frozenset(rule.text.control for rule in chosen) if rules else frozenset(CATALOGUE.controls)
+    return Criteria(
+        chosen=chosen,
+        pack=PACK,
+        catalogue=CATALOGUE,
+        controls=controls,
+        resolver=Resolver(file, CATALOGUE, NOW),
+        terms=terms or Terms(GATES["ownership"]),
+        now=NOW,
+    )

@@ -1,0 +1,244 @@
+"""The loop that runs collectors: every failure leaves a trace, and nothing is asked twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from scanner.collect import Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.evidence import Observed, Unknown, any_of
+from scanner.provider import Inventory
+from scanner.resources import Bucket, Encryption
+from scanner.workers import Workers
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A call of a made-up cloud."""
+
+    name: str
+    shared: bool = False
+
+    @property
+    def permission(self) -> str | None:
+        return f"{self.name}:read"
+
+
+LIST, REGION, POLICY, BLOCK = Ask("list"), Ask("region"), Ask("policy"), Ask("block", shared=True)
+DENIED = Unknown.because("denied", "policy", "policy:read", "no")
+
+
+@dataclass
+class MemoryCaller:
+    """Answers from functions of the call and the item's name; counts what was asked."""
+
+    listed: Sequence[Observed[Sequence[Item]]]
+    answers: dict[Ask, Callable[[str], Observed[Any]]]
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def pages(self, call: Ask) -> Iterator[Observed[Sequence[Item]]]:
+        yield from self.listed
+
+    def answer(self, call: Ask, item: Item) -> Observed[Any]:
+        self.asked[call.name, "" if call.shared else item["name"]] += 1
+        return self.answers[call](item["name"])
+
+    def key(self, call: Ask, item: Item) -> Hashable | None:
+        return "scope" if call.shared else None
+
+    def read(self, call: Ask | None, function: Callable[..., Any], *arguments: Any) -> Observed[Any]:
+        try:
+            return function(*arguments)
+        except (KeyError, TypeError):
+            return Unknown.because("error", call.name if call else "list", None, "unreadable")
+
+
+def header(item: Item) -> dict[str, Any]:
+    name = item["name"]
+    return {
+        "provider": "aws",
+        "partition": "aws",
+        "scope": "111122223333",
+        "region": item["region"],
+        "id": name,
+        "name": name,
+        "type": "aws.s3.bucket",
+    }
+
+
+COLLECTOR = Collector(
+    kind=Bucket,
+    list=LIST,
+    header=header,
+    facets={
+        "tags": told(lambda item: item.get("tags", {})),
+        "versioning": asked(POLICY, lambda item, answer: answer["versioning"]),
+        "public_read": Facet(
+            (
+                Read(POLICY, lambda item, answer: answer["public"]),
+                Read(BLOCK, lambda item, answer: answer["open"]),
+            ),
+            any_of,
+        ),
+        "encryption": told(lambda item: Encryption(key="provider", key_id=None)),
+    },
+    enrich=asked(REGION, lambda item, answer: {"region": answer}),
+)
+WANTED = frozenset({"versioning", "public_read"})
+
+
+def collected(caller: MemoryCaller, wanted: frozenset[str] = WANTED) -> Inventory:
+    workers = Workers(4)
+    collection = Collection(workers)
+    collection.run(COLLECTOR, caller, Place("aws", "111122223333", None, "bucket"), wanted)
+    workers.wait()
+    assert collection.unfinished() == ()
+    return collection.inventory((), {"bucket": wanted})
+
+
+def caller(**changes: Any) -> MemoryCaller:
+    answers: dict[Ask, Callable[[str], Observed[Any]]] = {
+        REGION: lambda name: "eu-west-1",
+        POLICY: lambda name: {"versioning": True, "public": False},
+        BLOCK: lambda name: {"open": False},
+    }
+    listed = changes.pop("listed", [[{"name": "a"}, {"name": "b"}], [{"name": "c"}]])
+    return MemoryCaller(listed, {**answers, **{Ask(k, k == "block"): v for k, v in changes.items()}})
+
+
+def test_every_resource_has_just_the_facets_that_were_wanted() -> None:
+    inventory = collected(caller())
+    assert [bucket.name for bucket in inventory.resources] == ["a", "b", "c"]
+    for bucket in inventory.resources:
+        assert isinstance(bucket, Bucket)
+        assert bucket.collected() == WANTED | {"tags"}
+        assert (bucket.versioning, bucket.public_read, bucket.region) == (True, False, "eu-west-1")
+    assert inventory.complete("aws", "111122223333", "bucket")
+
+
+def test_each_question_is_asked_once() -> None:
+    asked_of = caller()
+    collected(asked_of)
+    assert asked_of.asked == {
+        **{("policy", name): 1 for name in "abc"},
+        **{("region", name): 1 for name in "abc"},
+        ("block", ""): 1,
+    }
+
+
+def test_calls_that_nothing_wanted_needs_are_not_made() -> None:
+    asked_of = caller()
+    collected(asked_of, frozenset({"encryption"}))
+    assert {name for name, _ in asked_of.asked} == {"region"}
+    assert COLLECTOR.calls(frozenset({"encryption"})) == {LIST, REGION}
+    assert COLLECTOR.calls(WANTED) == {LIST, REGION, POLICY, BLOCK}
+
+
+def test_a_denied_call_hides_just_what_it_tells() -> None:
+    inventory = collected(
+        caller(policy=lambda name: DENIED if name == "b" else {"versioning": True, "public": False})
+    )
+    a, b, _ = inventory.resources
+    assert isinstance(a, Bucket)
+    assert isinstance(b, Bucket)
+    assert a.versioning is True
+    assert b.versioning == DENIED
+    assert b.public_read == DENIED
+
+
+def test_what_settles_a_facet_needs_no_other_answer() -> None:
+    inventory = collected(caller(policy=lambda name: DENIED, block=lambda name: {"open": True}))
+    assert all(isinstance(bucket, Bucket) and bucket.public_read is True for bucket in inventory.resources)
+
+
+def test_half_a_list_keeps_what_came_and_says_what_is_missing() -> None:
+    inventory = collected(caller(listed=[[{"name": "a"}], DENIED]))
+    assert [bucket.name for bucket in inventory.resources] == ["a"]
+    assert [(spot.kind, spot.cause) for spot in inventory.blind_spots] == [("bucket", DENIED.causes[0])]
+    assert not inventory.complete("aws", "111122223333", "bucket")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"listed": [[{"name": "a"}, {"nom": "b"}]]},
+        {
+            "region": lambda name: 7 if name == "b" else "eu-west-1",
+            "listed": [[{"name": "a"}, {"name": "b"}]],
+        },
+        {
+            "region": lambda name: DENIED if name == "b" else "eu-west-1",
+            "listed": [[{"name": "a"}, {"name": "b"}]],
+        },
+    ],
+    ids=["unreadable", "of the wrong type", "denied"],
+)
+def test_a_resource_that_cannot_be_identified_leaves_a_blind_spot(broken: dict[str, Any]) -> None:
+    if "region" not in broken:
+        broken = {**broken, "region": lambda name: "eu-west-1"}
+    inventory = collected(caller(**broken))
+    assert [bucket.name for bucket in inventory.resources] == ["a"]
+    assert len(inventory.blind_spots) == 1
+
+
+def test_a_facet_of_the_wrong_type_is_unknown() -> None:
+    inventory = collected(caller(policy=lambda name: {"versioning": "Enabled", "public": False}))
+    for bucket in inventory.resources:
+        assert isinstance(bucket, Bucket)
+        assert isinstance(bucket.versioning, Unknown)
+        assert bucket.versioning.causes[0].reason == "error"
+        assert bucket.public_read is False
+
+
+def test_an_answer_without_the_field_is_unknown() -> None:
+    inventory = collected(caller(policy=lambda name: {"public": False}))
+    assert all(isinstance(b, Bucket) and isinstance(b.versioning, Unknown) for b in inventory.resources)
+
+
+def test_a_facet_that_no_table_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="tls_only"):
+        collected(caller(), frozenset({"tls_only"}))
+
+
+def test_a_defect_in_a_worker_reaches_the_one_who_waits() -> None:
+    with pytest.raises(ZeroDivisionError):
+        collected(caller(policy=lambda name: 1 // 0))
+
+
+def test_a_hung_call_does_not_hold_up_an_interrupted_scan() -> None:
+    workers = Workers(2)
+    never = threading.Event()
+    for _ in range(8):
+        workers.submit(never.wait)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        workers.wait(interrupt)
+    workers.stop()
+    never.set()
+
+
+def test_all_workers_work_side_by_side() -> None:
+    workers = Workers(8)
+    together = threading.Barrier(8, timeout=10)
+    for _ in range(8):
+        workers.submit(together.wait)
+    workers.wait()
+    assert not together.broken
+
+
+def test_nothing_new_begins_after_a_stop() -> None:
+    workers = Workers(1)
+    workers.stop()
+    begun = threading.Event()
+    workers.submit(begun.set)
+    time.sleep(0.05)
+    assert not begun.is_set()

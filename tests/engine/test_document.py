@@ -1,0 +1,76 @@
+# ruff: noqa: E501  (a table reads better unbroken)
+"""Mistakes in files are told with file, line and a suggestion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from scanner.document import DocumentError, parse, read
+
+
+class Place(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    account: str | None = None
+    kind: str | None = None
+
+
+class Line(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    controls: tuple[str, ...]
+    where: Place | str | None = None
+
+
+class File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    version: int
+    owners: tuple[Line, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("version: 1\nowners:\n- {controls: [a], where: {acount: 'x'}}", "f:3: owners.0.where.acount: unknown key; did you mean account?"),
+        ("version: 1\nowners:\n- controls: [a]\n  where:\n    account: 011122223333", 'f:5: owners.0.where.account: expected text: write it in quotes: "011122223333"'),
+        ("version: 1\n\nversion: 2", "f:3: version: given twice (first in line 1)"),
+        ("version: 1\nowners: [", ": not valid YAML"),
+        ("owners: []", "f:1: version: missing"),
+        ("", "f:1: is empty"),
+        ("- a", "f:1: expected a mapping of version, owners"),
+        ("version: 1\n2: x", 'f:2: key 2: write it in quotes: "2"'),
+        ("version: 1\nowners: !!python/object/apply:os.system [id]", "f:2: the tag tag:yaml.org,2002:python/object/apply:os.system is not used here"),
+        ("version: 1\nowners: 3", "f:2: owners: expected a list"),
+        ("version: one", "f:1: version: expected a whole number"),
+        ("version: !!python/name:os.system", "f:1: cannot be read"),
+        ("a: &a {b: *a}", "contains itself"),
+    ],
+)  # fmt: skip
+def test_mistakes_name_their_place(text: str, told: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse(text, "f").validate(File)
+    assert told in str(caught.value)
+
+
+def test_every_mistake_of_a_file_is_told_at_once() -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse("version: x\nowners:\n- {controls: 3}\nownrs: 1", "f").validate(File)
+    assert [problem.line for problem in caught.value.problems] == [1, 3, 4]
+
+
+def test_an_anchor_bomb_is_refused() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    with pytest.raises(DocumentError, match="too large once its aliases are followed"):
+        parse("\n".join(lines), "f")
+
+
+def test_files_that_cannot_be_read_say_so(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="no such file"):
+        read(tmp_path / "absent.yaml")
+    (tmp_path / "latin.yaml").write_bytes("a: é".encode("latin-1"))
+    with pytest.raises(DocumentError, match="not UTF-8"):
+        read(tmp_path / "latin.yaml")
+    with pytest.raises(DocumentError, match="cannot be read"):
+        read(tmp_path)

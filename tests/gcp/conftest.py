@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.gcp import connect
+from providers.sandbox import Fault
+from providers.sandbox.gcp import GcpSandbox
+from scanner.collect import Collection
+from scanner.evidence import Unknown
+from scanner.provider import Inventory, Limits, Request
+from scanner.resources import KINDS
+from scanner.workers import Workers
+
+EVERYTHING = {cls.kind: cls.facets() for cls in KINDS.values()}
+QUICK = Limits(connect_seconds=3, read_seconds=0.6, attempts=2)
+
+
+@dataclass
+class Scan:
+    inventory: Inventory
+
+    def one(self, kind: str, name: str) -> Any:
+        (found,) = [r for r in self.inventory.resources if r.kind == kind and r.name == name]
+        return found
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(r.name for r in self.inventory.resources if r.kind == kind)
+
+    def facts(self) -> dict[tuple[str, str, str], Any]:
+        """Every facet of every resource by kind, name and facet."""
+        return {
+            (r.kind, r.name, facet): getattr(r, facet)
+            for r in self.inventory.resources
+            for facet in sorted(r.collected())
+        }
+
+    def unknown(self) -> set[tuple[str, str]]:
+        return {(kind, facet) for (kind, _, facet), v in self.facts().items() if isinstance(v, Unknown)}
+
+
+def run(request: Request | None = None, limits: Limits = QUICK, wanted: Any = EVERYTHING) -> Scan:
+    provider = connect(request or Request("gcp"), limits)
+    workers = Workers(8)
+    collection = Collection(workers)
+    provider.collect(wanted, collection)
+    workers.wait()
+    return Scan(collection.inventory(provider.targets, wanted))
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[GcpSandbox]:
+    sandbox = GcpSandbox()
+    sandbox.start()
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def cloud(server: GcpSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[GcpSandbox]:
+    """The sample company, healthy at the start of each test, and this process pointed at it."""
+    server.fault = lambda operation: None
+    server.disabled = None
+    server.calls.clear()
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    yield server
+    server.fault = lambda operation: None
+    server.disabled = None
+
+
+@pytest.fixture
+def scan(cloud: GcpSandbox) -> Callable[..., Scan]:
+    return run
+
+
+@pytest.fixture
+def broken(cloud: GcpSandbox) -> Callable[[str, Fault], None]:
+    """Makes one operation go wrong."""
+
+    def set_fault(operation: str, fault: Fault) -> None:
+        cloud.fault = lambda name: fault if name == operation else None
+
+    return set_fault
+
+
+@pytest.fixture
+def own_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., GcpSandbox]]:
+    """Starts a simulated cloud with another company."""
+    started: list[GcpSandbox] = []
+
+    def start(company: Any, page: int = 3) -> GcpSandbox:
+        sandbox = GcpSandbox(company, page=page)
+        sandbox.start()
+        started.append(sandbox)
+        for name, value in sandbox.environment.items():
+            monkeypatch.setenv(name, value)
+        return sandbox
+
+    yield start
+    for sandbox in started:
+        sandbox.stop()
+
+
+@pytest.fixture
+def recorded() -> Callable[[str], list[dict[str, Any]]]:
+    """The lines of a file of recorded answers."""
+    folder = Path(__file__).parents[2].parent / "shared" / "recordings"
+
+    def read(name: str) -> list[dict[str, Any]]:
+        path = folder / name
+        if not path.is_file():
+            pytest.skip(f"no recorded answers at {path}")
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    return read

@@ -1,0 +1,203 @@
+"""The sample company, read through the real SDK clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from providers.gcp import COLLECTORS, IDENTIFY
+from providers.gcp.account import LOCATIONS
+from providers.gcp.call import Item, Project
+from providers.sandbox.gcp import GcpSandbox
+from providers.sandbox.gcp_company import Company, bucket, example_shop, project, sink
+from scanner.evidence import Unknown
+from scanner.provider import Request
+from scanner.resources import KINDS
+
+
+def test_nothing_is_unknown_and_nothing_is_missing(scan: Callable[..., Any]) -> None:
+    found = scan()
+    assert found.unknown() == set()
+    assert found.inventory.blind_spots == ()
+    assert found.names("region") == ["europe-west1", "us-central1"]
+    assert found.names("bucket") == [
+        "batch-audit-logs",
+        "batch-results",
+        "exports-2019",
+        "ledger-archive",
+        "ml-scratch",
+        "press-kit",
+        "product-media",
+        "supplier-dropbox",
+    ]
+
+
+def test_the_project_is_the_account(scan: Callable[..., Any]) -> None:
+    account = scan().one("account", "Batch production")
+    assert account.scope == "batch-prod"
+    assert account.id == "//cloudresourcemanager.googleapis.com/projects/210987654321"
+    assert account.organisation == "123456789012"
+    assert account.path == "/org/prod"
+    assert account.tags == {"env": "prod", "owner": "data"}
+    assert account.security_contacts == ("security@example.com",)
+    assert account.public_access_block is False
+    assert account.audit_trails == ("admin-activity",)
+
+
+def test_a_region_has_the_trails_of_its_project(scan: Callable[..., Any]) -> None:
+    region = scan().one("region", "europe-west1")
+    assert (region.region, region.scope) == ("europe-west1", "batch-prod")
+    assert region.audit_trails == ("admin-activity",)
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "write", "via"),
+    [
+        ("exports-2019", True, False, ("IAM binding roles/storage.objectViewer to allUsers",)),
+        (
+            "supplier-dropbox",
+            True,
+            True,
+            (
+                "IAM binding roles/storage.legacyBucketReader to allAuthenticatedUsers",
+                "IAM binding roles/storage.objectCreator to allUsers",
+            ),
+        ),
+        ("press-kit", True, False, ("default object ACL",)),
+        ("ledger-archive", False, False, ()),
+        ("ml-scratch", False, False, ()),
+    ],
+)
+def test_who_can_reach_a_bucket(
+    scan: Callable[..., Any], name: str, read: bool, write: bool, via: tuple[str, ...]
+) -> None:
+    found = scan().one("bucket", name)
+    assert (found.public_read, found.public_write, found.public_via) == (read, write, via)
+
+
+def test_a_compliant_and_a_bare_bucket(scan: Callable[..., Any]) -> None:
+    found = scan()
+    good, bare = found.one("bucket", "batch-results"), found.one("bucket", "exports-2019")
+    assert (good.encryption.key, good.versioning, good.access_logging) == ("customer", True, True)
+    assert good.encryption.key_id.endswith("/cryptoKeys/storage")
+    assert (good.tls_only, good.uniform_access, good.region) == (True, True, "us-central1")
+    assert good.tags == {"owner": "data", "data-class": "internal", "env": "prod"}
+    assert (bare.encryption.key, bare.encryption.key_id) == ("provider", None)
+    assert (bare.versioning, bare.access_logging, bare.uniform_access) == (False, False, False)
+    assert (bare.tags, bare.region, bare.id) == ({}, "us", "//storage.googleapis.com/exports-2019")
+
+
+def test_every_call_is_counted_and_stands_in_a_table(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+    calls = scan().inventory.calls["gcp"]
+    assert calls == dict(cloud.calls)
+    tables = {call.name for kind, cls in KINDS.items() for call in COLLECTORS[kind].calls(cls.facets())}
+    assert set(calls) == tables | {IDENTIFY.name, LOCATIONS.name}
+
+
+def test_only_what_is_wanted_is_asked(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+    found = scan(wanted={"bucket": frozenset({"versioning"})})
+    assert set(cloud.calls) == {IDENTIFY.name, "cloudasset:ListAssets(storage.Bucket)"}
+    assert found.one("bucket", "ml-scratch").collected() == {"tags", "versioning"}
+
+
+def test_named_regions_leave_out_the_others_but_not_what_spans_regions(scan: Callable[..., Any]) -> None:
+    found = scan(Request("gcp", regions=("europe-west1",)))
+    assert found.names("region") == ["europe-west1"]
+    assert found.names("bucket") == ["exports-2019", "ledger-archive", "press-kit", "product-media"]
+
+
+def test_a_project_number_names_the_same_project(scan: Callable[..., Any]) -> None:
+    found = scan(Request("gcp", scopes=("210987654321",)))
+    assert [target.scope for target in found.inventory.targets] == ["batch-prod"]
+    assert found.unknown() == set()
+
+
+def test_a_project_that_stands_alone(own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]) -> None:
+    here = ("projects/333333333333",)
+    alone = Company([project("batch-prod", "333333333333", "Alone", {}, ()), bucket("notes", here)])
+    own_cloud(alone)
+    found = scan()
+    account = found.one("account", "Alone")
+    assert (account.organisation, account.path, account.security_contacts) == (None, None, ())
+    assert account.audit_trails == ()
+    assert found.one("bucket", "notes").public_read is False
+    assert found.names("region") == ["us-central1"]
+
+
+def test_a_guardrail_of_the_project_blocks_what_buckets_grant(
+    own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]
+) -> None:
+    company = example_shop()
+    company.enforced = {("210987654321", "storage.publicAccessPrevention")}
+    own_cloud(company)
+    found = scan()
+    assert found.one("account", "Batch production").public_access_block is True
+    dropbox = found.one("bucket", "supplier-dropbox")
+    assert (dropbox.public_read, dropbox.public_write, dropbox.public_via) == (False, False, ())
+    assert dropbox.tls_only is False
+
+
+def test_two_projects_of_one_organisation_share_what_is_asked_above(
+    own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]
+) -> None:
+    company = example_shop()
+    above = ("folders/345678901234", "organizations/123456789012")
+    here = ("projects/333333333333", *above)
+    company.assets += [
+        project("batch-lab", "333333333333", "Batch lab", {}, above),
+        bucket("lab-notes", here, public=[("roles/storage.objectViewer", "allUsers")]),
+    ]
+    cloud = own_cloud(company, page=50)
+    found = scan(Request("gcp", scopes=("batch-prod", "batch-lab")))
+    lab = found.one("bucket", "lab-notes")
+    assert (lab.scope, lab.public_read) == ("batch-lab", True)
+    assert found.one("account", "Batch lab").audit_trails == ("org-audit",)
+    assert cloud.calls["cloudasset:ListAssets(logging.LogSink organization)"] == 1
+    assert cloud.calls["cloudasset:ListAssets(logging.LogSink)"] == 2
+
+
+def test_a_doubtful_sink_is_settled_by_a_certain_one_above(
+    own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]
+) -> None:
+    company = example_shop()
+    company.assets = [asset for asset in company.assets if not asset["name"].endswith("/admin-activity")]
+    own_cloud(company)
+    assert scan().one("account", "Batch production").audit_trails == ("org-audit",)
+    company.assets = [asset for asset in company.assets if not asset["name"].endswith("/org-audit")]
+    trails = scan().one("account", "Batch production").audit_trails
+    assert isinstance(trails, Unknown)
+    assert "errors" in trails.causes[0].message
+
+
+def test_public_members_above_the_project_count(
+    own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]
+) -> None:
+    company = example_shop()
+    (folder,) = [a for a in company.assets if a["name"].endswith("/folders/345678901234")]
+    folder["iamPolicy"]["bindings"].append({"role": "roles/viewer", "members": ["allUsers"]})
+    own_cloud(company)
+    found = scan()
+    scratch = found.one("bucket", "ml-scratch")
+    assert scratch.public_read is True
+    assert scratch.public_via == ("IAM binding roles/viewer to allUsers on folders/345678901234",)
+    assert found.one("bucket", "batch-results").public_read is False
+
+
+def test_sinks_of_another_folder_do_not_count(
+    own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]
+) -> None:
+    company = example_shop()
+    drop = ("/admin-activity", "/org-audit", "/errors")
+    company.assets = [asset for asset in company.assets if not asset["name"].endswith(drop)]
+    elsewhere = ("folders/99", "organizations/123456789012")
+    company.assets.append(sink("other", elsewhere, "storage.googleapis.com/x", includeChildren=True))
+    own_cloud(company)
+    assert scan().one("account", "Batch production").audit_trails == ()
+
+
+def test_an_item_can_be_told_apart_by_its_project() -> None:
+    one = Project("a-project", "1", "A", {}, (), None)
+    assert Item(one) == Item(Project("a-project", "1", "A", {}, (), None))
+    assert Item(one) != Item(Project("b-project", "2", "B", {}, (), None))

@@ -1,0 +1,188 @@
+"""What cannot be read is unknown exactly where it is needed, and nothing else changes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from providers.sandbox import Fault
+from providers.sandbox.gcp import GcpSandbox
+from scanner.evidence import Unknown
+from scanner.provider import Limits
+
+BUCKETS = "cloudasset:ListAssets(storage.Bucket)"
+POLICIES = "cloudasset:ListAssets(storage.Bucket+cloudresourcemanager.Project IAM_POLICY)"
+ABOVE = (
+    "cloudasset:ListAssets(cloudresourcemanager.Organization+cloudresourcemanager.Folder"
+    " IAM_POLICY organization)"
+)
+PREVENTION = "orgpolicy:GetEffectivePolicy(storage.publicAccessPrevention)"
+PUBLIC = {("bucket", "public_read"), ("bucket", "public_write"), ("bucket", "public_via")}
+
+DEPENDENT = {
+    POLICIES: PUBLIC,
+    ABOVE: PUBLIC,
+    PREVENTION: PUBLIC | {("account", "public_access_block")},
+    "orgpolicy:GetEffectivePolicy(storage.secureHttpTransport)": {("bucket", "tls_only")},
+    "cloudasset:ListAssets(cloudresourcemanager.Organization+cloudresourcemanager.Folder organization)": {
+        ("account", "path")
+    },
+    "cloudasset:ListAssets(essentialcontacts.Contact organization)": {("account", "security_contacts")},
+    "cloudasset:ListAssets(essentialcontacts.Contact)": set(),
+    "cloudasset:ListAssets(logging.LogSink)": set(),
+    "cloudasset:ListAssets(logging.LogSink organization)": set(),
+}
+"""What may turn unknown when a call is denied. Sinks and contacts of either level settle the question."""
+
+
+@pytest.mark.parametrize("operation", sorted(DEPENDENT))
+def test_a_denied_call_makes_just_its_facets_unknown(
+    scan: Callable[..., Any], broken: Callable[[str, Fault], None], operation: str
+) -> None:
+    healthy = scan().facts()
+    broken(operation, "denied")
+    found = scan()
+    assert found.unknown() == DEPENDENT[operation]
+    assert found.inventory.blind_spots == ()
+    facts = found.facts()
+    assert facts.keys() == healthy.keys()
+    for key, fact in facts.items():
+        if isinstance(fact, Unknown):
+            (cause,) = fact.causes
+            assert (cause.reason, cause.call) == ("denied", operation)
+            assert cause.permission
+        elif (key[0], key[2]) != ("account", "audit_trails") and key[0] != "region":
+            assert fact == healthy[key]
+
+
+def test_a_project_reader_sees_the_public_buckets_but_cannot_call_the_others_private(
+    scan: Callable[..., Any], cloud: GcpSandbox
+) -> None:
+    cloud.fault = lambda name: "denied" if name.endswith("organization)") else None
+    found = scan()
+    assert found.one("bucket", "exports-2019").public_read is True
+    assert found.one("bucket", "batch-results").public_read is False
+    assert isinstance(found.one("bucket", "ml-scratch").public_read, Unknown)
+    assert found.one("account", "Batch production").audit_trails == ("admin-activity",)
+    assert found.one("account", "Batch production").organisation == "123456789012"
+    assert isinstance(found.one("account", "Batch production").security_contacts, Unknown)
+
+
+def test_buckets_that_cannot_be_listed_are_a_blind_spot(
+    scan: Callable[..., Any], broken: Callable[[str, Fault], None]
+) -> None:
+    broken(BUCKETS, "denied")
+    found = scan()
+    (spot,) = found.inventory.blind_spots
+    assert (spot.kind, spot.scope, spot.cause.reason) == ("bucket", "batch-prod", "denied")
+    assert spot.cause.permission == "cloudasset.assets.listResource"
+    assert found.names("bucket") == []
+    assert not found.inventory.complete("gcp", "batch-prod", "bucket")
+    assert found.names("account") == ["Batch production"]
+
+
+def test_locations_that_cannot_be_searched_are_a_blind_spot(
+    scan: Callable[..., Any], broken: Callable[[str, Fault], None]
+) -> None:
+    broken("cloudasset:SearchAllResources", "denied")
+    found = scan()
+    (spot,) = found.inventory.blind_spots
+    assert (spot.kind, spot.cause.permission) == ("region", "cloudasset.assets.searchAllResources")
+    assert found.names("region") == []
+    assert found.unknown() == set()
+
+
+def test_half_a_listing_keeps_what_came(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+    cloud.fault = lambda name: "throttled" if name == BUCKETS and cloud.calls[BUCKETS] > 1 else None
+    found = scan()
+    assert found.names("bucket") == ["exports-2019", "product-media", "supplier-dropbox"]
+    (spot,) = found.inventory.blind_spots
+    assert (spot.kind, spot.cause.reason) == ("bucket", "throttled")
+
+
+def test_half_of_the_locations_keep_what_came(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+    search = "cloudasset:SearchAllResources"
+    cloud.fault = lambda name: "failing" if name == search and cloud.calls[search] > 2 else None
+    found = scan()
+    assert found.names("region") == ["europe-west1", "us-central1"]
+    (spot,) = found.inventory.blind_spots
+    assert (spot.kind, spot.cause.reason, spot.cause.call) == ("region", "error", search)
+
+
+def test_half_a_listing_of_policies_is_no_answer(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+    cloud.fault = lambda name: "denied" if name == POLICIES and cloud.calls[POLICIES] > 1 else None
+    found = scan()
+    assert isinstance(found.one("bucket", "exports-2019").public_read, Unknown)
+    assert found.one("bucket", "press-kit").public_read is True
+    assert isinstance(found.one("bucket", "press-kit").public_via, Unknown)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("denied_by_organisation", "denied_by_organisation"),
+        ("throttled", "throttled"),
+        ("malformed", "error"),
+        ("reset", "error"),
+        ("failing", "error"),
+        ("hang", "error"),
+    ],
+)
+@pytest.mark.parametrize("operation", [POLICIES, PREVENTION])
+def test_what_else_goes_wrong_is_told_apart(
+    scan: Callable[..., Any], broken: Callable[[str, Fault], None], operation: str, fault: Fault, reason: str
+) -> None:
+    broken(operation, fault)
+    found = scan()
+    assert found.unknown() == DEPENDENT[operation]
+    (cause,) = found.one("bucket", "exports-2019").public_read.causes
+    assert (cause.reason, cause.call, cause.permission) == (reason, operation, None)
+    assert "\n" not in cause.message
+
+
+def test_a_passing_failure_is_tried_again(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+    cloud.fault = lambda name: "reset" if name == PREVENTION and cloud.calls[PREVENTION] == 1 else None
+    found = scan()
+    assert found.unknown() == set()
+    assert found.inventory.calls["gcp"][PREVENTION] == 2
+
+
+def test_attempts_are_bounded(
+    scan: Callable[..., Any], broken: Callable[[str, Fault], None], cloud: GcpSandbox
+) -> None:
+    broken(PREVENTION, "throttled")
+    scan(limits=Limits(connect_seconds=3, read_seconds=0.3, attempts=3))
+    assert cloud.calls[PREVENTION] == 3
+
+
+def test_the_process_ends_while_a_call_hangs(cloud: GcpSandbox) -> None:
+    program = """
+import sys
+from providers.gcp import connect
+from scanner.collect import Collection
+from scanner.provider import Limits, Request
+from scanner.workers import Workers
+
+provider = connect(Request("gcp"), Limits())
+workers = Workers(4)
+collection = Collection(workers)
+provider.collect({"bucket": frozenset({"versioning"})}, collection)
+ticks = []
+
+def interrupt():
+    ticks.append(1)
+    if len(ticks) > 2:
+        raise KeyboardInterrupt
+
+try:
+    workers.wait(interrupt)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    cloud.fault = lambda name: "hang" if name == BUCKETS else None
+    ended = subprocess.run([sys.executable, "-c", program], timeout=25, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "")

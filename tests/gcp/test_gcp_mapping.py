@@ -1,0 +1,317 @@
+"""The mapping functions on answers that the sample company does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from providers.gcp.account import to_own_contacts, to_path, to_project
+from providers.gcp.audit import to_own_trails
+from providers.gcp.call import Item, Project, to_region
+from providers.gcp.exposure import from_acl, from_bindings
+from providers.gcp.failure import one_line
+from providers.gcp.logfilter import covers
+from providers.gcp.storage import (
+    to_bindings,
+    to_enforced,
+    to_lists,
+    to_own_prevention,
+    to_public_read,
+    to_public_via,
+    to_uniform_access,
+    to_versioning,
+)
+from scanner.evidence import Unknown
+
+ABOVE = ("folders/2", "organizations/3")
+HERE = Project("batch-prod", "1", "Batch", {}, ABOVE, "3")
+LOST = Unknown.because("denied", "a call", "a.permission", "denied")
+
+
+def item(**data: Any) -> Item:
+    return Item(HERE, {"name": "//storage.googleapis.com/b", "resource": {"data": data}})
+
+
+@pytest.mark.parametrize(
+    ("role", "read", "write"),
+    [
+        ("roles/storage.objectViewer", True, False),
+        ("roles/storage.legacyObjectReader", True, False),
+        ("roles/storage.legacyBucketReader", True, False),
+        ("roles/storage.objectCreator", False, True),
+        ("roles/storage.objectUser", True, True),
+        ("roles/storage.objectAdmin", True, True),
+        ("roles/storage.admin", True, True),
+        ("roles/storage.legacyBucketWriter", True, True),
+        ("roles/storage.legacyObjectOwner", True, True),
+        ("roles/viewer", True, False),
+        ("roles/storage.bucketViewer", False, False),
+    ],
+)
+def test_what_a_role_gives_to_anyone(role: str, read: bool, write: bool) -> None:
+    found = from_bindings({"bindings": [{"role": role, "members": ["allUsers"]}]}, "call")
+    assert (found.read, found.write) == (read, write)
+    assert bool(found.via) == (read or write)
+
+
+@pytest.mark.parametrize("role", ["projects/batch-prod/roles/reader", "roles/dataflow.worker"])
+def test_a_role_that_is_not_known_leaves_it_open(role: str) -> None:
+    found = from_bindings({"bindings": [{"role": role, "members": ["allAuthenticatedUsers"]}]}, "call")
+    assert isinstance(found.read, Unknown)
+    assert isinstance(found.write, Unknown)
+    assert isinstance(found.via, Unknown)
+
+
+def test_a_certain_grant_beats_one_that_is_not_known() -> None:
+    bindings = [
+        {"role": "projects/batch-prod/roles/reader", "members": ["allUsers"]},
+        {"role": "roles/storage.objectViewer", "members": ["allUsers"]},
+    ]
+    found = from_bindings({"bindings": bindings}, "call")
+    assert found.read is True
+    assert isinstance(found.write, Unknown)
+
+
+def test_a_condition_leaves_open_just_what_the_role_could_give() -> None:
+    condition = {"expression": 'request.time < timestamp("2030-01-01T00:00:00Z")'}
+    binding = {"role": "roles/storage.objectViewer", "members": ["allUsers"], "condition": condition}
+    found = from_bindings({"bindings": [binding]}, "call")
+    assert isinstance(found.read, Unknown)
+    assert found.write is False
+
+
+def test_members_with_names_are_not_the_public() -> None:
+    members = ["user:a@example.com", "domain:example.com", "projectViewer:batch-prod"]
+    found = from_bindings({"bindings": [{"role": "projects/p/roles/x", "members": members}]}, "call")
+    assert (found.read, found.write, found.via) == (False, False, ())
+
+
+@pytest.mark.parametrize(
+    ("role", "read", "write"), [("READER", True, False), ("WRITER", True, True), ("OWNER", True, True)]
+)
+def test_an_access_control_list(role: str, read: bool, write: bool) -> None:
+    found = from_acl([{"entity": "allUsers", "role": role}, {"entity": "user-a", "role": "OWNER"}], "ACL")
+    assert (found.read, found.write, found.via) == (read, write, ("ACL",))
+
+
+def test_uniform_access_switches_lists_off() -> None:
+    acl = [{"entity": "allUsers", "role": "READER"}]
+    for switch in ("uniformBucketLevelAccess", "bucketPolicyOnly"):
+        uniform = item(acl=acl, iamConfiguration={switch: {"enabled": True}})
+        assert to_uniform_access(uniform) is True
+        assert to_lists(uniform).read is False
+    fine = item(acl=acl, iamConfiguration={"uniformBucketLevelAccess": {}})
+    assert to_lists(fine).read is True
+
+
+def test_a_bucket_without_a_policy_in_the_listing_is_not_called_private() -> None:
+    with pytest.raises(LookupError):
+        to_bindings(item(), {"//storage.googleapis.com/other": {"iamPolicy": {}}})
+
+
+def test_a_binding_on_the_project_reaches_its_buckets() -> None:
+    binding = {"role": "roles/viewer", "members": ["allUsers"]}
+    policies = {
+        "//storage.googleapis.com/b": {"iamPolicy": {}},
+        "//cloudresourcemanager.googleapis.com/projects/1": {"iamPolicy": {"bindings": [binding]}},
+    }
+    assert to_bindings(item(), policies).via == (
+        "IAM binding roles/viewer to allUsers on projects/batch-prod",
+    )
+
+
+@pytest.mark.parametrize("answer", [{}, {"spec": {}}, {"spec": {"rules": []}}, {"spec": {"rules": [{}]}}])
+def test_a_policy_without_a_plain_rule_is_no_answer(answer: dict[str, Any]) -> None:
+    with pytest.raises((LookupError, ValueError)):
+        to_enforced(item(), answer)
+
+
+def test_a_policy_that_depends_on_a_condition_is_no_answer() -> None:
+    rule = {"enforce": True, "condition": {"expression": "resource.matchTag('1/env', 'prod')"}}
+    with pytest.raises(ValueError, match="plain rule"):
+        to_enforced(item(), {"spec": {"rules": [rule]}})
+
+
+def test_prevention_on_the_bucket_settles_it_whatever_else_is_unknown() -> None:
+    prevented = to_own_prevention(item(iamConfiguration={"publicAccessPrevention": "enforced"}))
+    pieces = (prevented, LOST, LOST, LOST, LOST)
+    assert to_public_read(*pieces) is False
+    assert to_public_via(*pieces) == ()
+    inherited = to_own_prevention(item(iamConfiguration={"publicAccessPrevention": "inherited"}))
+    assert isinstance(to_public_read(inherited, LOST, LOST, LOST, LOST), Unknown)
+
+
+def test_parts_of_another_form_are_refused() -> None:
+    with pytest.raises(TypeError):
+        to_versioning(item(versioning=True))
+    with pytest.raises(TypeError):
+        to_versioning(item(versioning={"enabled": "true"}))
+
+
+@pytest.mark.parametrize(
+    ("location", "region"),
+    [
+        ("us-central1", "us-central1"),
+        ("US-EAST4", "us-east4"),
+        ("northamerica-northeast1-a", "northamerica-northeast1"),
+        ("us-central1-ai1a", "us-central1"),
+        ("us", None),
+        ("EU", None),
+        ("nam4", None),
+        ("global", None),
+        ("", None),
+    ],
+)
+def test_the_region_of_a_location(location: str, region: str | None) -> None:
+    assert to_region(location) == region
+
+
+ACTIVITY = "projects/batch-prod/logs/cloudaudit.googleapis.com%2Factivity"
+
+
+@pytest.mark.parametrize(
+    ("expression", "verdict"),
+    [
+        ("", True),
+        ("-- everything\n", True),
+        ('LOG_ID("cloudaudit.googleapis.com/activity")', True),
+        ('log_id("cloudaudit.googleapis.com%2Factivity")', True),
+        ('LOG_ID("cloudaudit.googleapis.com/data_access")', False),
+        (f'logName="{ACTIVITY}"', True),
+        (f"logName = {ACTIVITY}", True),
+        (f'logName!="{ACTIVITY}"', False),
+        ('logName="projects/other/logs/cloudaudit.googleapis.com%2Factivity"', False),
+        ('logName:"cloudaudit.googleapis.com"', True),
+        ('logName:"/logs/cloudaudit.googleapis.com%2Factivity"', True),
+        ('logName:"cloudaudit.googleapis.com/activity"', None),
+        ('logName:("cloudaudit" OR "syslog")', True),
+        ('logName:("cloudaudit" AND "syslog")', False),
+        ('logName:("syslog" OR "nginx")', False),
+        ('logName=~"cloudaudit"', None),
+        ("severity>=ERROR", None),
+        ('logName:"cloudaudit" AND severity>=ERROR', None),
+        ('logName:"cloudaudit" severity>=ERROR', None),
+        ('logName:"cloudaudit" OR severity>=ERROR', True),
+        ('logName:"syslog" AND severity>=ERROR', False),
+        ('NOT logName:"cloudaudit"', False),
+        ('-logName:"cloudaudit"', False),
+        ('NOT LOG_ID("syslog")', True),
+        ("NOT severity>=ERROR", None),
+        ('(logName:"syslog" OR (NOT logName:"nginx"))', True),
+        ('logName:"syslog" OR logName:"cloudaudit" AND logName:"nginx"', False),
+        ('logName:"cloudaudit" OR logName:"syslog" AND logName:"cloudaudit"', True),
+        ('LOG_ID("cloudaudit.googleapis.com/activity") AND sample(insertId, 0.1)', None),
+        ('resource.type="audited_resource"', None),
+        ('logName:"cloudaudit', None),
+        ('(logName:"cloudaudit"', None),
+        ('logName:"cloudaudit")', None),
+        ("logName:", None),
+        ("NOT", None),
+        ("(" * 5000 + ")" * 5000, None),
+        ("NOT " * 5000 + 'logName:"cloudaudit"', None),
+    ],
+)
+def test_what_a_filter_lets_through(expression: str, verdict: bool | None) -> None:
+    assert covers(expression, "batch-prod") is verdict
+
+
+def sinks(*told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        f"//logging.googleapis.com/projects/1/sinks/{number}": {"resource": {"data": {"name": "s", **data}}}
+        for number, data in enumerate(told)
+    }
+
+
+BUCKET = "storage.googleapis.com/audit"
+
+
+@pytest.mark.parametrize(
+    ("sink", "trails"),
+    [
+        ({"destination": BUCKET}, ("s",)),
+        ({"destination": "pubsub.googleapis.com/projects/p/topics/t"}, ("s",)),
+        ({"destination": BUCKET, "disabled": True}, ()),
+        ({"destination": BUCKET, "filter": 'LOG_ID("syslog")'}, ()),
+        ({"destination": BUCKET, "exclusions": [{"name": "x", "filter": 'logName:"cloudaudit"'}]}, ()),
+        (
+            {
+                "destination": BUCKET,
+                "exclusions": [{"name": "x", "filter": 'logName:"cloudaudit"', "disabled": True}],
+            },
+            ("s",),
+        ),
+        ({"destination": BUCKET, "exclusions": [{"name": "x", "filter": 'LOG_ID("syslog")'}]}, ("s",)),
+        ({"destination": "logging.googleapis.com/projects/batch-prod/locations/global/buckets/_Default"}, ()),
+        ({"destination": "logging.googleapis.com/projects/1/locations/global/buckets/_Required"}, ()),
+        ({"destination": "logging.googleapis.com/projects/batch-prod/locations/eu/buckets/audit"}, ("s",)),
+        ({"destination": "logging.googleapis.com/projects/hub/locations/global/buckets/_Default"}, ("s",)),
+    ],
+)
+def test_what_a_sink_carries(sink: dict[str, Any], trails: tuple[str, ...]) -> None:
+    assert to_own_trails(item(), sinks(sink)) == trails
+
+
+@pytest.mark.parametrize(
+    "sink",
+    [
+        {"destination": BUCKET, "filter": "severity>=NOTICE"},
+        {"destination": BUCKET, "exclusions": [{"name": "x", "filter": "sample(insertId, 0.5)"}]},
+        {"destination": "logging.googleapis.com/projects/hub"},
+    ],
+)
+def test_what_a_sink_may_carry_is_open_until_another_is_certain(sink: dict[str, Any]) -> None:
+    assert isinstance(to_own_trails(item(), sinks(sink)), Unknown)
+    assert to_own_trails(item(), sinks(sink, {"destination": BUCKET, "name": "all"})) == ("all",)
+
+
+def test_contacts_count_when_confirmed_and_asked_for_security() -> None:
+    def contact(mail: str, state: str, *categories: str) -> dict[str, Any]:
+        data = {"email": mail, "validationState": state, "notificationCategorySubscriptions": categories}
+        return {"resource": {"data": data}}
+
+    contacts = {
+        "1": contact("b@example.com", "VALID", "ALL"),
+        "2": contact("a@example.com", "VALID", "BILLING", "SECURITY"),
+        "3": contact("c@example.com", "INVALID", "SECURITY"),
+        "4": contact("d@example.com", "VALID", "BILLING"),
+    }
+    assert to_own_contacts(item(), contacts) == ("a@example.com", "b@example.com")
+
+
+def test_a_path_with_a_folder_that_cannot_be_seen_is_not_guessed() -> None:
+    manager = "//cloudresourcemanager.googleapis.com/"
+    names = {manager + "organizations/3": {"resource": {"data": {"displayName": "org"}}}}
+    with pytest.raises(LookupError):
+        to_path(item(), names)
+    names[manager + "folders/2"] = {"resource": {"data": {"displayName": "prod"}}}
+    assert to_path(item(), names) == "/org/prod"
+
+
+def test_a_project_whose_ancestors_are_not_told() -> None:
+    data = {"projectId": "batch-prod", "projectNumber": "1", "name": "Batch"}
+    found = to_project({"name": "x", "resource": {"data": data}})
+    assert isinstance(found.organisation, Unknown)
+    assert isinstance(to_path(Item(found), {}), Unknown)
+
+
+def test_a_project_number_may_come_as_a_float() -> None:
+    data = {"projectId": "batch-prod", "projectNumber": 210987654321.0, "name": "Batch"}
+    assert to_project({"resource": {"data": data}}).number == "210987654321"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "ya29.a0AfH6SMBx-secret_part",
+        "Bearer abc.def-secret",
+        "eyJhbGciOi.eyJzdWIiOi.c2VjcmV0",
+        "refresh_token=1//0secret",
+        '"client_secret": "GOCSPX-secret"',
+    ],
+)
+def test_messages_are_one_short_line_without_tokens(secret: str) -> None:
+    told = one_line(f"failed\n with {secret} at the\tend " + "x" * 1000)
+    assert "secret" not in told.replace("client_secret", "")
+    assert "\n" not in told
+    assert len(told) <= 300

@@ -1,0 +1,80 @@
+"""Ownership files and resources for the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from scanner.document import DocumentError
+from scanner.evidence import Unknown
+from scanner.ownership import OwnershipFile, Resolver, Subject, load_ownership
+from scanner.responsibility import Catalogue, load_catalogue
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DENIED = Unknown.because("denied", "s3:GetBucketTagging", "s3:GetBucketTagging", "access denied")
+ACCOUNT = "111122223333"
+CONTROL = "data.encryption-at-rest"
+
+TEAMS: dict[str, Any] = {
+    "platform": {},
+    "product": {"aliases": ["web", "Web-Team"]},
+    "payments": {},
+    "gone": {"status": "disbanded", "disbanded_on": "2026-06-30"},
+}
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The built-in one."""
+    return load_catalogue()
+
+
+def load(text: str) -> OwnershipFile:
+    """A file with this text."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ownership.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_ownership(path, catalogue())
+
+
+def mistakes(text: str) -> list[str]:
+    """What loading the text complains of, without the folder."""
+    try:
+        load(text)
+    except DocumentError as error:
+        return [f"{Path(problem.file).name}:{problem.line}: {problem.message}" for problem in error.problems]
+    return []
+
+
+def file_of(*owners: Mapping[str, Any], **sections: Any) -> OwnershipFile:
+    """A file with these lines of ``owners`` and other sections."""
+    value = {"version": 1, "teams": TEAMS, "owners": list(owners), "reviewed": "2026-11-01", **sections}
+    return load(yaml.safe_dump(value, sort_keys=False))
+
+
+def resolver(*owners: Mapping[str, Any], now: datetime = NOW, **sections: Any) -> Resolver:
+    """Answers from such a file."""
+    return Resolver(file_of(*owners, **sections), catalogue(), now)
+
+
+def subject(**changes: Any) -> Subject:
+    """A bucket, unless the changes say otherwise."""
+    known: dict[str, Any] = {
+        "provider": "aws",
+        "scope": ACCOUNT,
+        "path": "/Root/Workloads/Prod",
+        "region": "eu-central-1",
+        "service": "s3",
+        "kind": "bucket",
+        "tags": {},
+        "account_tags": {},
+        "resource_id": "arn:aws:s3:::pay-receipts",
+        "name": "pay-receipts",
+    }
+    return Subject(**{**known, **changes})
