@@ -33,6 +33,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/nouns.md", NOTE + nouns(pack)
     yield "reference/rules.md", NOTE + rules(pack)
     yield "reference/controls.md", NOTE + controls(catalogue, pack)
+    yield "reference/permissions.md", NOTE + permissions()
     yield "reference/states.md", NOTE + states()
     yield "reference/command-line.md", NOTE + command_line()
     for what in What:
@@ -140,6 +141,59 @@ def controls(catalogue: Catalogue, pack: Pack) -> str:
                     f"| {control.severity} | {told} |"
                 )
     return "\n".join(lines) + "\n"
+
+
+def permissions() -> str:
+    """What the identity of a scan must be allowed to do, from the calls that the adapters can make."""
+    from providers.aws.scopes import all_calls
+    from providers.azure.scopes import COLLECTORS as AZURE
+    from providers.azure.scopes import OTHER_CALLS
+    from providers.gcp import COLLECTORS as GCP
+    from providers.gcp import IDENTIFY
+    from providers.gcp.account import LOCATIONS
+
+    azure = {call for table in AZURE for call in table.calls(table.kind.facets())} | set(OTHER_CALLS)
+    gcp = {call for table in GCP.values() for call in table.calls(table.kind.facets())} | {
+        IDENTIFY,
+        LOCATIONS,
+    }
+    clouds: dict[str, tuple[str, set[tuple[str, str | None]]]] = {
+        "AWS": (
+            "IAM actions; put them into one policy of the role that scans. `sts:AssumeRole` is needed "
+            "only for targets with a `role`.",
+            {(call.name, call.permission) for call in all_calls()},
+        ),
+        "Azure": (
+            "Actions at the subscription; the built-in role *Reader* holds all of them, also at a management "
+            "group above.",
+            {(call.name, call.permission) for call in azure},
+        ),
+        "Google Cloud": (
+            "IAM permissions on the project and, for calls that name the organisation, on the organisation: "
+            "`roles/cloudasset.viewer` and `roles/orgpolicy.policyViewer` hold them.",
+            {(call.name, call.permission) for call in gcp},
+        ),
+    }
+    lines = [
+        "# Permissions",
+        "",
+        "Everything that gapscan can ask, with all rules. It asks nothing else: any",
+    ]
+    lines += [
+        "other operation is refused before it leaves the machine. What is not granted is reported as",
+        "",
+    ]
+    lines[-1:] = ["unknown, with the permission that would settle it.", ""]
+    for cloud, (told, calls) in clouds.items():
+        lines += [f"## {cloud}", "", told, "", "| permission | calls |", "|---|---|"]
+        needed: dict[str, list[str]] = {}
+        for name, permission in sorted(calls, key=str):
+            needed.setdefault(permission or "none", []).append(name)
+        lines += [
+            f"| `{name}` | {', '.join(f'`{call}`' for call in by)} |" for name, by in sorted(needed.items())
+        ]
+        lines.append("")
+    return "\n".join(lines)
 
 
 def states() -> str:

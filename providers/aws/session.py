@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from providers.aws.calls import AwsCall
+from providers.aws.failures import refused
+from providers.aws.pace import Pace
 from scanner.provider import Limits, Request
 
 FALLBACK_REGION = "us-east-1"
@@ -114,8 +116,19 @@ class AwsClients:
             roots = {call.root, f"{call.method}Response", f"{call.method}Result"} if call.root else set()
             _check_form(roots, operation_model.service_model.resolved_protocol, response_dict)
 
+        pace = Pace()
+
+        def turn(**_: Any) -> None:
+            pace.wait()
+
+        def listen(response: Any, **_: Any) -> None:
+            if response is not None and _says_throttled(*response):
+                pace.throttled()
+
         events.register_first("before-parameter-build", guard)
+        events.register_first("before-send", turn)
         events.register_last("before-send", count)
+        events.register_first("needs-retry", listen)
         events.register_first("before-parse", form)
         if service == "s3control":
             events.register_first("before-sign", _keep_loopback_host)
@@ -138,12 +151,11 @@ def open_session(request: Request, limits: Limits, allowed: Sequence[AwsCall]) -
 def _config(limits: Limits) -> Any:
     from botocore.config import Config
 
-    # Adaptive mode paces a client only once the service has throttled it; until then it adds no wait.
     return Config(
         max_pool_connections=CONNECTIONS,
         connect_timeout=limits.connect_seconds,
         read_timeout=limits.read_seconds,
-        retries={"mode": "adaptive", "total_max_attempts": limits.attempts},
+        retries={"mode": "standard", "total_max_attempts": limits.attempts},
     )
 
 
@@ -167,6 +179,12 @@ def _check_form(roots: Set[str], protocol: str, response: Any) -> None:
             raise ValueError(f"the answer is not XML: {error}") from None
         if root.tag.rpartition("}")[2] not in roots:
             raise ValueError(f"the answer is {root.tag}")
+
+
+def _says_throttled(http: Any, parsed: Any) -> bool:
+    error = parsed.get("Error", {})
+    code, message = str(error.get("Code", "")), str(error.get("Message", ""))
+    return http.status_code >= 400 and refused(code, http.status_code, message) == "throttled"
 
 
 def _refuse_plaintext(endpoint: str) -> None:

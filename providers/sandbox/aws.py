@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
@@ -120,7 +119,6 @@ class AwsSandbox:
             fault = self.fault(name)
         if fault == "reset":
             _reset(environ)
-            return []
         if fault == "hang":
             self._stopped.wait(HANG_SECONDS)
             fault = "failing"
@@ -221,11 +219,11 @@ def _send(reply: Answer, start: Callable[..., Any]) -> Iterable[bytes]:
     return [reply.body]
 
 
-def _reset(environ: Mapping[str, Any]) -> None:
+def _reset(environ: Mapping[str, Any]) -> NoReturn:
     """Breaks the connection without an answer."""
     connection: socket.socket = environ["werkzeug.socket"]
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
+    connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError
 
 
 def _forget() -> None:

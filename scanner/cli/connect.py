@@ -35,6 +35,17 @@ def missing(cloud: ProviderName) -> str | None:
     return None
 
 
+def quieten() -> None:
+    """Lets the SDKs say nothing on standard error by themselves: what goes wrong is told once, by us."""
+    import logging
+    import os
+    import warnings
+
+    logging.getLogger().addHandler(logging.NullHandler())
+    warnings.simplefilter("ignore")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
 def connectors(clouds: Sequence[ProviderName]) -> dict[ProviderName, Connect]:
     """The connect functions of the clouds; the SDKs are imported when one is called."""
 

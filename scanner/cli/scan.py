@@ -128,13 +128,14 @@ def _run(plan: Plan) -> int:
     import sys
     from importlib.metadata import version
 
-    from scanner.cli.connect import CLOUDS, connectors
+    from scanner.cli.connect import CLOUDS, connectors, quieten
     from scanner.cli.progress import progress
     from scanner.gate import NOTHING
     from scanner.report.build import Circumstances, build
     from scanner.report.output import Outputs
     from scanner.scan import Interrupted, assess, collect, wanted_by
 
+    quieten()
     for line in plan.skipped:
         print(line, file=sys.stderr)
     wanted = wanted_by(plan.chosen, path=plan.ownership is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from scanner.evidence import Observed, Unknown
@@ -70,24 +70,18 @@ class Lens:
         return HIDDEN if isinstance(path, Unknown) else parts(path)
 
     def _tags(self, tags: Observed[Mapping[str, str]]) -> Tags | Hidden:
-        if not self.tags and not self.resource_keys:
-            return frozenset()
-        folded = fold_tags(tags)
+        folded = fold_tags(tags, self.resource_keys | self.tags.keys())
         if folded is HIDDEN:
             return HIDDEN
         return frozenset(
             (key, value)
             for key, value in folded.items()
-            if key in self.resource_keys or value in self.tags.get(key, ())
+            if key in self.resource_keys or value in self.tags[key]
         )
 
     def _account_tags(self, tags: Observed[Mapping[str, str]]) -> Tags | Hidden:
-        if not self.account_keys:
-            return frozenset()
-        folded = fold_tags(tags)
-        if folded is HIDDEN:
-            return HIDDEN
-        return frozenset((key, value) for key, value in folded.items() if key in self.account_keys)
+        folded = fold_tags(tags, self.account_keys)
+        return HIDDEN if folded is HIDDEN else frozenset(folded.items())
 
     def _resource(self, subject: Subject) -> tuple[tuple[str, ...], str | None]:
         """The names of a resource if any line selects by one of them."""
@@ -101,12 +95,18 @@ class Lens:
         return (ids, subject.name) if meant else ((), None)
 
 
-def fold_tags(tags: Observed[Mapping[str, str]]) -> dict[str, str] | Hidden:
-    """Tags without regard to case. Spellings of one key that disagree are as good as unread."""
+def fold_tags(tags: Observed[Mapping[str, str]], keys: Collection[str]) -> dict[str, str] | Hidden:
+    """The tags with one of the keys (in lower case), without regard to case.
+
+    Spellings of one key that disagree are as good as unread. Without keys there is nothing to read.
+    """
+    if not keys:
+        return {}
     if isinstance(tags, Unknown):
         return HIDDEN
     folded: dict[str, str] = {}
     for key, value in tags.items():
-        if folded.setdefault(key.lower(), value.lower()) != value.lower():
+        key, value = key.lower(), value.lower()
+        if key in keys and folded.setdefault(key, value) != value:
             return HIDDEN
     return folded

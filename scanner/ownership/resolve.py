@@ -151,13 +151,9 @@ class Resolver:
         sensitive = self.file.settings.sensitive if self.file is not None else None
         if sensitive is None:
             return False
-        tags = fold_tags(subject.tags)
-        if tags is HIDDEN:
-            return True
-        return any(
-            tags.get(key.lower()) in {value.lower() for value in values}
-            for key, values in sensitive.tags.items()
-        )
+        wanted = {key.lower(): {value.lower() for value in values} for key, values in sensitive.tags.items()}
+        tags = fold_tags(subject.tags, wanted.keys())
+        return tags is HIDDEN or any(value in wanted[key] for key, value in tags.items())
 
     def defects(self) -> tuple[Defect, ...]:
         """What is wrong with the file: all that it shows itself, and the lines that turned out to leave to

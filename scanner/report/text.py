@@ -47,18 +47,22 @@ def _lines(report: Report) -> Iterator[str]:
     head = report.head
     seconds = (head.scan.finished - head.scan.started).total_seconds()
     owned = "no ownership file" if head.scan.ownership_digest is None else "with ownership file"
-    for scope in head.summary.scopes:
+    for number, scope in enumerate(head.summary.scopes):
+        if number:
+            yield ""
         yield from _scope(scope, seconds, owned)
     for target in head.scan.targets:
         if not target.reached:
             told = "NOT REACHED" if target.expected else "not scanned"
-            yield f"{PROVIDER_NAMES[target.provider]} {target.scope or ''}: {told}: {target.message}"
+            scope = f" {target.scope}" if target.scope else ""
+            yield f"{PROVIDER_NAMES[target.provider]}{scope}: {told}: {target.message}"
     for section in _SECTIONS:
         yield from _section(section, report)
     yield from _unattested(report)
     yield from _unseen(head.summary, head.blind_spots, report)
     yield from _defects(report)
     yield ""
+    yield from _next(report)
     yield from _gate(head.summary, head.scan.complete)
 
 
@@ -82,8 +86,8 @@ def _scope(scope: ScopeSummary, seconds: float, owned: str) -> Iterator[str]:
         + ", ".join(f"{number} {told}" for number, told in split if number)
         + "."
     )
-    yield f"Your {controls.yours}: " + " · ".join(_standing(controls))
-    yield ""
+    if controls.yours:
+        yield f"Your {controls.yours}: " + " · ".join(_standing(controls))
 
 
 def _standing(controls: Controls) -> Iterator[str]:
@@ -102,43 +106,42 @@ def _standing(controls: Controls) -> Iterator[str]:
 
 
 def _section(section: _Section, report: Report) -> Iterator[str]:
-    groups: dict[tuple[str, str | None], list[Finding]] = defaultdict(list)
+    groups: dict[tuple[str, str, str | None], list[Finding]] = defaultdict(list)
     for finding in report.findings:
         if section.chosen(finding):
-            groups[finding.control, finding.owner if section.owner else None].append(finding)
+            owner = finding.owner if section.owner else None
+            groups[finding.control, finding.rule or "", owner].append(finding)
     if not groups:
         return
-    controls = len({control for control, _ in groups})
+    controls = len({control for control, _, _ in groups})
     resources = len({(f.scope, f.resource.id) for found in groups.values() for f in found if f.resource})
+    yield ""
     yield _headline(section.title, f"{_many(controls, 'control')}, {_many(resources, 'resource')}")
-    ordered = sorted(groups.items(), key=lambda entry: (_rank(entry[1]), entry[0][0], entry[0][1] or ""))
+    ordered = sorted(groups.items(), key=lambda entry: (*_urgency(entry[1]), *map(str, entry[0])))
     shown = ordered if report.unfolded else ordered[:FOLD]
-    for (control, owner), found in shown:
+    for (control, _, owner), found in shown:
         worst = max((finding.priority for finding in found), key=SEVERITIES.index)
         who = f"{owner or 'nobody'}: " if section.owner else ""
         yield f" {worst:8}  {control:32}  {who}{_told(found, report.unfolded)}"
     if len(ordered) > len(shown):
-        yield f" … {_many(len(ordered) - len(shown), 'more control')} (--all)"
-    yield ""
+        yield f" … {_many(len(ordered) - len(shown), 'more line')} (--all)"
 
 
-def _rank(found: Sequence[Finding]) -> int:
-    return -max(SEVERITIES.index(finding.priority) for finding in found)
+def _urgency(found: Sequence[Finding]) -> tuple[int, int]:
+    """The most urgent first: by priority, then by severity."""
+    return min((-SEVERITIES.index(f.priority), -SEVERITIES.index(f.severity)) for f in found)
 
 
 def _told(found: Sequence[Finding], unfolded: bool) -> str:
-    """The resources of one control, and what is wrong with the worst of them."""
-    ordered = sorted(
-        found, key=lambda f: (-SEVERITIES.index(f.priority), f.resource.name if f.resource else "")
-    )
-    names = list(dict.fromkeys(finding.resource.name for finding in ordered if finding.resource))
-    first = ordered[0]
-    message = first.message
-    if first.resource is not None:
-        message = message.removeprefix(f"{first.resource.name}: ").removeprefix(f"{first.resource.name} ")
-    limit = len(names) if unfolded else 3
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"{', '.join(names[:limit])}{more}: {message}"
+    """The resources of one rule, with what is wrong with each; resources with the same words together."""
+    ordered = sorted(found, key=lambda f: (_urgency([f]), f.resource.name if f.resource else ""))
+    shown = ordered if unfolded else ordered[:3]
+    words: dict[str, list[str]] = defaultdict(list)
+    for finding in shown:
+        name = finding.resource.name if finding.resource else ""
+        words[finding.message.removeprefix(f"{name}: ").removeprefix(f"{name} ")].append(name)
+    told = "; ".join(f"{', '.join(names)}: {message}" for message, names in words.items())
+    return told + (f"; and {len(ordered) - len(shown)} more" if len(ordered) > len(shown) else "")
 
 
 def _unattested(report: Report) -> Iterator[str]:
@@ -153,14 +156,16 @@ def _unattested(report: Report) -> Iterator[str]:
     controls = sorted({finding.control for finding in missing})
     shown = controls if report.unfolded else controls[:4]
     more = f" … {len(controls) - len(shown)} more (--all)" if len(controls) > len(shown) else ""
+    yield ""
     yield _headline("A STATEMENT IS MISSING", f"{_many(len(controls), 'control')} only a person can attest")
     yield f" {', '.join(shown)}{more}"
-    yield ""
 
 
 def _unseen(summary: Summary, spots: Sequence[SpotLine], report: Report) -> Iterator[str]:
     unknowns = summary.unknowns
     open_spots = [spot for spot in spots if not spot.expected]
+    if unknowns.causes or unknowns.regions_disabled:
+        yield ""
     if unknowns.causes:
         yield _headline("NOT SEEN", f"{_many(unknowns.causes, 'unknown')} ({unknowns.budget} tolerated)")
         if unknowns.settled_by:
@@ -179,11 +184,8 @@ def _unseen(summary: Summary, spots: Sequence[SpotLine], report: Report) -> Iter
         for text in sorted(causes)[: None if report.unfolded else FOLD]:
             yield f" {text}"
     if unknowns.regions_disabled:
-        if not unknowns.causes:
-            yield _headline("NOT SEEN", "")
-        yield f" {_many(unknowns.regions_disabled, 'region')} switched off for the account"
-    if unknowns.causes or unknowns.regions_disabled:
-        yield ""
+        off = f"{_many(unknowns.regions_disabled, 'region')} switched off for the account"
+        yield f" {off}" if unknowns.causes else _headline("NOT SEEN", off)
 
 
 def _permissions(entries: Iterable[Settles], unfolded: bool) -> Iterator[str]:
@@ -198,12 +200,26 @@ def _defects(report: Report) -> Iterator[str]:
     found = sorted({(f.owner_source or "", f.message) for f in report.findings if f.subject == "ownership"})
     if not found:
         return
+    yield ""
     yield _headline("THE OWNERSHIP FILE", _many(len(found), "line") + " to mend")
     for source, message in found if report.unfolded else found[:FOLD]:
         yield f" {source}: {message}"
     if not report.unfolded and len(found) > FOLD:
         yield f" … {len(found) - FOLD} more (--all)"
-    yield ""
+
+
+def _next(report: Report) -> Iterator[str]:
+    """What would name someone for the failures that are nobody's."""
+    unowned = {f.control for f in report.findings if f.state == "unowned" and f.evidence == "fail"}
+    if not unowned:
+        return
+    domains = sorted({control.split(".")[0] for control in unowned})
+    where = "an ownership file" if report.head.scan.ownership_digest is None else "the ownership file"
+    option = " (--ownership FILE)" if report.head.scan.ownership_digest is None else ""
+    yield (
+        f"Next: {_many(len(domains), 'line')} in {where}{option}, for {', '.join(domains)}, would name "
+        f"someone for {_many(len(unowned), 'control')} that fail{'s' * (len(unowned) == 1)}."
+    )
 
 
 def _gate(summary: Summary, complete: bool) -> Iterator[str]:

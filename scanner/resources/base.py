@@ -32,6 +32,7 @@ class Resource(BaseModel):
     """The noun's name in rules and reports."""
 
     provider: ProviderName
+    """The cloud."""
     partition: str
     """The part of the cloud with its own identities: ``aws``, ``aws-cn``, ``azure``, ``gcp``, …"""
     scope: str

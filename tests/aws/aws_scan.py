@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from providers.aws import connect
-from scanner.collect import Collection, Workers
+from scanner.collect import Collection
 from scanner.evidence import Unknown
-from scanner.provider import Inventory, Limits, Request
+from scanner.provider import Inventory, Limits, Request, Wanted
 from scanner.resources import KINDS, Resource
+from scanner.workers import Workers
 
 QUICK = Limits(connect_seconds=2.0, read_seconds=5.0, attempts=1)
 EVERYTHING = {cls.kind: cls.facets() for cls in KINDS.values()}
+Scan = Callable[..., Inventory]
 
 
-def run(
-    request: Request, limits: Limits = QUICK, wanted: Mapping[str, frozenset[str]] = EVERYTHING
-) -> Inventory:
+def run(request: Request, limits: Limits = QUICK, wanted: Wanted = EVERYTHING) -> Inventory:
     provider = connect(request, limits)
     workers = Workers(8)
     collection = Collection(workers)

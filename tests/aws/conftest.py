@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from providers.sandbox.aws import AwsSandbox, no_fault
-from scanner.provider import Inventory, Limits, Request
-from tests.aws.aws_scan import QUICK, run
+from scanner.provider import Inventory, Limits, Request, Wanted
+from tests.aws.aws_scan import EVERYTHING, QUICK, Scan, run
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +33,11 @@ def sandbox(running: AwsSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aw
 
 
 @pytest.fixture
-def scan(sandbox: AwsSandbox) -> Callable[..., Inventory]:
-    def scanned(request: Request = Request("aws"), limits: Limits = QUICK, **wanted: object) -> Inventory:
-        return run(request, limits, **wanted)  # type: ignore[arg-type]
+def scan(sandbox: AwsSandbox) -> Scan:
+    def scanned(
+        request: Request | None = None, limits: Limits = QUICK, wanted: Wanted = EVERYTHING
+    ) -> Inventory:
+        return run(request or Request("aws"), limits, wanted)
 
     return scanned
 

@@ -33,7 +33,7 @@ def help_time(runs: int = 9) -> None:
 
 def aws_scan(runs: int = 3) -> None:
     """The AWS scan of 40 buckets with 50 ms added to every call, replayed by a process that costs nothing."""
-    sandbox = AwsSandbox(account_only=True)
+    sandbox = AwsSandbox()
     sandbox.start()
     upstream = int(sandbox.environment["AWS_ENDPOINT_URL"].rsplit(":", 1)[1])
     replay = subprocess.Popen(
@@ -82,7 +82,8 @@ def _fill(environment: dict[str, str]) -> None:
     script = (
         "import boto3\n"
         "s3 = boto3.client('s3', region_name='us-east-1')\n"
-        f"for n in range({BUCKETS}): s3.create_bucket(Bucket=f'bench-{{n:03}}')\n"
+        f"for n in range({BUCKETS} - len(s3.list_buckets()['Buckets'])):\n"
+        "    s3.create_bucket(Bucket=f'bench-{n:03}')\n"
     )
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 

@@ -131,7 +131,7 @@ def hidings(place: Subject) -> list[Subject]:
     ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(files(), subjects)
 def test_hiding_a_tag_or_a_path_never_makes_it_better(file: dict[str, Any], place: Subject) -> None:
     answers = answers_of(file)
@@ -142,7 +142,7 @@ def test_hiding_a_tag_or_a_path_never_makes_it_better(file: dict[str, Any], plac
             assert BADNESS.index(hidden.status) <= BADNESS.index(known.status)
             if (hidden.status, hidden.owner) != (known.status, known.owner):
                 assert "owner_uncertain" in hidden.flags
-            assert hidden.exception in (None, known.exception)
+            assert known.exception is not None or hidden.exception is None
             assert known.not_applicable is not None or hidden.not_applicable is None
             for evidence in EVIDENCE_ORDER:
                 before = standing(judge(claim(known), evidence).state, evidence)
@@ -150,15 +150,16 @@ def test_hiding_a_tag_or_a_path_never_makes_it_better(file: dict[str, Any], plac
                 assert STANDINGS.index(after) <= STANDINGS.index(before)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(files(), subjects)
 def test_what_nothing_unread_could_change_is_certain(file: dict[str, Any], place: Subject) -> None:
     answers = answers_of(file)
     for control in CONTROLS:
-        assert "owner_uncertain" not in answers.resolve(control, place).flags or "Team" in place.tags
+        twice = {"team", "Team"} <= place.tags.keys()
+        assert "owner_uncertain" not in answers.resolve(control, place).flags or twice
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(files(), st.randoms(use_true_random=False), st.lists(subjects, min_size=1, max_size=3))
 def test_the_order_of_lines_never_matters(file: dict[str, Any], random: Any, places: list[Subject]) -> None:
     shuffled = {
@@ -174,7 +175,7 @@ def test_the_order_of_lines_never_matters(file: dict[str, Any], random: Any, pla
     assert first_codes == sorted((defect.code, defect.line_id, defect.controls) for defect in other.defects())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(files(), subjects)
 def test_a_most_specific_line_wins(file: dict[str, Any], place: Subject) -> None:
     """Exact control on the exact resource with its tags, account, path and the rest: nothing beats it."""
@@ -191,7 +192,7 @@ def test_a_most_specific_line_wins(file: dict[str, Any], place: Subject) -> None
     assert (found.status, found.owner) == ("owned", "platform")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(lines, lines, subjects)
 def test_contested_is_symmetrical(one: dict[str, Any], other: dict[str, Any], place: Subject) -> None:
     """Two lines that differ only in the team: wherever they fit, neither wins."""
@@ -207,7 +208,7 @@ def test_contested_is_symmetrical(one: dict[str, Any], other: dict[str, Any], pl
         assert both == [expected, expected]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(files(), subjects)
 def test_only_an_active_team_owns(file: dict[str, Any], place: Subject) -> None:
     answers = answers_of(file)

@@ -1,0 +1,213 @@
+"""Reports: the same inventory gives the same bytes, and the JSON is what its schema says."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from scanner.evidence import Unknown
+from scanner.provider import Limits, Provider, Request, Target
+from scanner.report import json as json_report
+from scanner.report import text as text_report
+from scanner.report.build import Circumstances, build
+from scanner.report.model import Report, json_schema
+from scanner.report.output import Destination, Outputs, UnknownFormat, Unwritable, destinations
+from scanner.resources import Resource
+from scanner.scan import Collected, assess, collect
+from scanner.states import State
+from tests.engine.estate import (
+    DENIED,
+    EVERYTHING,
+    NOW,
+    MemoryCloud,
+    account,
+    bucket,
+    criteria,
+    region,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+OFF = Unknown.because("disabled", "ec2:DescribeRegions", None, "not enabled for the account")
+
+OWNERSHIP = """
+version: 1
+teams:
+  payments: {contact: payments@example.com}
+  gone: {contact: gone@example.com, status: disbanded, disbanded_on: 2026-06-30}
+owners:
+- {controls: [data], where: {tags: {owner: payments}}, accountable: payments}
+- {controls: [log], accountable: gone}
+"""
+
+ESTATE: tuple[Resource, ...] = (
+    account(tags={}, security_contacts=()),
+    region(),
+    bucket("payroll-export", public_read=True, public_via=("bucket policy",), tags={}),
+    bucket("www-old", public_read=True, public_via=("ACL",), tags={"owner": "payments"}),
+    bucket("pay-receipts"),
+    bucket("vault", public_read=DENIED, versioning=DENIED),
+)
+
+
+def report(
+    resources: Sequence[Resource] = ESTATE,
+    ownership: Path | None = None,
+    states: frozenset[State] | None = None,
+    **circumstances: Any,
+) -> Report:
+    cloud = MemoryCloud(tuple(resources), (("region", "af-south-1", OFF),))
+
+    def connect(request: Request, limits: Limits) -> Provider:
+        return cloud
+
+    found = collect([Request("aws")], {"aws": connect}, EVERYTHING, Limits())
+    collected = Collected(found.inventory, NOW, NOW + timedelta(seconds=14), "0" * 32)
+    given = criteria(ownership)
+    told = Circumstances(
+        version="0.1.0",
+        arguments=("scan", "aws"),
+        gate="ownership",
+        ownership_digest=given.resolver.file.digest if given.resolver.file else None,
+        ownership_commit=None,
+    )
+    return build(collected, assess(collected.inventory, given), given, replace(told, **circumstances), states)
+
+
+@pytest.fixture
+def ownership(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("ownership.yaml").write_text(OWNERSHIP, encoding="utf-8")
+    return Path("ownership.yaml")
+
+
+def rendered(renderer: Any, made: Report) -> str:
+    out = io.StringIO()
+    renderer.render(made, out)
+    return out.getvalue()
+
+
+def test_the_json_report_is_what_its_schema_says(ownership: Path) -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    for made in (report(), report(ownership=ownership), report(resources=())):
+        document = json.loads(rendered(json_report, made))
+        jsonschema.validate(document, json_schema(), cls=jsonschema.Draft202012Validator)
+        assert document["schema"] == "gapscan.report/v1"
+        uids = [finding["uid"] for finding in document["findings"]]
+        assert uids == sorted(uids)
+
+
+def test_the_same_inventory_gives_the_same_bytes() -> None:
+    first = rendered(json_report, report())
+    assert first == rendered(json_report, report(resources=tuple(reversed(ESTATE))))
+
+
+def test_a_report_can_be_rendered_more_than_once() -> None:
+    made = report()
+    assert rendered(json_report, made) == rendered(json_report, made)
+    assert list(made.findings)
+
+
+def test_what_a_finding_tells() -> None:
+    document = json.loads(rendered(json_report, report()))
+    found = {(f["rule"], (f["resource"] or {}).get("name")): f for f in document["findings"]}
+    public = found["data.bucket-not-public", "payroll-export"]
+    assert public["observed"] == {"public_read": True, "public_via": ["bucket policy"]}
+    assert (public["ownership"], public["evidence"], public["state"]) == ("nobody", "fail", "unowned")
+    assert (public["service_model"], public["party"]) == ("paas", "customer")
+    hidden = found["data.bucket-not-public", "vault"]
+    assert hidden["observed"] == {"public_via": []}
+    assert hidden["unknowns"] == [
+        {
+            "facet": "public_read",
+            "reason": "denied",
+            "call": "s3:GetBucketPolicy",
+            "permission": "s3:GetBucketPolicy",
+            "message": "not allowed",
+        }
+    ]
+    assert document["summary"]["unknowns"]["settled_by"] == [
+        {"provider": "aws", "permission": "s3:GetBucketPolicy", "unknowns": 1}
+    ]
+    assert document["scan"]["complete"] is False
+    assert [spot["expected"] for spot in document["blind_spots"]] == [True]
+
+
+def test_every_control_is_counted_in_the_summary_once() -> None:
+    (scope,) = report().head.summary.scopes
+    assert scope.controls.total == 70
+    assert scope.controls.failing > 0
+    assert scope.controls.yours <= 70
+
+
+def test_states_narrow_the_report_but_never_the_summary() -> None:
+    whole, narrow = report(), report(states=frozenset({"unowned"}))
+    assert {finding.state for finding in narrow.findings} == {"unowned"}
+    assert {row.state for row in narrow.head.coverage} == {"unowned"}
+    assert narrow.head.summary == whole.head.summary
+
+
+@pytest.mark.parametrize("name", ["without-ownership", "with-ownership", "unfolded"])
+def test_the_text_report_reads_as_it_should(name: str, ownership: Path) -> None:
+    made = {
+        "without-ownership": lambda: report(),
+        "with-ownership": lambda: report(ownership=ownership),
+        "unfolded": lambda: report(ownership=ownership, unfolded=True),
+    }[name]()
+    text = rendered(text_report, made)
+    golden = GOLDEN / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+def test_a_target_that_was_not_reached_is_told() -> None:
+    made = report()
+    lost = Target("azure", None, None, True, False, "no credentials: run az login")
+    scan = made.head.scan.model_copy(
+        update={"targets": (*made.head.scan.targets, type(made.head.scan.targets[0])(**vars(lost)))}
+    )
+    text = rendered(text_report, Report(made.head.model_copy(update={"scan": scan}), made.findings))
+    assert "Azure: NOT REACHED: no credentials: run az login" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["jsn=x"], "did you mean json?"),
+        (["text", "json"], "only one report can go to standard output"),
+        (["json=a", "text=a"], "same path"),
+        (["json="], "no path"),
+    ],
+)
+def test_reports_that_cannot_be_made_are_refused(options: list[str], told: str) -> None:
+    with pytest.raises(UnknownFormat, match=told):
+        destinations(options)
+
+
+def test_a_report_replaces_its_file_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text("before", encoding="utf-8")
+    with pytest.raises(RuntimeError), Outputs([Destination("json", path)]):
+        raise RuntimeError
+    assert path.read_text(encoding="utf-8") == "before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+    with Outputs([Destination("json", path)]) as outputs:
+        outputs.write(report())
+    assert json.loads(path.read_text(encoding="utf-8"))["findings"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+    assert path.stat().st_mode & 0o077 == 0, "reports name weak spots: only their owner may read them"
+
+
+def test_a_path_that_cannot_be_written_is_found_beforehand(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent" / "report.json", tmp_path):
+        with pytest.raises(Unwritable, match="cannot be written"), Outputs([Destination("json", path)]):
+            pytest.fail("the scan must not begin")

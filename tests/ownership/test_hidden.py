@@ -1,0 +1,132 @@
+"""What is said where tags or the path could not be read: the worst that could hold, and no worse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.ownership.build import CONTROL, DENIED, resolver, subject
+
+FALLBACK = {"controls": "data", "accountable": "product"}
+
+
+def line(team: str, controls: str = "data", **where: Any) -> dict[str, Any]:
+    return {"controls": controls, "where": where, "accountable": team}
+
+
+PROD, WEB = {"env": "prod"}, {"team": "web"}
+
+CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], tuple[str, str | None, bool]]] = {
+    "another team could own it: the certain one is named": (
+        [FALLBACK, line("payments", tags=PROD)],
+        {"tags": DENIED},
+        ("owned", "product", True),
+    ),
+    "the same team would own it anyway": (
+        [FALLBACK, line("web", tags=PROD)],
+        {"tags": DENIED},
+        ("owned", "product", False),
+    ),
+    "a more specific line is sure": (
+        [line("platform", controls=CONTROL, provider="aws"), line("payments", tags=PROD)],
+        {"tags": DENIED},
+        ("owned", "platform", False),
+    ),
+    "nobody could own it": (
+        [FALLBACK, line("gone", tags=PROD)],
+        {"tags": DENIED},
+        ("nobody", None, True),
+    ),
+    "two teams could own it at once": (
+        [FALLBACK, line("payments", tags=PROD), line("platform", tags=WEB)],
+        {"tags": DENIED},
+        ("contested", None, True),
+    ),
+    "two teams could own it, but never at once": (
+        [FALLBACK, line("payments", tags=PROD), line("platform", tags={"env": "dev"})],
+        {"tags": DENIED},
+        ("owned", "product", True),
+    ),
+    "without a fallback it could be nobody's": (
+        [line("payments", tags=PROD)],
+        {"tags": DENIED},
+        ("nobody", None, True),
+    ),
+    "it could tie with what is sure": (
+        [line("platform", path="/Root/Workloads"), line("payments", path="/Root/Sandbox")],
+        {"path": DENIED},
+        ("nobody", None, True),
+    ),
+    "a tie that a tag decides": (
+        [line("platform", kind="bucket", tags=PROD), line("payments", kind="bucket", tags=WEB)],
+        {"tags": DENIED, "path": None},
+        ("contested", None, True),
+    ),
+    "a line that cannot fit without a better one fitting too": (
+        [FALLBACK, line("payments", controls=CONTROL, path="/Root"), line("gone", path="/Root/A")],
+        {"path": DENIED},
+        ("owned", "product", True),
+    ),
+    "a line that can fit without the better one": (
+        [FALLBACK, line("payments", controls=CONTROL, path="/Root/A"), line("gone", path="/Root/C")],
+        {"path": DENIED},
+        ("nobody", None, True),
+    ),
+    "the same with tags": (
+        [FALLBACK, line("payments", controls=CONTROL, tags=PROD), line("gone", tags={**PROD, **WEB})],
+        {"tags": DENIED},
+        ("owned", "product", True),
+    ),
+    "with tags, without the better one": (
+        [FALLBACK, line("payments", controls=CONTROL, tags={**PROD, **WEB}), line("gone", tags=PROD)],
+        {"tags": DENIED},
+        ("nobody", None, True),
+    ),
+    "a line that may be overridden is not sure": (
+        [
+            FALLBACK,
+            {**line("payments", controls=CONTROL, kind="bucket"), "id": "special"},
+            {**line("gone", tags=PROD), "overrides": ["special"]},
+        ],
+        {"tags": DENIED},
+        ("nobody", None, True),
+    ),
+    "a better line that may be overridden does not stand in the way": (
+        [
+            FALLBACK,
+            {**line("payments", controls=CONTROL, path="/Root/A"), "id": "special"},
+            {**line("gone", path="/Root/A/B"), "overrides": ["special"]},
+        ],
+        {"path": DENIED},
+        ("nobody", None, True),
+    ),
+    "what fits nowhere here changes nothing": (
+        [FALLBACK, line("gone", tags=PROD, kind="volume"), line("gone", path="/Root/A", account="9")],
+        {"tags": DENIED, "path": DENIED},
+        ("owned", "product", False),
+    ),
+    "it could be left to the provider": (
+        [FALLBACK, {**line("payments", controls=CONTROL, tags=PROD), "claim": "provider"}],
+        {"tags": DENIED},
+        ("misattributed", "payments", True),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_worst_that_could_hold_stands(name: str) -> None:
+    lines, hidden, (status, owner, uncertain) = CASES[name]
+    for order in (lines, lines[::-1]):
+        found = resolver(*order).resolve(CONTROL, subject(**hidden))
+        assert (found.status, found.owner) == (status, owner)
+        assert ("owner_uncertain" in found.flags) == uncertain
+
+
+def test_what_may_be_misattributed_is_no_finding_yet() -> None:
+    claim = {**line("payments", controls=CONTROL, tags=PROD), "claim": "provider"}
+    answers = resolver(FALLBACK, claim)
+    assert answers.resolve(CONTROL, subject(tags=DENIED)).status == "misattributed"
+    assert [defect for defect in answers.defects() if defect.code == "misattributed"] == []
+    answers.resolve(CONTROL, subject(tags=PROD))
+    assert [defect.code for defect in answers.defects()] == ["misattributed"]

@@ -1,0 +1,83 @@
+"""The three simulated clouds, scanned in this process through the real SDK clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from providers.sandbox import Fault, Sandbox
+from providers.sandbox.company import write_files
+from scanner.gate import Terms
+from scanner.ownership import Resolver, load_ownership
+from scanner.provider import Inventory, Limits, Request
+from scanner.resources import ProviderName
+from scanner.responsibility import load_catalogue
+from scanner.rule import BUILTIN, load_packs
+from scanner.scan import Assessment, Criteria, assess, collect, wanted_by
+from scanner.states import GATES
+
+SANDBOXES = {"aws": "AwsSandbox", "azure": "AzureSandbox", "gcp": "GcpSandbox"}
+CATALOGUE = load_catalogue()
+PACK = load_packs([BUILTIN], CATALOGUE)
+NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
+LIMITS = Limits(connect_seconds=5, read_seconds=10, attempts=1)
+
+
+@dataclass
+class Cloud:
+    """One simulated cloud with the means to scan it."""
+
+    name: ProviderName
+    sandbox: Sandbox
+    ownership: Path
+
+    def scan(self, fault: Callable[[str], Fault | None] = lambda _: None) -> tuple[Inventory, Assessment]:
+        """A scan with everything that the command line would do, without a gate."""
+        self.sandbox.fault = fault
+        self.sandbox.calls.clear()
+        chosen = PACK.choose()
+        connect = {self.name: import_module(f"providers.{self.name}").connect}
+        inventory = collect([Request(self.name)], connect, wanted_by(chosen, path=True), LIMITS).inventory
+        criteria = Criteria(
+            chosen=chosen,
+            pack=PACK,
+            catalogue=CATALOGUE,
+            controls=frozenset(CATALOGUE.controls),
+            resolver=Resolver(load_ownership(self.ownership, CATALOGUE), CATALOGUE, NOW),
+            terms=Terms(GATES["none"]),
+            now=NOW,
+        )
+        return inventory, assess(inventory, criteria)
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Mapping[str, Sandbox]]:
+    """The sandboxes that tests of this session use; started together, ended together."""
+    found: dict[str, Sandbox] = {
+        name: getattr(import_module(f"providers.sandbox.{name}"), kind)() for name, kind in SANDBOXES.items()
+    }
+    for sandbox in found.values():
+        sandbox.start()
+    yield found
+    for sandbox in found.values():
+        sandbox.stop()
+
+
+@pytest.fixture(params=list(SANDBOXES))
+def cloud(
+    request: pytest.FixtureRequest,
+    running: Mapping[str, Sandbox],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Cloud]:
+    """Each cloud in turn."""
+    sandbox = running[request.param]
+    for name, value in sandbox.environment.items():
+        monkeypatch.setenv(name, value)
+    yield Cloud(request.param, sandbox, write_files(tmp_path).ownership)
+    sandbox.fault = lambda _: None

@@ -1,0 +1,114 @@
+"""Whatever cannot be read: verdicts only ever turn to unknown, and nothing vanishes without a trace."""
+
+from __future__ import annotations
+
+import random
+
+from providers.sandbox import Fault
+from scanner.provider import Inventory
+from scanner.scan import Assessment
+from tests.scan.conftest import Cloud
+
+FAULTS: tuple[Fault, ...] = (
+    "denied",
+    "denied_by_organisation",
+    "throttled",
+    "malformed",
+    "reset",
+    "failing",
+)
+
+Known = dict[str, tuple[str | None, str | None]]
+
+
+def verdicts(assessment: Assessment) -> Known:
+    """Verdict and state of every finding of a rule, by uid."""
+    return {f.uid: (f.verdict, f.state) for f in assessment.coverage.findings if f.rule is not None}
+
+
+def worse_only(whole: Known, before: Inventory, inventory: Inventory, assessment: Assessment) -> None:
+    """The law: each finding is as it was, or unknown, or its kind's listing is a blind spot."""
+    after = verdicts(assessment)
+    blind = {spot.kind for spot in inventory.blind_spots if spot.cause.reason != "disabled"}
+    for uid, (verdict, state) in after.items():
+        if uid not in whole:
+            assert (verdict, state) == ("unknown", "unknown"), "a new finding stands for what was not listed"
+        elif verdict != whole[uid][0]:
+            assert (verdict, state) == ("unknown", "unknown")
+    for kind in {resource.kind for resource in before.resources} - blind:
+        seen = {r.id for r in inventory.resources if r.kind == kind}
+        assert seen == {r.id for r in before.resources if r.kind == kind}, f"{kind} vanished"
+
+
+def test_the_clean_scan_sees_everything(cloud: Cloud) -> None:
+    inventory, assessment = cloud.scan()
+    assert [target.reached for target in inventory.targets] == [True]
+    assert not assessment.decision.causes
+    assert assessment.decision.complete
+    assert {verdict for verdict, _ in verdicts(assessment).values()} >= {"pass", "fail"}
+    assert {resource.kind for resource in inventory.resources} == {"account", "region", "bucket"}
+
+
+def test_each_read_call_denied_in_turn(cloud: Cloud) -> None:
+    before, clean = cloud.scan()
+    whole = verdicts(clean)
+    operations = sorted(cloud.sandbox.calls)
+    assert len(operations) > 5
+    hidden = 0
+    for denied in operations:
+        inventory, assessment = cloud.scan(lambda name, denied=denied: "denied" if name == denied else None)
+        if not any(target.reached for target in inventory.targets):
+            assert assessment.decision.exit == 4, denied
+            assert all(target.message for target in inventory.targets), denied
+            continue
+        worse_only(whole, before, inventory, assessment)
+        if assessment.decision.causes:
+            hidden += 1
+            assert assessment.decision.exit == 3, denied
+            assert not assessment.decision.complete
+        else:
+            assert verdicts(assessment) == whole, f"{denied}: nothing is unknown, so nothing may change"
+    assert hidden > len(operations) / 2
+
+
+def test_random_sets_of_calls_going_wrong_in_all_ways(cloud: Cloud) -> None:
+    before, clean = cloud.scan()
+    whole = verdicts(clean)
+    operations = sorted(cloud.sandbox.calls)
+    chance = random.Random(7)
+    for _ in range(6):
+        broken = {
+            name: chance.choice(
+                ["denied", "denied_by_organisation", "throttled", "malformed", "reset", "failing"]
+            )
+            for name in chance.sample(operations, k=max(2, len(operations) // 3))
+        }
+        inventory, assessment = cloud.scan(lambda name, broken=broken: broken.get(name))
+        if any(target.reached for target in inventory.targets):
+            worse_only(whole, before, inventory, assessment)
+            assert assessment.decision.exit in (3, 4) or not assessment.decision.causes
+
+
+def test_everything_denied(cloud: Cloud) -> None:
+    inventory, assessment = cloud.scan(lambda name: "denied")
+    assert assessment.decision.exit == 4
+    assert not any(f.verdict in ("pass", "fail") for f in assessment.coverage.findings)
+    told = [target.message for target in inventory.targets if not target.reached]
+    assert all(told) or assessment.decision.causes
+
+
+def test_an_owner_that_depends_on_a_tag_is_uncertain_without_it(cloud: Cloud) -> None:
+    """Tags come with the listing on Azure and Google Cloud, and from a call of their own on AWS."""
+    _, clean = cloud.scan()
+    _, hidden = cloud.scan(lambda name: "denied" if name == "s3:GetBucketTagging" else None)
+    before = {f.uid: f for f in clean.coverage.findings}
+    for finding in hidden.coverage.findings:
+        if finding.evidence == "fail" and before[finding.uid].state == "unowned":
+            assert finding.state == "unowned"
+        if (
+            finding.owner == "payments"
+            and finding.rule
+            and finding.resource
+            and finding.resource.tags is None
+        ):
+            assert "owner_uncertain" in finding.flags
