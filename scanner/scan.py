@@ -148,7 +148,7 @@ def _missed(request: Request, error: Unreachable) -> Target:
         identity=None,
         expected=request.expected,
         reached=False,
-        message=str(error),
+        message=f"{str(error)[:1].upper()}{str(error)[1:]}",
     )
 
 

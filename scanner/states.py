@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from scanner.document import suggestion
+from scanner.responsibility import Party, Severity
 
 Evidence = Literal["fail", "missing", "unknown", "unassessed", "pass", "n/a"]
 """What the configuration and the statements say of a control.
@@ -45,13 +46,9 @@ State = Literal[
 """What ownership and evidence make together."""
 STATES: tuple[State, ...] = get_args(State)
 
-Party = Literal["customer", "provider"]
-"""Whose obligation a control is on a resource, before live evidence is looked at."""
-
 Standing = Literal["gap", "watch", "fine"]
 """How a state is counted: a gap is to be closed, a watch is not settled, fine needs nothing."""
 
-Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """Least first."""
 
@@ -77,6 +74,7 @@ class Claim:
     exception_in_force: bool = False
     declared_not_applicable: bool = False
     party: Party = "customer"
+    """Whose obligation it is, before live evidence is looked at."""
     certificate_in_date: bool = False
     """A certificate of the provider that covers the control is in date."""
     may_become_customers: bool = False

@@ -11,7 +11,6 @@ from scanner.cli.exits import told
 
 if TYPE_CHECKING:
     from scanner.cli.plan import Plan
-    from scanner.gate import Decision
     from scanner.scan import Collected, Interrupted
 
 
@@ -125,26 +124,29 @@ def scan(
 
 
 def _run(plan: Plan) -> int:
+    import signal
     import sys
     from importlib.metadata import version
 
     from scanner.cli.connect import CLOUDS, connectors, quieten
     from scanner.cli.progress import progress
-    from scanner.gate import NOTHING
     from scanner.report.build import Circumstances, build
     from scanner.report.output import Outputs
     from scanner.scan import Interrupted, assess, collect, wanted_by
 
     quieten()
+    # A pipeline that gives up sends this one; it is to leave as little behind as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for line in plan.skipped:
         print(line, file=sys.stderr)
-    wanted = wanted_by(plan.chosen, path=plan.ownership is not None)
+    wanted = wanted_by(plan.chosen, path=plan.ownership is not None and plan.ownership.uses_paths)
     with Outputs(plan.reports) as outputs:
         try:
             collected = collect(plan.requests, connectors(CLOUDS), wanted, plan.limits, progress())
         except Interrupted as interrupted:
             return _interrupted(interrupted)
-        _tell_unreached(collected)
+        if all(report.form != "text" or report.path is not None for report in plan.reports):
+            _tell_unreached(collected)
         criteria = plan.criteria(collected.finished)
         assessment = assess(collected.inventory, criteria)
         circumstances = Circumstances(
@@ -156,19 +158,7 @@ def _run(plan: Plan) -> int:
             unfolded=plan.everything,
         )
         outputs.write(build(collected, assessment, criteria, circumstances, plan.states))
-    if assessment.decision.exit == NOTHING:
-        print(_nothing(assessment.decision), file=sys.stderr)
     return assessment.decision.exit
-
-
-def _nothing(decision: Decision) -> str:
-    """Why nothing could be evaluated, and what to do."""
-    if not decision.causes:
-        return "gapscan: nothing could be evaluated: no scope was reached"
-    permissions = sorted({permission for permission, _ in decision.causes.values() if permission})
-    first = ", ".join(permissions[:4]) + (f" and {len(permissions) - 4} more" if len(permissions) > 4 else "")
-    advice = f"; grant the identity {first}" if permissions else ""
-    return f"gapscan: nothing could be evaluated: all {len(decision.causes)} reads failed{advice}"
 
 
 def _interrupted(interrupted: Interrupted) -> int:
@@ -186,6 +176,7 @@ def _interrupted(interrupted: Interrupted) -> int:
 
 
 def _tell_unreached(collected: Collected) -> None:
+    """On standard error, where no text report will say it on standard output."""
     import sys
 
     for target in collected.inventory.targets:

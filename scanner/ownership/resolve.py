@@ -17,8 +17,8 @@ from scanner.ownership.inference import Guess, infer
 from scanner.ownership.lint import Defect, defects, review_overdue
 from scanner.ownership.schema import OwnerText, StatementText
 from scanner.ownership.selection import HIDDEN, Clause, Facts, Hidden, Rank, Subject, any_fits
-from scanner.responsibility import Catalogue
-from scanner.states import OwnershipStatus, Party
+from scanner.responsibility import Catalogue, Party
+from scanner.states import OwnershipStatus
 
 _WORST: tuple[OwnershipStatus, ...] = ("misattributed", "contested", "nobody", "owned")
 """Worst first, where it cannot be told which holds. An exception excuses what is nobody's, but no tie and

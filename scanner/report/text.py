@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from scanner.finding import Finding
+from scanner.gate import NOTHING
 from scanner.report.model import Controls, Report, ScopeSummary, Settles, SpotLine, Summary
 from scanner.states import SEVERITIES
 
@@ -54,8 +55,11 @@ def _lines(report: Report) -> Iterator[str]:
     for target in head.scan.targets:
         if not target.reached:
             told = "NOT REACHED" if target.expected else "not scanned"
-            scope = f" {target.scope}" if target.scope else ""
-            yield f"{PROVIDER_NAMES[target.provider]}{scope}: {told}: {target.message}"
+            name = f" {target.scope}" if target.scope else ""
+            yield f"{PROVIDER_NAMES[target.provider]}{name}: {told}: {target.message}"
+    if head.summary.exit == NOTHING:
+        yield from _nothing(head.summary)
+        return
     for section in _SECTIONS:
         yield from _section(section, report)
     yield from _unattested(report)
@@ -206,6 +210,17 @@ def _defects(report: Report) -> Iterator[str]:
         yield f" {source}: {message}"
     if not report.unfolded and len(found) > FOLD:
         yield f" … {len(found) - FOLD} more (--all)"
+
+
+def _nothing(summary: Summary) -> Iterator[str]:
+    """Why nothing could be evaluated, and what to do."""
+    unknowns = summary.unknowns
+    if not unknowns.causes:
+        yield "Nothing could be evaluated: no scope was reached → exit 4."
+        return
+    needed = ", ".join(_permissions(unknowns.settled_by, False))
+    advice = f" Grant the identity {needed}." if needed else ""
+    yield f"Nothing could be evaluated: all {_many(unknowns.causes, 'read')} failed → exit 4.{advice}"
 
 
 def _next(report: Report) -> Iterator[str]:
