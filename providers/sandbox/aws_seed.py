@@ -138,7 +138,7 @@ def _organisation(client: Any) -> None:
         unit = client.create_organizational_unit(ParentId=parent, Name=name)
         parent = unit["OrganizationalUnit"]["Id"]
     client.move_account(AccountId=ACCOUNT, SourceParentId=root, DestinationParentId=parent)
-    tags = [{"Key": "env", "Value": "prod"}, {"Key": "owner", "Value": "payments"}]
+    tags = [{"Key": "env", "Value": "prod"}]
     client.tag_resource(ResourceId=ACCOUNT, Tags=tags)
 
 

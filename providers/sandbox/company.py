@@ -42,7 +42,10 @@ def estate() -> Iterator[Mapping[str, str]]:
     from providers.sandbox.azure import AzureSandbox
     from providers.sandbox.gcp import GcpSandbox
 
-    clouds: tuple[Sandbox, ...] = (AwsSandbox(), AzureSandbox(), GcpSandbox())
+    aws = AwsSandbox()
+    # One permission is missing, so that the demonstration also shows what is not seen.
+    aws.fault = lambda operation: "denied" if operation == "account:GetAlternateContact" else None
+    clouds: tuple[Sandbox, ...] = (aws, AzureSandbox(), GcpSandbox())
     with ExitStack() as running:
         environment: dict[str, str] = {}
         for cloud in clouds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,9 +40,11 @@ _SECTIONS = (
 
 
 def render(report: Report, out: TextIO) -> None:
-    """Writes the report for people."""
+    """Writes the report for people. On a terminal, lines are cut to its width unless unfolded."""
+    width = shutil.get_terminal_size().columns if out.isatty() and not report.unfolded else None
     for line in _lines(report):
-        out.write(line.rstrip() + "\n")
+        told = line.rstrip()
+        out.write((told if width is None or len(told) <= width else told[: width - 1] + "…") + "\n")
 
 
 def _lines(report: Report) -> Iterator[str]:

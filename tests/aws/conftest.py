@@ -19,6 +19,17 @@ def running() -> Iterator[AwsSandbox]:
     sandbox.stop()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def service_models() -> Iterator[None]:
+    """Each scan has a session of its own; the SDK's service models are read from disk once for all."""
+    import botocore.session
+
+    loader = botocore.session.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", lambda *_: loader)
+        yield
+
+
 @pytest.fixture
 def sandbox(running: AwsSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsSandbox]:
     """The sample account, without faults, and the SDK pointed at it."""

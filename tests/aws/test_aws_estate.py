@@ -19,7 +19,7 @@ OFF = {
     "uniform_access": True,
 }
 SMALL = {"bucket": frozenset({"versioning"}), "account": frozenset({"path", "audit_trails"})}
-ESTATE = {
+ESTATE: dict[str, dict[str, object]] = {
     "audit-logs": {"versioning": True, "tls_only": True},
     "pay-receipts": {
         "encryption": Encryption(key="customer", key_id=KEY),
@@ -79,7 +79,7 @@ def test_the_account_is_told_with_its_place_in_the_organisation(whole: Inventory
     assert account.unknowns() == {}
     assert account.name == "payments-prod"
     assert account.region is None
-    assert account.tags == {"env": "prod", "owner": "payments"}
+    assert account.tags == {"env": "prod"}
     assert account.organisation.startswith("o-")  # type: ignore[attr-defined]
     assert account.path == "/Root/Workloads/Prod"  # type: ignore[attr-defined]
     assert account.security_contacts == ()  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from providers.aws import account, audit, storage
+from providers.aws.exposure import NOTHING_OPEN
 from providers.aws.failures import LONGEST_MESSAGE, from_response, one_line, refused
 from providers.aws.pace import SLOWEST, Pace
 from scanner.evidence import Unknown
@@ -18,6 +19,13 @@ def encryption(algorithm: str, key: str | None = None) -> dict[str, Any]:
     default = {"SSEAlgorithm": algorithm, **({} if key is None else {"KMSMasterKeyID": key})}
     rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
     return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
+
+
+ANYONE, MEMBERS = sorted(storage.EVERYONE)
+
+
+def grant(group: str, permission: str) -> dict[str, Any]:
+    return {"Grantee": {"Type": "Group", "URI": group}, "Permission": permission}
 
 
 @pytest.mark.parametrize(
@@ -102,13 +110,6 @@ def test_the_listing_tells_the_region_before_the_location_does() -> None:
     assert storage.to_region(item, item) == {"region": "sa-east-1"}
 
 
-ANYONE, MEMBERS = sorted(storage.EVERYONE)
-
-
-def grant(group: str, permission: str) -> dict[str, Any]:
-    return {"Grantee": {"Type": "Group", "URI": group}, "Permission": permission}
-
-
 @pytest.mark.parametrize(
     ("grants", "expected"),
     [
@@ -136,7 +137,7 @@ POLICY = storage.to_openness(
         ' "Resource": "arn:aws:s3:::b/*"}}'
     },
 )
-SHUT = storage.NOTHING_OPEN
+SHUT = NOTHING_OPEN
 # ACL, ownership enforced, bucket and account ignore ACLs, public status, policy, bucket and account restrict.
 CASES: list[tuple[tuple[Any, ...], Any, Any]] = [
     ((frozenset(), True, False, False, False, SHUT, False, False), False, ()),

@@ -254,7 +254,7 @@ def test_a_target_that_is_not_reached(expected: bool, others: bool, code: int) -
     assert result.decision.exit == code
     missed = [target for target in inventory.targets if not target.reached]
     assert [(target.scope, target.message) for target in missed] == [
-        ("444455556666", "no credentials run aws configure")
+        ("444455556666", "No credentials run aws configure")
     ]
 
 
