@@ -10,8 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
-Fault = Literal["denied", "denied_by_organisation", "throttled", "malformed", "reset", "hang", "failing"]
-"""What goes wrong, each with the body and status that the real cloud sends. ``malformed``: a success whose
+Fault = Literal[
+    "denied", "denied_by_organisation", "throttled", "expired", "malformed", "reset", "hang", "failing"
+]
+"""What goes wrong, each with the body and status that the real cloud sends. ``expired``: the credentials
+have run out since the scan began; ``malformed``: a success whose
 body is cut off or of another form; ``reset``: the connection breaks; ``hang``: no answer for a minute;
 ``failing``: the service's own internal error."""
 

@@ -60,6 +60,15 @@ def _code(fault: Fault, service: str) -> tuple[str, int]:
         return (
             ("AccessDenied", 403) if xml else ("AccessDeniedException", 403 if service == "account" else 400)
         )
+    if fault == "expired":
+        # https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html and the S3 error list
+        code = {
+            "s3": "ExpiredToken",
+            "s3control": "ExpiredToken",
+            "sts": "ExpiredToken",
+            "iam": "ExpiredToken",
+        }
+        return code.get(service, "RequestExpired" if service == "ec2" else "ExpiredTokenException"), 400
     if fault == "throttled":
         return {
             "s3": ("SlowDown", 503),
@@ -84,6 +93,8 @@ def _message(fault: Fault, operation: str) -> str:
         return refused + NOT_ALLOWED.format(action=action)
     if fault == "denied_by_organisation":
         return refused + SCP
+    if fault == "expired":
+        return "The provided token has expired."
     if fault == "throttled":
         return "Please reduce your request rate." if operation.startswith("s3") else "Rate exceeded"
     return "We encountered an internal error. Please try again."

@@ -29,6 +29,8 @@ def refused(fault: Fault, action: str, target: str) -> tuple[int, dict[str, str]
             f"'{action}' on scope '{target}'; however, the access is denied because of the deny assignment "
             f"with name 'central-lockdown' and Id '00000000000000000000000000000d01' at scope '{target}'.",
         )
+    if fault == "expired":
+        return _error(401, "ExpiredAuthenticationToken", "The access token expiry UTC time is in the past.")
     if fault == "throttled":
         return _error(
             429,
@@ -81,6 +83,10 @@ def refused_token(fault: Fault) -> tuple[int, dict[str, str], bytes]:
             "error_codes": [int(number)],
         }
         return (401 if fault == "denied" else 400, {}, json.dumps(body).encode())
+    if fault == "expired":
+        text = "AADSTS7000222: The provided client secret keys for app are expired."
+        body = {"error": "invalid_client", "error_description": text, "error_codes": [7000222]}
+        return (401, {}, json.dumps(body).encode())
     if fault == "throttled":
         return (429, {}, json.dumps({"error": "temporarily_unavailable"}).encode())
     if fault == "failing":

@@ -22,6 +22,10 @@ def error(fault: Fault, call: Call, resource: str) -> Any:
         text = f"Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: {_UID}"
         told = {"uid": _UID, "service": api, "consumer": resource}
         return _status(7, text, _violation(), _info("SECURITY_POLICY_VIOLATED", "googleapis.com", told))
+    if fault == "expired":
+        return _status(
+            16, "Request had invalid authentication credentials.", _info("ACCESS_TOKEN_EXPIRED", api, {})
+        )
     if fault == "throttled":
         text = (
             f"Quota exceeded for quota metric '{call.operation} Requests' and limit "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -35,14 +35,22 @@ class Cloud:
     name: ProviderName
     sandbox: Sandbox
     ownership: Path
+    before: Inventory = field(init=False)
+    """What a clean scan saw, where a test keeps it."""
+    operations: tuple[str, ...] = ()
+    """What it asked."""
+    requests: int = 0
+    """How often it asked."""
 
-    def scan(self, fault: Callable[[str], Fault | None] = lambda _: None) -> tuple[Inventory, Assessment]:
+    def scan(
+        self, fault: Callable[[str], Fault | None] = lambda _: None, limits: Limits = LIMITS
+    ) -> tuple[Inventory, Assessment]:
         """A scan with everything that the command line would do, without a gate."""
         self.sandbox.fault = fault
         self.sandbox.calls.clear()
         chosen = PACK.choose()
         connect = {self.name: import_module(f"providers.{self.name}").connect}
-        inventory = collect([Request(self.name)], connect, wanted_by(chosen, path=True), LIMITS).inventory
+        inventory = collect([Request(self.name)], connect, wanted_by(chosen, path=True), limits).inventory
         criteria = Criteria(
             chosen=chosen,
             pack=PACK,

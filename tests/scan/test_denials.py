@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 
 from providers.sandbox import Fault
-from scanner.provider import Inventory
-from scanner.scan import Assessment
 from tests.scan.conftest import Cloud
+from tests.scan.law import verdicts, worse_only
 
 FAULTS: tuple[Fault, ...] = (
     "denied",
@@ -17,27 +16,6 @@ FAULTS: tuple[Fault, ...] = (
     "reset",
     "failing",
 )
-
-Known = dict[str, tuple[str | None, str | None]]
-
-
-def verdicts(assessment: Assessment) -> Known:
-    """Verdict and state of every finding of a rule, by uid."""
-    return {f.uid: (f.verdict, f.state) for f in assessment.coverage.findings if f.rule is not None}
-
-
-def worse_only(whole: Known, before: Inventory, inventory: Inventory, assessment: Assessment) -> None:
-    """The law: each finding is as it was, or unknown, or its kind's listing is a blind spot."""
-    after = verdicts(assessment)
-    blind = {spot.kind for spot in inventory.blind_spots if spot.cause.reason != "disabled"}
-    for uid, (verdict, state) in after.items():
-        if uid not in whole:
-            assert (verdict, state) == ("unknown", "unknown"), "a new finding stands for what was not listed"
-        elif verdict != whole[uid][0]:
-            assert (verdict, state) == ("unknown", "unknown")
-    for kind in {resource.kind for resource in before.resources} - blind:
-        seen = {r.id for r in inventory.resources if r.kind == kind}
-        assert seen == {r.id for r in before.resources if r.kind == kind}, f"{kind} vanished"
 
 
 def test_the_clean_scan_sees_everything(cloud: Cloud) -> None:
