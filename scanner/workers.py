@@ -12,22 +12,30 @@ T = TypeVar("T")
 
 
 class Workers:
-    """Daemon threads on a queue: a call that hangs never keeps the process from ending."""
+    """Daemon threads on a queue: a call that hangs never keeps the process from ending.
+
+    Threads begin with the first tasks and end when :meth:`wait` or :meth:`stop` does, so that a process can
+    scan as often as it likes.
+    """
 
     def __init__(self, size: int = 32) -> None:
-        self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._size = size
+        self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._open = 0
+        self._threads = 0
         self._failure: BaseException | None = None
         self._stopped = False
-        for number in range(size):
-            threading.Thread(target=self._work, name=f"gapscan-{number}", daemon=True).start()
 
     def submit(self, task: Callable[[], T]) -> Future[T]:
         """Queues a task. One that raises makes :meth:`wait` raise the same."""
         future: Future[T] = Future()
         with self._changed:
             self._open += 1
+            if self._threads < self._size and not self._stopped:
+                self._threads += 1
+                name = f"gapscan-{self._threads}"
+                threading.Thread(target=self._work, name=name, daemon=True).start()
         self._tasks.put((future, task))
         return future
 
@@ -36,22 +44,39 @@ class Workers:
 
         Raises what a task raised; a :class:`KeyboardInterrupt` gets through at once.
         """
+        while self._busy(every):
+            # Outside the lock: what is called may itself wait for somebody who submits.
+            tick()
         with self._changed:
-            while self._open and self._failure is None:
-                self._changed.wait(every)
-                tick()
+            self._stopped = self._stopped or self._failure is not None
+            self._release()
             if self._failure is not None:
                 raise self._failure
 
+    def _busy(self, seconds: float) -> bool:
+        """Whether there is still something to wait for, after waiting for a change for so long."""
+        with self._changed:
+            if self._open and self._failure is None:
+                self._changed.wait(seconds)
+            return bool(self._open) and self._failure is None
+
     def stop(self) -> None:
-        """Lets no further task begin; those that run are left behind."""
-        self._stopped = True
+        """Lets no further task begin; those that run are left behind, and their threads end with them."""
+        with self._changed:
+            self._stopped = True
+            self._release()
+
+    def _release(self) -> None:
+        """Ends every thread once it has nothing left to do."""
+        for _ in range(self._threads):
+            self._tasks.put(None)
+        self._threads = 0
 
     def _work(self) -> None:
-        while True:
-            future, task = self._tasks.get()
+        while (entry := self._tasks.get()) is not None:
             if self._stopped:
                 continue
+            future, task = entry
             failure: BaseException | None = None
             try:
                 future.set_result(task())

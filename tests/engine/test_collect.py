@@ -242,3 +242,13 @@ def test_nothing_new_begins_after_a_stop() -> None:
     workers.submit(begun.set)
     time.sleep(0.05)
     assert not begun.is_set()
+
+
+def test_a_process_can_scan_as_often_as_it_likes() -> None:
+    before = threading.active_count()
+    for _ in range(20):
+        collected(caller())
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
