@@ -211,11 +211,15 @@ def command_line() -> str:
     for command in (
         (),
         ("scan",),
+        ("collect",),
+        ("assess",),
+        ("diff",),
         ("demo",),
         ("rules",),
         ("rules", "list"),
         ("rules", "show"),
         ("rules", "test"),
+        ("permissions",),
         ("schema",),
     ):
         told = subprocess.run(

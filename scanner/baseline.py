@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,13 @@ class Baseline:
     name: str
     evidence: Mapping[str, Evidence]
     rules: frozenset[str]
+    findings: tuple[Finding, ...] = ()
+    """Sorted by uid."""
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The uids of its findings, those of ownership too."""
+        return frozenset(self.evidence) | {finding.uid for finding in self.findings}
 
     def is_new_rule(self, finding: Finding) -> bool:
         """The rule did not exist when the baseline was made."""
@@ -40,6 +48,21 @@ class Baseline:
 
 def load_baseline(path: Path) -> Baseline:
     """Reads a JSON report. Raises :class:`DocumentError` where it is none."""
+    document = read_report(path)
+    found = findings_of(document, path)
+    try:
+        rules = frozenset(str(rule) for rule in document["scan"]["pack"])
+    except (KeyError, TypeError) as error:
+        raise damaged(path, error) from None
+    if not rules:
+        told = "names no rules, so that nothing could be told from it: make one with --report json=PATH"
+        raise DocumentError([Problem(str(path), 1, told)])
+    evidence = {finding.uid: finding.evidence for finding in found if finding.evidence is not None}
+    return Baseline(str(path), evidence, rules, found)
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """The JSON of a report of the right schema. Raises :class:`DocumentError` where it is none."""
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -50,13 +73,24 @@ def load_baseline(path: Path) -> Baseline:
         raise DocumentError(
             [Problem(str(path), error.lineno, f"is not a JSON report: {error.msg}")]
         ) from None
+    except RecursionError:
+        told = "is not a JSON report: nested too deeply"
+        raise DocumentError([Problem(str(path), 1, told)]) from None
     if not isinstance(document, dict) or document.get("schema") != REPORT_SCHEMA:
         told = f"is not a report of schema {REPORT_SCHEMA}: make one with --report json=PATH"
         raise DocumentError([Problem(str(path), 1, told)])
+    return document
+
+
+def findings_of(document: Mapping[str, Any], path: Path) -> tuple[Finding, ...]:
+    """The findings of a report that was read, by uid. Raises :class:`DocumentError` if they are damaged."""
     try:
-        found = [Finding.model_validate_json(json.dumps(entry)) for entry in document["findings"]]
-        rules = frozenset(document["rules"])
+        entries = (Finding.model_validate_json(json.dumps(entry)) for entry in document["findings"])
+        return tuple(sorted(entries, key=lambda finding: finding.uid))
     except (ValidationError, KeyError, TypeError) as error:
-        raise DocumentError([Problem(str(path), 1, f"is damaged: {str(error).splitlines()[0]}")]) from None
-    evidence = {finding.uid: finding.evidence for finding in found if finding.evidence is not None}
-    return Baseline(str(path), evidence, rules)
+        raise damaged(path, error) from None
+
+
+def damaged(path: Path, error: Exception) -> DocumentError:
+    """What to raise for a report that is not as its schema says."""
+    return DocumentError([Problem(str(path), 1, f"is damaged: {str(error).splitlines()[0]}")])

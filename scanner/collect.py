@@ -231,10 +231,15 @@ class Collection:
                 (s.provider, s.scope, s.region or "", s.kind, s.cause.call, s.cause.reason): s
                 for s in self._blind_spots
             }
+            # Two targets may reach the same resource: the one that saw less of it counts.
+            once: dict[tuple[str, ...], Resource] = {}
+            for resource in self._resources:
+                place = (resource.provider, resource.scope, resource.kind, resource.id)
+                other = once.get(place)
+                if other is None or len(resource.unknowns()) > len(other.unknowns()):
+                    once[place] = resource
             return Inventory(
-                resources=tuple(
-                    sorted(self._resources, key=lambda r: (r.provider, r.scope, r.kind, r.id, r.region or ""))
-                ),
+                resources=tuple(once[place] for place in sorted(once)),
                 blind_spots=tuple(spots[key] for key in sorted(spots)),
                 targets=tuple(targets),
                 collected=dict(wanted),

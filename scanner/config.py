@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from scanner.document import DocumentError, read
+from scanner.expectation import Expectation
 from scanner.provider import Request
 
 
@@ -34,6 +35,7 @@ class AzureTarget(_Frozen):
     provider: Literal["azure"]
     subscriptions: tuple[str, ...] = ()
     """Ids; empty: every subscription that the identity can see."""
+    regions: tuple[str, ...] = ()
 
 
 class GcpTarget(_Frozen):
@@ -42,9 +44,17 @@ class GcpTarget(_Frozen):
     provider: Literal["gcp"]
     projects: tuple[str, ...] = ()
     """Project ids; empty: the project that the credentials name."""
+    regions: tuple[str, ...] = ()
 
 
 Target = Annotated[Union[AwsTarget, AzureTarget, GcpTarget], Field(discriminator="provider")]  # noqa: UP007
+
+
+class ScopeText(_Frozen):
+    """What the user says of a scope: used to select lines of the ownership file where it cannot be read."""
+
+    path: str | None = Field(default=None, pattern="^/")
+    tags: Mapping[str, str] | None = None
 
 
 class Config(_Frozen):
@@ -62,6 +72,10 @@ class Config(_Frozen):
     fail_on: str | None = None
     max_unknown: int | None = Field(default=None, ge=0)
     baseline: str | None = None
+    scopes: Mapping[str, ScopeText] = {}
+    """By account, subscription or project id."""
+    expected_unknowns: tuple[Expectation, ...] = ()
+    """What cannot be seen and why, each with an owner and an end: outside the budget, and always printed."""
     report: tuple[str, ...] = ()
     """``FORMAT`` or ``FORMAT=PATH``."""
     timeout: float | None = Field(default=None, gt=0)
@@ -98,6 +112,6 @@ def requests(config: Config) -> Iterator[Request]:
             scopes = (target.account,) if target.account is not None else ()
             yield Request("aws", scopes, target.profile, target.role, target.regions)
         elif isinstance(target, AzureTarget):
-            yield Request("azure", target.subscriptions)
+            yield Request("azure", target.subscriptions, regions=target.regions)
         else:
-            yield Request("gcp", target.projects)
+            yield Request("gcp", target.projects, regions=target.regions)

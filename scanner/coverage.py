@@ -16,9 +16,10 @@ from scanner.evidence import BlindSpot
 from scanner.finding import Finding, FoundUnknown, found, identity, observed, unknowns_of
 from scanner.ownership import Ownership, Resolver, Subject
 from scanner.provider import Inventory
-from scanner.resources import Account, ProviderName
+from scanner.resources import Account, ProviderName, Tenant
 from scanner.responsibility import Catalogue, Control, Party, Severity
 from scanner.rule import Outcome, Pack, Rule
+from scanner.spool import Spool
 from scanner.states import (
     Claim,
     Evidence,
@@ -63,7 +64,7 @@ class Row(BaseModel):
     party: Party
     ownership: OwnershipStatus
     evidence: Evidence
-    """The worst over everything in the row."""
+    """The worst over everything in the row that has its state."""
     state: State
     kinds_seen: tuple[str, ...]
     """Kinds that the control expects and that a rule examined."""
@@ -76,7 +77,13 @@ class Row(BaseModel):
 class Coverage:
     """Every finding, sorted by uid, and every row."""
 
-    findings: tuple[Finding, ...]
+    scopes: Mapping[tuple[str, str], Scope]
+    """Those that were seen, by provider and id."""
+    findings: Spool
+    states: Mapping[State, int]
+    """Findings of evidence by state."""
+    defects: int
+    """Findings of ownership."""
     rows: tuple[Row, ...]
     not_judged: Mapping[tuple[str, str], tuple[str, ...]]
     """By provider and scope: controls of organisation or tenant level, which are judged only there."""
@@ -84,11 +91,17 @@ class Coverage:
 
 @dataclass
 class _Gathered:
-    """What has come together for one row."""
+    """What has come together for one row: the worst of it, and how many verdicts."""
 
-    evidences: list[Evidence] = field(default_factory=list)
-    states: list[State] = field(default_factory=list)
+    evidence: Evidence = "n/a"
+    state: State = ROW_ORDER[-1]
     counts: Counter[Outcome] = field(default_factory=Counter)
+
+    def add(self, evidence: Evidence, state: State) -> None:
+        if ROW_ORDER.index(state) < ROW_ORDER.index(self.state):
+            self.state, self.evidence = state, evidence
+        elif state == self.state:
+            self.evidence = worst((self.evidence, evidence))
 
 
 _RowKey = tuple[str, ProviderName, str, str | None, Party, OwnershipStatus]
@@ -141,7 +154,8 @@ class Join:
     """The scan's time."""
     subjects: Subjects
     _rows: dict[_RowKey, _Gathered] = field(default_factory=lambda: defaultdict(_Gathered), init=False)
-    _findings: list[Finding] = field(default_factory=list, init=False)
+    _findings: Spool = field(default_factory=Spool, init=False)
+    _states: Counter[State] = field(default_factory=Counter, init=False)
 
     def cover(self, verdicts: Iterable[Verdict]) -> Coverage:
         """Every finding and row that the verdicts make."""
@@ -154,15 +168,25 @@ class Join:
             provider, name = scope.account.provider, scope.account.scope
             elsewhere = []
             for control in chosen:
-                if control.level in ("organisation", "tenant") and (control.id, provider, name) not in judged:
+                known = (control.id, provider, name) in judged
+                if isinstance(scope.account, Tenant):
+                    # A directory answers for its own level and for what was found in it.
+                    if known or control.level == "tenant":
+                        self._scope_level(control, scope)
+                elif control.level in ("organisation", "tenant") and not known:
                     elsewhere.append(control.id)
                 else:
                     self._scope_level(control, scope)
             not_judged[provider, name] = tuple(elsewhere)
-        self._findings.extend(self._defects())
+        defects = tuple(self._defects())
+        for finding in defects:
+            self._findings.add(finding)
         return Coverage(
-            findings=tuple(sorted(self._findings, key=lambda finding: finding.uid)),
+            findings=self._findings,
+            states=dict(sorted(self._states.items())),
+            defects=len(defects),
             rows=tuple(self._row(key, self._rows[key]) for key in sorted(self._rows, key=str)),
+            scopes=self.subjects.scopes,
             not_judged=not_judged,
         )
 
@@ -172,7 +196,13 @@ class Join:
         resource = None if isinstance(subject, BlindSpot) else subject
         party: Party = "customer" if resource is None else self.catalogue.party(control, resource)
         place = self.subjects.of(subject)
-        judged = self._judge(control, place, party, verdict.outcome, may_become=True)
+        what = found(subject)
+        evidence: Evidence = verdict.outcome
+        if control.evidence == "hybrid" and party == "customer" and evidence != "n/a":
+            # Configuration and statement are both wanted: without the one the other covers nothing.
+            attested: Evidence = "missing" if self.resolver.statement(control.id, place) is None else "pass"
+            evidence = worst([evidence, attested])
+        judged = self._judge(control, place, party, evidence, may_become=True)
         rule = verdict.rule
         unknowns: tuple[FoundUnknown, ...] = ()
         if verdict.unknown is not None:
@@ -180,7 +210,7 @@ class Join:
             unknowns = unknowns or tuple(
                 FoundUnknown(facet=None, **cause.model_dump()) for cause in verdict.unknown.causes
             )
-        self._findings.append(
+        self._keep(
             Finding(
                 uid=identity(
                     control=control.first_id,
@@ -188,7 +218,7 @@ class Join:
                     provider=subject.provider,
                     partition=self.subjects.partition(subject),
                     scope=subject.scope,
-                    resource=found(subject).id,
+                    resource=what.id,
                 ),
                 subject="evidence",
                 control=control.id,
@@ -197,11 +227,11 @@ class Join:
                 scope=subject.scope,
                 region=subject.region,
                 service_model=self.catalogue.service_model(resource) if resource is not None else None,
-                resource=found(subject),
+                resource=what,
                 verdict=verdict.outcome,
                 unknowns=unknowns,
                 observed=observed(rule, resource) if resource is not None else {},
-                message=self._message(verdict, unknowns),
+                message=self._message(verdict, what.name, unknowns),
                 severity=rule.text.severity,
                 priority=self._priority(rule.text.severity, judged, place),
                 **judged.told(),
@@ -210,11 +240,10 @@ class Join:
         self._rows[judged.row(control, place)].counts[verdict.outcome] += 1
         self._gather(control, place, judged)
 
-    def _message(self, verdict: Verdict, unknowns: Sequence[FoundUnknown]) -> str:
+    def _message(self, verdict: Verdict, name: str, unknowns: Sequence[FoundUnknown]) -> str:
         rule = verdict.rule
         if verdict.outcome == "fail" and not isinstance(verdict.subject, BlindSpot):
             return rule.message.render(verdict.subject, self.now)
-        name = found(verdict.subject).name
         if verdict.outcome == "unknown":
             why = "; ".join(dict.fromkeys(f"{unknown.call} {unknown.reason}" for unknown in unknowns))
             return f"{name}: could not tell ({why})"
@@ -250,8 +279,7 @@ class Join:
                     certificate_in_date=self.resolver.certificate(control.id, account.provider),
                     may_become_customers=False,
                 )
-                self._rows[key].evidences.append("unassessed")
-                self._rows[key].states.append(judge(claim, "unassessed").state)
+                self._rows[key].add("unassessed", judge(claim, "unassessed").state)
 
     def _unassessed(self, control: Control, scope: Scope, party: Party) -> bool:
         """Whether some kind that the control expects here, or some rule of it, was left out."""
@@ -280,7 +308,7 @@ class Join:
                 rules[rule.text.control, provider].append(rule)
         return rules
 
-    def _statement(self, control: Control, account: Account, place: Subject) -> _Judged:
+    def _statement(self, control: Control, account: Account | Tenant, place: Subject) -> _Judged:
         """Whether a person attested the control; makes the finding of the statement."""
         statement = self.resolver.statement(control.id, place)
         judged = self._judge(control, place, "customer", "missing" if statement is None else "pass")
@@ -289,7 +317,7 @@ class Join:
             if statement is None
             else f"attested by {statement.by} until {statement.expires.isoformat()}"
         )
-        self._findings.append(
+        self._keep(
             Finding(
                 uid=identity(
                     control=control.first_id,
@@ -343,10 +371,14 @@ class Join:
             ownership_file=self.resolver.file is not None,
         )
 
+    def _keep(self, finding: Finding) -> None:
+        self._findings.add(finding)
+        if finding.state is not None:
+            self._states[finding.state] += 1
+
     def _gather(self, control: Control, place: Subject, judged: _Judged) -> None:
         row = self._rows[judged.row(control, place)]
-        row.evidences.append(judged.evidence)
-        row.states.append(judged.judgement.state)
+        row.add(judged.evidence, judged.judgement.state)
 
     def _row(self, key: _RowKey, gathered: _Gathered) -> Row:
         control, provider, scope, owner, party, ownership = key
@@ -359,8 +391,8 @@ class Join:
             owner=owner,
             party=party,
             ownership=ownership,
-            evidence=worst(gathered.evidences),
-            state=min(gathered.states, key=ROW_ORDER.index),
+            evidence=gathered.evidence,
+            state=gathered.state,
             kinds_seen=tuple(kind for kind in expected if kind in chosen),
             kinds_expected=expected,
             counts={outcome: gathered.counts[outcome] for outcome in OUTCOMES},

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from scanner.evidence import BlindSpot, Unknown
+from scanner.evidence import BlindSpot, Unknown, join
 from scanner.provider import Inventory
 from scanner.resources import Resource
 from scanner.rule import Outcome, Rule
@@ -53,9 +53,13 @@ def _verdicts(chosen: dict[str, list[Rule]], inventory: Inventory, now: datetime
             if resource.provider in rule.text.providers:
                 outcome, unknown = rule.evaluate(resource, now)
                 yield Verdict(rule, resource, outcome, unknown)
+    places: dict[tuple[str, str, str | None, str], list[BlindSpot]] = defaultdict(list)
     for spot in inventory.blind_spots:
-        if spot.cause.reason == "disabled":
-            continue
-        for rule in chosen.get(spot.kind, ()):
-            if spot.provider in rule.text.providers:
-                yield Verdict(rule, spot, "unknown", Unknown(causes=(spot.cause,)))
+        if spot.cause.reason != "disabled":
+            places[spot.provider, spot.scope, spot.region, spot.kind].append(spot)
+    for spots in places.values():
+        # However many calls failed there, the kind is unseen in that place once.
+        unseen = join(Unknown(causes=(spot.cause,)) for spot in spots)
+        for rule in chosen.get(spots[0].kind, ()):
+            if spots[0].provider in rule.text.providers:
+                yield Verdict(rule, spots[0], "unknown", unseen)

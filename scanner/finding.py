@@ -111,8 +111,9 @@ def found(subject: Resource | BlindSpot) -> FoundResource:
 
 def observed(rule: Rule, resource: Resource) -> dict[str, Any]:
     """The known facets that the rule read, sorted, as JSON values."""
-    record = resource.to_record()
-    return {name: record[name] for name in sorted(rule.wanted) if name in record}
+    known = (rule.wanted & resource.collected()) - resource.unknowns().keys()
+    record = resource.model_dump(mode="json", include=set(known))
+    return {name: record[name] for name in sorted(record)}
 
 
 def unknowns_of(rule: Rule, resource: Resource) -> tuple[FoundUnknown, ...]:

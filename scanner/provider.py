@@ -5,7 +5,7 @@ A cloud's package offers ``connect(request, limits) -> Provider``, which may rai
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -59,13 +59,24 @@ class Target:
     reached: bool
     message: str | None
     """When it was not reached: why, and what to do, in one line."""
+    regions: tuple[str, ...] = ()
+    """The regions that the user narrowed it to; empty: all that the scope can use."""
 
 
 class Unreachable(Exception):
     """No scope of a request could be reached. ``message`` says why in one line, ``advice`` what to do."""
 
-    def __init__(self, provider: ProviderName, message: str, advice: str, scope: str | None = None) -> None:
+    def __init__(
+        self,
+        provider: ProviderName,
+        message: str,
+        advice: str,
+        scope: str | None = None,
+        no_credentials: bool = False,
+    ) -> None:
         super().__init__(f"{message} {advice}")
+        self.no_credentials = no_credentials
+        """There are none at all, rather than some that do not work."""
         self.provider: ProviderName = provider
         self.scope = scope
         self.message = message
@@ -91,11 +102,19 @@ class Provider(Protocol):
         """
 
 
+class Resources(Protocol):
+    """Resources in a fixed order, iterated as often as needed: in memory, or read from a file each time."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Resource]: ...
+
+
 @dataclass(frozen=True)
 class Inventory:
     """Everything that one scan saw, and what it could not see. Sorted, so that equal scans are equal."""
 
-    resources: tuple[Resource, ...]
+    resources: Resources
     blind_spots: tuple[BlindSpot, ...]
     targets: tuple[Target, ...]
     collected: Wanted

@@ -141,7 +141,7 @@ class Pack:
         return tuple(
             rule
             for rule in self.rules.values()
-            if rule.id in ids and (not wanted or rule.text.control in wanted)
+            if rule.id in ids and (wanted is None or rule.text.control in wanted)
         )
 
 

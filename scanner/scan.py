@@ -5,20 +5,22 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from scanner.collect import Collection, Place
 from scanner.coverage import Coverage, Join
+from scanner.derive import collectable, derive, needed
 from scanner.evaluate import evaluate
+from scanner.expectation import Expectation
 from scanner.gate import Decision, Terms, decide
 from scanner.ownership import Resolver
 from scanner.provider import Inventory, Limits, Provider, Request, Target, Unreachable, Wanted
 from scanner.resources import KINDS, ProviderName
 from scanner.responsibility import Catalogue
 from scanner.rule import Pack, Rule
-from scanner.subjects import Subjects
+from scanner.subjects import Stated, Subjects
 from scanner.workers import Workers
 
 Connect = Callable[[Request, Limits], Provider]
@@ -57,6 +59,10 @@ class Criteria:
     resolver: Resolver
     terms: Terms
     now: datetime
+    expectations: tuple[Expectation, ...] = ()
+    """Every entry of ``expected_unknowns``; those in force are among the terms."""
+    stated: Mapping[str, Stated] = field(default_factory=dict)
+    """Path and tags of scopes by id, as the user states them."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,12 @@ def wanted_by(rules: Iterable[Rule], path: bool) -> Wanted:
     for rule in rules:
         kind = rule.text.for_
         facets[kind] = facets.get(kind, frozenset()) | rule.wanted
-    return {kind: facets[kind] | {"tags"} for kind in KINDS if kind in facets}
+    return needed({kind: facets[kind] | {"tags"} for kind in KINDS if kind in facets})
+
+
+def everything() -> Wanted:
+    """Every facet of every kind."""
+    return {kind: model.facets() for kind, model in KINDS.items()}
 
 
 class Progress:
@@ -112,8 +123,8 @@ def collect(
         except Unreachable as error:
             told: tuple[Target, ...] = (_missed(request, error),)
         else:
-            told = tuple(provider.targets)
-            provider.collect(_for(wanted), collection)
+            told = tuple(replace(target, regions=request.regions) for target in provider.targets)
+            provider.collect(collectable(wanted), collection)
         with lock:
             targets[number] = told
 
@@ -133,12 +144,8 @@ def collect(
     finally:
         progress.close()
     found = [target for number in sorted(targets) for target in targets[number]]
-    inventory = collection.inventory(found, wanted)
+    inventory = derive(collection.inventory(found, collectable(wanted)), wanted)
     return Collected(inventory, started, datetime.now(UTC), uuid.uuid4().hex)
-
-
-def _for(wanted: Wanted) -> Wanted:
-    return {kind: facets & KINDS[kind].facets() for kind, facets in wanted.items()}
 
 
 def _missed(request: Request, error: Unreachable) -> Target:
@@ -146,7 +153,8 @@ def _missed(request: Request, error: Unreachable) -> Target:
         provider=request.provider,
         scope=error.scope or (request.scopes[0] if len(request.scopes) == 1 else None),
         identity=None,
-        expected=request.expected,
+        # Credentials that do not work any more were meant to be used; none at all may mean no such cloud.
+        expected=request.expected or not error.no_credentials,
         reached=False,
         message=f"{str(error)[:1].upper()}{str(error)[1:]}",
     )
@@ -163,7 +171,7 @@ def assess(inventory: Inventory, criteria: Criteria) -> Assessment:
         resolver=criteria.resolver,
         controls=criteria.controls,
         now=criteria.now,
-        subjects=Subjects(inventory, criteria.catalogue),
+        subjects=Subjects(inventory, criteria.catalogue, criteria.stated),
     )
     coverage = join.cover(verdicts)
     decision = decide(coverage.findings, inventory.blind_spots, inventory.targets, criteria.terms)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import get_args
 
 from scanner.evidence import BlindSpot, Observed, Unknown
 from scanner.ownership import Subject
 from scanner.provider import Inventory
-from scanner.resources import Account, ProviderName, Resource
+from scanner.resources import Account, ProviderName, Resource, Tenant
 from scanner.responsibility import Catalogue, ServiceModel
 
 _PROVIDERS: Mapping[str, ProviderName] = {name: name for name in get_args(ProviderName)}
@@ -18,30 +19,41 @@ _PROVIDERS: Mapping[str, ProviderName] = {name: name for name in get_args(Provid
 
 @dataclass(frozen=True)
 class Scope:
-    """One scanned scope: its account resource, the kinds that exist there and the service models in use."""
+    """One scanned scope: the resource that stands for it, what exists there and the service models in use."""
 
-    account: Account
-    kinds: frozenset[str]
+    account: Account | Tenant
+    kinds: Mapping[str, int]
+    """How many resources of each kind there are."""
     models: frozenset[ServiceModel]
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What the user says of a scope, for selection by the ownership file; used where it could not be read."""
+
+    path: str | None = None
+    tags: Mapping[str, str] | None = None
 
 
 class Subjects:
     """The scopes of an inventory, and every resource and blind spot seen from the ownership file."""
 
-    def __init__(self, inventory: Inventory, catalogue: Catalogue) -> None:
-        kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
+    def __init__(
+        self, inventory: Inventory, catalogue: Catalogue, stated: Mapping[str, Stated] = MappingProxyType({})
+    ) -> None:
+        self._stated = stated
+        kinds: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         models: dict[tuple[str, str], set[ServiceModel]] = defaultdict(set)
-        accounts: dict[tuple[str, str], Account] = {}
+        accounts: dict[tuple[str, str], Account | Tenant] = {}
         for resource in inventory.resources:
             key = (resource.provider, resource.scope)
-            kinds[key].add(resource.kind)
+            kinds[key][resource.kind] += 1
             if (model := catalogue.service_model(resource)) is not None:
                 models[key].add(model)
-            if isinstance(resource, Account):
+            if isinstance(resource, Account | Tenant):
                 accounts[key] = resource
         self.scopes: Mapping[tuple[str, str], Scope] = {
-            key: Scope(account, frozenset(kinds[key]), frozenset(models[key]))
-            for key, account in accounts.items()
+            key: Scope(account, kinds[key], frozenset(models[key])) for key, account in accounts.items()
         }
 
     def partition(self, subject: Resource | BlindSpot) -> str:
@@ -60,8 +72,13 @@ class Subjects:
             path = account_tags = Unknown.because("error", "account", None, "the account could not be read")
         else:
             account_tags = scope.account.tags
-            if "path" in scope.account.collected():
+            if isinstance(scope.account, Account) and "path" in scope.account.collected():
                 path = scope.account.path
+        stated = self._stated.get(subject.scope)
+        if stated is not None:
+            path = stated.path if isinstance(path, Unknown) and stated.path is not None else path
+            if isinstance(account_tags, Unknown) and stated.tags is not None:
+                account_tags = stated.tags
         if isinstance(subject, BlindSpot):
             return Subject(
                 provider=_PROVIDERS[subject.provider],

@@ -9,7 +9,7 @@ from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect import Answer, Collector, Facet, Item, Read, asked, told
 from scanner.evidence import Observed, Unknown
-from scanner.resources import Account, Region
+from scanner.resources import Account, PasswordPolicy, Region
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller
@@ -40,6 +40,14 @@ LIST_TAGS = AwsCall(
     absent=NOT_IN_USE,
     parameters=(("ResourceId", "account"),),
 )
+LIST_MORE_TAGS = AwsCall(
+    "organizations",
+    "list_tags_for_resource",
+    "organizations:ListTagsForResource",
+    parameters=(("ResourceId", "account"), ("NextToken", "token")),
+)
+MOST_PAGES = 100
+"""An account has at most 50 tags (Organizations' quotas); some of the pages may be empty."""
 GET_SECURITY_CONTACT = AwsCall(
     "account",
     "get_alternate_contact",
@@ -53,6 +61,13 @@ GET_ACCOUNT_BLOCK = AwsCall(
     "s3:GetAccountPublicAccessBlock",
     absent=frozenset({"NoSuchPublicAccessBlockConfiguration"}),
     parameters=(("AccountId", "account"),),
+)
+GET_PASSWORD_POLICY = AwsCall(
+    "iam",
+    "get_account_password_policy",
+    "iam:GetAccountPasswordPolicy",
+    absent=frozenset({"NoSuchEntity"}),
+    root="GetAccountPasswordPolicyResponse",
 )
 DESCRIBE_REGIONS = AwsCall("ec2", "describe_regions", "ec2:DescribeRegions", fixed=(("AllRegions", True),))
 
@@ -81,6 +96,22 @@ def path(caller: AwsCaller, item: Item) -> Observed[str | None]:
         child = parent["Id"]
 
 
+def tags(caller: AwsCaller, item: Item) -> Observed[Answer]:
+    """The pages of ListTagsForResource as one: ``NextToken`` is there until the last, also on empty ones."""
+    found: list[Any] = []
+    answer = caller.answer(LIST_TAGS, item)
+    for _ in range(MOST_PAGES):
+        if answer is None or isinstance(answer, Unknown):
+            return answer
+        found.extend(answer["Tags"])
+        if not answer.get("NextToken"):
+            return {"Tags": found}
+        answer = caller.answer(LIST_MORE_TAGS, {**item, "token": answer["NextToken"]})
+    message = f"the listing does not end after {MOST_PAGES} pages"
+    return Unknown.because("error", LIST_TAGS.name, None, message)
+
+
+TAGS = AwsChain((LIST_TAGS, LIST_MORE_TAGS), tags, about=("account",))
 PATH = AwsChain((LIST_PARENTS, DESCRIBE_UNIT), path, about=("account",))
 
 
@@ -151,6 +182,20 @@ def to_public_access_block(item: Item, answer: Answer) -> bool:
     )
 
 
+def to_password_policy(item: Item, answer: Answer) -> PasswordPolicy | None:
+    """``PasswordPolicy`` of GetAccountPasswordPolicy; without one, passwords have eight characters at least
+    and never expire. ``MaxPasswordAge`` and ``PasswordReusePrevention`` are left out where they are off.
+    """
+    if answer is None:
+        return None
+    policy = answer["PasswordPolicy"]
+    return PasswordPolicy(
+        minimum_length=policy["MinimumPasswordLength"],
+        reuse_prevention=policy.get("PasswordReusePrevention", 0),
+        maximum_age_days=(policy["MaxPasswordAge"] if policy["ExpirePasswords"] else None),
+    )
+
+
 def as_answered(item: Item, answer: Answer) -> Any:
     """What a chain of calls made up is the fact itself."""
     return answer
@@ -169,9 +214,10 @@ ACCOUNTS: Collector[AwsQuestion] = Collector(
     facets={
         "organisation": asked(DESCRIBE_ORGANISATION, to_organisation),
         "path": asked(PATH, as_answered),
-        "tags": asked(LIST_TAGS, to_tags),
+        "tags": asked(TAGS, to_tags),
         "security_contacts": asked(GET_SECURITY_CONTACT, to_security_contacts),
         "public_access_block": asked(GET_ACCOUNT_BLOCK, to_public_access_block),
+        "password_policy": asked(GET_PASSWORD_POLICY, to_password_policy),
         "audit_trails": asked(TRAILS_OF_ALL_REGIONS, as_answered),
     },
 )

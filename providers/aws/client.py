@@ -5,6 +5,7 @@ The only module that catches what boto3 and botocore raise.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ class AwsCaller:
         self.partition = partition
         self.regions = regions
         """Only resources in these regions are listed; empty: all."""
+        self._listed: str | None = None
+        """The region that listings go to; none: the one that the scan started from."""
         self._lock = threading.Lock()
         self._once: dict[Hashable, Future[Observed[Answer]]] = {}
         self._failures = sdk_failures()
@@ -45,17 +48,36 @@ class AwsCaller:
             "region": region or self.clients.region,
         }
 
+    def within(self, region: str) -> AwsCaller:
+        """This caller, whose listings are of one region; it shares all answers."""
+        there = copy.copy(self)
+        there._listed = region
+        return there
+
     def pages(self, call: AwsQuestion) -> Iterator[Observed[Sequence[Item]]]:
-        """The pages of a listing, each entry with the account and partition added."""
+        """The pages of a listing, each entry with the account and partition added; of a regional one also
+        the region."""
         assert isinstance(call, AwsCall)
+        return self._pages(call, self.item(self._listed))
+
+    def whole(self, call: AwsCall, item: Item) -> Observed[list[Item]]:
+        """All entries of a listing about the item; unknown as a whole where a page is."""
+        entries: list[Item] = []
+        for page in self._pages(call, item):
+            if isinstance(page, Unknown):
+                return page
+            entries.extend(page)
+        return entries
+
+    def _pages(self, call: AwsCall, item: Item) -> Iterator[Observed[Sequence[Item]]]:
         assert call.pages is not None
         pages: Iterator[Any] | None = None
         while True:
             try:
                 if pages is None:
-                    pages = iter(self._paginate(call))
+                    pages = iter(self._paginate(call, item))
                 page = next(pages, None)
-                items = [] if page is None else self._items(call, page)
+                items = [] if page is None else self._items(call, page, item)
             except self._failures as error:
                 yield self._unknown(call, error)
                 return
@@ -113,14 +135,18 @@ class AwsCaller:
             message = one_line(f"an answer of an unexpected form ({type(error).__name__}: {error})")
             return Unknown.because("error", name, None, message)
 
-    def _paginate(self, call: AwsCall) -> Any:
-        client = self.clients.client(call.service, None)
+    def _paginate(self, call: AwsCall, item: Item) -> Any:
+        client = self.clients.client(call.service, item["region"] if call.regional else None)
         size = {"PageSize": call.page_size} if call.page_size is not None else {}
-        return client.get_paginator(call.operation).paginate(**dict(call.fixed), PaginationConfig=size)
+        parameters = {name: item[key] for name, key in call.parameters}
+        paginator = client.get_paginator(call.operation)
+        return paginator.paginate(**dict(call.fixed), **parameters, PaginationConfig=size)
 
-    def _items(self, call: AwsCall, page: Mapping[str, Any]) -> list[Item]:
+    def _items(self, call: AwsCall, page: Mapping[str, Any], about: Item) -> list[Item]:
         assert call.pages is not None
         context = {"account": self.account, "partition": self.partition}
+        if call.regional:
+            context["region"] = about["region"]
         items = [{**entry, **context} for entry in page[call.pages]]
         if not self.regions:
             return items
@@ -132,7 +158,7 @@ class AwsCaller:
             return from_response(response, call.name, call.permission)
         if isinstance(error, NotInTables) and error.call == call.name:
             raise error
-        return Unknown.because("error", call.name, None, one_line(f"{type(error).__name__}: {error}"))
+        return Unknown.because("error", call.name, None, one_line(f"{type(error).__name__}: {_words(error)}"))
 
 
 def sdk_failures() -> tuple[type[Exception], ...]:
@@ -160,7 +186,11 @@ def sign_in(request: Request, limits: Limits, allowed: Sequence[AwsCall]) -> tup
         identity = clients.client("sts", None).get_caller_identity()
         return clients, str(identity["Account"]), str(identity["Arn"])
     except sdk_failures() as error:
-        raise Unreachable("aws", *_no_way_in(error, request, clients)) from None
+        from botocore.exceptions import NoCredentialsError
+
+        message, advice = _no_way_in(error, request, clients)
+        nothing = isinstance(error, NoCredentialsError)
+        raise Unreachable("aws", message, advice, no_credentials=nothing) from None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -169,12 +199,24 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {close[0]}?" if close else "`aws ec2 describe-regions --all-regions` names them."
 
 
+def _words(error: Exception) -> str:
+    """What the SDK says of a failure; where a source of credentials failed, no more than which one.
+
+    The message repeats what a ``credential_process`` wrote, which may be the credentials.
+    """
+    from botocore.exceptions import CredentialRetrievalError
+
+    if isinstance(error, CredentialRetrievalError):
+        return f"the source {error.kwargs.get('provider', 'of the profile')} failed"
+    return str(error)
+
+
 def _no_way_in(error: Exception, request: Request, clients: AwsClients | None) -> tuple[str, str]:
     """In one line each: why nobody could be signed in, and what to do."""
     from botocore import exceptions as sdk
     from botocore.session import Session
 
-    text = one_line(str(error))
+    text = one_line(_words(error))
     if isinstance(error, sdk.ProfileNotFound):
         known = Session().available_profiles
         close = difflib.get_close_matches(str(request.profile), known, n=1)

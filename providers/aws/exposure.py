@@ -1,7 +1,8 @@
 """What an S3 bucket policy opens to everyone, and whether it refuses requests without TLS.
 
 It says "not open" only where the text proves it. What the text leaves undecided, S3's own verdict
-(GetBucketPolicyStatus) settles where that was read.
+(GetBucketPolicyStatus) settles where that was read; but not who comes in through access points, and not
+against what the text proves.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ class Openness:
     open: frozenset[Part]
     undecided: tuple[frozenset[Part], ...]
     """What each statement grants of which the text does not tell whether it reaches everyone."""
+    delegated: frozenset[Part] = frozenset()
+    """What is granted through access points. Their policies are not read, and S3's verdict on the bucket's
+    policy says nothing of them."""
+    disputed: frozenset[Part] = frozenset()
+    """What a Deny statement may take something away from, so that the text alone does not prove it open."""
 
     def by_text(self, part: Part) -> Observed[bool]:
         """Whether the part is open, told from the text alone."""
@@ -32,12 +38,20 @@ class Openness:
             return False
         if part in self.open:
             return True
-        return self._cannot_tell() if any(part in parts for parts in self.undecided) else False
+        if any(part in parts for parts in self.undecided):
+            return _unknown(
+                "whom a statement of the bucket policy reaches cannot be told from its conditions"
+            )
+        return self._through_access_points(part)
 
     def given(self, public: bool, part: Part) -> Observed[bool]:
         """Whether the part is open, given S3's own verdict on the whole policy."""
-        if not public or self.closed:
+        if self.closed:
             return False
+        if not public:
+            if part in self.open - self.disputed:
+                return _unknown("S3's verdict and the bucket policy's text contradict each other")
+            return self._through_access_points(part)
         if not self.open:
             if not self.undecided:
                 return _unknown("S3 calls the bucket policy public, but no statement grants to everyone")
@@ -46,8 +60,10 @@ class Openness:
                 return True
         return self.by_text(part)
 
-    def _cannot_tell(self) -> Unknown:
-        return _unknown("whom a statement of the bucket policy reaches cannot be told from its conditions")
+    def _through_access_points(self, part: Part) -> Observed[bool]:
+        if part in self.delegated:
+            return _unknown("the bucket policy leaves it to access points, whose policies are not read")
+        return False
 
 
 NOTHING_OPEN = Openness(closed=False, open=frozenset(), undecided=())
@@ -63,10 +79,13 @@ def openness(policy: str, bucket: str, partition: str) -> Openness:
         if statement.denies_all_actions and all(c.met_by_strangers for c in statement.conditions)
     ]
     allows = [statement for statement in statements if statement.allow]
+    stops = [statement for statement in statements if statement.may_stop_strangers]
     return Openness(
         closed=_cover_bucket(denies, bucket, partition),
         open=frozenset(part for s in allows if s.reach == "everyone" for part in s.parts),
-        undecided=tuple(s.parts for s in allows if s.reach == "undecided"),
+        undecided=tuple(s.parts for s in allows if s.reach == "undecided" and not s.delegates),
+        delegated=frozenset(part for s in allows if s.delegates for part in s.parts),
+        disputed=frozenset(part for s in stops for part in s.parts),
     )
 
 

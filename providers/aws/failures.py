@@ -82,6 +82,9 @@ SECRET = re.compile(
     r"(AKIA|ASIA)[A-Z0-9]{12,}|(?i:(signature|token|secret|credential)s?['\"]?\s*[=:]\s*['\"]?[\w+/=%-]{8,})"
 )
 
+USER_INFO = re.compile(r"//(?:[^\s/@:]*:\S*|[^\s/]*)@")
+"""User name and password of a URL, also where the password has a ``/`` or ``@`` that is not encoded."""
+
 
 def refused(code: str, status: int, message: str) -> Reason:
     """Why the service refused, from its error code, HTTP status and message."""
@@ -108,5 +111,6 @@ def from_response(response: Mapping[str, Any], call: str, permission: str | None
 
 def one_line(text: str) -> str:
     """The text as one short line without secrets."""
-    line = " ".join(SECRET.sub("***", ENCODED.sub("", text)).split())
+    bare = USER_INFO.sub("//***@", ENCODED.sub("", text))
+    line = " ".join(SECRET.sub("***", bare).split())
     return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"

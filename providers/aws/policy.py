@@ -70,12 +70,13 @@ RESTRICTING = frozenset(
         "aws:vpceaccount",
         "aws:vpceorgid",
         "aws:vpceorgpaths",
-        "s3:dataaccesspointaccount",
-        "s3:dataaccesspointarn",
-        "s3:x-amz-server-side-encryption-aws-kms-key-id",
     }
 )
 """Condition keys whose fixed value names who or where: a stranger cannot meet it."""
+DELEGATING = frozenset({"s3:dataaccesspointaccount", "s3:dataaccesspointarn"})
+"""Condition keys that leave it to access points, and to policies of their own, who gets in."""
+ENCRYPTION_KEY = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+"""Anyone can name the key in a request; who may use it stands in the key's policy."""
 ANYONE_CAN = frozenset(
     {
         "aws:referer",
@@ -87,13 +88,11 @@ ANYONE_CAN = frozenset(
         "s3:prefix",
         "s3:signatureversion",
         "s3:tlsversion",
-        "s3:x-amz-acl",
-        "s3:x-amz-content-sha256",
-        "s3:x-amz-server-side-encryption",
-        "s3:x-amz-storage-class",
     }
 )
-"""Condition keys that the sender of a request chooses."""
+"""Condition keys that the sender of a request chooses, besides those that begin like ``SENT``."""
+SENT = ("s3:requestobjecttag", "s3:x-amz-")
+"""Condition keys of a request's headers and tags (Service Authorization Reference, Amazon S3)."""
 
 POSITIVE = frozenset(
     {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
@@ -142,7 +141,18 @@ class Condition:
     @property
     def fixed(self) -> bool:
         """Whether the key's values name somebody or some place, not everything that fits a pattern."""
-        return self.key in RESTRICTING and bool(self.values) and all(map(self._fixed, self.values))
+        names = self.key in RESTRICTING | DELEGATING
+        return names and bool(self.values) and all(map(self._fixed, self.values))
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the sender of a request chooses what the key's value is."""
+        return self.key in ANYONE_CAN or self.key.startswith(SENT)
+
+    @property
+    def delegates(self) -> bool:
+        """Whether it lets in who comes through certain access points."""
+        return self.key in DELEGATING and self.operator in POSITIVE and self.fixed
 
     def _fixed(self, value: str) -> bool:
         if "${" in value:
@@ -162,9 +172,9 @@ class Condition:
         """Who can meet the condition of an Allow statement."""
         # Every request has an address; the other keys are missing from a stranger's request.
         optional = self.if_exists and self.key != "aws:sourceip"
-        if self.key in ANYONE_CAN:
+        if self.chosen and self.key != ENCRYPTION_KEY:
             return "everyone"
-        if self.key not in RESTRICTING or self.qualifier == "forallvalues":
+        if self.key not in RESTRICTING | DELEGATING or self.qualifier == "forallvalues":
             return "undecided"
         if self.operator in NEGATED or (self.operator in POSITIVE and optional):
             return "everyone"
@@ -172,16 +182,20 @@ class Condition:
             return "undecided"
         if self.key == "aws:sourceip" and not self.fixed:
             return "everyone"
-        return "named" if self.fixed else "undecided"
+        return "named" if self.fixed and self.key in RESTRICTING else "undecided"
 
     @property
     def met_by_strangers(self) -> bool:
-        """Whether a request from nobody known always meets the condition of a Deny statement."""
+        """Whether a request from nobody known always meets the condition of a Deny statement.
+
+        Not where the sender chooses the value, nor where an access point stands between.
+        """
         if self.operator == "bool":
             # Anonymous requests lack these keys, so only IfExists meets them.
             service = self.key in ("aws:principalisawsservice", "aws:viaawsservice")
             return service and self.if_exists and self.values == ("false",)
-        return self.operator in NEGATED and not self.qualifier and self.fixed
+        names = self.key in RESTRICTING and self.fixed
+        return self.operator in NEGATED and not self.qualifier and names
 
 
 @dataclass(frozen=True)
@@ -190,6 +204,10 @@ class Statement:
 
     allow: bool
     principal: Reach
+    principals: tuple[tuple[str, str], ...]
+    """The principals by type in lower case and name; for everyone ``("aws", "*")``."""
+    all_but_principals: bool
+    """It is for everyone who is left out (NotPrincipal)."""
     actions: tuple[str, ...]
     """Patterns in lower case."""
     all_but: bool
@@ -208,14 +226,25 @@ class Statement:
 
     @property
     def parts(self) -> frozenset[Part]:
-        """What an Allow statement grants."""
+        """What an Allow statement grants; what a Deny statement takes something away from."""
         if self.all_but:
             return frozenset({"other", *self._left({"read": READING, "write": WRITING})})
         return frozenset(part for action in self.actions for part in _parts(action))
 
+    @property
+    def delegates(self) -> bool:
+        """Whether an Allow statement lets in whom the policies of access points let in."""
+        return self.reach == "undecided" and any(condition.delegates for condition in self.conditions)
+
+    @property
+    def may_stop_strangers(self) -> bool:
+        """Whether a Deny statement may stop everyone from something, whatever they send."""
+        avoidable = any(condition.chosen for condition in self.conditions)
+        return not self.allow and not avoidable and (self.principal != "named" or self.all_but_principals)
+
     def _left(self, groups: Mapping[Part, frozenset[str]]) -> Iterator[Part]:
         for part, names in groups.items():
-            if not all(any(_matches(pattern, name) for pattern in self.actions) for name in names):
+            if not all(any(matches(pattern, name) for pattern in self.actions) for name in names):
                 yield part
 
     @property
@@ -226,7 +255,7 @@ class Statement:
 
     def covers(self, *arns: str) -> bool:
         """Whether each ARN is among the resources."""
-        return all(any(_matches(pattern, arn) for pattern in self.resources) for arn in arns)
+        return all(any(matches(pattern, arn) for pattern in self.resources) for arn in arns)
 
 
 def parse(policy: str) -> tuple[Statement, ...]:
@@ -255,14 +284,16 @@ def _statement(value: Any) -> Statement:
     allow = effect == "Allow"
     if ("action" in value) == ("notaction" in value) or ("resource" in value) == ("notresource" in value):
         raise ValueError("a statement without actions or resources")
-    actions = _texts(value["action"] if "action" in value else value["notaction"])
+    actions = texts(value["action"] if "action" in value else value["notaction"])
     return Statement(
         allow=allow,
         principal=_principal(value, allow),
+        principals=_principals(value),
+        all_but_principals="notprincipal" in value,
         actions=tuple(action.lower() for action in actions),
         all_but="notaction" in value,
-        resources=_texts(value["resource"]) if "resource" in value else (),
-        conditions=tuple(_conditions(value.get("condition", {}))),
+        resources=texts(value["resource"]) if "resource" in value else (),
+        conditions=tuple(conditions(value.get("condition", {}))),
     )
 
 
@@ -277,11 +308,20 @@ def _principal(value: Mapping[str, Any], allow: bool) -> Reach:
         return "everyone"
     if not isinstance(principal, dict) or not principal:
         raise ValueError("a principal of unknown form")
-    reaches = {_named(kind, name) for kind, names in principal.items() for name in _texts(names)}
+    reaches = {_named(kind, name) for kind, names in principal.items() for name in texts(names)}
     for reach in ("everyone", "undecided"):
         if reach in reaches:
             return reach
     return "named"
+
+
+def _principals(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    told = value["notprincipal" if "notprincipal" in value else "principal"]
+    if told == "*":
+        return (("aws", "*"),)
+    if not isinstance(told, dict) or not told:
+        raise ValueError("a principal of unknown form")
+    return tuple((kind, name) for kind, names in told.items() for name in texts(names))
 
 
 def _named(kind: str, name: str) -> Reach:
@@ -291,7 +331,8 @@ def _named(kind: str, name: str) -> Reach:
     return "undecided" if "*" in name or kind not in ("aws", "service", "canonicaluser") else "named"
 
 
-def _conditions(value: Any) -> Iterator[Condition]:
+def conditions(value: Any) -> Iterator[Condition]:
+    """The conditions of a statement, whose names are in lower case. Raises :class:`ValueError`."""
     if not isinstance(value, dict):
         raise ValueError("a condition of unknown form")
     for operator, keys in value.items():
@@ -316,7 +357,8 @@ def _text(value: Any) -> str:
     raise ValueError("a value of unknown form")
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def texts(value: Any) -> tuple[str, ...]:
+    """One text or a list of them. Raises :class:`ValueError` for anything else."""
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(each, str) for each in values):
         raise ValueError("a value of unknown form")
@@ -325,8 +367,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _parts(pattern: str) -> Iterator[Part]:
     """What an action pattern grants. An action that is not known here counts by its verb."""
-    reads = any(_matches(pattern, name) for name in READING)
-    writes = any(_matches(pattern, name) for name in WRITING)
+    reads = any(matches(pattern, name) for name in READING)
+    writes = any(matches(pattern, name) for name in WRITING)
     if reads:
         yield "read"
     if writes:
@@ -337,7 +379,7 @@ def _parts(pattern: str) -> Iterator[Part]:
         yield "other"
 
 
-def _matches(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
     """Whether the whole text fits a pattern of ``*`` and ``?``, in time of pattern times text."""
     at = place = 0
     star = resume = -1

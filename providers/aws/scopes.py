@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from providers.aws import identity, keys
 from providers.aws.account import ACCOUNTS, DESCRIBE_REGIONS, REGIONS
+from providers.aws.audit import AUDIT_TRAILS, Trails
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.client import AwsCaller, nearest, sign_in
+from providers.aws.identity import ACCESS_KEYS, ROLES, USERS
+from providers.aws.keys import KEYS
+from providers.aws.network import FIREWALLS
 from providers.aws.storage import BUCKETS
 from scanner.collect import Collection, Collector, Place
 from scanner.evidence import Observed, Unknown
 from scanner.provider import Limits, Request, Target, Unreachable, Wanted
 from scanner.resources import ProviderName
 
-COLLECTORS: tuple[Collector[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS)
+REGIONAL: tuple[Collector[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS)
+"""What is listed in every enabled region."""
+IDENTITIES: tuple[Collector[AwsQuestion], ...] = (USERS, ACCESS_KEYS, ROLES)
+COLLECTORS: tuple[Collector[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS, *REGIONAL, *IDENTITIES)
 GET_CALLER_IDENTITY = AwsCall("sts", "get_caller_identity", None)
 ASSUME_ROLE = AwsCall("sts", "assume_role", "sts:AssumeRole")
 
@@ -23,7 +32,7 @@ ASSUME_ROLE = AwsCall("sts", "assume_role", "sts:AssumeRole")
 def calls(collector: Collector[AwsQuestion], wanted: frozenset[str]) -> frozenset[AwsCall]:
     """Every single call that collecting these facets can make."""
     listed = {part for question in collector.calls(wanted) for part in question.parts}
-    return frozenset(listed | ({DESCRIBE_REGIONS} if collector is REGIONS else set()))
+    return frozenset(listed | ({DESCRIBE_REGIONS} if collector in (REGIONS, *REGIONAL) else set()))
 
 
 def all_calls() -> frozenset[AwsCall]:
@@ -60,6 +69,42 @@ class AwsProvider:
         if Bucket in wanted:
             place = Place(self.name, account, None, Bucket)
             collection.run(BUCKETS, self._caller, place, wanted[Bucket])
+        for collector in IDENTITIES:
+            if collector.kind.kind in wanted:
+                place = Place(self.name, account, None, collector.kind.kind)
+                collection.begin(place)
+                facets = wanted[collector.kind.kind]
+                collection.workers.submit(
+                    partial(identity.start, collector, facets, self._caller, place, collection)
+                )
+
+        for collector in REGIONAL:
+            if collector.kind.kind in wanted:
+                place = Place(self.name, account, None, collector.kind.kind)
+                collection.begin(place)
+                facets = wanted[collector.kind.kind]
+                collection.workers.submit(partial(self._everywhere, collector, facets, collection, place))
+
+    def _everywhere(
+        self, collector: Collector[AwsQuestion], wanted: frozenset[str], collection: Collection, here: Place
+    ) -> None:
+        """Starts one kind in every enabled region."""
+        trails = Trails()
+        statuses = _statuses(self._caller)
+        if isinstance(statuses, Unknown):
+            collection.blind_spot(here, statuses)
+            statuses = {}
+        for region, enabled in statuses.items():
+            if not enabled or (self._caller.regions and region not in self._caller.regions):
+                continue
+            place = replace(here, region=region)
+            if collector is FIREWALLS:
+                collection.run(collector, self._caller.within(region), place, wanted)
+                continue
+            collection.begin(place)
+            start = keys.start if collector is KEYS else trails.start
+            collection.workers.submit(partial(_started, start, self._caller, place, wanted, collection))
+        collection.end(here)
 
     def _regions(self, wanted: frozenset[str], collection: Collection, here: Place) -> None:
         """Each region that is enabled; one that is not can still hold resources that nobody sees."""
@@ -79,6 +124,17 @@ class AwsProvider:
                 closed = Unknown.because("disabled", DESCRIBE_REGIONS.name, None, message)
                 collection.blind_spot(place, closed)
         collection.end(here)
+
+
+def _started(
+    start: Callable[[AwsCaller, Place, frozenset[str], Collection], None],
+    caller: AwsCaller,
+    place: Place,
+    wanted: frozenset[str],
+    collection: Collection,
+) -> None:
+    start(caller, place, wanted, collection)
+    collection.end(place)
 
 
 Bucket, Account, Region = BUCKETS.kind.kind, ACCOUNTS.kind.kind, REGIONS.kind.kind

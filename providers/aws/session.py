@@ -110,11 +110,16 @@ class AwsClients:
             if report is not None:
                 report(name)
 
+        flags: dict[str, frozenset[str]] = {}
+
         def form(operation_model: Any, response_dict: Any, **_: Any) -> None:
-            call = self._allowed[(service, operation_model.name)]
+            name = operation_model.name
+            call = self._allowed[(service, name)]
+            if name not in flags:
+                flags[name] = _flags(operation_model.output_shape)
             # Emulators call the root by the operation, as other XML protocols do.
             roots = {call.root, f"{call.method}Response", f"{call.method}Result"} if call.root else set()
-            _check_form(roots, operation_model.service_model.resolved_protocol, response_dict)
+            _check_form(roots, flags[name], operation_model.service_model.resolved_protocol, response_dict)
 
         pace = Pace()
 
@@ -159,26 +164,64 @@ def _config(limits: Limits) -> Any:
     )
 
 
-def _check_form(roots: Set[str], protocol: str, response: Any) -> None:
-    """Raises :class:`ValueError` for a success whose body the SDK would quietly read as empty.
+def _flags(shape: Any) -> frozenset[str]:
+    """The names of the XML elements of an answer that hold a boolean, by the SDK's model of it."""
+    booleans: set[str] = set()
+    others: set[str] = set()
+    seen: set[str] = set()
+    left = [] if shape is None else [shape]
+    while left:
+        each = left.pop()
+        if each.name in seen:
+            continue
+        seen.add(each.name)
+        if each.type_name == "structure":
+            for name, member in each.members.items():
+                of_its_kind = booleans if member.type_name == "boolean" else others
+                of_its_kind.add(member.serialization.get("name", name))
+                left.append(member)
+        elif each.type_name in ("list", "map"):
+            left.append(each.member if each.type_name == "list" else each.value)
+    return frozenset(booleans - others)
+
+
+def _check_form(roots: Set[str], flags: Set[str], protocol: str, response: Any) -> None:
+    """Raises :class:`ValueError` for a success whose body the SDK would quietly read as empty or false.
 
     botocore takes a JSON body that is cut off, and an XML body of another kind, for an answer without
-    content; for some operations that would mean "not configured".
+    content; for some operations that would mean "not configured". And it takes every XML boolean but
+    ``true`` for false: one that is written otherwise (S3's API reference has TRUE) is put right here.
     """
     if response["status_code"] >= 300:
         return
     if protocol in ("json", "rest-json"):
         if not isinstance(json.loads(response["body"]), dict):
             raise ValueError("the answer is not a JSON object")
-    elif roots:
+    elif roots or flags:
         from xml.etree import ElementTree
 
         try:
             root = ElementTree.fromstring(response["body"])
         except ElementTree.ParseError as error:
             raise ValueError(f"the answer is not XML: {error}") from None
-        if root.tag.rpartition("}")[2] not in roots:
+        if roots and root.tag.rpartition("}")[2] not in roots:
             raise ValueError(f"the answer is {root.tag}")
+        if _put_right(flags, root):
+            response["body"] = ElementTree.tostring(root)
+
+
+def _put_right(flags: Set[str], root: Any) -> bool:
+    """Writes the booleans as the SDK reads them; tells whether any was written otherwise."""
+    changed = False
+    for element in root.iter():
+        name = element.tag.rpartition("}")[2]
+        if name in flags:
+            value = (element.text or "").strip().lower()
+            if value not in ("true", "false"):
+                raise ValueError(f"{name} is neither true nor false")
+            changed = changed or element.text != value
+            element.text = value
+    return changed
 
 
 def _says_throttled(http: Any, parsed: Any) -> bool:
@@ -190,7 +233,9 @@ def _says_throttled(http: Any, parsed: Any) -> bool:
 def _refuse_plaintext(endpoint: str) -> None:
     parts = urlsplit(endpoint)
     if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
-        raise ValueError(f"{endpoint} is not encrypted; plain HTTP is only for this machine itself")
+        # Only scheme and host: the rest of the address may hold a password.
+        place = f"{parts.scheme}://{parts.hostname}"
+        raise ValueError(f"{place} is not encrypted; plain HTTP is only for this machine itself")
 
 
 def _keep_loopback_host(request: Any, **_: Any) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from providers.aws.account import GET_ACCOUNT_BLOCK
-from providers.aws.calls import AwsCall, AwsQuestion
+from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.exposure import NOTHING_OPEN, Openness, openness, refuses_plaintext
+from providers.aws.keys import DESCRIBE_KEY, OF_AWS, described
 from providers.aws.policy import Part
 from scanner.collect import Answer, Collector, Facet, Item, Read, asked
 from scanner.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.resources import Bucket, Encryption
+
+if TYPE_CHECKING:
+    from providers.aws.client import AwsCaller
 
 LIST_BUCKETS = AwsCall("s3", "list_buckets", "s3:ListAllMyBuckets", pages="Buckets", page_size=1000)
 """Asked in pages also because S3 tells ``BucketRegion`` only where a parameter is given."""
@@ -52,7 +56,9 @@ GET_OWNERSHIP = _of_bucket(
     "get_bucket_ownership_controls", "s3:GetBucketOwnershipControls", "OwnershipControlsNotFoundError"
 )
 GET_POLICY = _of_bucket("get_bucket_policy", "s3:GetBucketPolicy", "NoSuchBucketPolicy")
-GET_POLICY_STATUS = _of_bucket("get_bucket_policy_status", "s3:GetBucketPolicyStatus", "NoSuchBucketPolicy")
+GET_POLICY_STATUS = _of_bucket(
+    "get_bucket_policy_status", "s3:GetBucketPolicyStatus", "NoSuchBucketPolicy", root="PolicyStatus"
+)
 GET_TAGS = _of_bucket("get_bucket_tagging", "s3:GetBucketTagging", "NoSuchTagSet")
 GET_VERSIONING = _of_bucket("get_bucket_versioning", "s3:GetBucketVersioning", root="VersioningConfiguration")
 
@@ -63,6 +69,8 @@ EVERYONE = frozenset(
     }
 )
 """Predefined groups of S3's ACLs: anyone, and anyone with any AWS account (S3 user guide, "ACL overview")."""
+LOG_DELIVERY = "http://acs.amazonaws.com/groups/s3/LogDelivery"
+"""The one other predefined group: S3's own delivery of access logs."""
 GRANTED: Mapping[str, frozenset[Part]] = {
     "READ": frozenset({"read"}),
     "WRITE": frozenset({"write"}),
@@ -100,9 +108,19 @@ def to_acl_grants(item: Item, answer: Answer) -> frozenset[Part]:
     return frozenset(
         part
         for grant in answer["Grants"]
-        if grant["Grantee"].get("URI") in EVERYONE
+        if _is_everyone(grant["Grantee"])
         for part in GRANTED[grant["Permission"]]
     )
+
+
+def _is_everyone(grantee: Mapping[str, Any]) -> bool:
+    """``Type`` and ``URI`` of a Grantee. Raises :class:`ValueError` for a group that nobody knows."""
+    if grantee["Type"] == "Group":
+        if grantee["URI"] not in EVERYONE | {LOG_DELIVERY}:
+            raise ValueError("an ACL with an unknown group")
+    elif grantee["Type"] not in ("CanonicalUser", "AmazonCustomerByEmail") or "URI" in grantee:
+        raise ValueError("an ACL with an unknown kind of grantee")
+    return grantee.get("URI") in EVERYONE
 
 
 def to_ignores_acls(item: Item, answer: Answer) -> bool:
@@ -129,9 +147,9 @@ def to_uniform_access(item: Item, answer: Answer) -> bool:
     return bool(ownership == "BucketOwnerEnforced")
 
 
-def to_policy_status(item: Item, answer: Answer) -> bool:
-    """``PolicyStatus.IsPublic`` of GetBucketPolicyStatus."""
-    return answer is not None and _flag(answer["PolicyStatus"]["IsPublic"])
+def to_policy_status(item: Item, answer: Answer) -> bool | None:
+    """``PolicyStatus.IsPublic`` of GetBucketPolicyStatus; ``None`` without a policy."""
+    return None if answer is None else _flag(answer["PolicyStatus"]["IsPublic"])
 
 
 def to_openness(item: Item, answer: Answer) -> Openness:
@@ -144,26 +162,66 @@ def to_tls_only(item: Item, answer: Answer) -> bool:
     return answer is not None and refuses_plaintext(answer["Policy"], item["Name"], item["partition"])
 
 
-def to_encryption(item: Item, answer: Answer) -> Encryption | None:
-    """The default rule of GetBucketEncryption.
+def encryption(caller: AwsCaller, item: Item) -> Observed[Answer]:
+    """GetBucketEncryption and, where its rule names a key by id or ARN, what DescribeKey tells of that key.
 
-    SSE-S3 (``AES256``) and KMS without a key or with the alias ``aws/s3`` use AWS's key. Any other key is
-    taken for the customer's: S3 names its own key by that alias, and a rule that gives a key's id or ARN
-    is how S3's documentation has one choose a customer managed key. (Someone could enter the ARN of the
-    account's own ``aws/s3`` key; only kms:DescribeKey tells, and that is not asked here.)
+    Whose key it is only KMS tells: the ARN of AWS's own ``aws/s3`` looks like any other. Where KMS does not
+    tell, the whole encryption is unknown. A key is asked about once, also for the keys as resources.
+    """
+    answer = caller.answer(GET_ENCRYPTION, item)
+    if answer is None or isinstance(answer, Unknown):
+        return answer
+    key = to_default_key(answer)
+    if key is None or _alias(key) is not None:
+        return answer
+    arn = key
+    if not key.startswith("arn:"):
+        arn = f"arn:{item['partition']}:kms:{item['region']}:{item['account']}:key/{key.removeprefix('key/')}"
+    _, _, service, region, _, _ = arn.split(":")
+    if service != "kms":
+        raise ValueError("the key of a bucket is none of KMS")
+    found = described(caller, {**item, "KeyArn": arn, "region": region})
+    return lift(lambda metadata: {**answer, "KeyMetadata": metadata}, found)
+
+
+ENCRYPTION = AwsChain((GET_ENCRYPTION, DESCRIBE_KEY), encryption, about=("Name",))
+OWNERS: Mapping[str, Literal["provider", "customer"]] = {"AWS": "provider", "CUSTOMER": "customer"}
+"""``KeyManager`` of DescribeKey (API reference, KeyMetadata)."""
+
+
+def to_default_key(answer: Answer) -> str | None:
+    """``KMSMasterKeyID`` of the default rule of GetBucketEncryption: an id, an ARN or an alias. ``None`` for
+    SSE-S3 (``AES256``), and for KMS without a key, which uses AWS's own.
+    """
+    (rule,) = answer["ServerSideEncryptionConfiguration"]["Rules"]
+    default = rule["ApplyServerSideEncryptionByDefault"]
+    algorithm = default["SSEAlgorithm"]
+    if algorithm not in ("AES256", "aws:kms", "aws:kms:dsse"):
+        raise ValueError(f"encryption algorithm {algorithm}")
+    return None if algorithm == "AES256" else default.get("KMSMasterKeyID") or None
+
+
+def to_encryption(item: Item, answer: Answer) -> Encryption | None:
+    """The default rule of GetBucketEncryption, and ``KeyManager`` of DescribeKey for the key that it names.
+
+    An alias tells by itself: AWS's own begin with ``alias/aws/``, and others are only for customer managed
+    keys (API reference, CreateAlias).
     """
     if answer is None:
         return None
-    (rule,) = answer["ServerSideEncryptionConfiguration"]["Rules"]
-    default = rule["ApplyServerSideEncryptionByDefault"]
-    algorithm, key = default["SSEAlgorithm"], default.get("KMSMasterKeyID") or None
-    if algorithm == "AES256":
+    key = to_default_key(answer)
+    if key is None:
         return Encryption(key="provider", key_id=None)
-    if algorithm not in ("aws:kms", "aws:kms:dsse"):
-        raise ValueError(f"encryption algorithm {algorithm}")
-    if key is None or key.rpartition(":")[2] == "alias/aws/s3":
-        return Encryption(key="provider", key_id=key)
-    return Encryption(key="customer", key_id=key)
+    alias = _alias(key)
+    if alias is not None:
+        return Encryption(key="provider" if alias.startswith(OF_AWS) else "customer", key_id=key)
+    return Encryption(key=OWNERS[answer["KeyMetadata"]["KeyManager"]], key_id=key)
+
+
+def _alias(key: str) -> str | None:
+    """The alias, where a key is named by one: ``alias/NAME``, also at the end of an ARN."""
+    name = key.rpartition(":")[2]
+    return name if name.startswith("alias/") else None
 
 
 def to_versioning(item: Item, answer: Answer) -> bool:
@@ -210,13 +268,17 @@ def open_by_acl(part: Part, *evidence: Observed[Any]) -> Observed[bool]:
 def open_by_policy(part: Part, *evidence: Observed[Any]) -> Observed[bool]:
     """The policy grants it and S3 calls the policy public, and nothing restricts public policies.
 
-    A policy that was not read while S3 calls it public may open reading or writing: unknown.
+    A policy that was not read may open reading or writing where S3 calls it public, and may leave it to
+    access points where S3 does not: unknown.
     """
     public, text, bucket_restricts, account_restricts = evidence[4:]
-    if isinstance(public, Unknown) or isinstance(text, Unknown):
-        granted = all_of(public, lift(lambda found: found.by_text(part), text))
+    granted: Observed[bool]
+    if public is None and isinstance(text, Unknown):
+        granted = False
+    elif isinstance(public, Unknown) and not isinstance(text, Unknown):
+        granted = all_of(public, text.by_text(part))
     else:
-        granted = text.given(public, part)
+        granted = lift(lambda verdict, found: found.given(bool(verdict), part), public, text)
     return all_of(granted, _not(any_of(bucket_restricts, account_restricts)))
 
 
@@ -251,7 +313,7 @@ BUCKETS: Collector[AwsQuestion] = Collector(
         "public_read": Facet(EXPOSURE, partial(is_open, "read")),
         "public_write": Facet(EXPOSURE, partial(is_open, "write")),
         "public_via": Facet(EXPOSURE, open_via),
-        "encryption": asked(GET_ENCRYPTION, to_encryption),
+        "encryption": asked(ENCRYPTION, to_encryption),
         "versioning": asked(GET_VERSIONING, to_versioning),
         "access_logging": asked(GET_LOGGING, to_access_logging),
         "tls_only": asked(GET_POLICY, to_tls_only),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from providers.azure.audit import ACTIVITY_LOG, to_audit_trails
 from providers.azure.calls import ArmCall, AzureCall, GraphCall
-from providers.azure.diagnostics import diagnostic_settings
 from scanner.collect import Collector, Facet, asked, told
 from scanner.resources import Account, Region
 
@@ -41,13 +41,6 @@ SECURITY_CONTACTS = ArmCall(
     paged=True,
     # Where Defender for Cloud was never switched on, no contact can be registered with it.
     absent=frozenset({"Subscription Not Registered", "SubscriptionNotRegistered"}),
-)
-ACTIVITY_LOG = ArmCall(
-    name="Microsoft.Insights/SubscriptionDiagnosticSettings_List",
-    permission="Microsoft.Insights/diagnosticSettings/read",
-    path="/subscriptions/{subscription}/providers/Microsoft.Insights/diagnosticSettings",
-    version="2021-05-01-preview",
-    paged=True,
 )
 
 
@@ -132,9 +125,12 @@ def to_security_contacts(item: Row, contacts: Sequence[Row] | None) -> tuple[str
 
 
 def _listening(properties: Row) -> bool:
+    enabled = properties.get("isEnabled")
+    if not isinstance(enabled, bool | None):
+        raise TypeError("isEnabled is no boolean")
     alerts = properties.get("alertNotifications")
     state = alerts.get("state") if isinstance(alerts, Mapping) else alerts
-    return properties.get("isEnabled") is not False and str(state or "On").lower() != "off"
+    return enabled is not False and str(state or "On").lower() != "off"
 
 
 def no_switch(item: Row) -> None:
@@ -143,14 +139,9 @@ def no_switch(item: Row) -> None:
     return
 
 
-def to_audit_trails(item: Row, settings: Sequence[Row]) -> tuple[str, ...]:
-    """The subscription's diagnostic settings that send the activity log's category Administrative somewhere.
-
-    It holds every create, update, delete and action of the Resource Manager, in all locations.
-    https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema
-    """
-    sending = (one for one in diagnostic_settings(settings) if one.sends("administrative"))
-    return tuple(sorted(setting.name for setting in sending))
+def no_passwords(item: Row) -> None:
+    """A subscription has no users of its own: people sign in at the tenant."""
+    return
 
 
 ACCOUNT_FACETS: Mapping[str, Facet[AzureCall]] = {
@@ -159,6 +150,7 @@ ACCOUNT_FACETS: Mapping[str, Facet[AzureCall]] = {
     "path": asked(ANCESTORS, to_path),
     "security_contacts": asked(SECURITY_CONTACTS, to_security_contacts),
     "public_access_block": told(no_switch),
+    "password_policy": told(no_passwords),
     "audit_trails": asked(ACTIVITY_LOG, to_audit_trails),
 }
 REGION_FACETS: Mapping[str, Facet[AzureCall]] = {

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from providers.azure.calls import AzureCall, GraphCall
+from providers.azure.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.client import BATCH, DENY_ASSIGNMENTS, PERMISSIONS, Count, ResourceManager
 from providers.azure.guard import resource_id
 from providers.azure.permissions import allows, may_hide
-from scanner.collect import Answer, Collection, Item
+from scanner.collect import Answer, Call, Collection, Item
 from scanner.evidence import Observed, Unknown, join
 
 T = TypeVar("T")
@@ -78,11 +78,20 @@ class SubscriptionCaller:
         self._locations = locations
         self._lock = threading.Lock()
         self._rights: Observed[tuple[Any, Any]] | None = None
+        self._asking: dict[ArmCall, threading.Lock] = defaultdict(threading.Lock)
+        self._told: dict[ArmCall, tuple[Answer, Unknown | None]] = {}
 
     def pages(self, call: AzureCall) -> Iterator[Observed[Sequence[Item]]]:
-        """The items of a query at Resource Graph, then an Unknown unless they are proven to be all."""
-        if not isinstance(call, GraphCall):
-            raise TypeError(f"{call.name} lists nothing")
+        """The items of a query at Resource Graph, then an Unknown unless they are proven to be all.
+
+        Of a list at the Resource Manager, which refuses where it may not tell all: its items.
+        """
+        if isinstance(call, ArmCall):
+            answer, incomplete = self._once(call)
+            yield answer or ()
+            if incomplete is not None:
+                yield incomplete
+            return
         rows, missing = self._graph.rows(call, self._subscription)
         lost = [] if missing is None else [missing]
         for row in rows:
@@ -100,10 +109,21 @@ class SubscriptionCaller:
         if isinstance(call, GraphCall):
             rows, missing = self._graph.rows(call, self._subscription)
             return missing if missing is not None else rows
-        about = self.read(call, lambda: resource_id(item["id"])) if call.about_item else ""
+        if not call.about_item:
+            answer, incomplete = self._once(call)
+            return incomplete if incomplete is not None else answer
+        about = self.read(call, lambda: resource_id(item["id"], call.of))
         if isinstance(about, Unknown):
             return about
         return self._manager.get(call, self._subscription, about, self._count)
+
+    def children(self, call: ArmCall, parent: Item) -> Iterator[Observed[Sequence[Item]]]:
+        """The pages of a list about the parent; an Unknown in place of a page ends it."""
+        about = self.read(call, lambda: resource_id(parent["id"], call.of))
+        if isinstance(about, Unknown):
+            yield about
+            return
+        yield from self._manager.pages(call, self._subscription, about, self._count)
 
     def key(self, call: AzureCall, item: Item) -> Hashable | None:
         """The subscription, for what is about it and not about the item."""
@@ -111,9 +131,30 @@ class SubscriptionCaller:
             return self._subscription
         return None
 
-    def read(self, call: AzureCall | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
+    def read(self, call: Call | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
         """Runs a mapping function; an answer of an unexpected form becomes Unknown(error)."""
         return self._manager.read(call or _LISTED, function, *arguments)
+
+    def _once(self, call: ArmCall) -> tuple[Answer, Unknown | None]:
+        """The answer about the subscription, asked once though both a listing and facets want it; and why
+        some of it may be missing."""
+        with self._lock:
+            asking = self._asking[call]
+        with asking:
+            if call not in self._told:
+                self._told[call] = self._ask(call)
+            return self._told[call]
+
+    def _ask(self, call: ArmCall) -> tuple[Answer, Unknown | None]:
+        if not call.paged:
+            answer = self._manager.get(call, self._subscription, "", self._count)
+            return (None, answer) if isinstance(answer, Unknown) else (answer, None)
+        gathered: list[Item] = []
+        for page in self._manager.pages(call, self._subscription, "", self._count):
+            if isinstance(page, Unknown):
+                return gathered, page
+            gathered.extend(page)
+        return gathered, None
 
     def _count(self, operation: str) -> None:
         self._collection.called("azure", operation)

@@ -1,4 +1,7 @@
-"""The two kinds of read operations at Azure: a Resource Manager GET and a Resource Graph query."""
+"""The kinds of reads at Azure: a Resource Manager GET, a Resource Graph query, a Microsoft Graph GET.
+
+And what is asked of several subscriptions or groups for one fact about the tenant.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
 """The only path that anything is POSTed to: a query, which changes nothing."""
 GRAPH_VERSION = "2022-10-01"
+DIRECTORY_VERSION = "v1.0"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class ArmCall:
     """The answer is a list under ``value``, in pages; it is handed on as one whole list."""
     absent: frozenset[str] = frozenset()
     """Error codes by which the cloud says "not configured"."""
+    of: str = ""
+    """The type that the item must be of, so that nothing else can be read, in lower case:
+    ``microsoft.keyvault/vaults/keys``; empty where the rest of the path tells what is read."""
 
     @property
     def about_item(self) -> bool:
@@ -52,3 +59,72 @@ class GraphCall:
 
 
 AzureCall = ArmCall | GraphCall
+
+
+def _whole(answer: Any) -> Any:
+    return answer
+
+
+@dataclass(frozen=True)
+class DirectoryCall:
+    """A GET at Microsoft Graph about the tenant."""
+
+    name: str
+    """``Microsoft.Graph/`` and the path in the reference."""
+    permission: str | None
+    """The least permission of Microsoft Graph that it needs."""
+    path: str
+    """Below the version, with its query; with ``{group}`` for the object id of a group."""
+    paged: bool = False
+    """The answer is a list under ``value``, in pages."""
+    items: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]] = _itself
+    """The items in a row, where it lists."""
+    digest: Callable[[Any], Any] = _whole
+    """What is kept of the whole answer: made once, and checked as it is made."""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What is kept of a list at the Resource Manager, for facts that join it with others.
+
+    About a subscription the answer is its digest; about the tenant, those of all scanned subscriptions.
+    """
+
+    call: ArmCall
+    digest: Callable[[Any], Any]
+
+    @property
+    def name(self) -> str:
+        """The operation's."""
+        return self.call.name
+
+    @property
+    def permission(self) -> str | None:
+        """The operation's."""
+        return self.call.permission
+
+
+@dataclass(frozen=True)
+class MembersCall:
+    """The members of the groups that other answers name, by group; each may be unknown for itself."""
+
+    call: DirectoryCall
+    """Asked for each group."""
+    of: tuple[DirectoryCall | Digest, ...]
+    """The answers that name the groups."""
+    groups: Callable[..., frozenset[str]]
+    """The groups that these answers name; an answer may be Unknown, and then names none."""
+
+    @property
+    def name(self) -> str:
+        """The operation's."""
+        return self.call.name
+
+    @property
+    def permission(self) -> str | None:
+        """The operation's."""
+        return self.call.permission
+
+
+IdentityCall = AzureCall | DirectoryCall | Digest | MembersCall
+"""What facts about identities take."""

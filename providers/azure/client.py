@@ -9,12 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from providers.azure.calls import GRAPH_PATH, GRAPH_VERSION, ArmCall, AzureCall, GraphCall
+from providers.azure.calls import (
+    DIRECTORY_VERSION,
+    GRAPH_PATH,
+    GRAPH_VERSION,
+    ArmCall,
+    AzureCall,
+    DirectoryCall,
+    GraphCall,
+)
 from providers.azure.endpoints import Endpoints
 from providers.azure.failures import one_line, refused, unreadable
 from providers.azure.guard import Guard
 from providers.azure.pacing import RETRIED, Pace, pause
-from providers.azure.sign_in import refusal
+from providers.azure.sign_in import NO_CREDENTIALS, refusal
+from scanner.collect import Call
 from scanner.evidence import Observed, Unknown
 from scanner.provider import Limits, Unreachable
 
@@ -79,7 +88,7 @@ def sign_in(where: Endpoints, limits: Limits) -> Identity:
         token = credential.get_token(where.audience).token
     except (AzureError, ValueError) as error:
         message, advice = refusal(str(error), where.authority)
-        raise Unreachable("azure", message, advice) from error
+        raise Unreachable("azure", message, advice, no_credentials=message == NO_CREDENTIALS) from error
     claims = _claims(token)
     principal = claims.get("oid")
     shown = claims.get("appid") or claims.get("azp") or claims.get("upn") or principal
@@ -108,82 +117,24 @@ class _Reply:
     content: bytes
 
 
-class ResourceManager:
-    """Asks the Resource Manager and Resource Graph. Shared by all threads."""
+class _Host:
+    """One host: sends, tries again, and turns every failure into Unknown. Shared by all threads."""
 
-    def __init__(
-        self,
-        where: Endpoints,
-        identity: Identity,
-        limits: Limits,
-        calls: Iterable[AzureCall],
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        from providers.azure.pipeline import arm_client
-
-        self._guard = Guard(where.host, calls)
-        self._client = arm_client(where.manager, where.audience, identity.credential, self._guard, limits)
-        self._where = where
+    def __init__(self, client: Any, authority: str, limits: Limits, sleep: Callable[[float], None]) -> None:
+        self._client = client
+        self._authority = authority
         self._limits = limits
         self._sleep = sleep
         self._pace = Pace(time.monotonic, sleep, limits.read_seconds)
 
-    def get(self, call: ArmCall, subscription: str, about: str, count: Count) -> Observed[Any]:
-        """The answer; a whole list for a call that comes in pages; ``None`` where it is not configured."""
-        path = call.path.replace("{subscription}", subscription).replace("{id}", about)
-        url = f"{self._where.manager}{path}?api-version={call.version}"
-        if not call.paged:
-            return self._body(call, "GET", url, None, count)
-        gathered: list[Any] = []
-        for _ in range(MOST_PAGES):
-            body = self._body(call, "GET", url, None, count)
-            if isinstance(body, Unknown) or body is None:
-                return body
-            page = body.get("value")
-            if not isinstance(page, list):
-                return unreadable(call, "it has no list 'value'")
-            gathered.extend(page)
-            following = body.get("nextLink")
-            if not following:
-                return gathered
-            if not isinstance(following, str) or not self._guard.permits("GET", following):
-                return unreadable(call, "its next page is elsewhere")
-            url = following
-        return unreadable(call, "its pages do not end")
-
-    def query(
-        self, call: GraphCall, subscriptions: Sequence[str], count: Count
-    ) -> Iterator[Observed[Sequence[Mapping[str, Any]]]]:
-        """The pages of a query; an Unknown in place of a page ends it."""
-        url = f"{self._where.manager}{GRAPH_PATH}?api-version={GRAPH_VERSION}"
-        options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
-        for _ in range(MOST_PAGES):
-            question = {"subscriptions": list(subscriptions), "query": call.query, "options": options}
-            body = self._body(call, "POST", url, question, count)
-            if isinstance(body, Unknown):
-                yield body
-                return
-            page = rows(body)
-            if page is None:
-                yield unreadable(call, "it has no rows")
-                return
-            yield page
-            token = body.get("$skipToken")
-            if not token:
-                if str(body.get("resultTruncated", "false")).lower() != "false":
-                    yield unreadable(call, "it is cut off and names no next page")
-                return
-            options = {**options, "$skipToken": token}
-        yield unreadable(call, "its pages do not end")
-
-    def read(self, call: AzureCall, function: Callable[..., T], *arguments: Any) -> Observed[T]:
+    def read(self, call: Call, function: Callable[..., T], *arguments: Any) -> Observed[T]:
         """Runs a mapping function; an answer of an unexpected form becomes Unknown(error)."""
         try:
             return function(*arguments)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             return unreadable(call, f"unexpected form ({type(error).__name__})")
 
-    def _body(self, call: AzureCall, method: str, url: str, question: Any, count: Count) -> Observed[Any]:
+    def _body(self, call: Call, method: str, url: str, question: Any, count: Count) -> Observed[Any]:
         reply = self._exchange(call, method, url, question, count)
         if reply is None or isinstance(reply, Unknown):
             return reply
@@ -197,7 +148,7 @@ class ResourceManager:
         return body if isinstance(body, dict) else unreadable(call, "it is not an object")
 
     def _exchange(
-        self, call: AzureCall, method: str, url: str, question: Any, count: Count
+        self, call: Call, method: str, url: str, question: Any, count: Count
     ) -> Observed[_Reply | None]:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
         from azure.core.rest import HttpRequest
@@ -212,7 +163,7 @@ class ResourceManager:
                 response = self._client.send_request(HttpRequest(method, url, json=question))
                 status, headers, content = response.status_code, response.headers, response.content
             except ClientAuthenticationError as error:
-                message, _ = refusal(str(error), self._where.authority)
+                message, _ = refusal(str(error), self._authority)
                 return Unknown.because("denied", call.name, None, one_line(message))
             except AzureError as error:
                 again = True
@@ -230,6 +181,153 @@ class ResourceManager:
                 return failure
             self._sleep(pause(headers, attempt, self._limits.read_seconds))
             attempt += 1
+
+
+class ResourceManager(_Host):
+    """Asks the Resource Manager and Resource Graph. Shared by all threads."""
+
+    def __init__(
+        self,
+        where: Endpoints,
+        identity: Identity,
+        limits: Limits,
+        calls: Iterable[AzureCall],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        from providers.azure.pipeline import arm_client
+
+        self._guard = Guard(where.host, calls)
+        client = arm_client(where.manager, where.audience, identity.credential, self._guard, limits)
+        super().__init__(client, where.authority, limits, sleep)
+        self._where = where
+
+    def get(self, call: ArmCall, subscription: str, about: str, count: Count) -> Observed[Any]:
+        """The answer; a whole list for a call that comes in pages; ``None`` where it is not configured."""
+        path = call.path.replace("{subscription}", subscription).replace("{id}", about)
+        url = f"{self._where.manager}{path}?api-version={call.version}"
+        if not call.paged:
+            return self._body(call, "GET", url, None, count)
+        gathered: list[Any] = []
+        for page in self._pages(call, url, count):
+            if isinstance(page, Unknown) or page is None:
+                return page
+            gathered.extend(page)
+        return gathered
+
+    def pages(
+        self, call: ArmCall, subscription: str, about: str, count: Count
+    ) -> Iterator[Observed[Sequence[Any]]]:
+        """The pages of a call that comes in pages; an Unknown in place of a page ends it."""
+        path = call.path.replace("{subscription}", subscription).replace("{id}", about)
+        for page in self._pages(call, f"{self._where.manager}{path}?api-version={call.version}", count):
+            if page is not None:
+                yield page
+
+    def _pages(self, call: ArmCall, url: str, count: Count) -> Iterator[Observed[Sequence[Any] | None]]:
+        """As :meth:`pages`; one ``None`` where it is not configured."""
+        for _ in range(MOST_PAGES):
+            body = self._body(call, "GET", url, None, count)
+            if isinstance(body, Unknown) or body is None:
+                yield body
+                return
+            page = body.get("value")
+            if not isinstance(page, list):
+                yield unreadable(call, "it has no list 'value'")
+                return
+            yield page
+            following = body.get("nextLink")
+            if not following:
+                return
+            if not isinstance(following, str) or not self._guard.permits("GET", following):
+                yield unreadable(call, "its next page is elsewhere")
+                return
+            url = following
+        yield unreadable(call, "its pages do not end")
+
+    def query(
+        self, call: GraphCall, subscriptions: Sequence[str], count: Count
+    ) -> Iterator[Observed[Sequence[Mapping[str, Any]]]]:
+        """The pages of a query; an Unknown in place of a page ends it."""
+        url = f"{self._where.manager}{GRAPH_PATH}?api-version={GRAPH_VERSION}"
+        options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
+        came = 0
+        for _ in range(MOST_PAGES):
+            question = {"subscriptions": list(subscriptions), "query": call.query, "options": options}
+            body = self._body(call, "POST", url, question, count)
+            if isinstance(body, Unknown):
+                yield body
+                return
+            page = rows(body)
+            if page is None:
+                yield unreadable(call, "it has no rows")
+                return
+            # What is counted and does not come was left out on the way: no such answer is a complete one.
+            came += len(page)
+            if body.get("count", len(page)) != len(page):
+                yield unreadable(call, "it does not hold as many rows as it counts")
+                return
+            yield page
+            token = body.get("$skipToken")
+            if not token:
+                if body.get("totalRecords", came) != came:
+                    yield unreadable(call, "its pages hold fewer rows than it counts in all")
+                elif str(body.get("resultTruncated", "false")).lower() != "false":
+                    yield unreadable(call, "it is cut off and names no next page")
+                return
+            options = {**options, "$skipToken": token}
+        yield unreadable(call, "its pages do not end")
+
+
+class MicrosoftGraph(_Host):
+    """Asks Microsoft Graph about the tenant. Shared by all threads."""
+
+    def __init__(
+        self,
+        where: Endpoints,
+        identity: Identity,
+        limits: Limits,
+        calls: Iterable[DirectoryCall],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        from providers.azure.pipeline import graph_client
+
+        self._guard = Guard(where.graph_host, calls)
+        client = graph_client(where.graph, where.graph_audience, identity.credential, self._guard, limits)
+        super().__init__(client, where.authority, limits, sleep)
+        self._base = f"{where.graph}/{DIRECTORY_VERSION}/"
+
+    def get(self, call: DirectoryCall, group: str, count: Count) -> Observed[Any]:
+        """The answer; a whole list for a call that comes in pages."""
+        if not call.paged:
+            return self._body(call, "GET", self._base + call.path, None, count)
+        gathered: list[Any] = []
+        for page in self.pages(call, group, count):
+            if isinstance(page, Unknown):
+                return page
+            gathered.extend(page)
+        return gathered
+
+    def pages(self, call: DirectoryCall, group: str, count: Count) -> Iterator[Observed[Sequence[Any]]]:
+        """The pages of a call that comes in pages; an Unknown in place of a page ends it."""
+        url = self._base + call.path.replace("{group}", group)
+        for _ in range(MOST_PAGES):
+            body = self._body(call, "GET", url, None, count)
+            if isinstance(body, Unknown):
+                yield body
+                return
+            page = body.get("value")
+            if not isinstance(page, list):
+                yield unreadable(call, "it has no list 'value'")
+                return
+            yield page
+            following = body.get("@odata.nextLink")
+            if not following:
+                return
+            if not isinstance(following, str) or not self._guard.permits("GET", following):
+                yield unreadable(call, "its next page is elsewhere")
+                return
+            url = following
+        yield unreadable(call, "its pages do not end")
 
 
 def rows(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] | None:

@@ -6,6 +6,7 @@ https://learn.microsoft.com/rest/api/monitor/subscription-diagnostic-settings/li
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ _DESTINATIONS = (
     "serviceBusRuleId",
     "marketplacePartnerId",
 )
+_NAMESPACE = re.compile(r"(/providers/microsoft\.(?:eventhub|servicebus)/namespaces/[^/]+)/.*")
 _ALL = frozenset({"alllogs", "audit"})
 """Category groups that hold what is asked for here: all logs, and by Microsoft's definition of ``audit`` all
 that record what customers do with the data or the settings of the service."""
@@ -28,7 +30,13 @@ class DiagnosticSetting:
 
     name: str
     categories: frozenset[str]
-    everything: bool
+    groups: frozenset[str]
+    """The category groups, in lower case."""
+
+    @property
+    def everything(self) -> bool:
+        """Whether a category group holds all that is asked for here."""
+        return bool(self.groups & _ALL)
 
     def sends(self, category: str) -> bool:
         """Whether the category (in lower case) is among what it sends."""
@@ -46,6 +54,13 @@ def logged(settings: Iterable[DiagnosticSetting], categories: Iterable[str]) -> 
     return all(any(setting.sends(category) for setting in known) for category in categories)
 
 
+def destinations(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Canonical ids of the places that a setting sends to, sorted. An authorization rule of an event hub or
+    a service bus stands for its namespace."""
+    named = (entry["properties"].get(name) for name in _DESTINATIONS)
+    return tuple(sorted({_NAMESPACE.sub(r"\1", place.lower()) for place in named if place}))
+
+
 def _destination(properties: Mapping[str, Any]) -> bool:
     return any(properties.get(name) for name in _DESTINATIONS)
 
@@ -56,5 +71,5 @@ def _setting(entry: Mapping[str, Any]) -> DiagnosticSetting:
     return DiagnosticSetting(
         name=entry["name"],
         categories=frozenset(str(log.get("category") or "").lower() for log in enabled),
-        everything=bool(groups & _ALL),
+        groups=frozenset(groups - {""}),
     )

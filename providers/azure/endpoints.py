@@ -10,6 +10,8 @@ AUTHORITY_VARIABLE = "AZURE_AUTHORITY_HOST"
 """The sign-in host, a variable of azure-identity itself."""
 MANAGER_VARIABLE = "AZURE_RESOURCE_MANAGER_URL"
 """The Resource Manager, where it is not the one that goes with the sign-in host."""
+GRAPH_VARIABLE = "AZURE_GRAPH_URL"
+"""Microsoft Graph, where it is not the one that goes with the sign-in host."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Endpoints:
     """``https://`` and the host of the Resource Manager, without a slash at the end."""
     audience: str
     """The scope that a token for the Resource Manager is asked for."""
+    graph: str
+    """``https://`` and the host of Microsoft Graph, without a slash at the end."""
     partition: str
     """``azure``, ``azure-us-gov``, ``azure-china``, or ``azure-`` and the host of a private cloud."""
     known: bool
@@ -32,6 +36,16 @@ class Endpoints:
         """Host and port of the Resource Manager, in lower case."""
         return urlsplit(self.manager).netloc.lower()
 
+    @property
+    def graph_host(self) -> str:
+        """Host and port of Microsoft Graph, in lower case."""
+        return urlsplit(self.graph).netloc.lower()
+
+    @property
+    def graph_audience(self) -> str:
+        """The scope that a token for Microsoft Graph is asked for."""
+        return f"{self.graph}/.default"
+
 
 _CLOUDS = {
     "login.microsoftonline.com": ("management.azure.com", "azure"),
@@ -40,6 +54,14 @@ _CLOUDS = {
     "login.partner.microsoftonline.cn": ("management.chinacloudapi.cn", "azure-china"),
 }
 _PARTITIONS = dict(_CLOUDS.values())
+_GRAPHS = {
+    "azure-us-gov": "graph.microsoft.us",
+    "azure-china": "microsoftgraph.chinacloudapi.cn",
+}
+"""Where Microsoft Graph has another host than in the public cloud.
+
+https://learn.microsoft.com/graph/deployments
+"""
 
 
 def endpoints(environment: Mapping[str, str]) -> Endpoints:
@@ -49,12 +71,14 @@ def endpoints(environment: Mapping[str, str]) -> Endpoints:
     """
     authority = _https(AUTHORITY_VARIABLE, environment.get(AUTHORITY_VARIABLE) or "login.microsoftonline.com")
     host = urlsplit(authority).netloc.lower()
-    default = _CLOUDS.get(host, ("management.azure.com", ""))[0]
+    default, cloud = _CLOUDS.get(host, ("management.azure.com", ""))
     manager = _https(MANAGER_VARIABLE, environment.get(MANAGER_VARIABLE) or default)
+    graph = _GRAPHS.get(cloud, "graph.microsoft.com")
     return Endpoints(
         authority=authority,
         manager=manager,
         audience=f"{manager}/.default",
+        graph=_https(GRAPH_VARIABLE, environment.get(GRAPH_VARIABLE) or graph),
         partition=_partition(urlsplit(manager).hostname or ""),
         known=host in _CLOUDS,
     )

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from providers.azure.calls import ArmCall, AzureCall
+from providers.azure.calls import ArmCall
+from scanner.collect import Call
 from scanner.evidence import Reason, Unknown
 
 _SECRETS = re.compile(
@@ -20,8 +21,10 @@ _BY_ORGANISATION = frozenset(
     {"denyassignmentauthorizationfailed", "requestdisallowedbypolicy", "disallowedbypolicy"}
 )
 _THROTTLED = frozenset({"toomanyrequests", "ratelimiting", "subscriptionrequeststhrottled", "serverbusy"})
+_UNLICENSED = re.compile(r"premium license|not licensed")
 _UNSUPPORTED = frozenset(
     {
+        "authentication_requestfromnonpremiumtenantorb2ctenant",
         "featurenotsupportedforaccount",
         "invalidapiversionparameter",
         "invalidresourcetype",
@@ -38,7 +41,7 @@ def one_line(text: str, most: int = 300) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def refused(call: AzureCall, status: int, content: bytes) -> Unknown | None:
+def refused(call: Call, status: int, content: bytes) -> Unknown | None:
     """What an answer other than a success means; ``None`` where its code says "not configured".
 
     Codes: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors.
@@ -56,7 +59,7 @@ def refused(call: AzureCall, status: int, content: bytes) -> Unknown | None:
     return Unknown.because(reason, call.name, permission, one_line(told))
 
 
-def unreadable(call: AzureCall, what: str) -> Unknown:
+def unreadable(call: Call, what: str) -> Unknown:
     """An answer that came, but not in the form that the reference gives."""
     return Unknown.because("error", call.name, None, one_line(f"the answer cannot be read: {what}"))
 
@@ -64,12 +67,16 @@ def unreadable(call: AzureCall, what: str) -> Unknown:
 def _reason(status: int, code: str, message: str) -> Reason:
     if code in _BY_ORGANISATION or (status == 403 and "deny assignment" in message):
         return "denied_by_organisation"
+    if status == 401 and "locationcondition" in message:
+        # Conditional Access, evaluated at Microsoft Graph itself, keeps the caller's network out.
+        return "denied_by_organisation"
     if status == 429 or code in _THROTTLED:
         return "throttled"
+    if status in (405, 501) or code in _UNSUPPORTED or (status == 403 and _UNLICENSED.search(message)):
+        # No permission settles what the tenant has no licence for.
+        return "unsupported"
     if status in (401, 403):
         return "denied"
-    if status in (405, 501) or code in _UNSUPPORTED:
-        return "unsupported"
     return "error"
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-from providers.azure.calls import GRAPH_PATH, ArmCall, AzureCall
+from providers.azure.calls import DIRECTORY_VERSION, GRAPH_PATH, ArmCall, DirectoryCall, GraphCall
 
 _SUBSCRIPTION = r"[0-9a-f-]{36}"
 _ID = (
@@ -22,10 +22,13 @@ class NotReadOnly(Exception):
 class Guard:
     """Knows the paths that may be read, at the one host that they may be read from."""
 
-    def __init__(self, host: str, calls: Iterable[AzureCall]) -> None:
+    def __init__(self, host: str, calls: Iterable[ArmCall | GraphCall | DirectoryCall]) -> None:
         self._host = host
-        paths = {call.path for call in calls if isinstance(call, ArmCall)}
-        self._paths = [_pattern(path) for path in sorted(paths)]
+        calls = tuple(calls)
+        self._queries = any(isinstance(call, GraphCall) for call in calls)
+        paths = {(call.path, call.of) for call in calls if isinstance(call, ArmCall)}
+        self._paths = [_pattern(path, of) for path, of in sorted(paths)]
+        self._paths += [_directory(call.path) for call in calls if isinstance(call, DirectoryCall)]
 
     def permits(self, method: str, url: str) -> bool:
         """Whether it is a known read at the one host."""
@@ -34,7 +37,7 @@ class Guard:
         if parts.scheme != "https" or parts.netloc.lower() != self._host or ".." in path.split("/"):
             return False
         if method == "POST":
-            return path == GRAPH_PATH.lower()
+            return self._queries and path == GRAPH_PATH.lower()
         return method == "GET" and any(pattern.fullmatch(path) for pattern in self._paths)
 
     def check(self, method: str, url: str) -> None:
@@ -44,15 +47,31 @@ class Guard:
             raise NotReadOnly(f"{method} {parts.netloc}{parts.path} is in no table of gapscan's")
 
 
-def resource_id(text: object) -> str:
-    """The text, if it has the form of a resource's id. Raises :class:`ValueError` otherwise."""
-    if not isinstance(text, str) or not re.fullmatch(_ID, text.lower()) or ".." in text.split("/"):
+def resource_id(text: object, of: str = "") -> str:
+    """The text, if it has the form of the id of a resource, of that type if one is named.
+
+    Raises :class:`ValueError` otherwise.
+    """
+    if not isinstance(text, str) or not re.fullmatch(_of_type(of), text.lower()) or ".." in text.split("/"):
         raise ValueError("id")
     return text
 
 
-def _pattern(template: str) -> re.Pattern[str]:
+def _pattern(template: str, of: str) -> re.Pattern[str]:
     escaped = re.escape(template.lower())
     return re.compile(
-        escaped.replace(re.escape("{subscription}"), _SUBSCRIPTION).replace(re.escape("{id}"), _ID)
+        escaped.replace(re.escape("{subscription}"), _SUBSCRIPTION).replace(re.escape("{id}"), _of_type(of))
     )
+
+
+def _directory(template: str) -> re.Pattern[str]:
+    path = re.escape(f"/{DIRECTORY_VERSION}/{template.split('?')[0]}".lower())
+    return re.compile(path.replace(re.escape("{group}"), _SUBSCRIPTION))
+
+
+def _of_type(of: str) -> str:
+    if not of:
+        return _ID
+    namespace, *types = of.split("/")
+    named = "".join(rf"/{re.escape(name)}/[^/?#]+" for name in types)
+    return rf"/subscriptions/{_SUBSCRIPTION}/resourcegroups/[^/?#]+/providers/{re.escape(namespace)}{named}"

@@ -1,6 +1,6 @@
-"""The Resource Manager's own client, with a pipeline for reading. Imported late: it is slow.
+"""The Resource Manager's own client and one for Microsoft Graph. Imported late: it is slow.
 
-The pipeline has no retry policy and follows no redirect: the caller retries itself, throttled queries
+Their pipeline has no retry policy and follows no redirect: the caller retries itself, throttled queries
 too, which azure-core leaves alone; and a token never goes to another host.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import requests
+from azure.core import PipelineClient
 from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import (
     BearerTokenCredentialPolicy,
@@ -36,28 +37,39 @@ class _ReadOnly(SansIOHTTPPolicy[Any, Any]):
         self._guard.check(request.http_request.method, request.http_request.url)
 
 
+def graph_client(base: str, audience: str, credential: Any, guard: Guard, limits: Limits) -> Any:
+    """A client for Microsoft Graph. ``send_request`` signs requests and lets only known reads through."""
+    return PipelineClient(base, policies=_policies(audience, credential, guard), transport=_transport(limits))
+
+
 def arm_client(manager: str, audience: str, credential: Any, guard: Guard, limits: Limits) -> Any:
     """A client whose ``send_request`` signs requests and lets only known reads through.
 
     It is used for every subscription, so the one that it asks for is a placeholder: requests carry their
     own paths.
     """
-    session = requests.Session()
-    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
-    transport = RequestsTransport(
-        session=session, connection_timeout=limits.connect_seconds, read_timeout=limits.read_seconds
-    )
-    policies: list[Any] = [
-        _ReadOnly(guard),
-        RequestIdPolicy(),
-        UserAgentPolicy("gapscan"),
-        BearerTokenCredentialPolicy(credential, audience),
-    ]
     return ResourceManagementClient(
         credential,
         "00000000-0000-0000-0000-000000000000",
         base_url=manager,
         credential_scopes=[audience],
-        policies=policies,
-        transport=transport,
+        policies=_policies(audience, credential, guard),
+        transport=_transport(limits),
+    )
+
+
+def _policies(audience: str, credential: Any, guard: Guard) -> list[Any]:
+    return [
+        _ReadOnly(guard),
+        RequestIdPolicy(),
+        UserAgentPolicy("gapscan"),
+        BearerTokenCredentialPolicy(credential, audience),
+    ]
+
+
+def _transport(limits: Limits) -> Any:
+    session = requests.Session()
+    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
+    return RequestsTransport(
+        session=session, connection_timeout=limits.connect_seconds, read_timeout=limits.read_seconds
     )

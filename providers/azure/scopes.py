@@ -6,19 +6,37 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from providers.azure.account import ACCOUNTS, REGIONS, accounts, regions
+from providers.azure.audit import AUDIT_TRAILS, audit_trails
 from providers.azure.caller import Graph, SubscriptionCaller
-from providers.azure.calls import ArmCall, AzureCall
-from providers.azure.client import PROOFS, Identity, ResourceManager, sign_in
+from providers.azure.calls import (
+    ArmCall,
+    AzureCall,
+    Digest,
+    DirectoryCall,
+    IdentityCall,
+    MembersCall,
+)
+from providers.azure.client import PROOFS, Count, Identity, MicrosoftGraph, ResourceManager, sign_in
+from providers.azure.directory import Directory, Grants, GrantsCaller, TenantCaller
 from providers.azure.endpoints import endpoints
+from providers.azure.entra import ORGANISATION
+from providers.azure.identity import ACCESS_KEYS, USERS, access_keys, users
+from providers.azure.keys import KEYS, KEYS_OF_HSMS, keys
+from providers.azure.nested import Nested, collect_nested
+from providers.azure.network import FIREWALLS, firewalls
+from providers.azure.roles import ROLES, roles
 from providers.azure.storage import BUCKETS, buckets
+from providers.azure.tenant import TENANTS, tenants
 from scanner.collect import Collection, Collector, Place
 from scanner.evidence import Observed, Unknown
 from scanner.provider import Limits, Request, Target, Unreachable, Wanted
-from scanner.resources import ProviderName
+from scanner.resources import ProviderName, Role
 
 Row = Mapping[str, Any]
 
@@ -42,7 +60,19 @@ OFFERED_LOCATIONS = ArmCall(
     version="2022-12-01",
     paged=True,
 )
-COLLECTORS: tuple[Collector[AzureCall], ...] = (ACCOUNTS, REGIONS, BUCKETS)
+COLLECTORS: tuple[Collector[AzureCall] | Collector[IdentityCall], ...] = (
+    ACCOUNTS,
+    REGIONS,
+    BUCKETS,
+    AUDIT_TRAILS,
+    KEYS,
+    KEYS_OF_HSMS,
+    FIREWALLS,
+    ROLES,
+    TENANTS,
+    USERS,
+    ACCESS_KEYS,
+)
 """The tables of every kind that is collected from Azure."""
 OTHER_CALLS: tuple[ArmCall, ...] = (SUBSCRIPTIONS, SUBSCRIPTION, OFFERED_LOCATIONS, *PROOFS)
 """The calls that no table names: connecting, and proving that a listing is complete."""
@@ -67,15 +97,24 @@ def connect(request: Request, limits: Limits, sleep: Callable[[float], None] = t
     except ValueError as error:
         raise Unreachable("azure", f"{error}.", "Correct the variable, or unset it.") from error
     identity = sign_in(where, limits)
-    calls = {call for table in COLLECTORS for call in table.calls(table.kind.facets())}
-    manager = ResourceManager(where, identity, limits, [*calls, *OTHER_CALLS], sleep)
+    calls = _calls()
+    ours = [call for call in calls if not isinstance(call, DirectoryCall)]
+    manager = ResourceManager(where, identity, limits, [*ours, *OTHER_CALLS], sleep)
+    directory = [call for call in calls if isinstance(call, DirectoryCall)]
+    graph = MicrosoftGraph(where, identity, limits, directory, sleep)
     found, missed = _subscriptions(request, manager, identity)
     if not found:
         _none(request, missed)
     locations = _locations(request, manager, found)
     return AzureProvider(
-        manager, identity, where.partition, tuple(found), missed, request.expected, locations
+        manager, graph, identity, where.partition, tuple(found), missed, request.expected, locations
     )
+
+
+def _calls() -> AbstractSet[AzureCall | DirectoryCall]:
+    """The requests that the tables make."""
+    named = {call for table in COLLECTORS for call in table.calls(table.kind.facets())}
+    return {call.call if isinstance(call, Digest | MembersCall) else call for call in named}
 
 
 @dataclass(frozen=True)
@@ -83,6 +122,7 @@ class AzureProvider:
     """Azure, signed in, with the subscriptions that were reached and those that were not."""
 
     manager: ResourceManager
+    graph: MicrosoftGraph
     identity: Identity
     partition: str
     subscriptions: Sequence[Row]
@@ -107,27 +147,92 @@ class AzureProvider:
         return (*reached, *self.missed)
 
     def collect(self, wanted: Wanted, collection: Collection) -> None:
-        """Starts the collection of ``wanted`` from every subscription."""
+        """Starts the collection of ``wanted`` from every subscription, and from their tenant once."""
 
         def count(operation: str) -> None:
             collection.called("azure", operation)
 
         graph = Graph(self.manager, [_id(one) for one in self.subscriptions], count)
-        tables = (accounts(self.partition), regions(self.partition), buckets(self.partition))
-        for one in self.subscriptions:
-            caller = SubscriptionCaller(
+        tables: tuple[Collector[AzureCall], ...] = (
+            accounts(self.partition),
+            regions(self.partition),
+            buckets(self.partition),
+            audit_trails(self.partition),
+            *keys(self.partition),
+            firewalls(self.partition),
+        )
+        callers = {
+            _id(one): SubscriptionCaller(
                 self.manager, graph, _id(one), self.identity.principal, collection, self.locations
             )
+            for one in self.subscriptions
+        }
+        for one in self.subscriptions:
+            caller = callers[_id(one)]
             for table in tables:
                 kind = table.kind.kind
                 if kind in wanted:
                     place = Place("azure", _id(one), None, kind)
+                    if isinstance(table, Nested):
+                        collect_nested(table, caller, collection, place, wanted[kind])
+                        continue
                     items = [one] if table.list is None else None
                     collection.run(table, caller, place, wanted[kind], items)
+        for tenant in sorted({_tenant(one) for one in self.subscriptions}):
+            within = {_id(one): callers[_id(one)] for one in self.subscriptions if _tenant(one) == tenant}
+            self._collect_identities(tenant, within, wanted, collection, count)
+
+    def _collect_identities(
+        self,
+        tenant: str,
+        callers: Mapping[str, SubscriptionCaller],
+        wanted: Wanted,
+        collection: Collection,
+        count: Count,
+    ) -> None:
+        grants = {scope: Grants(caller) for scope, caller in callers.items()}
+        directory: Directory | Unknown = self._foreign(tenant)
+        if self._signed_in_at() in (None, tenant):
+            directory = Directory(self.graph, tenant, list(grants.values()), count)
+        for scope, one in grants.items():
+            if Role.kind in wanted:
+                place = Place("azure", scope, None, Role.kind)
+                table = roles(self.partition, scope, tenant)
+                collection.run(table, GrantsCaller(one, directory), place, wanted[Role.kind])
+        for table in (
+            tenants(self.partition, tenant),
+            users(self.partition, tenant),
+            access_keys(self.partition, tenant, datetime.now(UTC)),
+        ):
+            kind = table.kind.kind
+            if kind in wanted:
+                place = Place("azure", tenant, None, kind)
+                if isinstance(directory, Unknown):
+                    collection.begin(place)
+                    collection.blind_spot(place, directory)
+                    collection.end(place)
+                else:
+                    collection.run(table, TenantCaller(directory), place, wanted[kind])
+
+    def _signed_in_at(self) -> str | None:
+        """The tenant that the identity signed in at; ``None`` where the token does not tell, and there is no
+        other than the one of the subscriptions."""
+        told = self.identity.tenant
+        if told is not None:
+            return told.lower()
+        return None if len({_tenant(one) for one in self.subscriptions}) == 1 else ""
+
+    def _foreign(self, tenant: str) -> Unknown:
+        message = f"the subscriptions belong to tenant {tenant}, where the identity has not signed in"
+        return Unknown.because("denied", ORGANISATION.name, None, message)
 
 
 def _id(subscription: Row) -> str:
     return str(subscription["subscriptionId"]).lower()
+
+
+def _tenant(subscription: Row) -> str:
+    return str(subscription["tenantId"]).lower()
 
 
 def _uncounted(operation: str) -> None:
@@ -178,6 +283,8 @@ def _checked(row: Row, scope: str | None) -> Row:
         raise ValueError("subscriptionId")
     if not isinstance(row["displayName"], str):
         raise TypeError("displayName")
+    if not _GUID.fullmatch(_tenant(row)):
+        raise ValueError("tenantId")
     return row
 
 

@@ -28,6 +28,10 @@ _NETWORK = re.compile(
 )
 
 
+NO_CREDENTIALS = "no Azure credentials were found."
+"""What is told when there are none at all."""
+
+
 def refusal(text: str, authority: str) -> tuple[str, str]:
     """Message and advice from the SDK's text about a failed sign-in."""
     code = re.search(r"AADSTS([0-9]{4,8})", text)
@@ -40,7 +44,7 @@ def refusal(text: str, authority: str) -> tuple[str, str]:
     tried = [line for line in lines if re.match(r"\w+Credential: ", line)]
     if tried and all("unavailable" in line or "not found" in line.lower() for line in tried[:1]):
         return (
-            "no Azure credentials were found.",
+            NO_CREDENTIALS,
             "Run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
         )
     if "unable to get authority configuration" in text.lower():

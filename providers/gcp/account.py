@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from providers.gcp.audit import AUDIT_TRAILS, nearest, parent_of
+from providers.gcp.audit import TRAIL_NAMES, nearest, parent_of
 from providers.gcp.call import RESOURCE_MANAGER, Call, Item, Project
+from providers.gcp.members import HIERARCHY
+from providers.gcp.policies import PROJECT
 from providers.gcp.storage import PREVENTION, to_enforced
 from scanner.collect import Collector, Facet, Read, asked, told
 from scanner.evidence import Observed, Unknown, lift
 from scanner.resources import Account, Region
 
-_PROJECT = "cloudresourcemanager.googleapis.com/Project"
-_FOLDER = "cloudresourcemanager.googleapis.com/Folder"
-_ORGANIZATION = "cloudresourcemanager.googleapis.com/Organization"
 _CONTACT = "essentialcontacts.googleapis.com/Contact"
 
-IDENTIFY = Call("ListAssets", (_PROJECT,))
+IDENTIFY = Call("ListAssets", (PROJECT,))
 """Told once while connecting: the project's own asset."""
-HIERARCHY = Call("ListAssets", (_ORGANIZATION, _FOLDER), parent="organization")
 CONTACTS = Call("ListAssets", (_CONTACT,))
 CONTACTS_ABOVE = Call("ListAssets", (_CONTACT,), parent="organization")
 LOCATIONS = Call("SearchAllResources", ())
@@ -49,7 +47,10 @@ def _ancestors(asset: Mapping[str, Any]) -> Observed[tuple[str, ...]]:
     chain = asset.get("ancestors", ())
     if not chain:
         return Unknown.because("error", IDENTIFY.name, None, "the project's asset names no ancestors")
-    return tuple(place for place in chain if not place.startswith("projects/"))
+    above = tuple(place for place in chain if not place.startswith("projects/"))
+    if above and not above[-1].startswith("organizations/"):
+        return Unknown.because("error", IDENTIFY.name, None, "the project's ancestors end in no organisation")
+    return above
 
 
 def _organisation(ancestors: tuple[str, ...]) -> str | None:
@@ -133,6 +134,10 @@ def to_organisation(item: Item) -> Observed[str | None]:
     return item.project.organisation
 
 
+def no_policy(_: Item) -> None:
+    """Projects have no passwords: people sign in with accounts of Cloud Identity or Google Workspace."""
+
+
 def no_tags(_: Item) -> Mapping[str, str]:
     """Regions cannot be labelled."""
     return {}
@@ -150,7 +155,8 @@ ACCOUNTS = Collector(
             (Read(CONTACTS, to_own_contacts), Read(CONTACTS_ABOVE, to_contacts_above)), nearest
         ),
         "public_access_block": asked(PREVENTION, to_enforced),
-        "audit_trails": AUDIT_TRAILS,
+        "password_policy": told(no_policy),
+        "audit_trails": TRAIL_NAMES,
     },
 )
 """The project. The item is given: it was read while connecting."""
@@ -159,6 +165,6 @@ REGIONS = Collector(
     kind=Region,
     list=None,
     header=region_header,
-    facets={"tags": told(no_tags), "audit_trails": AUDIT_TRAILS},
+    facets={"tags": told(no_tags), "audit_trails": TRAIL_NAMES},
 )
 """The regions that hold resources of the project. The items are given, from :data:`LOCATIONS`."""

@@ -1,24 +1,37 @@
-"""Log sinks: what carries a project's control-plane writes to a store that the customer chose."""
+"""Log sinks: what carries a project's audit logs to a store that the customer chose.
+
+The trails of a project are its own sinks and those of the folders and the organisation above that include
+their children. Where the latter cannot be read, trails may be missing: a blind spot, since each trail is
+judged by itself and one that is not seen must not count as fine. :data:`TRAIL_NAMES` tells more there: the
+project's own trail settles it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from providers.gcp.call import Call, Item
-from providers.gcp.logfilter import Verdict, both, covers, negated
-from scanner.collect import Facet, Read
-from scanner.evidence import Observed, Unknown, any_of, lift
+from providers.gcp.logfilter import ACTIVITY, ALL, DATA_ACCESS, NONE, Passing, both, negated, passing
+from providers.gcp.policies import POLICIES_ABOVE, PROJECT_POLICY, above_project, of_project
+from scanner.collect import Collector, Facet, Read, told
+from scanner.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.resources import AuditTrail
 
 _SINK = "logging.googleapis.com/LogSink"
 
-SINKS = Call("ListAssets", (_SINK,))
+SINKS = Call("ListAssets", (_SINK,), shared=True)
 SINKS_ABOVE = Call("ListAssets", (_SINK,), parent="organization")
 
 _LOG_BUCKET = re.compile(r"logging\.googleapis\.com/(\w+/[^/]+)/locations/[^/]+/buckets/([^/]+)")
 _TO_PROJECT = re.compile(r"logging\.googleapis\.com/projects/[^/]+")
 _BUILT_IN = frozenset({"_Required", "_Default"})
+_NAMED = re.compile(r"cloudaudit\.googleapis\.com|google\.cloud\.audit\.AuditLog", re.IGNORECASE)
+_STORAGE = frozenset({"allServices", "storage.googleapis.com"})
+_DATA = ("DATA_READ", "DATA_WRITE")
 
 
 def to_own_trails(item: Item, sinks: Mapping[str, Any]) -> Observed[tuple[str, ...]]:
@@ -32,12 +45,12 @@ def to_trails_above(item: Item, sinks: Mapping[str, Any]) -> Observed[tuple[str,
     ancestors = item.project.ancestors
     if isinstance(ancestors, Unknown):
         return ancestors
-    above = [
-        _sink(asset)
-        for name, asset in sinks.items()
-        if parent_of(name) in ancestors and _sink(asset).get("includeChildren") is True
-    ]
+    above = [_sink(asset) for name, asset in sinks.items() if _reaches_down(name, asset, ancestors)]
     return to_trails(item, above, SINKS_ABOVE.name)
+
+
+def _reaches_down(name: str, asset: Mapping[str, Any], ancestors: tuple[str, ...]) -> bool:
+    return parent_of(name) in ancestors and _sink(asset).get("includeChildren") is True
 
 
 def to_trails(item: Item, sinks: list[Mapping[str, Any]], call: str) -> Observed[tuple[str, ...]]:
@@ -50,27 +63,40 @@ def to_trails(item: Item, sinks: list[Mapping[str, Any]], call: str) -> Observed
     through that :mod:`~providers.gcp.logfilter` does not understand. When no sink is certain and one is
     doubtful the answer is Unknown.
     """
-    verdicts = {str(sink["name"]): _carries(sink, item) for sink in sinks}
-    certain = tuple(sorted(name for name, verdict in verdicts.items() if verdict is True))
-    doubtful = sorted(name for name, verdict in verdicts.items() if verdict is None)
+    # Sinks of different folders may have the same name: each is judged by itself.
+    verdicts = [(str(sink["name"]), _carries(sink, item)) for sink in sinks]
+    certain = tuple(sorted({name for name, verdict in verdicts if verdict is True}))
+    doubtful = sorted({name for name, verdict in verdicts if verdict is None})
     if certain or not doubtful:
         return certain
     why = f"whether log sink {', '.join(doubtful)} carries all admin activity cannot be told"
     return Unknown.because("error", call, None, why)
 
 
-def _carries(sink: Mapping[str, Any], item: Item) -> Verdict:
-    if sink.get("disabled") is True:
+def _carries(sink: Mapping[str, Any], item: Item) -> bool | None:
+    chosen, whole = _chosen(sink["destination"], item), _whole(_passes(sink, item, ACTIVITY))
+    if sink.get("disabled") is True or chosen is False or whole is False:
         return False
+    return True if chosen and whole else None
+
+
+def _passes(sink: Mapping[str, Any], item: Item, log: str) -> Passing:
+    """How much of a log of the project gets through the filter and past the exclusions that are on."""
     project = item.project.id
-    verdict = both(_chosen(sink["destination"], item), covers(sink.get("filter", ""), project))
+    parts = passing(sink.get("filter", ""), project, log)
     for exclusion in sink.get("exclusions", ()):
         if exclusion.get("disabled") is not True:
-            verdict = both(verdict, negated(covers(exclusion["filter"], project)))
-    return verdict
+            parts = both(parts, negated(passing(exclusion["filter"], project, log)))
+    return parts
 
 
-def _chosen(destination: str, item: Item) -> Verdict:
+def _whole(parts: Passing) -> bool | None:
+    if parts == ALL:
+        return True
+    return None if parts >= ALL else False
+
+
+def _chosen(destination: str, item: Item) -> bool | None:
     if _TO_PROJECT.fullmatch(destination):
         return None
     bucket = _LOG_BUCKET.fullmatch(destination)
@@ -99,5 +125,153 @@ def nearest(own: Observed[tuple[str, ...]], above: Observed[tuple[str, ...]]) ->
     return above if isinstance(own, Unknown) or not own else own
 
 
-AUDIT_TRAILS = Facet((Read(SINKS, to_own_trails), Read(SINKS_ABOVE, to_trails_above)), nearest)
+def trails(item: Item) -> Iterator[Item]:
+    """The sink if it is an audit trail: it carries one of the audit logs as a whole, or may do so, or names
+    them and carries some of it. A sink of another purpose that lets single audit entries through (all
+    errors, one kind of resource) is none, nor is one to a log bucket that every project has."""
+    sink = item.data
+    if _chosen(sink["destination"], item) is False:
+        return
+    logs = [_passes(sink, item, log) for log in (ACTIVITY, DATA_ACCESS)]
+    named = _NAMED.search(sink.get("filter", "")) is not None
+    if any(parts >= ALL or (named and parts != NONE) for parts in logs):
+        yield item
+
+
+def trails_above(item: Item, sinks: Mapping[str, Any]) -> Observed[list[Item]]:
+    """The trails among the sinks above the project that include their children."""
+    ancestors = item.project.ancestors
+    if isinstance(ancestors, Unknown):
+        return ancestors
+    above = [
+        Item(item.project, asset) for name, asset in sinks.items() if _reaches_down(name, asset, ancestors)
+    ]
+    return [trail for sink in above for trail in trails(sink)]
+
+
+def header(item: Item) -> Mapping[str, Any]:
+    """A sink above the project keeps its own id and is told for each project that it reaches."""
+    return {
+        "provider": "gcp",
+        "partition": "gcp",
+        "scope": item.project.id,
+        "region": None,
+        "id": item.asset["name"],
+        "name": item.data["name"],
+        "type": "gcp.logging.sink",
+    }
+
+
+def no_tags(_: Item) -> Mapping[str, str]:
+    """Sinks cannot be labelled."""
+    return {}
+
+
+def to_logging(item: Item) -> bool:
+    """Not ``disabled``. No asset tells whether entries could be written to the destination."""
+    return item.data.get("disabled") is not True
+
+
+def to_organisation_wide(item: Item) -> bool:
+    """It is a sink of a folder or of the organisation."""
+    return not parent_of(item.asset["name"]).startswith("projects/")
+
+
+def to_records_writes(item: Item) -> Observed[bool]:
+    """The whole Admin Activity log gets through."""
+    return _told(item, ACTIVITY, "admin activity")
+
+
+def to_carries_data_access(item: Item) -> Observed[bool]:
+    """The whole Data Access log gets through."""
+    return _told(item, DATA_ACCESS, "data access")
+
+
+def _told(item: Item, log: str, words: str) -> Observed[bool]:
+    whole = _whole(_passes(item.data, item, log))
+    if whole is not None:
+        return whole
+    why = f"whether log sink {item.data['name']} carries all {words} cannot be told"
+    return Unknown.because("error", SINKS.name, None, why)
+
+
+def to_destinations(item: Item) -> tuple[str, ...]:
+    """``destination`` as a full resource name: a bucket's is the bucket's own id."""
+    return (f"//{item.data['destination'].removeprefix('//')}",)
+
+
+@dataclass(frozen=True)
+class DataAccess:
+    """What audit configurations switch on for Cloud Storage, and for what they exempt somebody."""
+
+    on: frozenset[str]
+    exempted: frozenset[str]
+
+
+def to_own_configs(item: Item, policies: Mapping[str, Any]) -> DataAccess:
+    """Of the project's policy."""
+    return _configs([of_project(item, policies)])
+
+
+def to_configs_above(item: Item, policies: Mapping[str, Any]) -> Observed[DataAccess]:
+    """Of the policies above, which cannot be switched off below."""
+    above = above_project(item, policies)
+    return above if isinstance(above, Unknown) else _configs(list(above.values()))
+
+
+def _configs(policies: list[Mapping[str, Any]]) -> DataAccess:
+    """``auditConfigs`` for all services and for Cloud Storage, united as
+    https://cloud.google.com/logging/docs/audit/configure-data-access tells."""
+    on, exempted = set(), set()
+    for policy in policies:
+        for config in policy.get("auditConfigs", ()):
+            if config["service"] in _STORAGE:
+                for entry in config["auditLogConfigs"]:
+                    on.add(entry["logType"])
+                    exempted |= {entry["logType"]} if entry.get("exemptedMembers") else set()
+    return DataAccess(frozenset(on), frozenset(exempted))
+
+
+def to_records_data_access(
+    carries: Observed[bool], own: Observed[DataAccess], above: Observed[DataAccess]
+) -> Observed[bool]:
+    """Reads and writes of objects are logged for everybody, and the sink carries the log. Who is exempted
+    at any level is taken to be exempted, so the levels above must be known for a yes."""
+    levels = (own, above)
+    switched = [any_of(*(lift(partial(_switched, kind), level) for level in levels)) for kind in _DATA]
+    whole = [lift(lambda told: not told.exempted.intersection(_DATA), level) for level in levels]
+    return all_of(carries, *switched, *whole)
+
+
+def _switched(kind: str, configs: DataAccess) -> bool:
+    return kind in configs.on
+
+
+TRAIL_NAMES = Facet((Read(SINKS, to_own_trails), Read(SINKS_ABOVE, to_trails_above)), nearest)
 """``audit_trails`` of a project and of each of its regions: an Admin Activity log is not regional."""
+
+AUDIT_TRAILS = Collector(
+    kind=AuditTrail,
+    list=replace(SINKS, split=trails),
+    header=header,
+    facets={
+        "tags": told(no_tags),
+        "logging": told(to_logging),
+        "all_regions": told(lambda _: True),
+        "organisation_wide": told(to_organisation_wide),
+        "records_writes": told(to_records_writes),
+        "records_data_access": Facet(
+            (
+                Read(None, to_carries_data_access),
+                Read(PROJECT_POLICY, to_own_configs),
+                Read(POLICIES_ABOVE, to_configs_above),
+            ),
+            to_records_data_access,
+        ),
+        "tamper_evident": told(lambda _: None),
+        "customer_key": told(lambda _: None),
+        "destinations": told(to_destinations),
+    },
+)
+"""The project's own trails. Those above come from :data:`SINKS_ABOVE` besides. Audit logs have no regions,
+and the encryption of what a sink writes is the destination's."""

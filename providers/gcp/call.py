@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -55,6 +55,15 @@ class Item:
     """The asset in the JSON form of the API; numbers of ``resource.data`` are floats."""
     region: str | None = None
 
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The configuration that the asset tells, in the form of the service's own REST API.
+
+        Raises :class:`LookupError` or :class:`TypeError` for an asset of another form.
+        """
+        data: Mapping[str, Any] = self.asset["resource"]["data"]
+        return data
+
 
 @dataclass(frozen=True)
 class Call:
@@ -69,6 +78,10 @@ class Call:
     """Whose resources a listing pages through."""
     regions: frozenset[str] = field(default=frozenset(), compare=False)
     """Where set, a listing leaves out what lies in another region; what spans regions stays."""
+    split: Callable[[Item], Iterable[Item]] | None = field(default=None, compare=False)
+    """Where set, what each asset of a listing holds of the kind: several items, itself, or nothing."""
+    shared: bool = field(default=False, compare=False)
+    """A small listing that is needed as items and as an answer: it is made once."""
 
     @property
     def name(self) -> str:

@@ -139,7 +139,9 @@ def _credentials(limits: Limits) -> tuple[Any, str | None]:
         told = f"Google's sign-in endpoint was not reached: {one_line(str(error))}"
         raise Unreachable("gcp", told, "Check the network and the proxy settings.") from None
     except (DefaultCredentialsError, OSError, ValueError) as error:
-        raise Unreachable("gcp", f"No Google Cloud credentials: {one_line(str(error))}", _LOGIN) from None
+        told = f"No Google Cloud credentials: {one_line(str(error))}"
+        nothing = str(error).startswith("Your default credentials were not found")
+        raise Unreachable("gcp", told, _LOGIN, no_credentials=nothing) from None
     except GoogleAuthError as error:
         told = f"The Google Cloud credentials are not accepted: {one_line(str(error))}"
         raise Unreachable("gcp", told, _LOGIN) from None

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 from providers.gcp.call import Call, Item, to_region
 from providers.gcp.failure import from_api, one_line, status
 from scanner.collect import Collection
-from scanner.evidence import Observed, Unknown
+from scanner.evidence import Observed, Unknown, join
 from scanner.provider import Limits
 
 T = TypeVar("T")
+Page = Sequence[Mapping[str, Any]]
 
 PAGE = 1000
 """Assets of one page of a listing, the most that ListAssets allows."""
@@ -26,6 +29,14 @@ PAUSE = 1 / 15
 _AGAIN = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "ABORTED"})
 
 
+@dataclass
+class _Kept:
+    """The pages of a shared listing, once they are there."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    pages: tuple[Observed[Page], ...] | None = None
+
+
 class Client:
     """Calls Cloud Asset Inventory and the Organization Policy API for all projects of one request."""
 
@@ -35,6 +46,8 @@ class Client:
         self._limits = limits
         self._collection: Collection | None = None
         self._early: list[str] = []
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[Call, str], _Kept] = {}
 
     def count_into(self, collection: Collection) -> None:
         """From now on calls are counted there, and those that were made while connecting too."""
@@ -43,15 +56,31 @@ class Client:
             collection.called("gcp", name)
 
     def pages(self, call: Call) -> Iterator[Observed[Sequence[Item]]]:
-        """The pages of a listing of ``call.project``, as items of it."""
+        """The pages of a listing of ``call.project``, as items of it.
+
+        An asset that cannot be split does not keep the others from being told: it is missed at the end.
+        """
         project = call.project
         if project is None:
             raise ValueError(f"{call.name} names no project to list")
+        missed: list[Unknown] = []
         for page in self._pages(call, f"projects/{project.id}"):
             if isinstance(page, Unknown):
-                yield page
-            else:
-                yield [Item(project, asset) for asset in page if _in(call.regions, asset)]
+                missed.append(page)
+                break
+            items: list[Item] = []
+            for asset in page:
+                if _in(call.regions, asset):
+                    found = self._split(call, Item(project, asset))
+                    missed += [found] if isinstance(found, Unknown) else []
+                    items += [] if isinstance(found, Unknown) else found
+            yield items
+        if missed:
+            yield join(missed)
+
+    def _split(self, call: Call, item: Item) -> Observed[Sequence[Item]]:
+        split = call.split
+        return [item] if split is None else self.read(call, lambda: list(split(item)))
 
     def answer(self, call: Call, item: Item) -> Observed[Any]:
         """The answer about the item's project or about what is above it.
@@ -92,7 +121,17 @@ class Client:
             found.update((asset.get("name", ""), asset) for asset in page)
         return found
 
-    def _pages(self, call: Call, parent: str) -> Iterator[Observed[Sequence[Mapping[str, Any]]]]:
+    def _pages(self, call: Call, parent: str) -> Iterable[Observed[Page]]:
+        if not call.shared:
+            return self._fetched(call, parent)
+        with self._lock:
+            kept = self._kept.setdefault((call, parent), _Kept())
+        with kept.lock:
+            if kept.pages is None:
+                kept.pages = tuple(self._fetched(call, parent))
+        return kept.pages
+
+    def _fetched(self, call: Call, parent: str) -> Iterator[Observed[Page]]:
         fetch = self._search if call.operation == "SearchAllResources" else self._list
         token = ""
         while True:
@@ -180,7 +219,8 @@ class Client:
 
 
 def _in(regions: frozenset[str], asset: Mapping[str, Any]) -> bool:
-    location = asset.get("resource", {}).get("data", {}).get("location")
+    resource = asset.get("resource", {})
+    location = resource.get("data", {}).get("location") or resource.get("location")
     region = to_region(location) if regions and isinstance(location, str) else None
     return region is None or region in regions
 

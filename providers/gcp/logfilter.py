@@ -1,20 +1,34 @@
-"""Whether a filter of Cloud Logging lets every entry of the Admin Activity audit log through.
+"""How much of an audit log a filter of Cloud Logging lets through.
 
 https://cloud.google.com/logging/docs/view/logging-query-language. In general only the entries can tell,
-so the answer has three values, and comparisons of fields other than the log's name are "could not tell".
+so the answer is the set of what is possible. A comparison with one value of something manifold (a method,
+a type of resource) lets a few entries through, however many such comparisons are joined by OR.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 from urllib.parse import quote, unquote
 
-LOG = "cloudaudit.googleapis.com/activity"
+ACTIVITY = "cloudaudit.googleapis.com/activity"
 """The log that has the control-plane writes of all services and regions:
 https://cloud.google.com/logging/docs/audit#admin-activity."""
+DATA_ACCESS = "cloudaudit.googleapis.com/data_access"
+"""The log that has reads, and reads and writes of data, where they are switched on:
+https://cloud.google.com/logging/docs/audit#data-access."""
 
-Verdict = bool | None
-"""All entries pass, none does, or it cannot be told."""
+Part = Literal["all", "most", "some", "few", "none"]
+"""``most``: all but a few; only ``all`` leaves nothing out."""
+Passing = frozenset[Part]
+"""What may pass; more than one where it cannot be told which."""
+
+ALL: Passing = frozenset({"all"})
+NONE: Passing = frozenset({"none"})
+FEW: Passing = frozenset({"few", "none"})
+SOME: Passing = frozenset({"some", "none"})
+OPEN: Passing = frozenset({"all", "most", "some", "few", "none"})
+"""It cannot be told."""
 
 DEEPEST = 200
 """Parentheses and negations of a filter that is still looked into."""
@@ -25,32 +39,56 @@ _TOKENS = re.compile(
     r"""|(?P<word>[^\s"'=<>:(),!~]+)"""
 )
 _COMPARISONS = frozenset({"=", "!=", ":", "=~", "!~", "<", "<=", ">", ">="})
+_AUDIT_TYPE = "type.googleapis.com/google.cloud.audit.auditlog"
+_ELSEWHERE = ("textPayload", "jsonPayload")
+"""Payloads that no audit entry has: https://cloud.google.com/logging/docs/audit/understanding-audit-logs."""
+_MANIFOLD = frozenset({"resource.type", "protoPayload.methodName", "protoPayload.serviceName"})
+"""What differs so much among the entries of an audit log that one value never stands for all of them."""
+_MANIFOLD_LABELS = ("resource.labels.", "labels.", "operation.", "protoPayload.authenticationInfo.")
+_CONTAINERS = frozenset(
+    {"resource.labels.project_id", "resource.labels.organization_id", "resource.labels.folder_id"}
+)
+_ABOVE_NOTICE = frozenset({"WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
+"""Severities that a write which succeeded does not have: it is a NOTICE."""
 
 
-def covers(expression: str, project: str) -> Verdict:
-    """Whether the filter lets all Admin Activity entries of the project (its id) through.
-
-    ``True``: all of them; ``False``: none; ``None``: some, or the filter is not understood.
-    """
+def passing(expression: str, project: str, log: str = ACTIVITY) -> Passing:
+    """How much of the log's entries of the project (its id) the filter lets through."""
     try:
         tokens = _tokens(expression)
         if sum(text in _NESTING for _, text in tokens) > DEEPEST:
-            return None
-        return _Filter(tokens, project).verdict() if tokens else True
+            return OPEN
+        return _Filter(tokens, project, log).verdict() if tokens else ALL
     except (ValueError, IndexError):
-        return None
+        return OPEN
 
 
-def both(left: Verdict, right: Verdict) -> Verdict:
-    """True if both are, false if one is false, else not to be told."""
-    if left is False or right is False:
-        return False
-    return True if left and right else None
+def both(left: Passing, right: Passing) -> Passing:
+    """What passes two filters, one after the other."""
+    return frozenset(part for one in left for other in right for part in _both(one, other))
 
 
-def negated(verdict: Verdict) -> Verdict:
-    """The opposite; what cannot be told stays so."""
-    return None if verdict is None else not verdict
+def _both(left: Part, right: Part) -> Passing:
+    if "none" in (left, right):
+        return NONE
+    if "all" in (left, right):
+        return frozenset({right if left == "all" else left})
+    if left == right == "most":
+        return frozenset({"most"})
+    return FEW if "few" in (left, right) else SOME
+
+
+def negated(parts: Passing) -> Passing:
+    """What does not pass."""
+    return frozenset(_OPPOSITE[part] for part in parts)
+
+
+def either(left: Passing, right: Passing) -> Passing:
+    """What passes one of two filters."""
+    return negated(both(negated(left), negated(right)))
+
+
+_OPPOSITE: dict[Part, Part] = {"all": "none", "most": "few", "some": "some", "few": "most", "none": "all"}
 
 
 def _tokens(expression: str) -> list[tuple[str, str]]:
@@ -68,12 +106,13 @@ def _tokens(expression: str) -> list[tuple[str, str]]:
 class _Filter:
     """A recursive descent: NOT binds closest, then OR, then AND, which may be left out."""
 
-    def __init__(self, tokens: list[tuple[str, str]], project: str) -> None:
+    def __init__(self, tokens: list[tuple[str, str]], project: str, log: str) -> None:
         self.tokens = tokens
         self.at = 0
-        self.name = f"projects/{project}/logs/{quote(LOG, safe='')}"
+        self.log = log
+        self.name = f"projects/{project}/logs/{quote(log, safe='')}"
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Passing:
         result = self.conjunction()
         if self.at < len(self.tokens):
             raise ValueError("something is left over")
@@ -88,7 +127,7 @@ class _Filter:
         self.at += 1
         return token
 
-    def conjunction(self) -> Verdict:
+    def conjunction(self) -> Passing:
         result = self.disjunction()
         while self.peek() not in ("", ")"):
             if self.peek() == "AND":
@@ -96,14 +135,14 @@ class _Filter:
             result = both(result, self.disjunction())
         return result
 
-    def disjunction(self) -> Verdict:
+    def disjunction(self) -> Passing:
         result = self.negation()
         while self.peek() == "OR":
             self.take()
-            result = negated(both(negated(result), negated(self.negation())))
+            result = either(result, self.negation())
         return result
 
-    def negation(self) -> Verdict:
+    def negation(self) -> Passing:
         if self.peek() in ("NOT", "-"):
             self.take()
             return negated(self.negation())
@@ -118,29 +157,34 @@ class _Filter:
         if self.take()[1] != text:
             raise ValueError(f"{text} is missing")
 
-    def term(self) -> Verdict:
+    def term(self) -> Passing:
         kind, text = self.take()
         if kind == "word" and text.lower() == "log_id" and self.peek() == "(":
             self.take()
             log = _value(self.take())
             self.expect(")")
-            return unquote(log) == LOG
+            return ALL if unquote(log) == self.log else NONE
         if self.peek() in _COMPARISONS:
             return self.comparison(text if kind == "word" else "", self.take()[1])
         if self.peek() == "(":
             raise ValueError("a function that is not known")
-        return None
+        return OPEN
 
-    def comparison(self, field: str, operator: str) -> Verdict:
+    def comparison(self, field: str, operator: str) -> Passing:
         values, joined_by_and = self.values()
-        if field != "logName" or operator not in ("=", "!=", ":"):
-            return None
-        matches = [self.matches(operator, value.lower()) for value in values]
-        matched = all(matches) if joined_by_and else any(matches)
-        return not matched if operator == "!=" else matched
+        if field == "logName":
+            told = [self.named(operator, value.lower()) for value in values]
+        else:
+            told = [_compared(field, operator, value) for value in values]
+        result = told[0]
+        for each in told[1:]:
+            result = both(result, each) if joined_by_and else either(result, each)
+        return negated(result) if operator == "!=" else result
 
-    def matches(self, operator: str, value: str) -> bool:
+    def named(self, operator: str, value: str) -> Passing:
         """Log names are stored with ``%2F``: what would match the readable form only is not decided."""
+        if operator not in ("=", "!=", ":"):
+            return OPEN
         stored, readable = self.name.lower(), unquote(self.name).lower()
         if operator == ":":
             here, there = value in stored, value in readable
@@ -148,7 +192,7 @@ class _Filter:
             here, there = value == stored, value == readable
         if there and not here:
             raise ValueError("a log name that is not encoded")
-        return here
+        return ALL if here else NONE
 
     def values(self) -> tuple[list[str], bool]:
         if self.peek() != "(":
@@ -162,6 +206,24 @@ class _Filter:
         if len(joints) > 1 or not joints <= {"AND", "OR"}:
             raise ValueError("values that are joined in a way that is not known")
         return values, joints == {"AND"}
+
+
+def _compared(field: str, operator: str, value: str) -> Passing:
+    """A comparison of another field than the log's name; ``!=`` is told as ``=``: the caller negates it."""
+    if field == "protoPayload.@type" and operator in ("=", "!=", ":"):
+        here = value.lower() in _AUDIT_TYPE if operator == ":" else value.lower() == _AUDIT_TYPE
+        return ALL if here else NONE
+    if field.partition(".")[0] in _ELSEWHERE and operator in ("=", ":", "=~"):
+        return NONE
+    if field == "severity":
+        above = operator in (">", ">=") and value.upper() in _ABOVE_NOTICE
+        return SOME if above or operator in ("=", "!=") else OPEN
+    if field in _MANIFOLD and operator in ("=", "!=", ":"):
+        common = len(value) < 4 or value.lower() in ".googleapis.com"
+        return OPEN if common else FEW
+    if field.startswith(_MANIFOLD_LABELS) and field not in _CONTAINERS and operator in ("=", "!="):
+        return FEW
+    return OPEN
 
 
 def _value(token: tuple[str, str]) -> str:

@@ -4,28 +4,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from providers.gcp.account import ACCOUNTS, IDENTIFY, LOCATIONS, REGIONS, to_project
+from providers.gcp.audit import AUDIT_TRAILS, SINKS_ABOVE, trails_above
 from providers.gcp.call import Call, Item, Project, to_region
 from providers.gcp.channel import SignedIn, sign_in
 from providers.gcp.client import Client
 from providers.gcp.failure import NOT_ENABLED
-from providers.gcp.storage import BUCKETS, LIST
+from providers.gcp.identity import ACCESS_KEYS, ROLES, USERS
+from providers.gcp.keys import KEYS
+from providers.gcp.network import FIREWALLS
+from providers.gcp.storage import BUCKETS
 from scanner.collect import Collection, Collector, Place
-from scanner.evidence import Cause, Unknown
+from scanner.evidence import Cause, Observed, Unknown
 from scanner.provider import Limits, Request, Target, Unreachable, Wanted
 from scanner.resources import ProviderName
 from scanner.workers import Workers
 
 COLLECTORS: Mapping[str, Collector[Call]] = MappingProxyType(
-    {collector.kind.kind: collector for collector in (ACCOUNTS, REGIONS, BUCKETS)}
+    {
+        collector.kind.kind: collector
+        for collector in (
+            ACCOUNTS,
+            REGIONS,
+            BUCKETS,
+            AUDIT_TRAILS,
+            USERS,
+            ACCESS_KEYS,
+            ROLES,
+            KEYS,
+            FIREWALLS,
+        )
+    }
 )
-"""The tables of Google Cloud by kind. Connecting takes :data:`IDENTIFY` besides, and the kind ``region``
-:data:`LOCATIONS`."""
+"""The tables of Google Cloud by kind. Connecting takes :data:`IDENTIFY` besides."""
+
+BESIDES: Mapping[str, Call] = MappingProxyType({"region": LOCATIONS, "audit_trail": SINKS_ABOVE})
+"""What listing a kind takes beside its table."""
+
+_GIVEN = frozenset({"account", "region"})
+"""Kinds whose items are not listed by their table's call."""
 
 _PROJECT = re.compile(r"(?:projects/)?((?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|[0-9]{6,20})")
 
@@ -152,10 +175,40 @@ class Provider:
                 collection.workers.submit(
                     partial(self._regions, project, place, wanted["region"], collection)
                 )
-            if "bucket" in wanted:
-                place = Place("gcp", project.id, None, "bucket")
-                listing = replace(BUCKETS, list=replace(LIST, project=project, regions=self.regions))
-                collection.run(listing, self.client, place, wanted["bucket"])
+            for kind in COLLECTORS:
+                if kind in wanted and kind not in _GIVEN:
+                    self._listed(project, COLLECTORS[kind], wanted[kind], collection)
+            if "audit_trail" in wanted:
+                self._trails_above(project, wanted["audit_trail"], collection)
+
+    def _listed(
+        self, project: Project, table: Collector[Call], wanted: frozenset[str], collection: Collection
+    ) -> None:
+        assert table.list is not None
+        listing = replace(table, list=replace(table.list, project=project, regions=self.regions))
+        collection.run(listing, self.client, Place("gcp", project.id, None, table.kind.kind), wanted)
+
+    def _trails_above(self, project: Project, wanted: frozenset[str], collection: Collection) -> None:
+        """The sinks above are asked for once, whoever needs them."""
+        place, item = Place("gcp", project.id, None, "audit_trail"), Item(project)
+        collection.begin(place)
+
+        def arrived(future: Future[Observed[Any]]) -> None:
+            collection.workers.submit(partial(told, future.result()))
+
+        def told(sinks: Observed[Any]) -> None:
+            found = sinks
+            if not isinstance(sinks, Unknown):
+                found = self.client.read(SINKS_ABOVE, trails_above, item, sinks)
+            if isinstance(found, Unknown):
+                collection.blind_spot(place, found)
+            else:
+                collection.run(AUDIT_TRAILS, self.client, place, wanted, found)
+            collection.end(place)
+
+        key = (id(self.client), SINKS_ABOVE, self.client.key(SINKS_ABOVE, item))
+        question = partial(self.client.answer, SINKS_ABOVE, item)
+        collection.ask(key, question).add_done_callback(arrived)
 
     def _regions(
         self, project: Project, place: Place, wanted: frozenset[str], collection: Collection

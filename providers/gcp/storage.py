@@ -11,18 +11,15 @@ from typing import Any
 
 from providers.gcp.call import RESOURCE_MANAGER, Call, Item
 from providers.gcp.exposure import NOTHING, Exposure, from_acl, from_bindings, open_to, union
+from providers.gcp.policies import POLICIES_ABOVE, PROJECT
 from scanner.collect import Collector, Facet, Read, asked, told
 from scanner.evidence import Observed, Unknown, any_of, lift
 from scanner.resources import Bucket, Encryption
 
 _BUCKET = "storage.googleapis.com/Bucket"
-_PROJECT = "cloudresourcemanager.googleapis.com/Project"
-_FOLDER = "cloudresourcemanager.googleapis.com/Folder"
-_ORGANIZATION = "cloudresourcemanager.googleapis.com/Organization"
 
 LIST = Call("ListAssets", (_BUCKET,))
-POLICIES = Call("ListAssets", (_BUCKET, _PROJECT), content="IAM_POLICY")
-POLICIES_ABOVE = Call("ListAssets", (_ORGANIZATION, _FOLDER), content="IAM_POLICY", parent="organization")
+POLICIES = Call("ListAssets", (_BUCKET, PROJECT), content="IAM_POLICY")
 PREVENTION = Call("GetEffectivePolicy", ("storage.publicAccessPrevention",))
 SECURE_TRANSPORT = Call("GetEffectivePolicy", ("storage.secureHttpTransport",))
 
@@ -78,15 +75,20 @@ def to_own_prevention(item: Item) -> bool:
     return bool(_part(item, "iamConfiguration").get("publicAccessPrevention") == "enforced")
 
 
-def to_lists(item: Item) -> Exposure:
+def to_lists(item: Item) -> Observed[Exposure]:
     """``acl`` and ``defaultObjectAcl``, which uniform access switches off.
 
-    Assets may come without them. The bucket's own list is mirrored in its IAM policy as legacy roles
-    (https://cloud.google.com/storage/docs/access-control/iam#acls), so nothing of it is lost then.
+    The bucket's own list is mirrored in its IAM policy as legacy roles
+    (https://cloud.google.com/storage/docs/access-control/iam#acls), so nothing of it is lost where assets
+    come without it. The list for new objects is not, and one that is empty was left out: a bucket with
+    access lists always has entries for the project's owners. Lists of single objects are in no asset.
     """
     if to_uniform_access(item):
         return NOTHING
     data = _data(item)
+    if not data.get("defaultObjectAcl"):
+        told = "the asset does not hold the default access list for objects; uniform access would settle it"
+        return Unknown.because("unsupported", LIST.name, None, told)
     return union(
         [
             from_acl(data.get("acl", ()), "ACL"),
@@ -100,7 +102,10 @@ def to_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
 
     Every bucket has a policy, so one that is not in the listing is Unknown, not "no binding".
     """
-    exposures = [from_bindings(policies[item.asset["name"]]["iamPolicy"], POLICIES.name)]
+    own = policies[item.asset["name"]]["iamPolicy"]
+    if not own.get("etag") and not own.get("bindings"):
+        raise ValueError("a policy without an etag or bindings is none")
+    exposures = [from_bindings(own, POLICIES.name)]
     inherited = policies.get(f"{RESOURCE_MANAGER}projects/{item.project.number}")
     if inherited is not None:
         place = f"projects/{item.project.id}"
@@ -113,7 +118,8 @@ def to_bindings_above(item: Item, policies: Mapping[str, Any]) -> Observed[Expos
 
     For a project Google documents that the public cannot be a member
     (https://cloud.google.com/resource-manager/reference/rest/v1/projects/setIamPolicy); for folders and
-    organisations it does not, so what cannot be read there leaves the answer open.
+    organisations it does not, so what cannot be read there leaves the answer open. A folder may have no
+    policy of its own; an organisation always has one. Raises :class:`KeyError` where it is not listed.
     """
     ancestors = item.project.ancestors
     if isinstance(ancestors, Unknown):
@@ -122,7 +128,7 @@ def to_bindings_above(item: Item, policies: Mapping[str, Any]) -> Observed[Expos
         [
             from_bindings(policies[RESOURCE_MANAGER + place]["iamPolicy"], POLICIES_ABOVE.name, place)
             for place in ancestors
-            if RESOURCE_MANAGER + place in policies
+            if RESOURCE_MANAGER + place in policies or place.startswith("organizations/")
         ]
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
@@ -12,14 +13,16 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from providers.sandbox import Fault
+from providers.sandbox import Fault, aws_keys
 from providers.sandbox.aws_faults import IDENTITY, Answer, answer, malformed
-from providers.sandbox.aws_operations import body, operation
+from providers.sandbox.aws_identity import Identities
+from providers.sandbox.aws_operations import body, operation, region
 from providers.sandbox.aws_seed import ACCOUNT, REGION, seed
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 HANG_SECONDS = 60.0
+JSON = "application/x-amz-json-1.1"
 ENABLED_BY_DEFAULT = frozenset(
     {
         "ap-northeast-1",
@@ -56,7 +59,8 @@ class AwsSandbox:
         self.fault: Callable[[str], Fault | None] = no_fault
         self.calls: Counter[str] = Counter()
         self.page_size = 1000
-        """The most buckets in a page of ListBuckets."""
+        """The most entries in a page of buckets, or of users, roles and policies."""
+        self.identities = Identities(ACCOUNT)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._live = False
@@ -97,7 +101,7 @@ class AwsSandbox:
         self._server.daemon_threads = True
         self._server.log = lambda *_: None
         threading.Thread(target=self._server.serve_forever, name="sandbox-aws", daemon=True).start()
-        seed(self._endpoint, KEY_ID, SECRET)
+        seed(self._endpoint, KEY_ID, SECRET, sorted(ENABLED_BY_DEFAULT), self.identities)
         self._live = True
 
     def stop(self) -> None:
@@ -137,10 +141,15 @@ class AwsSandbox:
         """What moto answers unlike AWS: pages and regions of buckets, enabled regions, who asks."""
         if name == "s3:ListBuckets":
             return self._buckets(environ)
+        if name == "kms:GetKeyRotationStatus":
+            asked = json.loads(body(environ))["KeyId"]
+            return Answer(200, JSON, aws_keys.rotation(ACCOUNT, region(environ), asked))
         if name == "ec2:DescribeRegions":
             return _regions(b"AllRegions=true" in body(environ))
         if name == "sts:GetCallerIdentity" and f"={KEY_ID}/" in environ["HTTP_AUTHORIZATION"]:
             return _identity()
+        if self._live and name.startswith(("iam:", "organizations:")):
+            return self.identities.answer(name, body(environ), _organisation(), self.page_size)
         return None
 
     def _true(self, name: str, environ: dict[str, Any]) -> tuple[str, bytes]:
@@ -207,6 +216,14 @@ def _identity() -> Answer:
         f"<Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
     )
     return Answer(200, "text/xml", content.encode())
+
+
+def _organisation() -> str:
+    """The id of the organisation, which moto made up."""
+    from moto.organizations.models import organizations_backends
+
+    made = organizations_backends[ACCOUNT]["aws"].org
+    return "" if made is None else str(made.id)
 
 
 def _status(region: str) -> str:

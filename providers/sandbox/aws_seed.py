@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from providers.sandbox import aws_audit, aws_keys, aws_network
+from providers.sandbox.aws_identity import Identities
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
@@ -110,7 +113,7 @@ SAMPLE = (
 )
 
 
-def seed(endpoint: str, key_id: str, secret: str) -> None:
+def seed(endpoint: str, key_id: str, secret: str, regions: Sequence[str], identities: Identities) -> None:
     """Makes the sample account at a running endpoint, through the API itself."""
     import boto3
 
@@ -128,6 +131,10 @@ def seed(endpoint: str, key_id: str, secret: str) -> None:
     trails.start_logging(Name=TRAIL)
     selector = {"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}
     trails.put_event_selectors(TrailName=TRAIL, EventSelectors=[selector])
+    aws_audit.seed(client, REGION, KEY)
+    aws_keys.seed(client, ACCOUNT, REGION, KEY)
+    aws_network.seed(client, REGION, regions)
+    identities.seed(client)
 
 
 def _organisation(client: Any) -> None:

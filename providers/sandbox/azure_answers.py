@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from providers.sandbox import azure_identity, azure_keys, azure_network
 from providers.sandbox.azure_estate import SUBSCRIPTION, Estate, Json, StorageAccount, setting
 
 _SUB = r"/subscriptions/(?P<subscription>[0-9a-f-]{36})"
@@ -88,6 +89,8 @@ OPERATIONS = (
         _ACCOUNT + r"/blobservices/default/providers/microsoft\.insights/diagnosticsettings",
         "2021-05-01-preview",
     ),
+    *(Operation(*one) for one in azure_keys.OPERATIONS),
+    *(Operation(*one) for one in azure_identity.OPERATIONS),
 )
 GRAPH = "Microsoft.ResourceGraph/Resources"
 GRAPH_PATH = "/providers/microsoft.resourcegraph/resources"
@@ -105,6 +108,9 @@ QUERIES = {
     _ACCOUNTS_QUERY: f"{GRAPH}(storageAccounts)",
     _LOCATIONS_QUERY: f"{GRAPH}(locations)",
     _ANCESTORS_QUERY: f"{GRAPH}(managementGroups)",
+    azure_keys.VAULTS_QUERY: f"{GRAPH}(vaults)",
+    azure_keys.HSMS_QUERY: f"{GRAPH}(managedHsms)",
+    azure_network.QUERY: f"{GRAPH}(networkSecurityGroups)",
 }
 """The queries that the simulated Resource Graph understands, and the operation that each is."""
 _OFFERED = ("eastus", "northeurope", "westeurope")
@@ -132,6 +138,8 @@ class Answers:
             "Permissions_ListForSubscription": lambda _: estate.permissions,
             "DenyAssignments_List": lambda _: estate.deny_assignments,
             "SecurityContacts_List": lambda _: estate.contacts,
+            "RoleAssignments_ListForSubscription": lambda _: estate.role_assignments,
+            "RoleDefinitions_List": lambda _: estate.role_definitions,
             "SubscriptionDiagnosticSettings_List": lambda _: estate.activity_log,
             "BlobServices_GetServiceProperties": lambda account: _blob_service(_there(account)),
             "BlobContainers_List": lambda account: _containers(_there(account)),
@@ -144,6 +152,8 @@ class Answers:
         assert match is not None
         given = match.groupdict()
         self._reachable(operation, given.get("subscription"))
+        if "vault" in given:
+            return self._keys(given, path, parameters)
         account = None
         if "account" in given:
             named = [one for one in self._estate.accounts if one.name == given["account"]]
@@ -156,6 +166,15 @@ class Answers:
                 )
             account = named[0]
         answer = self._by_name[operation.name.split("/")[1]](account)
+        return answer if isinstance(answer, dict) else self._page(answer, path, parameters)
+
+    def _keys(self, given: Mapping[str, str], path: str, parameters: Mapping[str, str]) -> Json:
+        hsm = "/managedhsms/" in path.lower()
+        stores = self._estate.managed_hsms if hsm else self._estate.vaults
+        answer = azure_keys.answer(stores, given["vault"], given.get("key"))
+        if answer is None:
+            name = given.get("key") or given["vault"]
+            raise NoAnswer(404, "ResourceNotFound", f"The Resource '{name}' was not found.")
         return answer if isinstance(answer, dict) else self._page(answer, path, parameters)
 
     def graph(self, question: Mapping[str, Any]) -> Json:
@@ -207,6 +226,14 @@ class Answers:
                     "ancestors": self._estate.ancestors,
                 }
             ]
+        listed = {
+            azure_keys.VAULTS_QUERY: [one.row for one in self._estate.vaults],
+            azure_keys.HSMS_QUERY: [one.row for one in self._estate.managed_hsms],
+            azure_network.QUERY: self._estate.security_groups,
+        }
+        if query in listed:
+            shown = [row for row in listed[query] if row["name"] not in self._estate.hidden]
+            return sorted(shown, key=lambda row: str(row["id"]))
         raise NoAnswer(400, "BadRequest", "Query is invalid. Please refer to the documentation.")
 
     def _reachable(self, operation: Operation, subscription: str | None) -> None:

@@ -5,6 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from providers.sandbox.azure_audit import sample_activity_log
+from providers.sandbox.azure_identity import (
+    Tenant,
+    sample_assignments,
+    sample_definitions,
+    sample_tenant,
+)
+from providers.sandbox.azure_keys import Vault, sample_vaults
+from providers.sandbox.azure_network import sample_groups
+
 Json = dict[str, Any]
 
 TENANT = "00000000-0000-0000-0000-00000000000a"
@@ -75,15 +85,17 @@ class Estate:
             }
         ]
     )
-    activity_log: list[Json] = field(
-        default_factory=lambda: [
-            setting(
-                f"/subscriptions/{SUBSCRIPTION}", "activity-to-central-logs", ("Administrative", "Security")
-            )
-        ]
+    activity_log: list[Json] = field(default_factory=lambda: sample_activity_log(SUBSCRIPTION, _GROUP))
+    vaults: list[Vault] = field(default_factory=lambda: sample_vaults(SUBSCRIPTION, TENANT, _GROUP))
+    managed_hsms: list[Vault] = field(default_factory=list)
+    security_groups: list[Json] = field(default_factory=lambda: sample_groups(SUBSCRIPTION, _GROUP))
+    tenant: Tenant = field(default_factory=lambda: sample_tenant(TENANT, CLIENT, PRINCIPAL))
+    role_definitions: list[Json] = field(default_factory=lambda: sample_definitions(SUBSCRIPTION))
+    role_assignments: list[Json] = field(
+        default_factory=lambda: sample_assignments(SUBSCRIPTION, PRINCIPAL, _GROUP)
     )
     hidden: set[str] = field(default_factory=set)
-    """Accounts that Resource Graph leaves out, as it does without a word where the right to read lacks."""
+    """Resources that Resource Graph leaves out, as it does without a word where the right to read lacks."""
     without_role: frozenset[str] = frozenset({OTHER_SUBSCRIPTION})
     """Subscriptions that exist, but not for this identity."""
     other_locations: tuple[str, ...] = ("global", "northeurope")

@@ -19,17 +19,20 @@ class Files:
 
     def described(self) -> Iterator[tuple[Path, str]]:
         """Each file with what it is."""
-        yield self.ownership, "who owns which control: change a line and run the scan again"
+        yield self.ownership, "who owns which control: change a line and run the demonstration again"
         yield self.config, "what is scanned, and with which settings"
         yield self.report, "every finding, as JSON"
 
 
 def write_files(folder: Path) -> Files:
-    """Writes the company's ownership file and configuration. Raises :class:`OSError`."""
+    """Writes the company's ownership file and configuration; files that are there are kept, so that what
+    was changed in them counts. Raises :class:`OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
     found = Files(folder / "gapscan.yaml", folder / "ownership.yaml", folder / "report.json")
     source = files("providers.sandbox")
     for path in (found.config, found.ownership):
+        if path.exists():
+            continue
         path.write_text(source.joinpath(f"company_{path.name}").read_text(encoding="utf-8"), encoding="utf-8")
     return found
 

@@ -38,7 +38,15 @@ class Company:
         return parent
 
 
-def asset(kind: str, name: str, data: Mapping[str, Any], above: Sequence[str], **more: Any) -> Asset:
+def asset(
+    kind: str,
+    name: str,
+    data: Mapping[str, Any],
+    above: Sequence[str],
+    *,
+    location: str | None = None,
+    **more: Any,
+) -> Asset:
     """An asset with a resource. ``above``: its ancestors, nearest first."""
     return {
         "name": name,
@@ -48,7 +56,7 @@ def asset(kind: str, name: str, data: Mapping[str, Any], above: Sequence[str], *
             "discoveryName": kind.rpartition("/")[2],
             "parent": f"//cloudresourcemanager.googleapis.com/{above[0]}",
             "data": data,
-            "location": data.get("location", "global").lower(),
+            "location": (location or data.get("location", "global")).lower(),
         },
         "ancestors": list(above),
         **more,
@@ -56,9 +64,14 @@ def asset(kind: str, name: str, data: Mapping[str, Any], above: Sequence[str], *
 
 
 def project(
-    identifier: str, number: str, name: str, labels: Mapping[str, str], above: Sequence[str]
+    identifier: str,
+    number: str,
+    name: str,
+    labels: Mapping[str, str],
+    above: Sequence[str],
+    policy: Mapping[str, Any] | None = None,
 ) -> Asset:
-    """A project's own asset."""
+    """A project's own asset. Without a policy a group owns it."""
     data = {
         "projectId": identifier,
         "projectNumber": number,
@@ -69,8 +82,9 @@ def project(
     }
     full = f"//cloudresourcemanager.googleapis.com/projects/{number}"
     chain = (f"projects/{number}", *above)
-    policy = {"bindings": [{"role": "roles/owner", "members": ["group:cloud-admins@example.com"]}]}
-    return asset("cloudresourcemanager.googleapis.com/Project", full, data, chain, iamPolicy=policy)
+    owned = {"bindings": [{"role": "roles/owner", "members": ["group:cloud-admins@example.com"]}]}
+    told = policy if policy is not None else owned
+    return asset("cloudresourcemanager.googleapis.com/Project", full, data, chain, iamPolicy=told)
 
 
 def bucket(
@@ -85,7 +99,6 @@ def bucket(
     logs_to: str | None = None,
     uniform: bool = True,
     prevention: str = "inherited",
-    default_acl: Sequence[Mapping[str, str]] = (),
 ) -> Asset:
     """A bucket as Cloud Asset Inventory tells it: empty parts for what is not set, no false booleans."""
     number = above[0].removeprefix("projects/")
@@ -104,7 +117,7 @@ def bucket(
         "timeCreated": "2023-05-02T10:11:12.131Z",
         "updated": "2024-01-15T08:00:00.000Z",
         "acl": [],
-        "defaultObjectAcl": list(default_acl),
+        "defaultObjectAcl": [],
         "labels": dict(labels or {}),
         "iamConfiguration": {
             "bucketPolicyOnly": switch,
@@ -166,6 +179,8 @@ def built_in_sinks(identifier: str, above: Sequence[str]) -> list[Asset]:
 
 def example_shop() -> Company:
     """The sample company's batch platform."""
+    from providers.sandbox import gcp_identity, gcp_keys, gcp_network
+
     root = (f"organizations/{ORGANISATION}",)
     folder = (f"folders/{FOLDER}", *root)
     here = (f"projects/{NUMBER}", *folder)
@@ -176,13 +191,13 @@ def example_shop() -> Company:
         asset(
             "cloudresourcemanager.googleapis.com/Organization",
             manager + root[0],
-            {"name": root[0], "displayName": "org", "lifecycleState": "ACTIVE"},
+            {"name": root[0], "displayName": "example.com", "lifecycleState": "ACTIVE"},
             root,
             iamPolicy={
                 "bindings": [
                     {
                         "role": "roles/resourcemanager.organizationAdmin",
-                        "members": ["group:cloud-admins@example.com"],
+                        "members": ["user:break-glass@example.com"],
                     }
                 ]
             },
@@ -194,8 +209,16 @@ def example_shop() -> Company:
             folder,
             iamPolicy={"bindings": [{"role": "roles/viewer", "members": ["group:auditors@example.com"]}]},
         ),
-        project(PROJECT, NUMBER, "Batch production", {"env": "prod", "owner": "data"}, folder),
-        bucket("exports-2019", here, location="US", public=[(viewer, anyone)], uniform=False),
+        project(
+            PROJECT,
+            NUMBER,
+            "Batch production",
+            {"env": "prod", "owner": "data"},
+            folder,
+            gcp_identity.policy(PROJECT, NUMBER),
+        ),
+        project("security-logs", "432109876543", "Security logs", {"env": "prod"}, root),
+        bucket("exports-2019", here, location="US", public=[(viewer, anyone)]),
         bucket(
             "supplier-dropbox",
             here,
@@ -218,8 +241,7 @@ def example_shop() -> Company:
             here,
             location="EU",
             labels={"owner": "product"},
-            uniform=False,
-            default_acl=[{"entity": anyone, "role": "READER", "kind": "storage#objectAccessControl"}],
+            public=[(viewer, anyone)],
         ),
         bucket(
             "batch-results",
@@ -246,6 +268,7 @@ def example_shop() -> Company:
             here,
             labels={"owner": "platform", "data-class": "internal", "env": "prod"},
             versioned=True,
+            uniform=False,
             prevention="enforced",
         ),
         asset(
@@ -254,6 +277,9 @@ def example_shop() -> Company:
             {"name": "batch-runner", "status": "RUNNING", "location": "us-central1-a"},
             here,
         ),
+        *gcp_identity.assets(PROJECT, here),
+        *gcp_keys.assets(PROJECT, here),
+        *gcp_network.assets(PROJECT, here, root),
         *built_in_sinks(PROJECT, here),
         sink(
             "admin-activity",
@@ -266,6 +292,13 @@ def example_shop() -> Company:
             here,
             f"bigquery.googleapis.com/projects/{PROJECT}/datasets/errors",
             filter="severity>=ERROR",
+        ),
+        sink(
+            "audit-2019",
+            here,
+            "storage.googleapis.com/exports-2019",
+            filter='logName:"cloudaudit.googleapis.com" AND severity>=ERROR',
+            disabled=True,
         ),
         sink(
             "org-audit",

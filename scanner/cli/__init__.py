@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated, NoReturn
 
 import typer
 
+from scanner.cli.assess import assess
+from scanner.cli.collect import collect
 from scanner.cli.demo import demo
+from scanner.cli.diff import diff
+from scanner.cli.permissions import permissions
 from scanner.cli.rules import app as rules
 from scanner.cli.scan import scan
 from scanner.cli.schema import schema
@@ -44,13 +49,21 @@ def _root(
 
 
 app.command("scan")(scan)
+app.command("collect")(collect)
+app.command("assess")(assess)
+app.command("diff")(diff)
 app.command("demo")(demo)
 app.add_typer(rules, name="rules")
+app.command("permissions")(permissions)
 app.command("schema")(schema)
 
 
 def main() -> NoReturn:
     """Runs the command line and ends the process with the exit code of the design."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal or pipe that cannot show a character must not cost the report.
+            stream.reconfigure(errors="replace")
     try:
         app(prog_name="gapscan")
     except Exception as error:  # noqa: BLE001  (the last place where a failure can be told)

@@ -33,5 +33,7 @@ def told() -> Iterator[None]:
 
 def stop(message: str, code: int) -> None:
     """Ends the process."""
-    print(message, file=sys.stderr)
+    from scanner.printable import printable
+
+    print("\n".join(printable(line) for line in message.splitlines()), file=sys.stderr)
     raise SystemExit(code)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from scanner.cli.connect import CLOUDS, missing
 from scanner.cli.exits import Usage
 from scanner.config import Config, load_config, requests
 from scanner.document import suggestion
+from scanner.expectation import Expectation
 from scanner.gate import Terms
 from scanner.ownership import OwnershipFile, Resolver, load_ownership
 from scanner.provider import Limits, Request
@@ -21,13 +23,14 @@ from scanner.responsibility import Catalogue, UnknownControl, load_catalogue
 from scanner.rule import BUILTIN, Pack, Rule, load_packs
 from scanner.scan import Criteria
 from scanner.states import GATES, STATES, Gate, State, parse_fail_on
+from scanner.subjects import Stated
 
 
 @dataclass(frozen=True)
 class Options:
-    """The command line of a scan, as given."""
+    """The command line of a scan, as given. Without a cloud, nothing is to be read."""
 
-    cloud: str
+    cloud: str | None = None
     profile: str | None = None
     regions: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
@@ -67,7 +70,11 @@ class Plan:
     baseline: Baseline | None
     max_unknown: int
     allow_incomplete: bool
+    expectations: tuple[Expectation, ...]
+    stated: Mapping[str, Stated]
     states: frozenset[State] | None
+    narrowed: tuple[str, ...]
+    """The options by which something is left out."""
     reports: tuple[Destination, ...]
     now: datetime | None
     everything: bool
@@ -81,8 +88,16 @@ class Plan:
             catalogue=self.catalogue,
             controls=self.controls,
             resolver=Resolver(self.ownership, self.catalogue, now),
-            terms=Terms(self.gate, self.max_unknown, self.allow_incomplete, self.baseline),
+            terms=Terms(
+                self.gate,
+                self.max_unknown,
+                self.allow_incomplete,
+                self.baseline,
+                tuple(entry for entry in self.expectations if entry.in_force(now)),
+            ),
             now=now,
+            expectations=self.expectations,
+            stated=self.stated,
         )
 
 
@@ -91,17 +106,9 @@ def plan(options: Options) -> Plan:
     config = load_config(options.config) if options.config else Config(version=1)
     wanted, skipped = _requests(options, config)
     catalogue = load_catalogue()
-    pack = load_packs(options.rules or config.rules or (BUILTIN,), catalogue)
-    controls = _controls(options.controls, catalogue)
-    try:
-        chosen = pack.choose(options.chosen_rules, controls)
-    except KeyError as error:
-        raise Usage(str(error.args[0])) from None
-    if not chosen:
-        raise Usage("no rule is evidence for the chosen controls: see gapscan rules list")
-    if options.chosen_rules:
-        named = frozenset(rule.text.control for rule in chosen)
-        controls = named if controls is None else controls & named
+    pack, chosen, controls = select(
+        catalogue, options.rules or config.rules, options.controls, options.chosen_rules
+    )
     ownership = options.ownership or (Path(config.ownership) if config.ownership else None)
     baseline = options.baseline or (Path(config.baseline) if config.baseline else None)
     return Plan(
@@ -111,25 +118,47 @@ def plan(options: Options) -> Plan:
         catalogue=catalogue,
         pack=pack,
         chosen=chosen,
-        controls=frozenset(catalogue.controls) if controls is None else controls,
+        controls=controls,
         ownership=load_ownership(ownership, catalogue) if ownership else None,
         commit=_commit(ownership) if ownership else None,
         gate=_gate(options.gate, options.fail_on) or _gate(config.gate, config.fail_on) or GATES["ownership"],
         baseline=load_baseline(baseline) if baseline else None,
         max_unknown=options.max_unknown if options.max_unknown is not None else config.max_unknown or 0,
         allow_incomplete=options.allow_incomplete,
+        expectations=config.expected_unknowns,
+        stated={scope: Stated(text.path, text.tags) for scope, text in config.scopes.items()},
         states=_states(options.states),
+        narrowed=_narrowing(options),
         reports=destinations(options.reports or config.report),
         now=_time(options.now),
         everything=options.everything,
     )
 
 
+def select(
+    catalogue: Catalogue, packs: tuple[str, ...], selectors: tuple[str, ...], rules: tuple[str, ...]
+) -> tuple[Pack, tuple[Rule, ...], frozenset[str]]:
+    """The packs, the rules of them that were chosen, and the controls that were asked for."""
+    pack = load_packs(packs or (BUILTIN,), catalogue)
+    controls = _controls(selectors, catalogue)
+    try:
+        chosen = pack.choose(rules, controls)
+    except KeyError as error:
+        raise Usage(str(error.args[0])) from None
+    if not chosen:
+        raise Usage("no rule is evidence for the chosen controls: see gapscan rules list")
+    if rules:
+        named = frozenset(rule.text.control for rule in chosen)
+        controls = named if controls is None else controls & named
+    return pack, chosen, frozenset(catalogue.controls) if controls is None else controls
+
+
 def _requests(options: Options, config: Config) -> tuple[tuple[Request, ...], tuple[str, ...]]:
     """What to scan, and the clouds that are left out."""
+    if options.cloud is None:
+        return (), ()
     for given, name, cloud in (
         (options.profile, "--profile", "aws"),
-        (options.regions, "--region", "aws"),
         (options.subscriptions, "--subscription", "azure"),
         (options.projects, "--project", "gcp"),
     ):
@@ -137,7 +166,10 @@ def _requests(options: Options, config: Config) -> tuple[tuple[Request, ...], tu
             raise Usage(
                 f"{name} is for gapscan scan {cloud}; for several clouds name the targets in --config"
             )
+    if options.regions and options.cloud == "all":
+        raise Usage("--region is for one cloud; for several name the targets in --config")
     configured = tuple(requests(config))
+    _once(configured, options)
     if options.cloud == "all":
         if configured:
             _installed({request.provider for request in configured})
@@ -149,15 +181,43 @@ def _requests(options: Options, config: Config) -> tuple[tuple[Request, ...], tu
         return tuple(Request(cloud, expected=False) for cloud in CLOUDS if cloud not in absent), skipped
     (cloud,) = (cloud for cloud in CLOUDS if cloud == options.cloud)
     _installed({cloud})
-    narrowed = options.profile or options.regions or options.subscriptions or options.projects
-    if options.config is not None and not narrowed:
-        ours = tuple(request for request in configured if request.provider == cloud)
-        if configured and not ours:
-            raise Usage(f"{options.config} names no target of {cloud}")
-        if ours:
-            return ours, ()
+    ours = tuple(request for request in configured if request.provider == cloud)
+    if configured and not ours:
+        raise Usage(f"{options.config} names no target of {cloud}")
+    if ours:
+        return tuple(_narrowed(request, options) for request in ours), ()
     scopes = {"aws": (), "azure": options.subscriptions, "gcp": options.projects}[cloud]
     return (Request(cloud, scopes, options.profile, None, options.regions),), ()
+
+
+def _narrowing(options: Options) -> tuple[str, ...]:
+    given = [
+        *(f"--control {name}" for name in options.controls),
+        *(f"--rule {name}" for name in options.chosen_rules),
+        *(f"--region {name}" for name in options.regions),
+    ]
+    return (*given, f"--states {options.states}") if options.states else tuple(given)
+
+
+def _once(configured: tuple[Request, ...], options: Options) -> None:
+    """Refuses a scope that two targets name: two identities would tell two stories of one resource."""
+    named = [(request.provider, scope) for request in configured for scope in request.scopes]
+    for provider, scope in named:
+        if named.count((provider, scope)) > 1:
+            raise Usage(f"{options.config}: two targets name {provider} {scope}: put them into one")
+
+
+def _narrowed(request: Request, options: Options) -> Request:
+    """A target of the configuration with what the command line says more closely; never another scope."""
+    asked = options.subscriptions or options.projects
+    if request.scopes and (foreign := set(asked) - set(request.scopes)):
+        raise Usage(f"{', '.join(sorted(foreign))} is in no target of {options.config}")
+    return replace(
+        request,
+        scopes=asked or request.scopes,
+        profile=options.profile or request.profile,
+        regions=options.regions or request.regions,
+    )
 
 
 def _installed(clouds: set[ProviderName]) -> None:

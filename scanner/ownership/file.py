@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Generic, Literal, NamedTuple, TypeVar
 
@@ -126,9 +126,9 @@ class OwnershipFile:
 
 def is_over(day: date, now: datetime) -> bool:
     """Whether a day has ended, in UTC."""
-    return now >= datetime.combine(day, time.min, UTC) + timedelta(days=1)
+    return now.astimezone(UTC).date() > day
 
 
 def has_begun(day: date, now: datetime) -> bool:
     """Whether a day has begun, in UTC."""
-    return now >= datetime.combine(day, time.min, UTC)
+    return now.astimezone(UTC).date() >= day

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import combinations
 
 from scanner.document import suggestion
@@ -74,9 +74,9 @@ def review_overdue(file: OwnershipFile, line: Line[OwnerText], now: datetime) ->
 
 
 def _overdue(file: OwnershipFile, day: date, now: datetime) -> bool:
-    return not has_begun(day, now) or is_over(
-        day + file.settings.review_every + file.settings.review_grace, now
-    )
+    # Compared as lengths: a date at the end of time has no day after it.
+    lasts = file.settings.review_every + file.settings.review_grace
+    return not has_begun(day, now) or now.astimezone(UTC).date() - day > lasts
 
 
 def _reviews(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
@@ -99,7 +99,7 @@ def _reviews(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
 def _review_told(file: OwnershipFile, day: date, now: datetime) -> str:
     if not has_begun(day, now):
         return f"the review is dated {day}, which is still to come"
-    return f"the last review was on {day}; one was due on {day + file.settings.review_every}"
+    return f"the last review was on {day}; one is due every {file.settings.review_every.days} days"
 
 
 def _contracts(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
@@ -130,10 +130,12 @@ def invalid(file: OwnershipFile, line: Line[ExcuseText], now: datetime) -> str |
     text = line.text
     if not file.active(text.owner, now):
         return f"its owner {text.owner} is disbanded"
+    if not file.active(text.approver, now):
+        return f"its approver {text.approver} is disbanded"
     if text.created is not None:
         return None if has_begun(text.created, now) else f"it begins on {text.created}"
     longest = file.settings.max_exception
-    if line in file.exceptions and not has_begun(text.expires - longest, now):
+    if line in file.exceptions and text.expires - now.astimezone(UTC).date() > longest:
         return f"it has no date of creation and ends more than {longest.days} days from now"
     return None
 

@@ -24,6 +24,9 @@ _WORST: tuple[OwnershipStatus, ...] = ("misattributed", "contested", "nobody", "
 """Worst first, where it cannot be told which holds. An exception excuses what is nobody's, but no tie and
 no wrong belief, so those are worse."""
 
+_REMEMBERED = 1024
+"""Places whose answers are kept: those of one resource are asked for one after another."""
+
 
 @dataclass(frozen=True)
 class Ownership:
@@ -204,6 +207,8 @@ class Resolver:
             owners = tuple(
                 one._replace(certain=one.certain and fit == "yes") for one, fit in fits if fit != "no"
             )
+            if len(self._places) >= _REMEMBERED:
+                self._places.clear()
             place = self._places[facts] = _Place(facts, owners)
         return place
 

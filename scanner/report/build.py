@@ -6,11 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from scanner.baseline import REPORT_SCHEMA
+from scanner.baseline import REPORT_SCHEMA, Baseline
 from scanner.coverage import Coverage, Row
+from scanner.diff import Sight, compare, gone
 from scanner.finding import Finding
 from scanner.gate import Decision
 from scanner.report.model import (
+    Acknowledged,
     Controls,
     GateResult,
     Head,
@@ -24,7 +26,7 @@ from scanner.report.model import (
     TargetLine,
     Unknowns,
 )
-from scanner.resources import Account, ProviderName
+from scanner.resources import ProviderName
 from scanner.scan import Assessment, Collected, Criteria
 from scanner.states import State
 
@@ -38,6 +40,7 @@ class Circumstances:
     gate: str
     ownership_digest: str | None
     ownership_commit: str | None
+    narrowed: tuple[str, ...] = ()
     unfolded: bool = False
 
 
@@ -66,6 +69,8 @@ def build(
             arguments=circumstances.arguments,
             gate=circumstances.gate,
             rules_digest=criteria.pack.digest,
+            pack=tuple(criteria.pack.rules),
+            narrowed=circumstances.narrowed,
             ownership_digest=circumstances.ownership_digest,
             ownership_commit=circumstances.ownership_commit,
             targets=tuple(TargetLine(**vars(target)) for target in inventory.targets),
@@ -90,20 +95,36 @@ def build(
                 region=spot.region,
                 kind=spot.kind,
                 **spot.cause.model_dump(),
-                expected=spot.cause.reason == "disabled",
+                expected=spot.cause.reason == "disabled"
+                or (spot.provider, spot.scope, spot.region, spot.cause.call) in decision.acknowledged,
             )
             for spot in inventory.blind_spots
         ),
         coverage=tuple(row for row in coverage.rows if shown(row.state)),
     )
-    return Report(head, _Findings(coverage.findings, shown), circumstances.unfolded)
+    baseline = criteria.terms.baseline
+    return Report(
+        head=head,
+        findings=_Findings(coverage.findings, shown),
+        baseline=baseline,
+        closed=tuple(_closed(head, coverage, baseline)) if baseline is not None else (),
+        unfolded=circumstances.unfolded,
+    )
+
+
+def _closed(head: Head, coverage: Coverage, baseline: Baseline) -> Iterator[Finding]:
+    """What the baseline had open and is verifiably no longer there."""
+    sight = Sight.of(head.model_dump(mode="json", by_alias=True))
+    for change in compare(baseline.findings, coverage.findings, baseline.rules, sight):
+        if change.kind == "closed" and change.after is None:
+            yield gone(change.finding)
 
 
 @dataclass(frozen=True)
 class _Findings:
     """The findings whose state is shown; can be iterated again."""
 
-    findings: Sequence[Finding]
+    findings: Iterable[Finding]
     shown: Callable[[State | None], bool]
 
     def __iter__(self) -> Iterator[Finding]:
@@ -113,21 +134,14 @@ class _Findings:
 def _summary(
     collected: Collected, coverage: Coverage, decision: Decision, criteria: Criteria, gate: str
 ) -> Summary:
-    states: Counter[State] = Counter()
-    defects = 0
-    for finding in coverage.findings:
-        if finding.state is None:
-            defects += 1
-        else:
-            states[finding.state] += 1
     settles: Counter[tuple[ProviderName, str]] = Counter()
     for (provider, _, _, _), (permission, _) in decision.causes.items():
         if permission is not None:
             settles[provider, permission] += 1  # type: ignore[index]
     baseline = criteria.terms.baseline
     return Summary(
-        states=dict(sorted(states.items())),
-        scopes=tuple(_scopes(collected, coverage, criteria)),
+        states=coverage.states,
+        scopes=tuple(_scopes(coverage)),
         unknowns=Unknowns(
             causes=len(decision.causes),
             budget=criteria.terms.max_unknown,
@@ -138,6 +152,8 @@ def _summary(
             regions_disabled=sum(
                 1 for spot in collected.inventory.blind_spots if spot.cause.reason == "disabled"
             ),
+            acknowledged=len(decision.acknowledged),
+            expected=tuple(_acknowledged(decision, criteria)),
         ),
         gate=GateResult(
             name=gate,
@@ -147,30 +163,34 @@ def _summary(
             new_rule=decision.new_rule,
             baseline=baseline.name if baseline is not None else None,
         ),
-        ownership_defects=defects,
+        ownership_defects=coverage.defects,
         exit=decision.exit,
     )
 
 
-def _scopes(collected: Collected, coverage: Coverage, criteria: Criteria) -> Iterable[ScopeSummary]:
-    resources = collected.inventory.resources
+def _acknowledged(decision: Decision, criteria: Criteria) -> Iterator[Acknowledged]:
+    for entry in criteria.expectations:
+        in_force = entry.in_force(criteria.now)
+        excused = [key for key, by in decision.acknowledged.items() if by == entry]
+        would = [key for key in decision.causes if entry.covers(key[1], key[2], key[3])]
+        yield Acknowledged(
+            **entry.model_dump(), in_force=in_force, causes=len(excused) if in_force else len(would)
+        )
+
+
+def _scopes(coverage: Coverage) -> Iterable[ScopeSummary]:
     rows: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in coverage.rows:
         rows[row.provider, row.scope][row.control].append(row)
-    kinds = Counter((resource.provider, resource.scope, resource.kind) for resource in resources)
-    totals = Counter((resource.provider, resource.scope) for resource in resources)
-    for account in resources:
-        if not isinstance(account, Account):
-            continue
-        key = (account.provider, account.scope)
+    for key, scope in coverage.scopes.items():
         standing = Counter(_standing(of_control) for of_control in rows[key].values())
         standing["elsewhere"] = len(coverage.not_judged.get(key, ()))
         yield ScopeSummary(
-            provider=account.provider,
-            scope=account.scope,
-            name=account.name,
-            regions=kinds[(*key, "region")],
-            resources=totals[key],
+            provider=scope.account.provider,
+            scope=scope.account.scope,
+            name=scope.account.name,
+            regions=scope.kinds.get("region", 0),
+            resources=sum(scope.kinds.values()),
             controls=Controls(**{name: standing[name] for name in Controls.model_fields}),
         )
 

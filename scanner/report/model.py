@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scanner.baseline import REPORT_SCHEMA
+from scanner.baseline import REPORT_SCHEMA, Baseline
 from scanner.coverage import Row
 from scanner.evidence import Reason
 from scanner.finding import Finding
@@ -33,6 +33,8 @@ class TargetLine(_Frozen):
     """Named by the user: not reaching it makes the scan incomplete."""
     reached: bool
     message: str | None
+    regions: tuple[str, ...] = ()
+    """The regions that the scan was narrowed to; empty: all that the scope can use."""
 
 
 class Scan(_Frozen):
@@ -49,6 +51,10 @@ class Scan(_Frozen):
     arguments: tuple[str, ...]
     gate: str
     rules_digest: str
+    pack: tuple[str, ...]
+    """Ids of every rule of the packs in use, chosen or not."""
+    narrowed: tuple[str, ...]
+    """The options that left something out; empty for a whole scan."""
     ownership_digest: str | None
     ownership_commit: str | None
     """The commit of the repository that holds the ownership file, where it is in one."""
@@ -110,6 +116,21 @@ class Settles(_Frozen):
     unknowns: int
 
 
+class Acknowledged(_Frozen):
+    """An entry of ``expected_unknowns``, and what it excused in this scan."""
+
+    call: str | None
+    region: str | None
+    scope: str | None
+    reason: str
+    owner: str
+    expires: date
+    in_force: bool
+    """False when it has expired: it excused nothing."""
+    causes: int
+    """Causes that it excused, or would excuse if it were in force."""
+
+
 class Unknowns(_Frozen):
     """What was not seen: causes are counted once for each call, scope and region."""
 
@@ -120,6 +141,10 @@ class Unknowns(_Frozen):
     """Permissions that would settle unknowns, most first."""
     regions_disabled: int
     """Regions that are switched off; outside the budget."""
+    acknowledged: int
+    """Causes among them that an entry of ``expected_unknowns`` excuses; outside the budget."""
+    expected: tuple[Acknowledged, ...]
+    """Every entry of ``expected_unknowns``."""
 
 
 class GateResult(_Frozen):
@@ -171,7 +196,7 @@ class SpotLine(_Frozen):
     permission: str | None
     message: str
     expected: bool
-    """Known beforehand, so outside the budget (a region that is switched off)."""
+    """Known beforehand, so outside the budget: a region that is switched off, or an expected unknown."""
 
 
 class Head(_Frozen):
@@ -198,6 +223,10 @@ class Report:
     head: Head
     findings: Iterable[Finding]
     """Sorted by uid."""
+    baseline: Baseline | None = None
+    """The earlier report that the scan was measured against."""
+    closed: Iterable[Finding] = ()
+    """What the baseline had open and is verifiably no longer there, sorted by uid."""
     unfolded: bool = False
     """The reader wants every line (``--all``)."""
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
+from scanner.atomic import Unwritable, beside
 from scanner.document import suggestion
 from scanner.report.model import Report
 
-FORMATS: tuple[str, ...] = ("text", "json")
+FORMATS: tuple[str, ...] = ("text", "json", "ocsf")
 """Every format has a module of its name here with ``render(report, out)``."""
 
 
@@ -23,12 +23,6 @@ class UnknownFormat(ValueError):
     """A report that no renderer makes, or two that would share standard output."""
 
     exit_code = 2
-
-
-class Unwritable(Exception):
-    """A report cannot be written where it was to go."""
-
-    exit_code = 74
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ class Outputs:
                 self._open.append((destination, sys.stdout))
                 continue
             try:
-                self._open.append((destination, _beside(destination.path)))
+                self._open.append((destination, beside(destination.path).open("w", encoding="utf-8")))
             except OSError as error:
                 self._discard()
                 reason = error.strerror or str(error)
@@ -84,7 +78,7 @@ class Outputs:
     ) -> None:
         self._discard()
 
-    def write(self, report: Report, every: Callable[[Destination], None] = lambda _: None) -> None:
+    def write(self, report: Report) -> None:
         """Renders the report everywhere. Raises :class:`Unwritable`."""
         for destination, out in self._open:
             render = import_module(f"scanner.report.{destination.form}").render
@@ -104,7 +98,6 @@ class Outputs:
                 out.close()
                 if Path(out.name) != destination.path:
                     Path(out.name).replace(destination.path)
-                every(destination)
         self._open.clear()
 
     def _discard(self) -> None:
@@ -114,16 +107,3 @@ class Outputs:
                 if Path(out.name) != destination.path:
                     Path(out.name).unlink(missing_ok=True)
         self._open.clear()
-
-
-def _beside(path: Path) -> TextIO:
-    """A new file in the folder of ``path``, readable by its owner alone, as reports name weak spots."""
-    if path.is_dir():
-        raise IsADirectoryError(0, "is a folder")
-    if path.exists() and not path.is_file():
-        return path.open("w", encoding="utf-8")  # a device or a pipe is written as it is
-    if path.exists() and not os.access(path, os.W_OK):
-        raise PermissionError(0, "permission denied")
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    return Path(name).open("w", encoding="utf-8")

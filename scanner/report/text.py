@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
-from scanner.finding import Finding
 from scanner.gate import NOTHING
+from scanner.printable import printable
+from scanner.report.gist import Gathered, Gist, Group, Section, gather
 from scanner.report.model import Controls, Report, ScopeSummary, Settles, SpotLine, Summary
-from scanner.states import SEVERITIES
 
 FOLD = 8
 """Lines of a section before the rest is folded."""
@@ -19,23 +18,15 @@ FOLD = 8
 PROVIDER_NAMES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
 
-@dataclass(frozen=True)
-class _Section:
-    title: str
-    chosen: Callable[[Finding], bool]
-    owner: bool
-    """Whether the lines name the owner."""
-
-
 _SECTIONS = (
-    _Section("FAILING, AND NOBODY IS NAMED", lambda f: f.evidence == "fail" and f.state == "unowned", False),
-    _Section(
+    Section("FAILING, AND NOBODY IS NAMED", lambda f: f.evidence == "fail" and f.state == "unowned", False),
+    Section(
         "FAILING, AND GIVEN TO THE WRONG PARTY OR TO SEVERAL",
         lambda f: f.evidence == "fail" and f.state in ("misattributed", "contested"),
         True,
     ),
-    _Section("FAILING, AND OWNED", lambda f: f.evidence == "fail" and f.state == "failing", True),
-    _Section("ACCEPTED FOR NOW", lambda f: f.evidence == "fail" and f.state == "accepted", True),
+    Section("FAILING, AND OWNED", lambda f: f.evidence == "fail" and f.state == "failing", True),
+    Section("ACCEPTED FOR NOW", lambda f: f.evidence == "fail" and f.state == "accepted", True),
 )
 
 
@@ -43,7 +34,7 @@ def render(report: Report, out: TextIO) -> None:
     """Writes the report for people. On a terminal, lines are cut to its width unless unfolded."""
     width = shutil.get_terminal_size().columns if out.isatty() and not report.unfolded else None
     for line in _lines(report):
-        told = line.rstrip()
+        told = printable(line.rstrip())
         out.write((told if width is None or len(told) <= width else told[: width - 1] + "…") + "\n")
 
 
@@ -60,16 +51,21 @@ def _lines(report: Report) -> Iterator[str]:
             told = "NOT REACHED" if target.expected else "not scanned"
             name = f" {target.scope}" if target.scope else ""
             yield f"{PROVIDER_NAMES[target.provider]}{name}: {told}: {target.message}"
+    if head.scan.narrowed:
+        yield f"Narrowed by {' '.join(head.scan.narrowed)}: nothing else was looked at or is shown."
+    if head.scan.now != head.scan.finished:
+        yield f"Judged as of {head.scan.now:%Y-%m-%d %H:%M} UTC, not of the time of the scan."
     if head.summary.exit == NOTHING:
         yield from _nothing(head.summary)
         return
+    gist = gather(report.findings, _SECTIONS, report.unfolded)
     for section in _SECTIONS:
-        yield from _section(section, report)
-    yield from _unattested(report)
-    yield from _unseen(head.summary, head.blind_spots, report)
-    yield from _defects(report)
+        yield from _section(section, gist.sections[section.title], report.unfolded)
+    yield from _unattested(report, gist)
+    yield from _unseen(head.summary, head.blind_spots, report, gist)
+    yield from _defects(report, gist)
     yield ""
-    yield from _next(report)
+    yield from _next(report, gist)
     yield from _gate(head.summary, head.scan.complete)
 
 
@@ -112,55 +108,37 @@ def _standing(controls: Controls) -> Iterator[str]:
             yield f"{number} {told}"
 
 
-def _section(section: _Section, report: Report) -> Iterator[str]:
-    groups: dict[tuple[str, str, str | None], list[Finding]] = defaultdict(list)
-    for finding in report.findings:
-        if section.chosen(finding):
-            owner = finding.owner if section.owner else None
-            groups[finding.control, finding.rule or "", owner].append(finding)
-    if not groups:
+def _section(section: Section, gathered: Gathered, unfolded: bool) -> Iterator[str]:
+    if not gathered.groups:
         return
-    controls = len({control for control, _, _ in groups})
-    resources = len({(f.scope, f.resource.id) for found in groups.values() for f in found if f.resource})
+    controls = len({control for control, _, _ in gathered.groups})
     yield ""
-    yield _headline(section.title, f"{_many(controls, 'control')}, {_many(resources, 'resource')}")
-    ordered = sorted(groups.items(), key=lambda entry: (*_urgency(entry[1]), *map(str, entry[0])))
-    shown = ordered if report.unfolded else ordered[:FOLD]
-    for (control, _, owner), found in shown:
-        worst = max((finding.priority for finding in found), key=SEVERITIES.index)
+    yield _headline(
+        section.title, f"{_many(controls, 'control')}, {_many(len(gathered.resources), 'resource')}"
+    )
+    ordered = sorted(gathered.groups.items(), key=lambda entry: (*entry[1].urgency, *map(str, entry[0])))
+    shown = ordered if unfolded else ordered[:FOLD]
+    for (control, _, owner), group in shown:
         who = f"{owner or 'nobody'}: " if section.owner else ""
-        yield f" {worst:8}  {control:32}  {who}{_told(found, report.unfolded)}"
+        yield f" {group.priority:8}  {control:32}  {who}{_told(group)}"
     if len(ordered) > len(shown):
         yield f" … {_many(len(ordered) - len(shown), 'more line')} (--all)"
 
 
-def _urgency(found: Sequence[Finding]) -> tuple[int, int]:
-    """The most urgent first: by priority, then by severity."""
-    return min((-SEVERITIES.index(f.priority), -SEVERITIES.index(f.severity)) for f in found)
-
-
-def _told(found: Sequence[Finding], unfolded: bool) -> str:
+def _told(group: Group) -> str:
     """The resources of one rule, with what is wrong with each; resources with the same words together."""
-    ordered = sorted(found, key=lambda f: (_urgency([f]), f.resource.name if f.resource else ""))
-    shown = ordered if unfolded else ordered[:3]
     words: dict[str, list[str]] = defaultdict(list)
-    for finding in shown:
-        name = finding.resource.name if finding.resource else ""
-        words[finding.message.removeprefix(f"{name}: ").removeprefix(f"{name} ")].append(name)
+    for one in group.first:
+        words[one.message].append(one.name)
     told = "; ".join(f"{', '.join(names)}: {message}" for message, names in words.items())
-    return told + (f"; and {len(ordered) - len(shown)} more" if len(ordered) > len(shown) else "")
+    more = group.number - len(group.first)
+    return told + (f"; and {more} more" if more else "")
 
 
-def _unattested(report: Report) -> Iterator[str]:
-    missing = [
-        finding
-        for finding in report.findings
-        if finding.evidence == "missing"
-        and finding.state in ("unowned", "unattested", "misattributed", "contested")
-    ]
-    if not missing:
+def _unattested(report: Report, gist: Gist) -> Iterator[str]:
+    controls = sorted(gist.unattested)
+    if not controls:
         return
-    controls = sorted({finding.control for finding in missing})
     shown = controls if report.unfolded else controls[:4]
     more = f" … {len(controls) - len(shown)} more (--all)" if len(controls) > len(shown) else ""
     yield ""
@@ -168,13 +146,15 @@ def _unattested(report: Report) -> Iterator[str]:
     yield f" {', '.join(shown)}{more}"
 
 
-def _unseen(summary: Summary, spots: Sequence[SpotLine], report: Report) -> Iterator[str]:
+def _unseen(summary: Summary, spots: Sequence[SpotLine], report: Report, gist: Gist) -> Iterator[str]:
     unknowns = summary.unknowns
     open_spots = [spot for spot in spots if not spot.expected]
     if unknowns.causes or unknowns.regions_disabled:
         yield ""
     if unknowns.causes:
-        yield _headline("NOT SEEN", f"{_many(unknowns.causes, 'unknown')} ({unknowns.budget} tolerated)")
+        expected = f"{unknowns.acknowledged} expected, " if unknowns.acknowledged else ""
+        told = f"{_many(unknowns.causes, 'unknown')} ({expected}{unknowns.budget} tolerated)"
+        yield _headline("NOT SEEN", told)
         if unknowns.settled_by:
             settled = sum(entry.unknowns for entry in unknowns.settled_by)
             number = len(unknowns.settled_by)
@@ -183,16 +163,17 @@ def _unseen(summary: Summary, spots: Sequence[SpotLine], report: Report) -> Iter
         for spot in open_spots if report.unfolded else open_spots[:FOLD]:
             where = f"{spot.provider} {spot.scope}" + (f" {spot.region}" if spot.region else "")
             yield f" not listed: {spot.kind} in {where}: {spot.reason}, {spot.message}"
-        causes: dict[str, int] = defaultdict(int)
-        for finding in report.findings:
-            for unknown in finding.unknowns:
-                if unknown.facet is not None and unknown.permission is None:
-                    causes[f"{unknown.call} {unknown.reason}: {unknown.message}"] += 1
-        for text in sorted(causes)[: None if report.unfolded else FOLD]:
+        for text in sorted(gist.causes)[: None if report.unfolded else FOLD]:
             yield f" {text}"
     if unknowns.regions_disabled:
         off = f"{_many(unknowns.regions_disabled, 'region')} switched off for the account"
         yield f" {off}" if unknowns.causes else _headline("NOT SEEN", off)
+    for entry in unknowns.expected:
+        if entry.causes:
+            what = " ".join(part for part in (entry.call, entry.region, entry.scope) if part)
+            told = "expected until" if entry.in_force else "EXPECTED ONLY UNTIL"
+            many = _many(entry.causes, "unknown")
+            yield f" {told} {entry.expires}: {many} of {what}: {entry.reason} ({entry.owner})"
 
 
 def _permissions(entries: Iterable[Settles], unfolded: bool) -> Iterator[str]:
@@ -203,8 +184,8 @@ def _permissions(entries: Iterable[Settles], unfolded: bool) -> Iterator[str]:
         yield f"… {len(names) - limit} more (--all)"
 
 
-def _defects(report: Report) -> Iterator[str]:
-    found = sorted({(f.owner_source or "", f.message) for f in report.findings if f.subject == "ownership"})
+def _defects(report: Report, gist: Gist) -> Iterator[str]:
+    found = sorted(gist.defects)
     if not found:
         return
     yield ""
@@ -226,9 +207,9 @@ def _nothing(summary: Summary) -> Iterator[str]:
     yield f"Nothing could be evaluated: all {_many(unknowns.causes, 'read')} failed → exit 4.{advice}"
 
 
-def _next(report: Report) -> Iterator[str]:
+def _next(report: Report, gist: Gist) -> Iterator[str]:
     """What would name someone for the failures that are nobody's."""
-    unowned = {f.control for f in report.findings if f.state == "unowned" and f.evidence == "fail"}
+    unowned = gist.unowned
     if not unowned:
         return
     domains = sorted({control.split(".")[0] for control in unowned})

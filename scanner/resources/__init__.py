@@ -5,11 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from scanner.resources.account import Account, Region
+from scanner.resources.account import Account, PasswordPolicy, Region
+from scanner.resources.audit import AuditTrail
 from scanner.resources.base import HEADER, ProviderName, Resource
+from scanner.resources.identity import AccessKey, Role, Tenant, User
+from scanner.resources.keys import Key
+from scanner.resources.network import Firewall
 from scanner.resources.storage import Bucket, Encryption
 
-KINDS: Mapping[str, type[Resource]] = MappingProxyType({cls.kind: cls for cls in (Account, Region, Bucket)})
+KINDS: Mapping[str, type[Resource]] = MappingProxyType(
+    {
+        cls.kind: cls
+        for cls in (Account, Region, Bucket, AuditTrail, User, AccessKey, Role, Tenant, Key, Firewall)
+    }
+)
 """Every kind by its name in rules."""
 
-__all__ = ["HEADER", "KINDS", "Account", "Bucket", "Encryption", "ProviderName", "Region", "Resource"]
+__all__ = [
+    "HEADER",
+    "KINDS",
+    "AccessKey",
+    "Account",
+    "AuditTrail",
+    "Bucket",
+    "Encryption",
+    "Firewall",
+    "Key",
+    "PasswordPolicy",
+    "ProviderName",
+    "Region",
+    "Resource",
+    "Role",
+    "Tenant",
+    "User",
+]

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import BaseModel, ConfigDict
+
 from scanner.evidence import Observed
 from scanner.resources.base import Resource
+
+
+class PasswordPolicy(BaseModel):
+    """What the cloud itself demands of passwords."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    minimum_length: int
+    """Characters."""
+    reuse_prevention: int
+    """Earlier passwords that may not come again; 0 for none."""
+    maximum_age_days: int | None
+    """``None`` when passwords never expire."""
 
 
 class Account(Resource):
@@ -26,6 +41,9 @@ class Account(Resource):
     """True when a switch above the stores forbids public access to all object storage of the scope,
     whatever a store says; false when the switch exists and is not (fully) on; ``None`` where the cloud
     has no such switch."""
+    password_policy: Observed[PasswordPolicy | None]
+    """The account's own policy for passwords of its users; ``None`` when it has none (AWS: the default of AWS
+    holds), and where accounts have no passwords of their own (Azure, Google Cloud)."""
     audit_trails: Observed[tuple[str, ...]]
     """Names, sorted, of what now carries the scope's control-plane writes in all regions to a store that
     the customer chose (beyond the history that the provider keeps by itself)."""

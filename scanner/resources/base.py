@@ -30,6 +30,8 @@ class Resource(BaseModel):
 
     kind: ClassVar[str]
     """The noun's name in rules and reports."""
+    derived: ClassVar[frozenset[str]] = frozenset()
+    """Facets that no call tells: they are worked out from other resources after the collection."""
 
     provider: ProviderName
     """The cloud."""

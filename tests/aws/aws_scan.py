@@ -6,14 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from providers.aws import connect
+from providers.aws.scopes import COLLECTORS
 from scanner.collect import Collection
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Limits, Request, Wanted
-from scanner.resources import KINDS, Resource
+from scanner.resources import Resource
 from scanner.workers import Workers
 
 QUICK = Limits(connect_seconds=2.0, read_seconds=5.0, attempts=1)
-EVERYTHING = {cls.kind: cls.facets() for cls in KINDS.values()}
+EVERYTHING = {collector.kind.kind: frozenset(collector.facets) for collector in COLLECTORS}
 Scan = Callable[..., Inventory]
 
 

@@ -31,13 +31,35 @@ DEPENDENT: dict[str, tuple[str, set[str]]] = {
     "organizations:DescribeOrganizationalUnit": ("account", {"path"}),
     "organizations:ListTagsForResource": ("account", {"tags"}),
     "account:GetAlternateContact": ("account", {"security_contacts"}),
+    "iam:GetAccountPasswordPolicy": ("account", {"password_policy"}),
     "cloudtrail:DescribeTrails": ("account", {"audit_trails"}),
     "cloudtrail:GetTrailStatus": ("region", {"audit_trails"}),
-    "cloudtrail:GetEventSelectors": ("region", {"audit_trails"}),
+    "cloudtrail:GetEventSelectors": ("account", {"audit_trails"}),
 }
 LISTS = {"s3:ListBuckets": "bucket", "ec2:DescribeRegions": "region"}
 # The account goes by its id when its alias is denied; a location is asked only of S3 that does not tell it.
 ELSEWHERE = {"iam:ListAccountAliases", "s3:GetBucketLocation", "sts:GetCallerIdentity", "sts:AssumeRole"}
+# Of users, keys and roles: test_aws_identity_denials.py.
+ELSEWHERE |= {
+    "iam:GenerateCredentialReport",
+    "iam:GetAccountAuthorizationDetails",
+    "iam:GetAccountSummary",
+    "iam:GetCredentialReport",
+    "organizations:ListAccounts",
+}
+# The tests of audit trails, keys and firewalls deny these.
+ELSEWHERE |= {
+    "cloudtrail:ListTags",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:GetManagedPrefixListEntries",
+    "kms:DescribeKey",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListAliases",
+    "kms:ListKeys",
+    "kms:ListResourceTags",
+}
 PERMISSIONS = {call.name: call.permission for call in all_calls()}
 
 

@@ -15,10 +15,11 @@ ITEM = {"Name": "b", "account": "111122223333", "partition": "aws", "region": "e
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/7d0f3f9a-1f3c-4c55-9b0a-9c1f7a2f4e11"
 
 
-def encryption(algorithm: str, key: str | None = None) -> dict[str, Any]:
+def encryption(algorithm: str, key: str | None = None, manager: str | None = None) -> dict[str, Any]:
     default = {"SSEAlgorithm": algorithm, **({} if key is None else {"KMSMasterKeyID": key})}
     rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
-    return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
+    metadata = {} if manager is None else {"KeyMetadata": {"KeyManager": manager}}
+    return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}, **metadata}
 
 
 ANYONE, MEMBERS = sorted(storage.EVERYONE)
@@ -40,8 +41,9 @@ def grant(group: str, permission: str) -> dict[str, Any]:
             encryption("aws:kms", "arn:aws:kms:eu-west-1:111122223333:alias/aws/s3"),
             Encryption(key="provider", key_id="arn:aws:kms:eu-west-1:111122223333:alias/aws/s3"),
         ),
-        (encryption("aws:kms", KEY), Encryption(key="customer", key_id=KEY)),
-        (encryption("aws:kms:dsse", KEY), Encryption(key="customer", key_id=KEY)),
+        (encryption("aws:kms", KEY, "CUSTOMER"), Encryption(key="customer", key_id=KEY)),
+        (encryption("aws:kms", KEY, "AWS"), Encryption(key="provider", key_id=KEY)),
+        (encryption("aws:kms:dsse", KEY, "CUSTOMER"), Encryption(key="customer", key_id=KEY)),
         (encryption("aws:kms", "alias/pay"), Encryption(key="customer", key_id="alias/pay")),
     ],
 )
@@ -55,6 +57,8 @@ def test_encryption(answer: Any, expected: Encryption | None) -> None:
         (storage.to_encryption, {}),
         (storage.to_encryption, {"ServerSideEncryptionConfiguration": {"Rules": []}}),
         (storage.to_encryption, encryption("rot13")),
+        (storage.to_encryption, encryption("aws:kms", KEY)),
+        (storage.to_encryption, encryption("aws:kms", KEY, "SOMEBODY")),
         (storage.to_acl_grants, {}),
         (
             storage.to_acl_grants,
@@ -154,7 +158,9 @@ CASES: list[tuple[tuple[Any, ...], Any, Any]] = [
     ((UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, True, POLICY, False, False), True, UNKNOWN),
     # What is shut needs no evidence of what it shuts.
     ((UNKNOWN, UNKNOWN, True, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, True), False, ()),
-    ((UNKNOWN, True, UNKNOWN, UNKNOWN, False, UNKNOWN, UNKNOWN, UNKNOWN), False, ()),
+    ((UNKNOWN, True, UNKNOWN, UNKNOWN, None, UNKNOWN, UNKNOWN, UNKNOWN), False, ()),
+    # A policy that S3 does not call public can leave it to access points.
+    ((UNKNOWN, True, UNKNOWN, UNKNOWN, False, UNKNOWN, UNKNOWN, UNKNOWN), UNKNOWN, UNKNOWN),
     ((frozenset(), UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, SHUT, UNKNOWN, UNKNOWN), False, ()),
     # And whatever could matter and is hidden makes it unknown.
     ((UNKNOWN, False, False, False, False, SHUT, False, False), UNKNOWN, UNKNOWN),

@@ -11,7 +11,7 @@ from providers.azure.scopes import connect
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import sample_estate
 from scanner.collect import Collection, Workers
-from scanner.provider import Inventory, Limits, Request
+from scanner.provider import Inventory, Limits, Request, Wanted
 from tests.azure.azure_scan import LIMITS, WANTED, Scan
 
 
@@ -36,13 +36,13 @@ def azure(server: AzureSandbox, monkeypatch: pytest.MonkeyPatch) -> AzureSandbox
 
 @pytest.fixture
 def scan(azure: AzureSandbox) -> Scan:
-    def run(request: Request | None = None, limits: Limits = LIMITS) -> Inventory:
+    def run(request: Request | None = None, limits: Limits = LIMITS, wanted: Wanted = WANTED) -> Inventory:
         provider = connect(request or Request("azure"), limits, sleep=lambda seconds: None)
         workers = Workers(8)
         collection = Collection(workers)
-        provider.collect(WANTED, collection)
+        provider.collect(wanted, collection)
         workers.wait()
-        return collection.inventory(provider.targets, WANTED)
+        return collection.inventory(provider.targets, wanted)
 
     return run
 

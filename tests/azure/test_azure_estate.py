@@ -36,7 +36,7 @@ def test_every_kind_is_collected_whole(scan: Scan) -> None:
 
 def test_the_tables_cover_every_facet_of_every_kind() -> None:
     assert {table.kind.kind: frozenset(table.facets) for table in COLLECTORS} == {
-        name: cls.facets() for name, cls in KINDS.items()
+        name: cls.facets() - cls.derived for name, cls in KINDS.items()
     }
 
 
@@ -174,6 +174,9 @@ def test_what_the_caller_may_not_read_is_never_missing_in_silence(azure: AzureSa
     assert {(spot.kind, spot.cause.reason, spot.cause.permission) for spot in inventory.blind_spots} == {
         ("bucket", "denied", "Microsoft.Storage/storageAccounts/read"),
         ("region", "denied", "*/read"),
+        ("key", "denied", "Microsoft.KeyVault/vaults/read"),
+        ("key", "denied", "Microsoft.KeyVault/managedHSMs/read"),
+        ("firewall", "denied", "Microsoft.Network/networkSecurityGroups/read"),
     }
     assert not inventory.complete("azure", SUBSCRIPTION, "bucket")
 
@@ -200,6 +203,6 @@ def test_a_deny_assignment_makes_a_blind_spot(azure: AzureSandbox, scan: Scan) -
 def test_a_subscription_without_a_role_is_a_target_that_was_not_reached(scan: Scan) -> None:
     other = "0b0b0b0b-1111-4222-8333-444455556666"
     inventory = scan(Request("azure", scopes=(SUBSCRIPTION.upper(), other)))
-    assert {one.scope for one in inventory.resources} == {SUBSCRIPTION}
+    assert {one.scope for one in inventory.resources} == {SUBSCRIPTION, TENANT}
     assert [(one.scope, one.reached) for one in inventory.targets] == [(SUBSCRIPTION, True), (other, False)]
     assert "AuthorizationFailed" in (inventory.targets[1].message or "")

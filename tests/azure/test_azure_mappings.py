@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from providers.azure.account import to_audit_trails, to_path, to_security_contacts, to_tags
+from providers.azure.account import to_path, to_security_contacts, to_tags
+from providers.azure.audit import to_audit_trails
 from providers.azure.storage import (
     anonymous_allowed,
     open_containers,

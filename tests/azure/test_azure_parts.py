@@ -42,7 +42,7 @@ ABSENT = ArmCall("x/Y", "x/y/read", SUB, "1", absent=frozenset({"NotConfigured"}
     ],
 )
 def test_the_guard_lets_known_reads_through(method: str, path: str) -> None:
-    Guard(HOST, [BLOB_SERVICE]).check(method, f"https://{HOST}{path}")
+    Guard(HOST, [BLOB_SERVICE, STORAGE_ACCOUNTS]).check(method, f"https://{HOST}{path}")
 
 
 @pytest.mark.parametrize(

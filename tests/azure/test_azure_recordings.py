@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from providers.azure.account import ACCOUNTS, to_audit_trails, to_organisation
+from providers.azure.account import ACCOUNTS, to_organisation
 from providers.azure.account import to_tags as to_account_tags
+from providers.azure.audit import to_audit_trails
 from providers.azure.client import rows
 from providers.azure.storage import BUCKETS, open_containers, to_access_logging, to_versioning
 from scanner.evidence import Unknown

@@ -60,7 +60,7 @@ def gapscan(*arguments: str, cwd: Path | None = None, **environment: str) -> sub
         (["scan", "aws", "--config", "absent.yaml"], "absent.yaml:1: no such file"),
         (["scan", "aws", "--baseline", "absent.json"], "absent.json:1: cannot be read"),
         (["scan", "aws", "--project", "p"], "--project is for gapscan scan gcp"),
-        (["scan", "all", "--region", "eu-west-1"], "--region is for gapscan scan aws"),
+        (["scan", "all", "--region", "eu-west-1"], "--region is for one cloud"),
         (["scan", "aws", "--max-unknown", "-1"], "--max-unknown"),
         (["rules", "show", "data.bucket"], "no rule 'data.bucket'"),
     ],

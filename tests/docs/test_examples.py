@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner.config import load_config, requests
 from scanner.ownership import load_ownership
 from scanner.responsibility import load_catalogue
 from scanner.rule import load_packs, run_examples
@@ -28,6 +29,16 @@ def test_the_ownership_files_load(page: str, tmp_path: Path) -> None:
         path = tmp_path / "ownership.yaml"
         path.write_text(text, encoding="utf-8")
         assert load_ownership(path, load_catalogue()).owners
+
+
+def test_the_configuration_loads(tmp_path: Path) -> None:
+    (text,) = blocks("docs/configuration.md", "yaml")
+    (tmp_path / "ownership.yaml").write_text("version: 1\n", encoding="utf-8")
+    path = tmp_path / "gapscan.yaml"
+    path.write_text(text, encoding="utf-8")
+    config = load_config(path)
+    assert [request.provider for request in requests(config)] == ["aws", "aws", "azure", "gcp"]
+    assert len(config.expected_unknowns) == 2
 
 
 def test_the_rule_loads_and_its_examples_hold(tmp_path: Path) -> None:

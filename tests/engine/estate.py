@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,23 @@ from scanner.evidence import Unknown
 from scanner.gate import Terms
 from scanner.ownership import Resolver, load_ownership
 from scanner.provider import Inventory, Limits, Provider, Request, Target, Wanted
-from scanner.resources import KINDS, Account, Bucket, Encryption, ProviderName, Region, Resource
+from scanner.resources import (
+    KINDS,
+    AccessKey,
+    Account,
+    AuditTrail,
+    Bucket,
+    Encryption,
+    Firewall,
+    Key,
+    PasswordPolicy,
+    ProviderName,
+    Region,
+    Resource,
+    Role,
+    Tenant,
+    User,
+)
 from scanner.responsibility import load_catalogue
 from scanner.rule import BUILTIN, load_packs
 from scanner.scan import Assessment, Criteria, assess, collect
@@ -59,6 +75,7 @@ def account(**facets: Any) -> Account:
         "organisation": "o-example",
         "path": "/Root/Prod",
         "security_contacts": ("security@example.com",),
+        "password_policy": PasswordPolicy(minimum_length=14, reuse_prevention=24, maximum_age_days=None),
         "public_access_block": True,
         "audit_trails": ("trail",),
         "tags": {"owner": "platform"},
@@ -86,6 +103,87 @@ def region(**facets: Any) -> Region:
         name="eu-west-1",
         type="aws.ec2.region",
         **{"audit_trails": ("trail",), "tags": {}, **facets},
+    )
+
+
+GOOD: dict[type[Resource], dict[str, Any]] = {
+    AuditTrail: {
+        "logging": True,
+        "all_regions": True,
+        "organisation_wide": True,
+        "records_writes": True,
+        "records_data_access": True,
+        "tamper_evident": True,
+        "customer_key": True,
+        "destinations": ("arn:aws:s3:::audit-logs",),
+        "storage_public": False,
+        "storage_protected": True,
+    },
+    User: {
+        "root": False,
+        "enabled": True,
+        "password": True,
+        "mfa": True,
+        "access_keys": 0,
+        "last_used": NOW - timedelta(days=1),
+        "external": False,
+        "administrator": False,
+    },
+    AccessKey: {
+        "holder": "someone",
+        "active": True,
+        "created": NOW - timedelta(days=10),
+        "last_used": NOW - timedelta(days=1),
+        "expires": NOW + timedelta(days=30),
+    },
+    Role: {
+        "principal": "arn:aws:iam::111122223333:role/app",
+        "principal_type": "workload",
+        "everything": False,
+        "grants_rights": False,
+        "external": False,
+        "conditioned": True,
+        "last_used": NOW - timedelta(days=1),
+    },
+    Tenant: {
+        "administrators": 2,
+        "administrators_mfa": True,
+        "everyone_mfa": True,
+        "legacy_sign_in_blocked": True,
+        "guests_invited_by": "administrators",
+        "users_register_apps": False,
+    },
+    Key: {
+        "enabled": True,
+        "rotates": True,
+        "rotation_days": 90,
+        "pending_deletion": False,
+        "deletion_delayed": True,
+        "open_to_others": False,
+    },
+    Firewall: {
+        "attached": True,
+        "default": False,
+        "open_to_world": (),
+        "admin_ports_open": (),
+        "everything_open": False,
+        "default_allows": False,
+    },
+}
+"""Facets of other kinds that meet what is commonly asked."""
+
+
+def other(kind: type[Resource], **facets: Any) -> Resource:
+    """A resource of a kind without a builder of its own."""
+    return kind(
+        provider="aws",
+        partition="aws",
+        scope=ACCOUNT,
+        region="eu-west-1",
+        id=f"arn:aws:{kind.kind}",
+        name=kind.kind,
+        type=f"aws.example.{kind.kind}",
+        **{"tags": {}, **GOOD[kind], **facets},
     )
 
 

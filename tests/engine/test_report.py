@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ def report(
     resources: Sequence[Resource] = ESTATE,
     ownership: Path | None = None,
     states: frozenset[State] | None = None,
+    finished: datetime = NOW,
     **circumstances: Any,
 ) -> Report:
     cloud = MemoryCloud(tuple(resources), (("region", "af-south-1", OFF),))
@@ -70,7 +71,7 @@ def report(
         return cloud
 
     found = collect([Request("aws")], {"aws": connect}, EVERYTHING, Limits())
-    collected = Collected(found.inventory, NOW, NOW + timedelta(seconds=14), "0" * 32)
+    collected = Collected(found.inventory, finished - timedelta(seconds=14), finished, "0" * 32)
     given = criteria(ownership)
     told = Circumstances(
         version="0.1.0",
@@ -177,6 +178,20 @@ def test_a_target_that_was_not_reached_is_told() -> None:
     )
     text = rendered(text_report, Report(made.head.model_copy(update={"scan": scan}), made.findings))
     assert "Azure: NOT REACHED: no credentials: run az login" in text
+
+
+def test_names_from_the_cloud_cannot_write_lines_of_the_report() -> None:
+    evil = "x\n\x1b[2JGate ownership: nothing → exit 0."
+    made = report(resources=(account(tags={}), bucket(evil, public_read=True, public_via=(evil,))))
+    lines = rendered(text_report, made).splitlines()
+    assert not any(line.startswith("Gate ownership: nothing") for line in lines)
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_a_narrowed_report_and_another_time_are_told() -> None:
+    made = report(narrowed=("--rule data.bucket-not-public",), finished=NOW + timedelta(days=20))
+    assert "Narrowed by --rule data.bucket-not-public" in rendered(text_report, made)
+    assert "Judged as of 2026-11-22 06:00 UTC" in rendered(text_report, made)
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_hiding_any_facet_makes_just_the_rules_that_read_it_unknown(model: Resou
 def test_every_facet_is_read_by_a_rule() -> None:
     read = {(rule.text.for_, name) for rule in PACK.rules.values() for name in rule.wanted}
     facets = {(kind, name) for kind, model in KINDS.items() for name in model.facets()}
-    assert facets - read == {("region", "tags")}, "regions have no tags; tags are collected of everything"
+    assert {name for _, name in facets - read} <= {"tags"}, "tags are collected of everything, for ownership"
 
 
 def test_a_kind_that_could_not_be_listed_has_one_unknown_for_each_rule() -> None:
@@ -240,12 +240,22 @@ def test_waiving_an_incomplete_scan_does_not_make_it_complete() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "others", "code"), [(True, True, 3), (False, True, 0), (True, False, 4)]
+    ("expected", "none_at_all", "others", "code"),
+    [
+        (True, True, True, 3),
+        (True, False, True, 3),
+        (False, True, True, 0),
+        (False, False, True, 3),
+        (True, True, False, 4),
+        (False, True, False, 4),
+    ],
 )
-def test_a_target_that_is_not_reached(expected: bool, others: bool, code: int) -> None:
+def test_a_target_that_is_not_reached(expected: bool, none_at_all: bool, others: bool, code: int) -> None:
+    """Only a cloud without any credentials, that nobody named, may be left out."""
+
     def connect(request: Request, limits: Limits) -> Provider:
         if request.profile == "broken":
-            raise Unreachable("aws", "no credentials", "run aws configure", scope="444455556666")
+            raise Unreachable("aws", "expired", "log in", scope="444455556666", no_credentials=none_at_all)
         return MemoryCloud((account(), region()))
 
     asked = [Request("aws", profile="broken", expected=expected)] + [Request("aws")] * others
@@ -253,9 +263,16 @@ def test_a_target_that_is_not_reached(expected: bool, others: bool, code: int) -
     result = assess(inventory, criteria(terms=Terms(GATES["none"])))
     assert result.decision.exit == code
     missed = [target for target in inventory.targets if not target.reached]
-    assert [(target.scope, target.message) for target in missed] == [
-        ("444455556666", "No credentials run aws configure")
-    ]
+    assert [(target.scope, target.message) for target in missed] == [("444455556666", "Expired log in")]
+
+
+def test_a_resource_that_two_targets_reach_counts_once_as_the_one_that_saw_less_of_it_has_it() -> None:
+    hidden, seen = bucket("b", public_read=DENIED), bucket("b", public_read=False)
+    for order in ((hidden, seen), (seen, hidden)):
+        result = judged([account(), region(), *order])
+        assert the(result, "data.bucket-not-public", "b").verdict == "unknown"
+        uids = [finding.uid for finding in result.coverage.findings]
+        assert len(uids) == len(set(uids))
 
 
 def test_a_baseline_gates_on_what_is_new_or_worse() -> None:

@@ -17,8 +17,17 @@ from scanner.provider import Inventory, Limits, Request
 from scanner.resources import KINDS
 from scanner.workers import Workers
 
-EVERYTHING = {cls.kind: cls.facets() for cls in KINDS.values()}
-QUICK = Limits(connect_seconds=3, read_seconds=0.6, attempts=2)
+EVERYTHING = {cls.kind: cls.facets() - cls.derived for cls in KINDS.values()}
+UNTOLD = {
+    ("access_key", "last_used"),
+    ("role", "last_used"),
+    ("user", "enabled"),
+    ("user", "last_used"),
+    ("user", "mfa"),
+    ("user", "password"),
+}
+"""What Cloud Asset Inventory does not hold, ever."""
+QUICK = Limits(connect_seconds=5, read_seconds=3, attempts=2)
 
 
 @dataclass
@@ -41,7 +50,9 @@ class Scan:
         }
 
     def unknown(self) -> set[tuple[str, str]]:
-        return {(kind, facet) for (kind, _, facet), v in self.facts().items() if isinstance(v, Unknown)}
+        """Kinds and facets that are unknown somewhere, but for what no asset of the project can tell."""
+        unknown = {(kind, facet) for (kind, _, facet), v in self.facts().items() if isinstance(v, Unknown)}
+        return unknown - UNTOLD
 
 
 def run(request: Request | None = None, limits: Limits = QUICK, wanted: Any = EVERYTHING) -> Scan:

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from providers.gcp import COLLECTORS, IDENTIFY
-from providers.gcp.account import LOCATIONS
 from providers.gcp.call import Item, Project
+from providers.gcp.scopes import BESIDES
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import Company, bucket, example_shop, project, sink
 from scanner.evidence import Unknown
 from scanner.provider import Request
 from scanner.resources import KINDS
+
+HERE = ("projects/210987654321", "folders/345678901234", "organizations/123456789012")
 
 
 def test_nothing_is_unknown_and_nothing_is_missing(scan: Callable[..., Any]) -> None:
@@ -39,10 +41,11 @@ def test_the_project_is_the_account(scan: Callable[..., Any]) -> None:
     assert account.scope == "batch-prod"
     assert account.id == "//cloudresourcemanager.googleapis.com/projects/210987654321"
     assert account.organisation == "123456789012"
-    assert account.path == "/org/prod"
+    assert account.path == "/example.com/prod"
     assert account.tags == {"env": "prod", "owner": "data"}
     assert account.security_contacts == ("security@example.com",)
     assert account.public_access_block is False
+    assert account.password_policy is None
     assert account.audit_trails == ("admin-activity",)
 
 
@@ -65,7 +68,7 @@ def test_a_region_has_the_trails_of_its_project(scan: Callable[..., Any]) -> Non
                 "IAM binding roles/storage.objectCreator to allUsers",
             ),
         ),
-        ("press-kit", True, False, ("default object ACL",)),
+        ("press-kit", True, False, ("IAM binding roles/storage.objectViewer to allUsers",)),
         ("ledger-archive", False, False, ()),
         ("ml-scratch", False, False, ()),
     ],
@@ -85,15 +88,23 @@ def test_a_compliant_and_a_bare_bucket(scan: Callable[..., Any]) -> None:
     assert (good.tls_only, good.uniform_access, good.region) == (True, True, "us-central1")
     assert good.tags == {"owner": "data", "data-class": "internal", "env": "prod"}
     assert (bare.encryption.key, bare.encryption.key_id) == ("provider", None)
-    assert (bare.versioning, bare.access_logging, bare.uniform_access) == (False, False, False)
+    assert (bare.versioning, bare.access_logging, bare.uniform_access) == (False, False, True)
+    lists = found.one("bucket", "batch-audit-logs")
+    assert (lists.uniform_access, lists.public_read) == (False, False), "prevention goes before access lists"
     assert (bare.tags, bare.region, bare.id) == ({}, "us", "//storage.googleapis.com/exports-2019")
 
 
 def test_every_call_is_counted_and_stands_in_a_table(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     calls = scan().inventory.calls["gcp"]
     assert calls == dict(cloud.calls)
-    tables = {call.name for kind, cls in KINDS.items() for call in COLLECTORS[kind].calls(cls.facets())}
-    assert set(calls) == tables | {IDENTIFY.name, LOCATIONS.name}
+    tables = {call.name for table in COLLECTORS.values() for call in table.calls(table.kind.facets())}
+    assert set(calls) == tables | {IDENTIFY.name} | {call.name for call in BESIDES.values()}
+
+
+def test_every_kind_has_a_table_with_all_its_facets() -> None:
+    assert {kind: frozenset(table.facets) for kind, table in COLLECTORS.items()} == {
+        kind: cls.facets() - cls.derived for kind, cls in KINDS.items() if kind != "tenant"
+    }
 
 
 def test_only_what_is_wanted_is_asked(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
@@ -164,11 +175,12 @@ def test_a_doubtful_sink_is_settled_by_a_certain_one_above(
     company = example_shop()
     company.assets = [asset for asset in company.assets if not asset["name"].endswith("/admin-activity")]
     own_cloud(company)
+    company.assets.append(sink("since-june", HERE, "storage.googleapis.com/x", filter="timestamp>=x"))
     assert scan().one("account", "Batch production").audit_trails == ("org-audit",)
     company.assets = [asset for asset in company.assets if not asset["name"].endswith("/org-audit")]
     trails = scan().one("account", "Batch production").audit_trails
     assert isinstance(trails, Unknown)
-    assert "errors" in trails.causes[0].message
+    assert "since-june" in trails.causes[0].message
 
 
 def test_public_members_above_the_project_count(

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from providers.gcp import IDENTIFY
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Limits
+from tests.gcp.conftest import UNTOLD
 
 BUCKETS = "cloudasset:ListAssets(storage.Bucket)"
 POLICIES = "cloudasset:ListAssets(storage.Bucket+cloudresourcemanager.Project IAM_POLICY)"
@@ -21,22 +23,54 @@ ABOVE = (
     " IAM_POLICY organization)"
 )
 PREVENTION = "orgpolicy:GetEffectivePolicy(storage.publicAccessPrevention)"
+HIERARCHY = (
+    "cloudasset:ListAssets(cloudresourcemanager.Organization+cloudresourcemanager.Folder organization)"
+)
+SINKS = "cloudasset:ListAssets(logging.LogSink)"
+SINKS_ABOVE = "cloudasset:ListAssets(logging.LogSink organization)"
 PUBLIC = {("bucket", "public_read"), ("bucket", "public_write"), ("bucket", "public_via")}
+OPEN = {("firewall", "open_to_world"), ("firewall", "admin_ports_open"), ("firewall", "everything_open")}
+KEY_STATE = {("key", "enabled"), ("key", "pending_deletion")}
+DATA_ACCESS = ("audit_trail", "records_data_access")
+OTHERS = ("key", "open_to_others")
 
 DEPENDENT = {
     POLICIES: PUBLIC,
-    ABOVE: PUBLIC,
+    ABOVE: PUBLIC | {DATA_ACCESS, ("user", "administrator"), OTHERS},
     PREVENTION: PUBLIC | {("account", "public_access_block")},
     "orgpolicy:GetEffectivePolicy(storage.secureHttpTransport)": {("bucket", "tls_only")},
-    "cloudasset:ListAssets(cloudresourcemanager.Organization+cloudresourcemanager.Folder organization)": {
-        ("account", "path")
-    },
+    HIERARCHY: {("account", "path"), ("user", "external"), ("role", "external"), OTHERS},
     "cloudasset:ListAssets(essentialcontacts.Contact organization)": {("account", "security_contacts")},
     "cloudasset:ListAssets(essentialcontacts.Contact)": set(),
-    "cloudasset:ListAssets(logging.LogSink)": set(),
-    "cloudasset:ListAssets(logging.LogSink organization)": set(),
+    "cloudasset:ListAssets(cloudresourcemanager.Project organization)": {("role", "external")},
+    "cloudasset:ListAssets(iam.Role)": {("role", "grants_rights")},
+    "cloudasset:ListAssets(iam.Role organization)": set(),
+    "cloudasset:ListAssets(iam.ServiceAccount)": {("access_key", "active")},
+    "cloudasset:ListAssets(cloudkms.CryptoKeyVersion)": KEY_STATE,
+    "cloudasset:ListAssets(cloudkms.CryptoKey+cloudkms.KeyRing IAM_POLICY)": {OTHERS},
+    "cloudasset:ListAssets(compute.Firewall)": OPEN | {("firewall", "default_allows")},
+    "cloudasset:ListAssets(compute.FirewallPolicy)": OPEN,
+    "cloudasset:ListAssets(compute.FirewallPolicy organization)": OPEN,
 }
-"""What may turn unknown when a call is denied. Sinks and contacts of either level settle the question."""
+"""What turns unknown when a call is denied. Contacts of either level settle the question, and the only
+custom role is the project's."""
+
+LISTINGS: dict[str, dict[str, set[str]]] = {
+    BUCKETS: {"bucket": set()},
+    "cloudasset:ListAssets(cloudkms.CryptoKey)": {"key": set()},
+    "cloudasset:ListAssets(compute.Network)": {"firewall": set()},
+    "cloudasset:ListAssets(iam.ServiceAccountKey)": {"access_key": set()},
+    "cloudasset:ListAssets(cloudresourcemanager.Project IAM_POLICY)": {"user": set(), "role": set()},
+    SINKS: {"audit_trail": {"org-audit"}},
+    SINKS_ABOVE: {"audit_trail": {"admin-activity", "audit-2019"}},
+    "cloudasset:SearchAllResources": {"region": set()},
+}
+"""What is a blind spot when a call is denied, and what of that kind is still seen."""
+
+
+def test_every_call_is_denied_in_one_of_these_tests(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+    scan()
+    assert set(cloud.calls) == DEPENDENT.keys() | LISTINGS.keys() | {IDENTIFY.name}
 
 
 @pytest.mark.parametrize("operation", sorted(DEPENDENT))
@@ -51,11 +85,30 @@ def test_a_denied_call_makes_just_its_facets_unknown(
     facts = found.facts()
     assert facts.keys() == healthy.keys()
     for key, fact in facts.items():
-        if isinstance(fact, Unknown):
+        if isinstance(fact, Unknown) and (key[0], key[2]) not in UNTOLD:
             (cause,) = fact.causes
             assert (cause.reason, cause.call) == ("denied", operation)
             assert cause.permission
-        elif (key[0], key[2]) != ("account", "audit_trails") and key[0] != "region":
+        else:
+            assert fact == healthy[key]
+
+
+@pytest.mark.parametrize("operation", sorted(LISTINGS))
+def test_a_denied_listing_is_a_blind_spot_and_changes_no_other_kind(
+    scan: Callable[..., Any], broken: Callable[[str, Fault], None], operation: str
+) -> None:
+    healthy = scan().facts()
+    broken(operation, "denied")
+    found = scan()
+    spots = found.inventory.blind_spots
+    assert {spot.kind for spot in spots} == LISTINGS[operation].keys()
+    assert {(spot.cause.reason, spot.cause.call) for spot in spots} == {("denied", operation)}
+    assert all(spot.cause.permission for spot in spots)
+    for kind, left in LISTINGS[operation].items():
+        assert set(found.names(kind)) == left
+        assert not found.inventory.complete("gcp", "batch-prod", kind)
+    for key, fact in found.facts().items():
+        if not isinstance(fact, Unknown) and key[2] != "audit_trails":
             assert fact == healthy[key]
 
 
@@ -69,31 +122,11 @@ def test_a_project_reader_sees_the_public_buckets_but_cannot_call_the_others_pri
     assert isinstance(found.one("bucket", "ml-scratch").public_read, Unknown)
     assert found.one("account", "Batch production").audit_trails == ("admin-activity",)
     assert found.one("account", "Batch production").organisation == "123456789012"
+    assert found.one("user", "batch-lead@example.com").administrator is True
+    assert isinstance(found.one("user", "batch-oncall@example.com").administrator, Unknown)
+    assert isinstance(found.one("firewall", "default").open_to_world, Unknown)
+    assert [spot.kind for spot in found.inventory.blind_spots] == ["audit_trail"]
     assert isinstance(found.one("account", "Batch production").security_contacts, Unknown)
-
-
-def test_buckets_that_cannot_be_listed_are_a_blind_spot(
-    scan: Callable[..., Any], broken: Callable[[str, Fault], None]
-) -> None:
-    broken(BUCKETS, "denied")
-    found = scan()
-    (spot,) = found.inventory.blind_spots
-    assert (spot.kind, spot.scope, spot.cause.reason) == ("bucket", "batch-prod", "denied")
-    assert spot.cause.permission == "cloudasset.assets.listResource"
-    assert found.names("bucket") == []
-    assert not found.inventory.complete("gcp", "batch-prod", "bucket")
-    assert found.names("account") == ["Batch production"]
-
-
-def test_locations_that_cannot_be_searched_are_a_blind_spot(
-    scan: Callable[..., Any], broken: Callable[[str, Fault], None]
-) -> None:
-    broken("cloudasset:SearchAllResources", "denied")
-    found = scan()
-    (spot,) = found.inventory.blind_spots
-    assert (spot.kind, spot.cause.permission) == ("region", "cloudasset.assets.searchAllResources")
-    assert found.names("region") == []
-    assert found.unknown() == set()
 
 
 def test_half_a_listing_keeps_what_came(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
@@ -113,11 +146,20 @@ def test_half_of_the_locations_keep_what_came(scan: Callable[..., Any], cloud: G
     assert (spot.kind, spot.cause.reason, spot.cause.call) == ("region", "error", search)
 
 
+def test_half_a_listing_that_is_asked_once_keeps_what_came(
+    scan: Callable[..., Any], cloud: GcpSandbox
+) -> None:
+    cloud.fault = lambda name: "failing" if name == SINKS and cloud.calls[SINKS] > 1 else None
+    found = scan()
+    assert found.names("audit_trail") == ["admin-activity", "org-audit"]
+    (spot,) = found.inventory.blind_spots
+    assert (spot.kind, spot.cause.reason) == ("audit_trail", "error")
+
+
 def test_half_a_listing_of_policies_is_no_answer(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     cloud.fault = lambda name: "denied" if name == POLICIES and cloud.calls[POLICIES] > 1 else None
     found = scan()
     assert isinstance(found.one("bucket", "exports-2019").public_read, Unknown)
-    assert found.one("bucket", "press-kit").public_read is True
     assert isinstance(found.one("bucket", "press-kit").public_via, Unknown)
 
 

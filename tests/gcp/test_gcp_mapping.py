@@ -11,7 +11,17 @@ from providers.gcp.audit import to_own_trails
 from providers.gcp.call import Item, Project, to_region
 from providers.gcp.exposure import from_acl, from_bindings
 from providers.gcp.failure import one_line
-from providers.gcp.logfilter import covers
+from providers.gcp.logfilter import (
+    ALL,
+    DATA_ACCESS,
+    FEW,
+    NONE,
+    OPEN,
+    SOME,
+    Passing,
+    negated,
+    passing,
+)
 from providers.gcp.storage import (
     to_bindings,
     to_enforced,
@@ -101,8 +111,18 @@ def test_uniform_access_switches_lists_off() -> None:
         uniform = item(acl=acl, iamConfiguration={switch: {"enabled": True}})
         assert to_uniform_access(uniform) is True
         assert to_lists(uniform).read is False
-    fine = item(acl=acl, iamConfiguration={"uniformBucketLevelAccess": {}})
-    assert to_lists(fine).read is True
+    fine = {"iamConfiguration": {"uniformBucketLevelAccess": {}}}
+    assert to_lists(item(acl=[], defaultObjectAcl=acl, **fine)).read is True
+    owners = [{"entity": "project-owners-1", "role": "OWNER"}]
+    assert to_lists(item(acl=[], defaultObjectAcl=owners, **fine)).read is False
+
+
+@pytest.mark.parametrize("lists", [{}, {"acl": [], "defaultObjectAcl": []}, {"acl": []}])
+def test_access_lists_that_the_asset_leaves_out_are_not_empty(lists: dict[str, Any]) -> None:
+    """Recorded assets of buckets with access lists hold none of them, and such a bucket always has some."""
+    left_out = to_lists(item(iamConfiguration={"uniformBucketLevelAccess": {}}, **lists))
+    assert isinstance(left_out, Unknown)
+    assert left_out.causes[0].reason == "unsupported"
 
 
 def test_a_bucket_without_a_policy_in_the_listing_is_not_called_private() -> None:
@@ -113,7 +133,7 @@ def test_a_bucket_without_a_policy_in_the_listing_is_not_called_private() -> Non
 def test_a_binding_on_the_project_reaches_its_buckets() -> None:
     binding = {"role": "roles/viewer", "members": ["allUsers"]}
     policies = {
-        "//storage.googleapis.com/b": {"iamPolicy": {}},
+        "//storage.googleapis.com/b": {"iamPolicy": {"etag": "CAE="}},
         "//cloudresourcemanager.googleapis.com/projects/1": {"iamPolicy": {"bindings": [binding]}},
     }
     assert to_bindings(item(), policies).via == (
@@ -171,49 +191,80 @@ ACTIVITY = "projects/batch-prod/logs/cloudaudit.googleapis.com%2Factivity"
 
 
 @pytest.mark.parametrize(
-    ("expression", "verdict"),
+    ("expression", "parts"),
     [
-        ("", True),
-        ("-- everything\n", True),
-        ('LOG_ID("cloudaudit.googleapis.com/activity")', True),
-        ('log_id("cloudaudit.googleapis.com%2Factivity")', True),
-        ('LOG_ID("cloudaudit.googleapis.com/data_access")', False),
-        (f'logName="{ACTIVITY}"', True),
-        (f"logName = {ACTIVITY}", True),
-        (f'logName!="{ACTIVITY}"', False),
-        ('logName="projects/other/logs/cloudaudit.googleapis.com%2Factivity"', False),
-        ('logName:"cloudaudit.googleapis.com"', True),
-        ('logName:"/logs/cloudaudit.googleapis.com%2Factivity"', True),
-        ('logName:"cloudaudit.googleapis.com/activity"', None),
-        ('logName:("cloudaudit" OR "syslog")', True),
-        ('logName:("cloudaudit" AND "syslog")', False),
-        ('logName:("syslog" OR "nginx")', False),
-        ('logName=~"cloudaudit"', None),
-        ("severity>=ERROR", None),
-        ('logName:"cloudaudit" AND severity>=ERROR', None),
-        ('logName:"cloudaudit" severity>=ERROR', None),
-        ('logName:"cloudaudit" OR severity>=ERROR', True),
-        ('logName:"syslog" AND severity>=ERROR', False),
-        ('NOT logName:"cloudaudit"', False),
-        ('-logName:"cloudaudit"', False),
-        ('NOT LOG_ID("syslog")', True),
-        ("NOT severity>=ERROR", None),
-        ('(logName:"syslog" OR (NOT logName:"nginx"))', True),
-        ('logName:"syslog" OR logName:"cloudaudit" AND logName:"nginx"', False),
-        ('logName:"cloudaudit" OR logName:"syslog" AND logName:"cloudaudit"', True),
-        ('LOG_ID("cloudaudit.googleapis.com/activity") AND sample(insertId, 0.1)', None),
-        ('resource.type="audited_resource"', None),
-        ('logName:"cloudaudit', None),
-        ('(logName:"cloudaudit"', None),
-        ('logName:"cloudaudit")', None),
-        ("logName:", None),
-        ("NOT", None),
-        ("(" * 5000 + ")" * 5000, None),
-        ("NOT " * 5000 + 'logName:"cloudaudit"', None),
+        ("", ALL),
+        ("-- everything\n", ALL),
+        ('LOG_ID("cloudaudit.googleapis.com/activity")', ALL),
+        ('log_id("cloudaudit.googleapis.com%2Factivity")', ALL),
+        ('LOG_ID("cloudaudit.googleapis.com/data_access")', NONE),
+        (f'logName="{ACTIVITY}"', ALL),
+        (f"logName = {ACTIVITY}", ALL),
+        (f'logName!="{ACTIVITY}"', NONE),
+        ('logName="projects/other/logs/cloudaudit.googleapis.com%2Factivity"', NONE),
+        ('logName:"cloudaudit.googleapis.com"', ALL),
+        ('logName:"/logs/cloudaudit.googleapis.com%2Factivity"', ALL),
+        ('logName:"cloudaudit.googleapis.com/activity"', OPEN),
+        ('logName:("cloudaudit" OR "syslog")', ALL),
+        ('logName:("cloudaudit" AND "syslog")', NONE),
+        ('logName:("syslog" OR "nginx")', NONE),
+        ('logName=~"cloudaudit"', OPEN),
+        ("severity>=ERROR", SOME),
+        ("severity>=WARNING", SOME),
+        ("severity=NOTICE", SOME),
+        ("severity>=NOTICE", OPEN),
+        ("severity<=ERROR", OPEN),
+        ('logName:"cloudaudit" AND severity>=ERROR', SOME),
+        ('logName:"cloudaudit" severity>=ERROR', SOME),
+        ('logName:"cloudaudit" OR severity>=ERROR', ALL),
+        ('logName:"syslog" AND severity>=ERROR', NONE),
+        ('NOT logName:"cloudaudit"', NONE),
+        ('-logName:"cloudaudit"', NONE),
+        ('NOT LOG_ID("syslog")', ALL),
+        ("NOT severity>=ERROR", negated(SOME)),
+        ('(logName:"syslog" OR (NOT logName:"nginx"))', ALL),
+        ('logName:"syslog" OR logName:"cloudaudit" AND logName:"nginx"', NONE),
+        ('logName:"cloudaudit" OR logName:"syslog" AND logName:"cloudaudit"', ALL),
+        ('LOG_ID("cloudaudit.googleapis.com/activity") AND sample(insertId, 0.1)', OPEN),
+        ('resource.type="audited_resource"', FEW),
+        ('resource.type=("gce_instance" OR "gcs_bucket")', FEW),
+        (
+            'resource.type="gce_instance" OR resource.type="gcs_bucket" OR severity=ERROR',
+            OPEN - {"most"},
+        ),
+        ('NOT resource.type="k8s_container"', negated(FEW)),
+        ('resource.type!="k8s_container"', negated(FEW)),
+        ('protoPayload.methodName:"SetIamPolicy"', FEW),
+        ('protoPayload.methodName:"v1"', OPEN),
+        ('protoPayload.serviceName:"googleapis.com"', OPEN),
+        ('protoPayload.serviceName="storage.googleapis.com"', FEW),
+        ('protoPayload.authenticationInfo.principalEmail="a@example.com"', FEW),
+        ('protoPayload.@type="type.googleapis.com/google.cloud.audit.AuditLog"', ALL),
+        ('protoPayload.@type="type.googleapis.com/google.appengine.logging.v1.RequestLog"', NONE),
+        ('resource.labels.project_id="batch-prod"', OPEN),
+        ('resource.labels.cluster_name="batch"', FEW),
+        ('jsonPayload.message:"failed"', NONE),
+        ('NOT textPayload:"failed"', ALL),
+        ('jsonPayload.message!="failed"', OPEN),
+        ('timestamp>="2025-01-01T00:00:00Z"', OPEN),
+        ('"failed login"', OPEN),
+        ('logName:"cloudaudit', OPEN),
+        ('(logName:"cloudaudit"', OPEN),
+        ('logName:"cloudaudit")', OPEN),
+        ("logName:", OPEN),
+        ("NOT", OPEN),
+        ("(" * 5000 + ")" * 5000, OPEN),
+        ("NOT " * 5000 + 'logName:"cloudaudit"', OPEN),
     ],
 )
-def test_what_a_filter_lets_through(expression: str, verdict: bool | None) -> None:
-    assert covers(expression, "batch-prod") is verdict
+def test_what_a_filter_lets_through(expression: str, parts: Passing) -> None:
+    assert passing(expression, "batch-prod") == parts
+
+
+def test_another_log_is_asked_by_its_own_name() -> None:
+    default = 'NOT LOG_ID("cloudaudit.googleapis.com/activity")'
+    assert passing(default, "batch-prod") == NONE
+    assert passing(default, "batch-prod", DATA_ACCESS) == ALL
 
 
 def sinks(*told: dict[str, Any]) -> dict[str, Any]:
@@ -233,6 +284,7 @@ BUCKET = "storage.googleapis.com/audit"
         ({"destination": "pubsub.googleapis.com/projects/p/topics/t"}, ("s",)),
         ({"destination": BUCKET, "disabled": True}, ()),
         ({"destination": BUCKET, "filter": 'LOG_ID("syslog")'}, ()),
+        ({"destination": BUCKET, "filter": "severity>=ERROR"}, ()),
         ({"destination": BUCKET, "exclusions": [{"name": "x", "filter": 'logName:"cloudaudit"'}]}, ()),
         (
             {

@@ -65,7 +65,7 @@ class Cloud:
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Mapping[str, Sandbox]]:
-    """The sandboxes that tests of this session use; started together, ended together."""
+    """The sandboxes that all tests here use; started together, ended together."""
     found: dict[str, Sandbox] = {
         name: getattr(import_module(f"providers.sandbox.{name}"), kind)() for name, kind in SANDBOXES.items()
     }

@@ -1,0 +1,329 @@
+"""IAM users, their access keys, roles, and policies that let a user or group do everything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from providers.aws import credential_report as report
+from providers.aws.account import DESCRIBE_ORGANISATION
+from providers.aws.authorization import DETAILS, Attachment, Detail, Details
+from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.credential_report import Row
+from providers.aws.principals import KEY_LISTING, ROLE_LISTING, USER_LISTING, Listing
+from providers.aws.privileges import Read as Policy
+from providers.aws.trust import Home, Organisation, Trust
+from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, told
+from scanner.evidence import Observed, Unknown, any_of, lift
+from scanner.resources import AccessKey, Role, User
+
+if TYPE_CHECKING:
+    from providers.aws.client import AwsCaller
+
+GET_SUMMARY = AwsCall("iam", "get_account_summary", "iam:GetAccountSummary", root="GetAccountSummaryResponse")
+LIST_ACCOUNTS = AwsCall("organizations", "list_accounts", "organizations:ListAccounts", pages="Accounts")
+KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,}")
+"""The console keeps what people note about an access key in a tag of the user named by the key's id."""
+
+
+def start(
+    collector: Collector[AwsQuestion],
+    wanted: frozenset[str],
+    caller: AwsCaller,
+    place: Place,
+    collection: Collection,
+) -> None:
+    """Lists one of these kinds, starts on what there is, and ends the place."""
+    assert collector.list is not None
+    listing: Observed[Listing] = caller.answer(collector.list, caller.item())
+    if isinstance(listing, Unknown):
+        collection.blind_spot(place, listing)
+    else:
+        if listing.lost is not None:
+            collection.blind_spot(place, listing.lost)
+        collection.run(collector, caller, place, wanted, listing.items)
+    collection.end(place)
+
+
+def user_header(item: Item) -> Mapping[str, Any]:
+    """The user by its ARN; the root user goes by ``root``."""
+    return _header(item, item["arn"], item["name"], "aws.iam.root" if item["root"] else "aws.iam.user")
+
+
+def key_header(item: Item) -> Mapping[str, Any]:
+    """The key by its user's ARN and its number in the report. Key ids are credentials' names: kept out."""
+    number = item["number"]
+    arn, name = f"{item['row']['arn']}#access-key-{number}", f"{item['name']} key {number}"
+    return _header(item, arn, name, "aws.iam.access_key")
+
+
+def role_header(item: Item) -> Mapping[str, Any]:
+    """The role by its ARN; a policy of a user or group by both."""
+    detail = item["detail"]
+    if "attachment" not in item:
+        return _header(item, detail["Arn"], detail["RoleName"], "aws.iam.role")
+    attachment: Attachment = item["attachment"]
+    holder = detail["UserName"] if item["holder_type"] == "user" else detail["GroupName"]
+    arn, name = f"{detail['Arn']}#{attachment.id}", f"{attachment.name} of {holder}"
+    return _header(item, arn, name, "aws.iam.attachment")
+
+
+def _header(item: Item, arn: str, name: str, type_: str) -> Mapping[str, Any]:
+    return {
+        "provider": "aws",
+        "partition": item["partition"],
+        "scope": item["account"],
+        "region": None,
+        "id": arn,
+        "name": name,
+        "type": type_,
+    }
+
+
+def of_row(function: Callable[[Row], Observed[Any]], item: Item) -> Observed[Any]:
+    """What the user's row of the credential report tells."""
+    row: Observed[Row] = item["row"]
+    return row if isinstance(row, Unknown) else function(row)
+
+
+def is_root(item: Item) -> bool:
+    """The root user."""
+    return bool(item["root"])
+
+
+def is_external(item: Item) -> bool:
+    """Users of IAM are of the account itself: outsiders come through roles."""
+    return False
+
+
+def to_root_password(item: Item, answer: Answer) -> bool | None:
+    """``AccountPasswordPresent`` of GetAccountSummary: the root user has one; ``None`` for other users."""
+    return bool(answer["SummaryMap"]["AccountPasswordPresent"]) if item["root"] else None
+
+
+def signs_in_by_password(told_by_row: Observed[bool], of_root: Observed[bool | None]) -> Observed[bool]:
+    """The report's word; for the root user, of whom it says ``not_supported``, that of the summary."""
+    if not isinstance(told_by_row, Unknown):
+        return told_by_row
+    return told_by_row if of_root is None else lift(bool, of_root)
+
+
+def is_enabled(
+    told_by_row: Observed[bool],
+    of_root: Observed[bool | None],
+    keys: Observed[int],
+    certificate: Observed[bool],
+) -> Observed[bool]:
+    """There is a password, an active key or an active certificate: IAM has no other switch. Credentials of
+    single services (CodeCommit, Keyspaces, Bedrock) are not in the report and do not count.
+    """
+    return any_of(
+        signs_in_by_password(told_by_row, of_root), lift(lambda number: number > 0, keys), certificate
+    )
+
+
+def is_administrator(item: Item) -> Observed[bool]:
+    """The user's policies and those of its groups let it do everything; no policy binds the root user."""
+    if item["root"]:
+        return True
+    detail: Observed[Detail] = item["detail"]
+    if isinstance(detail, Unknown):
+        return detail
+    details: Details = item["details"]
+    return details.identity(detail).everything
+
+
+def user_tags(item: Item) -> Observed[Mapping[str, str]]:
+    """``Tags`` of UserDetail without those about access keys. The root user cannot be tagged."""
+    if item["root"]:
+        return {}
+    detail: Observed[Detail] = item["detail"]
+    return detail if isinstance(detail, Unknown) else _tags(detail)
+
+
+def role_tags(item: Item) -> Mapping[str, str]:
+    """``Tags`` of RoleDetail or UserDetail; groups cannot be tagged."""
+    return _tags(item["detail"])
+
+
+def _tags(detail: Detail) -> Mapping[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in detail.get("Tags", ()) if not KEY_ID.search(tag["Key"])}
+
+
+def no_tags(item: Item) -> Mapping[str, str]:
+    """An access key cannot be tagged."""
+    return {}
+
+
+def holder(item: Item) -> str:
+    """The user of the key."""
+    return str(item["name"])
+
+
+def of_key(function: Callable[[Row, int], Observed[Any]], item: Item) -> Observed[Any]:
+    """What the report tells of one key."""
+    return function(item["row"], item["number"])
+
+
+def never_expires(item: Item) -> None:
+    """AWS ends no access key by itself."""
+
+
+def principal(item: Item) -> Observed[str]:
+    """Those whom the trust policy names, sorted; the user or group that holds a policy."""
+    if "attachment" in item:
+        return str(item["detail"]["Arn"])
+    return lift(lambda found: found.principal, item["trust"])
+
+
+def principal_type(item: Item) -> Observed[str]:
+    """The widest type among those whom the trust policy names.
+
+    ``group``: the account itself, as all in it whom a policy lets, and the people of IAM Identity Center.
+    ``workload``: services, own roles, and pods of a Kubernetes cluster. ``account``: other accounts and
+    other identity providers.
+    """
+    if "attachment" in item:
+        return str(item["holder_type"])
+    return lift(lambda found: found.principal_type, item["trust"])
+
+
+def allows_everything(item: Item) -> Observed[bool]:
+    """See :attr:`providers.aws.privileges.Identity.everything`."""
+    return item["identity"].everything  # type: ignore[no-any-return]
+
+
+def gives_rights(item: Item) -> Observed[bool]:
+    """See :attr:`providers.aws.privileges.Identity.grants_rights`."""
+    return item["identity"].grants_rights  # type: ignore[no-any-return]
+
+
+def is_conditioned(item: Item) -> Observed[bool]:
+    """See :attr:`providers.aws.trust.Trust.conditioned`; of a policy: all that it allows has conditions."""
+    if "attachment" in item:
+        policy: Policy = item["attachment"].statements
+        if isinstance(policy, Unknown):
+            return policy
+        return all(each.conditions for each in policy if each.allow)
+    found: Observed[Trust] = item["trust"]
+    return found if isinstance(found, Unknown) else found.conditioned
+
+
+def role_used(item: Item) -> Observed[datetime | None]:
+    """``RoleLastUsed.LastUsedDate`` of RoleDetail, of the last 400 days; of a policy AWS does not keep it."""
+    if "attachment" in item:
+        return Unknown.because(
+            "unsupported", DETAILS.name, None, "AWS does not keep when a policy was last made use of"
+        )
+    used: datetime | None = (item["detail"].get("RoleLastUsed") or {}).get("LastUsedDate")
+    return used
+
+
+def outside(item: Item) -> Observed[Callable[[Observed[Any], Observed[Any]], Observed[bool]]]:
+    """The question whether a principal is outside, for when the organisation is known."""
+    if "attachment" in item:
+        return lambda organisation, members: False
+    found: Observed[Trust] = item["trust"]
+    if isinstance(found, Unknown):
+        return found
+    known = found
+    return lambda organisation, members: known.external(Home(item["account"], organisation, members))
+
+
+def to_organisation(item: Item, answer: Answer) -> Organisation | None:
+    """``Id`` and ``MasterAccountId`` of DescribeOrganization, which every member may ask."""
+    if answer is None:
+        return None
+    organisation = answer["Organization"]
+    return Organisation(organisation["Id"], organisation["MasterAccountId"])
+
+
+def list_members(caller: AwsCaller, item: Item) -> Observed[frozenset[str]]:
+    """``Id`` of all accounts of ListAccounts."""
+    accounts = caller.whole(LIST_ACCOUNTS, item)
+    return accounts if isinstance(accounts, Unknown) else frozenset(account["Id"] for account in accounts)
+
+
+def as_answered(item: Item, answer: Answer) -> Any:
+    """What a chain of calls made up is the fact itself."""
+    return answer
+
+
+MEMBERS = AwsChain((LIST_ACCOUNTS,), list_members)
+
+
+def is_outside(
+    question: Observed[Any], organisation: Observed[Organisation | None], members: Observed[frozenset[str]]
+) -> Observed[bool]:
+    """A principal is outside the organisation."""
+    return question if isinstance(question, Unknown) else question(organisation, members)
+
+
+PASSWORD: tuple[Read[AwsQuestion], ...] = (
+    Read(None, partial(of_row, report.password)),
+    Read(GET_SUMMARY, to_root_password),
+)
+
+USERS: Collector[AwsQuestion] = Collector(
+    kind=User,
+    list=USER_LISTING,
+    header=user_header,
+    facets={
+        "tags": told(user_tags),
+        "root": told(is_root),
+        "enabled": Facet(
+            (
+                *PASSWORD,
+                Read(None, partial(of_row, report.active_keys)),
+                Read(None, partial(of_row, report.certificate)),
+            ),
+            is_enabled,
+        ),
+        "password": Facet(PASSWORD, signs_in_by_password),
+        "mfa": told(partial(of_row, report.mfa)),
+        "access_keys": told(partial(of_row, report.active_keys)),
+        "last_used": told(partial(of_row, report.last_used)),
+        "external": told(is_external),
+        "administrator": told(is_administrator),
+    },
+)
+
+ACCESS_KEYS: Collector[AwsQuestion] = Collector(
+    kind=AccessKey,
+    list=KEY_LISTING,
+    header=key_header,
+    facets={
+        "tags": told(no_tags),
+        "holder": told(holder),
+        "active": told(partial(of_key, report.active)),
+        "created": told(partial(of_key, report.created)),
+        "last_used": told(partial(of_key, report.key_used)),
+        "expires": told(never_expires),
+    },
+)
+
+ROLES: Collector[AwsQuestion] = Collector(
+    kind=Role,
+    list=ROLE_LISTING,
+    header=role_header,
+    facets={
+        "tags": told(role_tags),
+        "principal": told(principal),
+        "principal_type": told(principal_type),
+        "everything": told(allows_everything),
+        "grants_rights": told(gives_rights),
+        "external": Facet(
+            (
+                Read(None, outside),
+                Read(DESCRIBE_ORGANISATION, to_organisation),
+                Read(MEMBERS, as_answered),
+            ),
+            is_outside,
+        ),
+        "conditioned": told(is_conditioned),
+        "last_used": told(role_used),
+    },
+)

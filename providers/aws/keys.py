@@ -1,0 +1,270 @@
+"""KMS keys that the customer made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from providers.aws.account import DESCRIBE_ORGANISATION
+from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.identity import MEMBERS
+from providers.aws.key_policy import openings
+from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.evidence import Observed, Unknown, all_of, any_of, join, lift
+from scanner.resources import Key
+
+if TYPE_CHECKING:
+    from providers.aws.client import AwsCaller
+
+LIST_KEYS = AwsCall("kms", "list_keys", "kms:ListKeys", pages="Keys", page_size=1000, regional=True)
+LIST_ALIASES = AwsCall(
+    "kms", "list_aliases", "kms:ListAliases", pages="Aliases", page_size=100, regional=True
+)
+
+
+def _of_key(operation: str, permission: str) -> AwsCall:
+    return AwsCall("kms", operation, permission, parameters=(("KeyId", "KeyArn"),), regional=True)
+
+
+DESCRIBE_KEY = _of_key("describe_key", "kms:DescribeKey")
+GET_ROTATION = _of_key("get_key_rotation_status", "kms:GetKeyRotationStatus")
+GET_POLICY = AwsCall(
+    "kms",
+    "get_key_policy",
+    "kms:GetKeyPolicy",
+    parameters=(("KeyId", "KeyArn"),),
+    fixed=(("PolicyName", "default"),),
+    regional=True,
+)
+LIST_TAGS = _of_key("list_resource_tags", "kms:ListResourceTags")
+
+OF_AWS = "alias/aws/"
+"""Nobody but AWS can give an alias that begins so (API reference, CreateAlias)."""
+USABLE = {
+    "Creating": False,
+    "Disabled": False,
+    "Enabled": True,
+    "PendingDeletion": False,
+    "PendingImport": False,
+    "PendingReplicaDeletion": False,
+    "Unavailable": False,
+    "Updating": True,
+}
+"""``KeyState`` values, and whether the key encrypts and decrypts then (KMS developer guide, "Key states")."""
+A_YEAR = 365
+
+
+def names(caller: AwsCaller, item: Item) -> Observed[Mapping[str, tuple[str, ...]]]:
+    """The aliases of a region by key id: ``TargetKeyId`` of ListAliases. Those that AWS has not used yet have
+    none.
+    """
+    aliases = caller.whole(LIST_ALIASES, item)
+    if isinstance(aliases, Unknown):
+        return aliases
+    found: dict[str, tuple[str, ...]] = {}
+    for alias in sorted(aliases, key=lambda each: str(each["AliasName"])):
+        if "TargetKeyId" in alias:
+            found[alias["TargetKeyId"]] = (*found.get(alias["TargetKeyId"], ()), alias["AliasName"])
+    return found
+
+
+def described(caller: AwsCaller, item: Item) -> Observed[Mapping[str, Any]]:
+    """``KeyMetadata`` of DescribeKey, asked once for all who want to know."""
+
+    def ask() -> Observed[Mapping[str, Any]]:
+        return lift(lambda answer: dict(answer["KeyMetadata"]), caller.answer(DESCRIBE_KEY, item))
+
+    return caller.once((DESCRIBE_KEY, item["KeyArn"]), lambda: caller.read(DESCRIBE_KEY, ask))
+
+
+def rotation(caller: AwsCaller, item: Item) -> Observed[Answer]:
+    """GetKeyRotationStatus, which refuses keys that cannot rotate by themselves: ``None`` for those.
+
+    Only symmetric keys of KMS's own making do (API reference, EnableKeyRotation); ``KeySpec`` is left out in
+    answers that are older than all others.
+    """
+    key = described(caller, item)
+    if isinstance(key, Unknown):
+        return key
+    spec = key.get("KeySpec", key.get("CustomerMasterKeySpec", "SYMMETRIC_DEFAULT"))
+    if spec != "SYMMETRIC_DEFAULT" or key["Origin"] != "AWS_KMS":
+        return None
+    return caller.answer(GET_ROTATION, item)
+
+
+def exposure(caller: AwsCaller, item: Item) -> Observed[bool]:
+    """The ``Policy`` of GetKeyPolicy, and for accounts that it names whether they are of our organisation.
+
+    The organisation is asked for only where the answer hangs on it. Grants are not read: who makes one must
+    be let in by the policy first.
+    """
+    answer = caller.answer(GET_POLICY, item)
+    if isinstance(answer, Unknown):
+        return answer
+    policy, account = answer["Policy"], item["account"]
+    # An organisation that cannot be told, for the first look: does anything hang on it?
+    found = openings(policy, account, Unknown.because("error", GET_POLICY.name, None, "not asked"))
+    if found.strangers is True or not (found.accounts or isinstance(found.strangers, Unknown)):
+        return found.strangers
+    organisation = caller.once(
+        (DESCRIBE_ORGANISATION,), partial(caller.answer, DESCRIBE_ORGANISATION, caller.item())
+    )
+    found = openings(policy, account, lift(_organisation_id, organisation))
+    outside = (
+        all_of(opened, _outside(caller, other, organisation)) if opened is not False else False
+        for other, opened in found.accounts
+    )
+    return found.strangers if found.strangers is True else any_of(found.strangers, *outside)
+
+
+def _organisation_id(organisation: Answer) -> str | None:
+    return None if organisation is None else str(organisation["Organization"]["Id"])
+
+
+def _outside(caller: AwsCaller, account: str, organisation: Observed[Answer]) -> Observed[bool]:
+    """Whether another account is in no organisation with ours: ListAccounts, which AWS answers only to the
+    management account and to delegated administrators.
+    """
+    if isinstance(organisation, Unknown):
+        return organisation
+    if organisation is None:
+        return True
+    if organisation["Organization"].get("MasterAccountId") == account:
+        return False
+    return lift(lambda found: account not in found, caller.answer(MEMBERS, caller.item()))
+
+
+NAMES = AwsChain((LIST_ALIASES,), names, regional=True)
+DESCRIBED = AwsChain((DESCRIBE_KEY,), described, about=("KeyArn",), regional=True)
+ROTATION = AwsChain((DESCRIBE_KEY, GET_ROTATION), rotation, about=("KeyArn",), regional=True)
+EXPOSURE = AwsChain(
+    (GET_POLICY, DESCRIBE_ORGANISATION, *MEMBERS.parts), exposure, about=("KeyArn",), regional=True
+)
+
+
+def start(caller: AwsCaller, place: Place, wanted: frozenset[str], collection: Collection) -> None:
+    """Starts the collection of the customer's keys of one region.
+
+    AWS's own keys are listed among them: those that an alias of AWS names, and those of which DescribeKey
+    says so, are left out. A key of which neither can be told may be nobody's concern: it is a blind spot.
+    """
+    here = caller.within(str(place.region))
+    aliases = here.answer(NAMES, caller.item(place.region))
+    known: Mapping[str, tuple[str, ...]] = {} if isinstance(aliases, Unknown) else aliases
+
+    def told(item: Item, future: Future[Observed[Answer]]) -> None:
+        key = future.result()
+        if isinstance(key, Unknown) and isinstance(aliases, Unknown):
+            collection.blind_spot(place, join([key, aliases]))
+        elif isinstance(key, Unknown) or key.get("KeyManager") != "AWS":
+            collection.run(KEYS, here, place, wanted, [item])
+        collection.end(place)
+
+    for page in here.pages(LIST_KEYS):
+        if isinstance(page, Unknown):
+            collection.blind_spot(place, page)
+            break
+        for item in page:
+            if any(name.startswith(OF_AWS) for name in known.get(item["KeyId"], ())):
+                continue
+            collection.begin(place)
+            question = partial(here.read, DESCRIBED, here.answer, DESCRIBED, item)
+            collection.ask(None, question).add_done_callback(partial(told, item))
+
+
+def to_identity(item: Item, answer: Answer) -> Mapping[str, Any]:
+    """The alias that people know the key by: the first, if there are several."""
+    found = answer.get(item["KeyId"], ())
+    return {"name": found[0].removeprefix("alias/")} if found else {}
+
+
+def named_or_not(name: Observed[Mapping[str, str]], key: Observed[Any]) -> Observed[Mapping[str, str]]:
+    """An alias is only what people call the key: without it the key goes by its id."""
+    return {} if isinstance(name, Unknown) else name
+
+
+def header(item: Item) -> Mapping[str, Any]:
+    """``KeyArn`` of ListKeys, and the alias."""
+    return {
+        "provider": "aws",
+        "partition": item["partition"],
+        "scope": item["account"],
+        "region": item["region"],
+        "id": item["KeyArn"],
+        "name": item.get("name", item["KeyId"]),
+        "type": "aws.kms.key",
+    }
+
+
+def to_key(item: Item, answer: Answer) -> Answer:
+    """All of DescribeKey."""
+    return answer
+
+
+def to_tags(item: Item, answer: Answer) -> Mapping[str, str]:
+    """``Tags`` of ListResourceTags; one page holds as many as a key can have (quota of 50)."""
+    if answer["Truncated"]:
+        raise ValueError("more tags than a key can have")
+    return {tag["TagKey"]: tag["TagValue"] for tag in answer["Tags"]}
+
+
+def to_enabled(item: Item, answer: Answer) -> bool:
+    """``KeyState`` of DescribeKey."""
+    return USABLE[answer["KeyState"]]
+
+
+def to_pending_deletion(item: Item, answer: Answer) -> bool:
+    """``KeyState`` of DescribeKey; a key of several regions first waits for its replicas to go."""
+    return not to_enabled(item, answer) and answer["KeyState"] in (
+        "PendingDeletion",
+        "PendingReplicaDeletion",
+    )
+
+
+def to_rotates(item: Item, answer: Answer) -> bool | None:
+    """``KeyRotationEnabled`` of GetKeyRotationStatus."""
+    return None if answer is None else _flag(answer["KeyRotationEnabled"])
+
+
+def to_rotation_days(item: Item, answer: Answer) -> int | None:
+    """``RotationPeriodInDays`` of GetKeyRotationStatus: 365 days unless it was chosen (API reference).
+    Answers that are older than the choice leave it out.
+    """
+    return int(answer.get("RotationPeriodInDays", A_YEAR)) if to_rotates(item, answer) else None
+
+
+def always_delayed(item: Item) -> bool:
+    """No key can be deleted at once: ScheduleKeyDeletion has a waiting period of 7 to 30 days (API
+    reference, ``PendingWindowInDays``). Imported material can be taken out at once, and put in again.
+    """
+    return True
+
+
+def to_open(item: Item, answer: Answer) -> Observed[bool]:
+    """What the chain of questions made of the policy."""
+    return bool(answer)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("expected a boolean")
+    return value
+
+
+KEYS: Collector[AwsQuestion] = Collector(
+    kind=Key,
+    list=LIST_KEYS,
+    header=header,
+    enrich=Facet((Read(NAMES, to_identity), Read(DESCRIBED, to_key)), named_or_not),
+    facets={
+        "tags": asked(LIST_TAGS, to_tags),
+        "enabled": asked(DESCRIBED, to_enabled),
+        "rotates": asked(ROTATION, to_rotates),
+        "rotation_days": asked(ROTATION, to_rotation_days),
+        "pending_deletion": asked(DESCRIBED, to_pending_deletion),
+        "deletion_delayed": told(always_delayed),
+        "open_to_others": asked(EXPOSURE, to_open),
+    },
+)

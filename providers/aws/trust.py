@@ -1,0 +1,355 @@
+"""Who may take an IAM role: its trust policy, read.
+
+Pure reasoning over the policy's text. What the text leaves undecided is unknown; a denial that is not read
+as closing the role to strangers leaves the worse of the two answers.
+
+Sources: "AWS JSON policy elements: Principal" and "IAM and AWS STS condition context keys" (IAM user guide).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from providers.aws.policy import NEGATED, POSITIVE, Condition
+from providers.aws.statements import Statement, statements
+from scanner.evidence import Observed, Unknown, all_of, any_of
+
+PrincipalType = Literal["user", "group", "workload", "account", "public"]
+WIDEST_FIRST: tuple[PrincipalType, ...] = ("public", "account", "group", "user", "workload")
+TAKING = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
+NOBODY = "nobody"
+"""Stands for the principal of a role that nothing may take."""
+
+ARN = re.compile(r"arn:[\w-]+:(?:iam|sts)::(\d{12}):([\w-]+)(?:/.*)?")
+IN_ACCOUNT = re.compile(r"arn:[\w-]+:[\w-]+:[^:]*:(\d{12}):.+")
+ORGANISATION = re.compile(r"(o-[a-z0-9]{10,32})(?:/|$)")
+IDENTITY_CENTER = re.compile(r"saml-provider/AWSSSO_[0-9a-f]+_DO_NOT_DELETE$")
+CLUSTER = re.compile(r"oidc-provider/oidc\.eks\.")
+OF_EVERYONE = frozenset(
+    {
+        "accounts.google.com",
+        "agent.buildkite.com",
+        "api.bitbucket.org",
+        "api.pulumi.com",
+        "app.terraform.io",
+        "cognito-identity.amazonaws.com",
+        "gitlab.com",
+        "graph.facebook.com",
+        "oidc.circleci.com",
+        "oidc.vercel.com",
+        "token.actions.githubusercontent.com",
+        "www.amazon.com",
+    }
+)
+"""Identity providers where anyone can have an identity."""
+NAMING = frozenset(
+    {
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceip",
+        "aws:sourceorgid",
+        "aws:sourceorgpaths",
+        "aws:sourceowner",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:userid",
+        "aws:username",
+        "sts:externalid",
+    }
+)
+"""Condition keys whose value says who, for whom or from where."""
+SAYING_NOTHING = frozenset(
+    {
+        "aws:currenttime",
+        "aws:epochtime",
+        "aws:requestedregion",
+        "aws:securetransport",
+        "aws:tokenissuetime",
+        "aws:useragent",
+        "aws:viaawsservice",
+        "saml:aud",
+        "sts:rolesessionname",
+        "sts:sourceidentity",
+    }
+)
+"""Condition keys that anyone meets, or that the one who asks chooses. SAML's audience is AWS's sign-in."""
+ANY_AUDIENCE = frozenset({"sts.amazonaws.com", "sts.amazonaws.com.cn"})
+"""What every token for AWS has as its audience."""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """``Organization`` of DescribeOrganization."""
+
+    id: str
+    management_account: str
+
+
+@dataclass(frozen=True)
+class Home:
+    """The account of the role, and what could be told of its organisation."""
+
+    account: str
+    organisation: Observed[Organisation | None]
+    """``None`` when the account stands alone."""
+    members: Observed[frozenset[str] | None]
+    """All accounts of the organisation."""
+
+    def outside(self, account: str) -> Observed[bool]:
+        """Whether an account is outside the organisation (without one: is another)."""
+        if account == self.account:
+            return False
+        if self.organisation is None:
+            return True
+        if not isinstance(self.members, Unknown):
+            return self.members is None or account not in self.members
+        if not isinstance(self.organisation, Unknown) and account == self.organisation.management_account:
+            return False
+        return self.members
+
+    def foreign(self, organisations: frozenset[str]) -> Observed[bool]:
+        """Whether one of these organisations is not the account's own."""
+        if isinstance(self.organisation, Unknown):
+            return self.organisation
+        own = set() if self.organisation is None else {self.organisation.id}
+        return bool(organisations - own)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One principal that a statement lets take the role, and the conditions on it."""
+
+    type: PrincipalType
+    name: str
+    account: str | None
+    """The account that it is in or stands for; ``None`` for a service, an identity provider and everyone."""
+    conditions: tuple[Condition, ...]
+    closed_to: frozenset[str] = frozenset()
+    """The organisations that a denial to all others leaves; empty without one."""
+    service: bool = False
+    """It is a service of AWS, which acts for the account."""
+
+    @property
+    def organisations(self) -> frozenset[str]:
+        """The organisations that it must be in; empty when that is left open."""
+        found = set(self.closed_to)
+        for condition in self.conditions:
+            if condition.key in ("aws:principalorgid", "aws:principalorgpaths") and _must(condition):
+                named = [ORGANISATION.match(value) for value in condition.values]
+                # One value that is a pattern opens it to more than the others name.
+                if all(named):
+                    found.update(each[1] for each in named if each)
+        return frozenset(found)
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The accounts that it must be in, by its name or by conditions; empty when that is left open."""
+        if self.account is not None:
+            return frozenset({self.account})
+        for condition in self.conditions:
+            if condition.key in ("aws:principalaccount", "aws:principalarn") and _must(condition):
+                found = [
+                    ACCOUNT.fullmatch(value) or IN_ACCOUNT.fullmatch(value) for value in condition.values
+                ]
+                if all(found):
+                    return frozenset(each[1] for each in found if each)
+        return frozenset()
+
+    def outside(self, home: Home) -> Observed[bool]:
+        """Whether it is outside the organisation."""
+        if self.name[:4] in DELETED:
+            return _nobody_tells(f"a deleted principal ({self.name})")
+        if self.service or IDENTITY_CENTER.search(self.name):
+            return False
+        if self.account is None and self.name != "*":
+            known = _issuer(self.name) in OF_EVERYONE
+            return True if known else _nobody_tells(f"the identity provider {self.name}")
+        facts = [home.outside(account) for account in sorted(self.accounts)]
+        if self.organisations:
+            facts = [all_of(home.foreign(self.organisations), any_of(*facts) if facts else True)]
+        return any_of(*facts) if facts else True
+
+    @property
+    def narrowed(self) -> Observed[bool]:
+        """Whether a condition narrows who may take the role."""
+        return any_of(bool(self.closed_to), *(_narrows(condition) for condition in self.conditions))
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Everyone that a trust policy lets take the role."""
+
+    sources: tuple[Source, ...]
+
+    @property
+    def principal(self) -> str:
+        """Their names, sorted."""
+        return ", ".join(sorted({source.name for source in self.sources})) or NOBODY
+
+    @property
+    def principal_type(self) -> PrincipalType:
+        """The widest type among them. What nothing may take counts as a workload's."""
+        types = {source.type for source in self.sources}
+        return next((each for each in WIDEST_FIRST if each in types), "workload")
+
+    def external(self, home: Home) -> Observed[bool]:
+        """Whether one of them is outside the organisation."""
+        return any_of(*(source.outside(home) for source in self.sources))
+
+    @property
+    def conditioned(self) -> Observed[bool]:
+        """Whether each that is not of the account itself is narrowed; if all are of it, whether each is."""
+        strangers = [s for s in self.sources if s.type in ("public", "account") or CLUSTER.search(s.name)]
+        chosen = strangers or self.sources
+        return all_of(*(source.narrowed for source in chosen)) if chosen else False
+
+
+def trust(document: Any, account: str) -> Trust:
+    """Reads a trust policy of a role in the account. Raises :class:`ValueError` if it is none."""
+    found = statements(document, "trust")
+    denials = [
+        s for s in found if not s.allow and s.principals == (("aws", "*"),) and not s.all_but_principals
+    ]
+    sources: list[Source] = []
+    for statement in found:
+        taken = [action for action in TAKING if statement.names(action)]
+        if not statement.allow or not taken:
+            continue
+        closing = [d for d in denials if all(d.names(action) for action in taken)]
+        if any(not denial.conditions for denial in closing):
+            continue
+        left = frozenset(org for denial in closing for org in _left_in(denial))
+        sources.extend(_sources(statement, account, left))
+    return Trust(tuple(sources))
+
+
+ACCOUNT = re.compile(r"(\d{12})")
+DELETED: dict[str, PrincipalType] = {"AIDA": "user", "AROA": "workload"}
+"""What the unique ids begin with that stand in for a deleted user or role ("IAM identifiers")."""
+OF_ARN: dict[str, PrincipalType] = {
+    "root": "group",
+    "user": "user",
+    "federated-user": "user",
+    "role": "workload",
+    "assumed-role": "workload",
+}
+
+
+def _sources(statement: Statement, account: str, left: frozenset[str]) -> Iterable[Source]:
+    if statement.all_but_principals:
+        # All but a few is everyone.
+        yield Source("public", "*", None, statement.conditions, left)
+        return
+    for kind, name in statement.principals:
+        if kind == "service":
+            yield Source("workload", name, None, statement.conditions, service=True)
+        elif kind == "federated":
+            yield Source(_federated(name), name, None, statement.conditions)
+        elif kind == "aws":
+            yield _of_aws(name, account, statement.conditions, left)
+        else:
+            raise ValueError(f"a principal of type {kind}")
+
+
+def _of_aws(name: str, account: str, conditions: tuple[Condition, ...], left: frozenset[str]) -> Source:
+    """A principal of AWS. The account as a whole means all in it whom a policy lets: a group."""
+    if name == "*":
+        source = Source("public", name, None, conditions, left)
+        if not source.organisations and not source.accounts:
+            return source
+        own = source.accounts == {account}
+        return Source("group" if own else "account", name, None, conditions, left)
+    if name[:4] in DELETED:
+        return Source(DELETED[name[:4]], name, None, conditions, left)
+    if ACCOUNT.fullmatch(name):
+        return Source("group" if name == account else "account", name, name, conditions, left)
+    arn = ARN.fullmatch(name)
+    if arn is None or arn[2] not in OF_ARN:
+        raise ValueError(f"a principal of unknown form: {name}")
+    own_type = OF_ARN[arn[2]]
+    return Source(own_type if arn[1] == account else "account", name, arn[1], conditions, left)
+
+
+def _federated(name: str) -> PrincipalType:
+    """People of the organisation's own directory (IAM Identity Center) are a group, pods of a cluster a
+    workload; any other identity provider counts as an account."""
+    if IDENTITY_CENTER.search(name):
+        return "group"
+    return "workload" if CLUSTER.search(name) else "account"
+
+
+def _issuer(name: str) -> str:
+    """The host of an OIDC identity provider."""
+    return name.rpartition(":oidc-provider/")[2].partition("/")[0]
+
+
+def _nobody_tells(what: str) -> Unknown:
+    return Unknown.because(
+        "unsupported", "iam:GetAccountAuthorizationDetails", None, f"no API tells whose {what} is"
+    )
+
+
+def _left_in(denial: Statement) -> frozenset[str]:
+    """The organisations that a denial to everyone else leaves; empty where that is not what it does."""
+    if not all(condition.met_by_strangers for condition in denial.conditions):
+        return frozenset()
+    return frozenset(value for c in denial.conditions if c.key == "aws:principalorgid" for value in c.values)
+
+
+def _must(condition: Condition) -> bool:
+    """Whether a request without the key, or with another value of it, does not meet the condition."""
+    return (
+        condition.operator in POSITIVE and not condition.if_exists and condition.qualifier != "forallvalues"
+    )
+
+
+def _narrows(condition: Condition) -> Observed[bool]:
+    key = condition.key
+    if key in ("aws:multifactorauthpresent", "aws:multifactorauthage"):
+        return not condition.if_exists and condition.operator != "null" and condition.values != ("false",)
+    if key in SAYING_NOTHING or condition.operator in NEGATED or condition.operator == "null":
+        return False
+    if condition.if_exists or condition.qualifier == "forallvalues":
+        return False
+    if condition.operator not in POSITIVE:
+        return UNDECIDED
+    claim = key.rpartition(":")[2]
+    if key in NAMING or key.startswith(("aws:principaltag/", "saml:")):
+        return all(_says_who(key, value) for value in condition.values)
+    if not key.startswith(("aws:", "sts:")):
+        # A claim of an identity provider: "issuer:claim".
+        if claim == "amr":
+            return False
+        if claim == "aud":
+            return not ANY_AUDIENCE & set(condition.values)
+        return all(_says_who(key, value) for value in condition.values)
+    return UNDECIDED
+
+
+def _says_who(key: str, value: str) -> bool:
+    """Whether a value that a condition asks for leaves out somebody: it is more than a pattern for all."""
+    if key == "aws:sourceip":
+        return value not in ("0.0.0.0/0", "::/0")
+    if key in ("aws:principalarn", "aws:sourcearn"):
+        return IN_ACCOUNT.fullmatch(value) is not None or not set(value) & set("*?")
+    if key.startswith("aws:") and "org" in key:
+        return ORGANISATION.match(value) is not None
+    if key.endswith(":sub") and value.startswith("repo:"):
+        # GitHub: a pattern that does not fix the owner of the repository fits other people's too.
+        return re.match(r"repo:[^/*?]+/", value) is not None
+    return bool(value.strip("*?:/"))
+
+
+UNDECIDED = Unknown.because(
+    "error",
+    "iam:GetAccountAuthorizationDetails",
+    None,
+    "whether a condition of the trust policy narrows who may take the role cannot be told from its text",
+)

@@ -1,0 +1,123 @@
+"""The activity log of a subscription: which diagnostic settings take it to a place of the customer's.
+
+The settings of management groups are left out: reading them asks for rights above the subscription.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from providers.azure.calls import ArmCall, AzureCall
+from providers.azure.diagnostics import DiagnosticSetting, destinations, diagnostic_settings
+from scanner.collect import Collector, Facet, told
+from scanner.resources import AuditTrail
+
+Row = Mapping[str, Any]
+
+ACTIVITY_LOG = ArmCall(
+    name="Microsoft.Insights/SubscriptionDiagnosticSettings_List",
+    permission="Microsoft.Insights/diagnosticSettings/read",
+    path="/subscriptions/{subscription}/providers/Microsoft.Insights/diagnosticSettings",
+    version="2021-05-01-preview",
+    paged=True,
+)
+_WRITES = frozenset({"administrative", "security", "policy", "alert"})
+"""The categories that hold what was done, and by whom or what. The others (ServiceHealth, ResourceHealth,
+Recommendation, Autoscale) tell how the platform fares."""
+_ID = re.compile(
+    r"/?(subscriptions/([0-9a-f-]{36})/providers/microsoft\.insights/diagnosticsettings/[^/?#]+)"
+)
+
+
+def header(partition: str, item: Row) -> Mapping[str, Any]:
+    """The header of a diagnostic setting. Its id comes with and without the slash at its beginning."""
+    found = _ID.fullmatch(item["id"].lower())
+    if found is None:
+        raise ValueError("id")
+    return {
+        "provider": "azure",
+        "partition": partition,
+        "scope": found.group(2),
+        "region": None,
+        "id": f"/{found.group(1)}",
+        "name": item["name"],
+        "type": "azure.insights.diagnosticsetting",
+    }
+
+
+def to_tags(item: Row) -> Mapping[str, str]:
+    """Diagnostic settings take no tags; the field is there, and null."""
+    return dict(item.get("tags") or {})
+
+
+def to_audit_trails(item: Row, settings: Sequence[Row]) -> tuple[str, ...]:
+    """The subscription's diagnostic settings that send the activity log's category Administrative somewhere.
+
+    It holds every create, update, delete and action of the Resource Manager, in all locations.
+    https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema
+    """
+    return tuple(sorted(one.name for one in diagnostic_settings(settings) if _sends_writes(one)))
+
+
+def to_logging(item: Row) -> bool:
+    """Whether the setting sends the category Administrative to some place."""
+    return any(_sends_writes(setting) for setting in diagnostic_settings([item]))
+
+
+def to_records_writes(item: Row) -> bool:
+    """Whether it sends all of Administrative, Security, Policy and Alert, by name or by ``allLogs``.
+
+    https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema
+    """
+    return any(
+        "alllogs" in setting.groups or setting.categories >= _WRITES
+        for setting in diagnostic_settings([item])
+    )
+
+
+def always(item: Row) -> bool:
+    """The activity log is one for the subscription: it has the records of every location."""
+    return True
+
+
+def never(item: Row) -> bool:
+    """A setting of a subscription is made there, for that subscription alone."""
+    return False
+
+
+def elsewhere(item: Row) -> None:
+    """What Azure keeps in another place: access to data with each storage account's own settings, the key
+    with the destination; and digests of delivered records do not exist."""
+    return
+
+
+def _sends_writes(setting: DiagnosticSetting) -> bool:
+    return setting.sends("administrative")
+
+
+FACETS: Mapping[str, Facet[AzureCall]] = {
+    "tags": told(to_tags),
+    "logging": told(to_logging),
+    "all_regions": told(always),
+    "organisation_wide": told(never),
+    "records_writes": told(to_records_writes),
+    "records_data_access": told(elsewhere),
+    "tamper_evident": told(elsewhere),
+    "customer_key": told(elsewhere),
+    "destinations": told(destinations),
+}
+
+
+def audit_trails(partition: str) -> Collector[AzureCall]:
+    """The table for the diagnostic settings of one cloud's subscriptions."""
+    return Collector(
+        kind=AuditTrail,
+        list=ACTIVITY_LOG,
+        header=lambda item: header(partition, item),
+        facets=FACETS,
+    )
+
+
+AUDIT_TRAILS = audit_trails("azure")

@@ -1,0 +1,217 @@
+"""What is asked of a tenant at Microsoft Graph, and what is kept of each answer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from providers.azure.calls import DirectoryCall, IdentityCall, MembersCall
+from providers.azure.conditional_access import (
+    CALL,
+    GLOBAL_ADMINISTRATOR,
+    Holders,
+    named_groups,
+    policies,
+)
+from providers.azure.roles import ASSIGNED, PERMITS, Assignments, Permit, allow_everything
+from scanner.collect import Read
+from scanner.evidence import Observed, Unknown
+
+Row = Mapping[str, Any]
+
+
+def _by_id(rows: Iterable[Row]) -> Mapping[str, Row]:
+    return {row["id"].lower(): row for row in rows}
+
+
+def _domains(rows: Iterable[Row]) -> Mapping[str, str]:
+    return {row["id"].lower(): row["authenticationType"] for row in rows}
+
+
+def directory_roles(rows: Iterable[Row]) -> Mapping[str, Holders]:
+    """Who holds which role of the directory in the whole tenant now, by the role's template id.
+
+    https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
+    """
+    users: dict[str, set[str]] = defaultdict(set)
+    groups: dict[str, set[str]] = defaultdict(set)
+    unclear: dict[str, set[str]] = defaultdict(set)
+    kinds = {"#microsoft.graph.user": users, "#microsoft.graph.group": groups}
+    names = set()
+    for row in rows:
+        if row["directoryScopeId"] != "/":
+            continue
+        role = row["roleDefinitionId"].lower()
+        names.add(role)
+        kind = str((row.get("principal") or {}).get("@odata.type"))
+        if kind != "#microsoft.graph.servicePrincipal":
+            kinds.get(kind, unclear)[role].add(row["principalId"].lower())
+    return {name: Holders(*(frozenset(each[name]) for each in (users, groups, unclear))) for name in names}
+
+
+def group_users(rows: Iterable[Row]) -> frozenset[str]:
+    """The users among the members of a group, of every level.
+
+    https://learn.microsoft.com/graph/api/group-list-transitivemembers
+    """
+    return frozenset(row["id"].lower() for row in rows if row["@odata.type"] == "#microsoft.graph.user")
+
+
+def credentials(application: Row) -> Sequence[Row]:
+    """The client secrets and certificates of an application, each with its holder. The hint of a secret and
+    the body of a certificate are left behind."""
+    holder = {
+        "application": application["id"],
+        "holder": application["displayName"] or application["appId"],
+        "switched_off": application.get("disabledByMicrosoftStatus"),
+    }
+    return tuple(
+        {**holder, "kind": kind, **{name: one[name] for name in ("keyId", "startDateTime", "endDateTime")}}
+        for kind in ("passwordCredentials", "keyCredentials")
+        for one in application[kind]
+    )
+
+
+ORGANISATION = DirectoryCall(
+    name="Microsoft.Graph/organization",
+    permission="Organization.Read.All",
+    path="organization?$select=id,displayName",
+    paged=True,
+)
+USERS_LIST = DirectoryCall(
+    name="Microsoft.Graph/users",
+    permission="User.Read.All",
+    path="users?$select=id,userPrincipalName,accountEnabled,userType,identities&$top=999",
+    paged=True,
+)
+# Apart from the users, so that they are listed without this permission, or licence, too.
+SIGN_INS = DirectoryCall(
+    name="Microsoft.Graph/users(signInActivity)",
+    permission="AuditLog.Read.All",
+    path="users?$select=id,signInActivity&$top=120",
+    paged=True,
+    digest=_by_id,
+)
+REGISTRATIONS = DirectoryCall(
+    name="Microsoft.Graph/reports/authenticationMethods/userRegistrationDetails",
+    permission="AuditLog.Read.All",
+    path="reports/authenticationMethods/userRegistrationDetails",
+    paged=True,
+    digest=_by_id,
+)
+DOMAINS = DirectoryCall(
+    name="Microsoft.Graph/domains",
+    permission="Domain.Read.All",
+    path="domains?$select=id,authenticationType",
+    paged=True,
+    digest=_domains,
+)
+DIRECTORY_ROLES = DirectoryCall(
+    name="Microsoft.Graph/roleManagement/directory/roleAssignments",
+    permission="RoleManagement.Read.Directory",
+    path="roleManagement/directory/roleAssignments?$expand=principal",
+    paged=True,
+    digest=directory_roles,
+)
+GROUP_MEMBERS = DirectoryCall(
+    name="Microsoft.Graph/groups/transitiveMembers",
+    permission="GroupMember.Read.All",
+    path="groups/{group}/transitiveMembers?$select=id&$top=999",
+    paged=True,
+    digest=group_users,
+)
+DEFAULTS = DirectoryCall(
+    name="Microsoft.Graph/policies/identitySecurityDefaultsEnforcementPolicy",
+    permission="Policy.Read.All",
+    path="policies/identitySecurityDefaultsEnforcementPolicy",
+)
+POLICIES = DirectoryCall(
+    name=CALL,
+    permission="Policy.Read.All",
+    path="identity/conditionalAccess/policies",
+    paged=True,
+    digest=policies,
+)
+AUTHORISATION = DirectoryCall(
+    name="Microsoft.Graph/policies/authorizationPolicy",
+    permission="Policy.Read.All",
+    path="policies/authorizationPolicy",
+)
+APPLICATIONS = DirectoryCall(
+    name="Microsoft.Graph/applications",
+    permission="Application.Read.All",
+    path=(
+        "applications?$select=id,appId,displayName,disabledByMicrosoftStatus,passwordCredentials,keyCredentials"
+        "&$top=999"
+    ),
+    paged=True,
+    items=credentials,
+)
+
+
+def _administrator_groups(roles: Observed[Mapping[str, Holders]]) -> frozenset[str]:
+    if isinstance(roles, Unknown) or GLOBAL_ADMINISTRATOR not in roles:
+        return frozenset()
+    return roles[GLOBAL_ADMINISTRATOR].groups
+
+
+def _owner_groups(
+    assignments: Observed[Assignments], known: Observed[Sequence[Observed[Mapping[str, Permit]]]]
+) -> frozenset[str]:
+    if isinstance(assignments, Unknown) or isinstance(known, Unknown):
+        return frozenset()
+    return frozenset(
+        group
+        for each, permits in zip(assignments, known, strict=True)
+        if not isinstance(each, Unknown) and not isinstance(permits, Unknown)
+        for group, roles in each.groups.items()
+        if allow_everything(roles, permits) is True
+    )
+
+
+ADMINISTRATOR_GROUPS = MembersCall(GROUP_MEMBERS, (DIRECTORY_ROLES,), _administrator_groups)
+POLICY_GROUPS = MembersCall(GROUP_MEMBERS, (POLICIES, DIRECTORY_ROLES), named_groups)
+OWNER_GROUPS = MembersCall(GROUP_MEMBERS, (ASSIGNED, PERMITS), _owner_groups)
+
+
+def header(partition: str, tenant: str, path: str, name: str, kind: str) -> Mapping[str, Any]:
+    """The header of what belongs to the tenant; ``path`` is its place below it."""
+    return {
+        "provider": "azure",
+        "partition": partition,
+        "scope": tenant,
+        "region": None,
+        "id": f"/tenants/{tenant}{path}".lower(),
+        "name": name,
+        "type": f"azure.entra.{kind}",
+    }
+
+
+def boolean(value: object) -> bool:
+    """The value, if it is true or false. Raises :class:`TypeError` for anything else."""
+    if not isinstance(value, bool):
+        raise TypeError("no truth value")
+    return value
+
+
+def security_defaults(item: Row, policy: Row) -> bool:
+    """``isEnabled``: everyone registers and is asked for a second factor, and old protocols are blocked.
+
+    https://learn.microsoft.com/entra/fundamentals/security-defaults
+    """
+    return boolean(policy["isEnabled"])
+
+
+def whole(item: Row, answer: Any) -> Any:
+    """The answer itself, for a facet that joins several."""
+    return answer
+
+
+DEMANDED: tuple[Read[IdentityCall], ...] = (
+    Read(DEFAULTS, security_defaults),
+    Read(POLICIES, whole),
+    Read(DIRECTORY_ROLES, whole),
+    Read(POLICY_GROUPS, whole),
+)
+"""What tells whom the tenant asks for what at sign-in."""

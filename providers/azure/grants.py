@@ -1,0 +1,54 @@
+"""What to grant the identity that scans Azure: the actions that the tables need, as a custom role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from providers.azure.calls import Digest, MembersCall
+from providers.azure.scopes import COLLECTORS, OTHER_CALLS
+from scanner.provider import Wanted
+
+
+def calls_for(wanted: Wanted) -> Mapping[str, str | None]:
+    """Every call that collecting these facets can make, with the action or Graph permission that it needs."""
+    named = {
+        call
+        for collector in COLLECTORS
+        if collector.kind.kind in wanted
+        for call in collector.calls(wanted[collector.kind.kind])
+    }
+    single = {call.call if isinstance(call, Digest | MembersCall) else call for call in named}
+    return {call.name: call.permission for call in (*single, *OTHER_CALLS)}
+
+
+def permissions(wanted: Wanted) -> frozenset[str]:
+    """The actions and the permissions of Microsoft Graph that collecting these facets can need."""
+    return frozenset(permission for permission in calls_for(wanted).values() if permission is not None)
+
+
+def document(needed: Iterable[str]) -> str:
+    """A custom role for ``az role definition create``.
+
+    https://learn.microsoft.com/azure/role-based-access-control/custom-roles
+    """
+    role = {
+        "Name": "gapscan reader",
+        "IsCustom": True,
+        "Description": "What gapscan reads. It changes nothing.",
+        "Actions": sorted(name for name in needed if "/" in name),
+        "NotActions": [],
+        "AssignableScopes": ["/subscriptions/SUBSCRIPTION_ID"],
+    }
+    return json.dumps(role, indent=2)
+
+
+def notes(needed: Iterable[str]) -> Sequence[str]:
+    """What the document cannot say."""
+    graph = sorted(name for name in needed if "/" not in name)
+    told = ["The built-in role Reader holds all of these actions, too."]
+    if graph:
+        told.append(
+            f"Microsoft Graph application permissions, with admin consent of the tenant: {', '.join(graph)}"
+        )
+    return told

@@ -1,0 +1,199 @@
+"""Network security groups as firewalls.
+
+What decides beside them is not in them: rules of a virtual network manager go first, and a public address
+or a load balancer must lead to the machine at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from providers.azure.calls import AzureCall, GraphCall
+from providers.azure.guard import resource_id
+from scanner.collect import Collector, Facet, Read, told
+from scanner.evidence import Observed, lift
+from scanner.resources import Firewall
+from scanner.resources.reachability import ANY_PORT, Ingress, admin_ports, everything, open_to_world
+
+Row = Mapping[str, Any]
+
+
+def _groups(row: Row) -> Sequence[Row]:
+    return ({**row, "location": row["location"].lower()},)
+
+
+SECURITY_GROUPS = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(networkSecurityGroups)",
+    permission="Microsoft.Network/networkSecurityGroups/read",
+    query=(
+        "resources | where type =~ 'microsoft.network/networksecuritygroups'"
+        " | project id, name, subscriptionId, location, tags, properties | order by id asc"
+    ),
+    items=_groups,
+)
+_WORLD = {4: "0.0.0.0/0", 6: "::/0"}
+_ANYWHERE = frozenset({"*", "any", "internet"})
+"""Sources, in lower case, that hold every public address."""
+_EVERY_MACHINE = frozenset({"*", "any", "virtualnetwork"})
+"""Destinations, in lower case, that hold every address behind the group."""
+_TAG = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z0-9-]+)*")
+
+
+def header(partition: str, item: Row) -> Mapping[str, Any]:
+    """The header from a row of Resource Graph."""
+    return {
+        "provider": "azure",
+        "partition": partition,
+        "scope": item["subscriptionId"].lower(),
+        "region": item["location"] or None,
+        "id": resource_id(item["id"]).lower(),
+        "name": item["name"],
+        "type": "azure.network.securitygroup",
+    }
+
+
+def to_tags(item: Row) -> Mapping[str, str]:
+    """The resource's own tags; Azure writes none as null."""
+    return dict(item["tags"] or {})
+
+
+def to_attached(item: Row) -> bool:
+    """Whether ``subnets`` or ``networkInterfaces`` name anything. Both are left out where there is nothing.
+
+    https://learn.microsoft.com/rest/api/virtualnetwork/network-security-groups/list-all
+    """
+    properties = item["properties"]
+    return bool(properties.get("subnets") or properties.get("networkInterfaces"))
+
+
+def never(item: Row) -> bool:
+    """A network comes without a security group: each is made by the customer, and so are its own rules. The
+    six that Azure adds let in what is inside the network, and the probes of load balancers."""
+    return False
+
+
+def ingress(item: Row) -> tuple[Ingress, ...]:
+    """The inbound rules that bear on the internet, Azure's own among them.
+
+    The whole world are the sources ``*`` and ``Internet``; other service tags and application security
+    groups are not the internet. A rule that allows counts whichever machine behind the group it is for. One
+    that denies counts only if it is for all of them and for every source port: less than that can be got
+    round. Without a protocol a range of ports is meant for TCP and UDP.
+    https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview
+    """
+    properties = item["properties"]
+    rules = (
+        rule["properties"] for rule in (*properties["securityRules"], *properties["defaultSecurityRules"])
+    )
+    return tuple(
+        one for rule in rules if _choice(rule, "direction", "inbound", "outbound") for one in _rules(rule)
+    )
+
+
+def to_open_to_world(item: Row) -> tuple[str, ...]:
+    """What the inbound rules let anyone reach, in the order of their ``priority``."""
+    return open_to_world(ingress(item))
+
+
+def _rules(rule: Row) -> Iterator[Ingress]:
+    allow = _choice(rule, "access", "allow", "deny")
+    versions = frozenset(_WORLD) if allow else _denied_versions(rule)
+    sources = tuple(source for source in _sources(rule) if (6 if ":" in source else 4) in versions)
+    priority = rule["priority"]
+    if not isinstance(priority, int):
+        raise TypeError("priority")
+    ports = _ports(rule, "destination")
+    for protocol in _protocols(rule["protocol"].lower(), bool(ports)):
+        if sources:
+            ranges = ports if protocol in ("tcp", "udp", "all") else ()
+            yield Ingress(allow=allow, priority=priority, protocol=protocol, ports=ranges, sources=sources)
+
+
+def _choice(rule: Row, name: str, yes: str, no: str) -> bool:
+    value = rule[name].lower()
+    if value not in (yes, no):
+        raise ValueError(name)
+    return bool(value == yes)
+
+
+def _protocols(protocol: str, with_ports: bool) -> tuple[str, ...]:
+    if protocol not in ("*", "any"):
+        return (protocol,)
+    return ("tcp", "udp") if with_ports else ("all",)
+
+
+def _ports(rule: Row, side: str) -> tuple[tuple[int, int], ...]:
+    """The ranges of ports; empty for all."""
+    told = _both(rule, f"{side}PortRange")
+    if not told:
+        raise ValueError(f"{side}PortRange")
+    if "*" in told:
+        return ()
+    ranges = tuple(_range(text) for text in told)
+    return () if ANY_PORT in ranges else ranges
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, dash, last = text.partition("-")
+    return (int(first), int(last if dash else first))
+
+
+def _sources(rule: Row) -> tuple[str, ...]:
+    told = _both(rule, "sourceAddressPrefix")
+    if not told and not rule.get("sourceApplicationSecurityGroups"):
+        raise ValueError("sourceAddressPrefix")
+    if any(prefix.lower() in _ANYWHERE for prefix in told):
+        return tuple(_WORLD.values())
+    return tuple(prefix for prefix in told if not _TAG.fullmatch(prefix))
+
+
+def _denied_versions(rule: Row) -> frozenset[int]:
+    """The IP versions in which a denial is for everything behind the group; none if it leaves a way."""
+    if _ports(rule, "source"):
+        return frozenset()
+    prefixes = {prefix.lower() for prefix in _both(rule, "destinationAddressPrefix")}
+    if prefixes & _EVERY_MACHINE:
+        return frozenset(_WORLD)
+    return frozenset(version for version, world in _WORLD.items() if world in prefixes)
+
+
+def _both(rule: Row, name: str) -> tuple[str, ...]:
+    """What the singular and the plural field hold: one of them is used, the other is empty or left out."""
+    one, more = rule.get(name), rule.get(f"{name}es" if name.endswith("Prefix") else f"{name}s")
+    return tuple(text.strip() for text in (*([one] if one else ()), *(more or ())))
+
+
+def _admin_ports(opened: Observed[tuple[str, ...]]) -> Observed[tuple[str, ...]]:
+    return lift(admin_ports, opened)
+
+
+def _everything(opened: Observed[tuple[str, ...]]) -> Observed[bool]:
+    return lift(everything, opened)
+
+
+_OPEN: Read[AzureCall] = Read(None, to_open_to_world)
+
+FACETS: Mapping[str, Facet[AzureCall]] = {
+    "tags": told(to_tags),
+    "attached": told(to_attached),
+    "default": told(never),
+    "open_to_world": Facet((_OPEN,)),
+    "admin_ports_open": Facet((_OPEN,), combine=_admin_ports),
+    "everything_open": Facet((_OPEN,), combine=_everything),
+    "default_allows": told(never),
+}
+
+
+def firewalls(partition: str) -> Collector[AzureCall]:
+    """The table for the network security groups of one cloud."""
+    return Collector(
+        kind=Firewall,
+        list=SECURITY_GROUPS,
+        header=lambda item: header(partition, item),
+        facets=FACETS,
+    )
+
+
+FIREWALLS = firewalls("azure")

@@ -1,0 +1,45 @@
+"""What to grant the identity that scans Google Cloud: what the tables need, as a custom role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from providers.gcp.account import IDENTIFY
+from providers.gcp.scopes import BESIDES, COLLECTORS
+from scanner.provider import Wanted
+
+
+def calls_for(wanted: Wanted) -> Mapping[str, str | None]:
+    """Every call that collecting these facets can make, with the IAM permission that it needs."""
+    tables = (table.calls(wanted[kind]) for kind, table in COLLECTORS.items() if kind in wanted)
+    besides = {call for kind, call in BESIDES.items() if kind in wanted}
+    return {call.name: call.permission for call in {IDENTIFY}.union(besides, *tables)}
+
+
+def permissions(wanted: Wanted) -> frozenset[str]:
+    """The IAM permissions that collecting these facets can need."""
+    return frozenset(permission for permission in calls_for(wanted).values() if permission is not None)
+
+
+def document(needed: Iterable[str]) -> str:
+    """A custom role for ``gcloud iam roles create --file``.
+
+    https://cloud.google.com/iam/docs/creating-custom-roles
+    """
+    lines = [
+        "title: gapscan reader",
+        "description: What gapscan reads. It changes nothing.",
+        "stage: GA",
+        "includedPermissions:",
+        *(f"- {name}" for name in sorted(needed)),
+    ]
+    return "\n".join(lines)
+
+
+def notes(needed: Iterable[str]) -> Sequence[str]:
+    """What the document cannot say."""
+    return [
+        "Grant it on the organisation: facts that are inherited (policies, sinks, contacts) stay unknown "
+        "where only the project can be read. roles/cloudasset.viewer and roles/orgpolicy.policyViewer hold "
+        "all of it."
+    ]

@@ -1,0 +1,308 @@
+"""Who can do what in a project: people, keys of service accounts, and the bindings of the project's policy.
+
+What is bound above the project belongs to the folders and the organisation and is told there; it counts
+here where a person holds everything through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from providers.gcp.call import RESOURCE_MANAGER, Call, Item
+from providers.gcp.members import (
+    HIERARCHY,
+    PROJECTS,
+    Home,
+    PrincipalType,
+    home_of,
+    is_agent,
+    is_outside,
+    to_domain,
+    to_projects,
+    type_of,
+)
+from providers.gcp.policies import (
+    CUSTOM_ROLES,
+    CUSTOM_ROLES_ABOVE,
+    GRANTING,
+    GRANTING_ROLES,
+    OWNER,
+    POLICIES_ABOVE,
+    PROJECT_POLICY,
+    Permissions,
+    above_project,
+    custom,
+    grants,
+    of_project,
+    permissions_of,
+    to_permissions,
+)
+from scanner.collect import Collector, Facet, Read, told
+from scanner.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.resources import AccessKey, Role, User
+
+_SERVICE_ACCOUNT = "iam.googleapis.com/ServiceAccount"
+_KEY = "iam.googleapis.com/ServiceAccountKey"
+_NEVER = 9999
+"""The year in which keys "expire" that never do."""
+_NO_CROWD = ("user:", "serviceAccount:", "principal:", "principalSet://iam.googleapis.com/")
+"""Members that nobody with an account of Google is in."""
+_ORGANISATION_ADMIN = "roles/resourcemanager.organizationAdmin"
+
+SERVICE_ACCOUNTS = Call("ListAssets", (_SERVICE_ACCOUNT,))
+
+
+def bindings(item: Item) -> Iterator[Item]:
+    """One item for each role and member of the project's policy, Google's own service agents apart. A grant
+    is conditioned if every binding that makes it is."""
+    conditioned: dict[tuple[str, str], bool] = {}
+    for role, member, condition in grants(item.asset["iamPolicy"]):
+        if not is_agent(member, item.project):
+            conditioned[role, member] = conditioned.get((role, member), True) and condition
+    for (role, member), condition in conditioned.items():
+        yield Item(item.project, {"role": role, "member": member, "conditioned": condition})
+
+
+def people(item: Item) -> Iterator[Item]:
+    """One item for each person whom the project's policy names (``user:``)."""
+    members = {member for _, member, _ in grants(item.asset["iamPolicy"]) if member.startswith("user:")}
+    for member in sorted({member.lower() for member in members}):
+        yield Item(item.project, {"member": member})
+
+
+def user_managed(item: Item) -> Iterator[Item]:
+    """The key if it is one that somebody made; Google's own (``SYSTEM_MANAGED``) rotate by themselves:
+    https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts.keys."""
+    if item.data["keyType"] != "SYSTEM_MANAGED":
+        yield item
+
+
+def _header(item: Item, **more: str) -> Mapping[str, Any]:
+    return {"provider": "gcp", "partition": "gcp", "scope": item.project.id, "region": None, **more}
+
+
+def user_header(item: Item) -> Mapping[str, Any]:
+    """A person has no asset: the id is made of the address."""
+    mail = item.asset["member"].removeprefix("user:")
+    return _header(
+        item, id=f"//cloudidentity.googleapis.com/users/{mail}", name=mail, type="gcp.cloudidentity.user"
+    )
+
+
+def key_header(item: Item) -> Mapping[str, Any]:
+    """The name is the key's own id, which holds no secret."""
+    name = item.asset["name"]
+    return _header(item, id=name, name=name.rpartition("/")[2], type="gcp.iam.service_account_key")
+
+
+def role_header(item: Item) -> Mapping[str, Any]:
+    """A binding has no asset: the id is the project's, with role and member."""
+    role, member = item.asset["role"], item.asset["member"]
+    place = f"{RESOURCE_MANAGER}projects/{item.project.number}"
+    return _header(
+        item, id=f"{place}/bindings/{role}/{member}", name=f"{role} to {member}", type="gcp.iam.binding"
+    )
+
+
+def no_tags(_: Item) -> Mapping[str, str]:
+    """None of the three can be labelled."""
+    return {}
+
+
+def _beyond(where: str, what: str) -> Any:
+    """A fact that Cloud Asset Inventory does not have: no permission on the project would settle it."""
+    unknown = Unknown.because("unsupported", where, None, f"Cloud Asset Inventory does not tell {what}")
+    return told(lambda _: unknown)
+
+
+def to_member(item: Item) -> str:
+    """The member as the policy writes it."""
+    return str(item.asset["member"])
+
+
+def to_type(item: Item) -> PrincipalType:
+    """See :func:`~providers.gcp.members.type_of`."""
+    return type_of(item.asset["member"], item.project)
+
+
+def to_home(item: Item) -> Home:
+    """See :func:`~providers.gcp.members.home_of`."""
+    return home_of(item.asset["member"], item.project)
+
+
+def to_everything(item: Item) -> bool:
+    """The basic role Owner. An editor cannot change who may do what; custom roles cannot hold all
+    permissions (https://cloud.google.com/iam/docs/understanding-custom-roles)."""
+    return item.asset["role"] in OWNER
+
+
+def to_conditioned(item: Item) -> bool:
+    """``condition`` of the binding."""
+    return bool(item.asset["conditioned"])
+
+
+def to_role(item: Item) -> tuple[str, bool]:
+    """The role, and whether it is a custom one."""
+    return item.asset["role"], custom(item.asset["role"])
+
+
+def to_grants_rights(
+    role: Observed[tuple[str, bool]], own: Observed[Permissions], above: Observed[Permissions]
+) -> Observed[bool]:
+    """A role of Google by its name, a custom one by its permissions; see
+    :data:`~providers.gcp.policies.GRANTING`."""
+    if isinstance(role, Unknown):
+        return role
+    name, made = role
+    if not made:
+        return name in GRANTING_ROLES
+    return lift(lambda held: bool(held & GRANTING), permissions_of(name, own, above))
+
+
+def to_administrator(item: Item, policies: Mapping[str, Any]) -> Observed[bool]:
+    """Owner by the project's own policy. See :func:`_holds`."""
+    return _holds(item, of_project(item, policies), OWNER, "the project")
+
+
+def to_administrator_above(item: Item, policies: Mapping[str, Any]) -> Observed[bool]:
+    """Owner of a folder or the organisation above, or the organisation's administrator, who can become it."""
+    above = above_project(item, policies)
+    if isinstance(above, Unknown):
+        return above
+    return any_of(*(_holds(item, policy, _powers(place), place) for place, policy in above.items()))
+
+
+def _powers(place: str) -> frozenset[str]:
+    return OWNER | ({_ORGANISATION_ADMIN} if place.startswith("organizations/") else frozenset())
+
+
+def _holds(item: Item, policy: Mapping[str, Any], roles: frozenset[str], place: str) -> Observed[bool]:
+    """Whether the person holds one of the roles directly. If only a group, a domain or a pool holds one, the
+    person may be in it: no asset tells who is."""
+    holders = [member for role, member, _ in grants(policy) if role in roles]
+    if item.asset["member"] in (holder.lower() for holder in holders):
+        return True
+    crowds = sorted({holder for holder in holders if not holder.startswith(_NO_CROWD)})
+    if not crowds:
+        return False
+    why = f"whether {item.asset['member']} is in {', '.join(crowds)}, who administers {place}, no asset tells"
+    return Unknown.because("unsupported", "cloudidentity:memberships.checkTransitiveMembership", None, why)
+
+
+def to_holder(item: Item) -> str:
+    """The service account's address, out of ``name``."""
+    return str(item.data["name"].split("/serviceAccounts/")[1].split("/")[0])
+
+
+def to_usable(item: Item) -> bool:
+    """Neither ``disabled`` nor outside of its time."""
+    data = item.data
+    expires = to_expires(item)
+    now = datetime.now(UTC)
+    return not (data.get("disabled") is True or _time(data["validAfterTime"]) > now) and (
+        expires is None or expires > now
+    )
+
+
+def to_holder_enabled(item: Item, accounts: Mapping[str, Any]) -> bool:
+    """``disabled`` of https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts: nothing
+    can be done with the keys of such an account.
+
+    Raises :class:`LookupError` when the account is not among those listed.
+    """
+    parent = item.asset["name"].partition("/keys/")[0]
+    holder = to_holder(item)
+    for name, asset in accounts.items():
+        data = asset["resource"]["data"]
+        if name == parent or data["email"] == holder:
+            return data.get("disabled") is not True
+    raise LookupError(f"{holder} is not among the service accounts")
+
+
+def to_created(item: Item) -> datetime:
+    """``validAfterTime``: for keys that Google made, when; for uploaded ones, the begin of their time."""
+    return _time(item.data["validAfterTime"])
+
+
+def to_expires(item: Item) -> datetime | None:
+    """``validBeforeTime``; the year 9999 stands for never."""
+    expires = _time(item.data["validBeforeTime"])
+    return None if expires.year == _NEVER else expires
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
+
+
+_SIGN_IN = "admin:directory.users.get"
+
+USERS = Collector(
+    kind=User,
+    list=replace(PROJECT_POLICY, split=people),
+    header=user_header,
+    facets={
+        "tags": told(no_tags),
+        "root": told(lambda _: False),
+        "enabled": _beyond(_SIGN_IN, "whether an account is suspended"),
+        "password": _beyond(_SIGN_IN, "how people sign in"),
+        "mfa": _beyond(_SIGN_IN, "second factors"),
+        "access_keys": told(lambda _: 0),
+        "last_used": _beyond(_SIGN_IN, "when people signed in"),
+        "external": Facet(
+            (Read(None, to_home), Read(HIERARCHY, to_domain)),
+            lambda home, domain: is_outside(home, domain, frozenset()),
+        ),
+        "administrator": Facet(
+            (Read(PROJECT_POLICY, to_administrator), Read(POLICIES_ABOVE, to_administrator_above)), any_of
+        ),
+    },
+)
+"""People whom the project's policy names. How they sign in is known to Cloud Identity or Google Workspace
+alone. People have no access keys (their HMAC keys for Cloud Storage are shown to nobody else)."""
+
+ACCESS_KEYS = Collector(
+    kind=AccessKey,
+    list=Call("ListAssets", (_KEY,), split=user_managed),
+    header=key_header,
+    facets={
+        "tags": told(no_tags),
+        "holder": told(to_holder),
+        "active": Facet((Read(None, to_usable), Read(SERVICE_ACCOUNTS, to_holder_enabled)), all_of),
+        "created": told(to_created),
+        "last_used": _beyond("policyanalyzer:activities.query", "when a key was used"),
+        "expires": told(to_expires),
+    },
+)
+"""Keys of service accounts that somebody made or uploaded."""
+
+ROLES = Collector(
+    kind=Role,
+    list=replace(PROJECT_POLICY, split=bindings),
+    header=role_header,
+    facets={
+        "tags": told(no_tags),
+        "principal": told(to_member),
+        "principal_type": told(to_type),
+        "everything": told(to_everything),
+        "grants_rights": Facet(
+            (
+                Read(None, to_role),
+                Read(CUSTOM_ROLES, to_permissions),
+                Read(CUSTOM_ROLES_ABOVE, to_permissions),
+            ),
+            to_grants_rights,
+        ),
+        "external": Facet(
+            (Read(None, to_home), Read(HIERARCHY, to_domain), Read(PROJECTS, to_projects)), is_outside
+        ),
+        "conditioned": told(to_conditioned),
+        "last_used": _beyond("policyanalyzer:activities.query", "when a binding was used"),
+    },
+)
+"""The bindings of the project's own policy."""

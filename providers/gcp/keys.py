@@ -1,0 +1,273 @@
+"""Keys of Cloud Key Management Service.
+
+A key cannot be deleted, its versions can be destroyed: https://cloud.google.com/kms/docs/destroy-restore.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from providers.gcp.call import Call, Item
+from providers.gcp.members import HIERARCHY, PROJECTS, Home, home_of, is_outside, to_domain, to_projects
+from providers.gcp.policies import (
+    CUSTOM_ROLES,
+    CUSTOM_ROLES_ABOVE,
+    OWNER,
+    POLICIES_ABOVE,
+    PROJECT_POLICY,
+    Permissions,
+    above_project,
+    custom,
+    grants,
+    of_project,
+    permissions_of,
+    to_permissions,
+)
+from scanner.collect import Collector, Facet, Read, told
+from scanner.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.resources import Key
+
+_KEY = "cloudkms.googleapis.com/CryptoKey"
+_RING = "cloudkms.googleapis.com/KeyRing"
+_VERSION = "cloudkms.googleapis.com/CryptoKeyVersion"
+
+KEY_LIST = Call("ListAssets", (_KEY,))
+VERSIONS = Call("ListAssets", (_VERSION,))
+KEY_POLICIES = Call("ListAssets", (_KEY, _RING), content="IAM_POLICY")
+
+_SYMMETRIC = "ENCRYPT_DECRYPT"
+_PURPOSES = frozenset(
+    {
+        _SYMMETRIC,
+        "ASYMMETRIC_SIGN",
+        "ASYMMETRIC_DECRYPT",
+        "RAW_ENCRYPT_DECRYPT",
+        "MAC",
+        "KEY_ENCAPSULATION",
+    }
+)
+_DURATION = re.compile(r"[0-9]+(?:\.[0-9]+)?s")
+_EXTERNAL = frozenset({"EXTERNAL", "EXTERNAL_VPC"})
+
+_HARMLESS = frozenset(
+    {
+        "roles/browser",
+        "roles/cloudkms.publicKeyViewer",
+        "roles/cloudkms.viewer",
+        "roles/iam.securityReviewer",
+        "roles/reader",
+        "roles/viewer",
+    }
+)
+"""Roles that let see keys, and not use or manage them:
+https://cloud.google.com/kms/docs/reference/permissions-and-roles."""
+_BROAD = OWNER | {"roles/editor", "roles/writer", "roles/iam.securityAdmin"}
+"""Roles on the project or above that let manage its keys, beside those of Cloud KMS itself."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A role that somebody holds on a key."""
+
+    role: str
+    custom: bool
+    home: Observed[Home]
+    conditioned: bool
+
+
+def header(item: Item) -> Mapping[str, Any]:
+    """``name`` of https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys
+    holds the location."""
+    parts = item.data["name"].split("/")
+    location = parts[parts.index("locations") + 1].lower()
+    return {
+        "provider": "gcp",
+        "partition": "gcp",
+        "scope": item.project.id,
+        "region": None if location == "global" else location,
+        "id": item.asset["name"],
+        "name": parts[-1],
+        "type": "gcp.cloudkms.crypto_key",
+    }
+
+
+def to_tags(item: Item) -> Mapping[str, str]:
+    """``labels``."""
+    return dict(item.data.get("labels", {}))
+
+
+def _has_primary(item: Item) -> bool:
+    """Symmetric keys have a primary version: what they encrypt with. For other purposes ``primary`` is
+    omitted, and who uses the key names a version. Raises :class:`ValueError` for an unknown purpose."""
+    purpose = item.data["purpose"]
+    if purpose not in _PURPOSES:
+        raise ValueError(f"{purpose} is no purpose of a key")
+    return bool(purpose == _SYMMETRIC)
+
+
+def to_primary_state(item: Item) -> str | None:
+    """``state`` of the primary version; empty if a symmetric key has none (it cannot encrypt then), ``None``
+    for other keys."""
+    if not _has_primary(item):
+        return None
+    primary = item.data.get("primary")
+    return str(primary["state"]) if primary else ""
+
+
+def to_states(item: Item, versions: Mapping[str, Any]) -> frozenset[str]:
+    """The states of the key's versions: a version's name begins with the key's."""
+    prefix = f"{item.asset['name']}/cryptoKeyVersions/"
+    return frozenset(
+        str(asset["resource"]["data"]["state"]) for name, asset in versions.items() if name.startswith(prefix)
+    )
+
+
+def to_enabled(primary: Observed[str | None], states: Observed[frozenset[str]]) -> Observed[bool]:
+    """The primary version is ``ENABLED``; of a key without one, any version."""
+    if isinstance(primary, Unknown) or primary is not None:
+        return lift(lambda state: state == "ENABLED", primary)
+    return lift(lambda found: "ENABLED" in found, states)
+
+
+def to_pending(primary: Observed[str | None], states: Observed[frozenset[str]]) -> Observed[bool]:
+    """The primary version is ``DESTROY_SCHEDULED``; of a key without one, the last that were left are."""
+    if isinstance(primary, Unknown) or primary is not None:
+        return lift(lambda state: state == "DESTROY_SCHEDULED", primary)
+    return lift(lambda found: found - {"DESTROYED"} == {"DESTROY_SCHEDULED"}, states)
+
+
+def to_rotates(item: Item) -> bool | None:
+    """``rotationPeriod``. Only symmetric keys can have one, and neither keys for imported material alone nor
+    those that an external key manager holds:
+    https://cloud.google.com/kms/docs/key-rotation."""
+    if item.data.get("rotationPeriod"):
+        return True
+    template = item.data.get("versionTemplate", {})
+    primary = item.data.get("primary", {})
+    level = template.get("protectionLevel") or primary.get("protectionLevel")
+    if not _has_primary(item) or item.data.get("importOnly") is True or level in _EXTERNAL:
+        return None
+    return False
+
+
+def to_rotation_days(item: Item) -> int | None:
+    """``rotationPeriod`` in days, a part of a day counted as one."""
+    period = item.data.get("rotationPeriod")
+    return math.ceil(_seconds(period) / 86400) if period else None
+
+
+def to_deletion_delayed(item: Item) -> bool:
+    """``destroyScheduledDuration``, 30 days unless chosen otherwise, at least a day; only keys for imported
+    material can be destroyed at once (``0s``): https://cloud.google.com/kms/docs/destroy-restore."""
+    duration = item.data.get("destroyScheduledDuration")
+    return True if duration is None else _seconds(duration) > 0
+
+
+def _seconds(duration: str) -> float:
+    """Raises :class:`ValueError` for what is no duration."""
+    if not _DURATION.fullmatch(duration):
+        raise ValueError(f"{duration} is no duration")
+    return float(duration[:-1])
+
+
+def to_own_grants(item: Item, policies: Mapping[str, Any]) -> tuple[Grant, ...]:
+    """Of the policies of the key and its key ring. A listing leaves out what has no policy."""
+    name = item.asset["name"]
+    places = (name, name.partition("/cryptoKeys/")[0])
+    return _grants(item, [policies[place]["iamPolicy"] for place in places if place in policies], True)
+
+
+def to_project_grants(item: Item, policies: Mapping[str, Any]) -> tuple[Grant, ...]:
+    """Of the project's policy, which its keys inherit."""
+    return _grants(item, [of_project(item, policies)], False)
+
+
+def to_grants_above(item: Item, policies: Mapping[str, Any]) -> Observed[tuple[Grant, ...]]:
+    """Of the policies of folders and organisation, which the project inherits."""
+    above = above_project(item, policies)
+    return above if isinstance(above, Unknown) else _grants(item, above.values(), False)
+
+
+def _grants(item: Item, policies: Iterable[Mapping[str, Any]], on_key: bool) -> tuple[Grant, ...]:
+    """Grants that let use or manage keys, as far as the role's name tells; custom ones are told later."""
+    return tuple(
+        Grant(role, custom(role), home_of(member, item.project), conditioned)
+        for policy in policies
+        for role, member, conditioned in grants(policy)
+        if role not in _HARMLESS
+        and (on_key or custom(role) or role in _BROAD or role.startswith("roles/cloudkms."))
+    )
+
+
+def to_open(
+    own: Observed[tuple[Grant, ...]],
+    project: Observed[tuple[Grant, ...]],
+    above: Observed[tuple[Grant, ...]],
+    *knowledge: Observed[Any],
+) -> Observed[bool]:
+    """Whether a grant reaches anybody outside. A condition may narrow who, so it leaves that open."""
+    levels = (lift(lambda found: found, level) for level in (own, project, above))
+    return any_of(
+        *(
+            level if isinstance(level, Unknown) else any_of(*(_reaches(grant, *knowledge) for grant in level))
+            for level in levels
+        )
+    )
+
+
+def _reaches(
+    grant: Grant,
+    roles: Observed[Permissions],
+    roles_above: Observed[Permissions],
+    domain: Observed[str | None],
+    projects: Observed[frozenset[str]],
+) -> Observed[bool]:
+    allows: Observed[bool] = True
+    if grant.custom:
+        allows = lift(lambda held: any(map(_uses, held)), permissions_of(grant.role, roles, roles_above))
+    narrowed: Observed[bool] = True
+    if grant.conditioned:
+        why = f"whom the condition on {grant.role} lets in cannot be told"
+        narrowed = Unknown.because("error", KEY_POLICIES.name, None, why)
+    return all_of(allows, is_outside(grant.home, domain, projects), narrowed)
+
+
+def _uses(permission: str) -> bool:
+    """Every permission on keys but those to look at them."""
+    service, _, rest = permission.partition(".")
+    verb = rest.rpartition(".")[2]
+    return service == "cloudkms" and not verb.startswith(("get", "list", "view", "show", "search"))
+
+
+_STATES: tuple[Read[Call], ...] = (Read(None, to_primary_state), Read(VERSIONS, to_states))
+
+KEYS = Collector(
+    kind=Key,
+    list=KEY_LIST,
+    header=header,
+    facets={
+        "tags": told(to_tags),
+        "enabled": Facet(_STATES, to_enabled),
+        "rotates": told(to_rotates),
+        "rotation_days": told(to_rotation_days),
+        "pending_deletion": Facet(_STATES, to_pending),
+        "deletion_delayed": told(to_deletion_delayed),
+        "open_to_others": Facet(
+            (
+                Read(KEY_POLICIES, to_own_grants),
+                Read(PROJECT_POLICY, to_project_grants),
+                Read(POLICIES_ABOVE, to_grants_above),
+                Read(CUSTOM_ROLES, to_permissions),
+                Read(CUSTOM_ROLES_ABOVE, to_permissions),
+                Read(HIERARCHY, to_domain),
+                Read(PROJECTS, to_projects),
+            ),
+            to_open,
+        ),
+    },
+)
+"""Keys that the customer made. Google's own encryption keys are shown nowhere."""

@@ -1,0 +1,259 @@
+"""Who a member of an IAM policy is: of which type, and whether it belongs to the organisation.
+
+https://cloud.google.com/iam/docs/principal-identifiers
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from providers.gcp.call import RESOURCE_MANAGER, Call, Item, Project
+from providers.gcp.policies import FOLDER, ORGANIZATION, PROJECT
+from scanner.evidence import Observed, Unknown, any_of, lift
+
+HIERARCHY = Call("ListAssets", (ORGANIZATION, FOLDER), parent="organization")
+PROJECTS = Call("ListAssets", (PROJECT,), parent="organization")
+"""All projects of the organisation: they tell whose a service account is."""
+
+PrincipalType = Literal["user", "group", "workload", "account", "public"]
+
+_TYPES: Mapping[str, PrincipalType] = {
+    "allUsers": "public",
+    "allAuthenticatedUsers": "public",
+    "user": "user",
+    "group": "group",
+    "domain": "group",
+    "projectOwner": "group",
+    "projectEditor": "group",
+    "projectViewer": "group",
+    "principal": "account",
+    "principalSet": "account",
+}
+_CONSUMER = frozenset({"gmail.com", "googlemail.com", "googlegroups.com"})
+"""Domains where anyone can have an account or a group."""
+
+_AGENT_DOMAINS = frozenset(
+    {
+        "bigquery-encryption",
+        "cloud-filer",
+        "cloud-memcache-sa",
+        "cloud-ml.google.com",
+        "cloud-redis",
+        "cloud-tpu",
+        "cloudcomposer-accounts",
+        "compute-system",
+        "container-analysis",
+        "container-engine-robot",
+        "containerregistry",
+        "dataflow-service-producer-prod",
+        "dataproc-accounts",
+        "dlp-api",
+        "endpoints-portal",
+        "firebase-rules",
+        "gae-api-prod.google.com",
+        "gcf-admin-robot",
+        "gcp-gae-service",
+        "genomics-api.google.com",
+        "gs-project-accounts",
+        "remotebuildexecution",
+        "security-center-api",
+        "serverless-robot-prod",
+        "service-consumer-management",
+        "service-networking",
+        "sourcerepo-service-accounts",
+        "storage-transfer-service",
+        "trifacta-gcloud-prod",
+    }
+)
+"""Projects of Google that service agents come from, beside ``gcp-sa-…``:
+https://cloud.google.com/iam/docs/service-agents."""
+
+_ACCOUNTS = ".iam.gserviceaccount.com"
+_NUMBERED = re.compile(r"(?:service-|bq-|project-|p)?p?(\d+)")
+_NUMBERED_DOMAINS = frozenset(
+    {"cloudservices.gserviceaccount.com", "cloudbuild.gserviceaccount.com", "developer.gserviceaccount.com"}
+)
+_ABOVE = re.compile(r"service-(org|folder)-(\d+)")
+_POOL = re.compile(
+    r"principal(?:Set)?://iam\.googleapis\.com/projects/(\d+)/locations/global/workloadIdentityPools/(\S+)"
+)
+_CLUSTER = re.compile(r"^[^/]+\.svc\.id\.goog(?:/|$)")
+_WORKFORCE = re.compile(r"principal(?:Set)?://iam\.googleapis\.com/locations/global/workforcePools/\S+")
+_CONTAINER = re.compile(
+    r"principalSet://cloudresourcemanager\.googleapis\.com/(projects|folders|organizations)/([^/]+)(?:/\S+)?"
+)
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a member belongs."""
+
+    outside: Observed[bool] | None = None
+    """Settled by the member's name and the project alone."""
+    domain: str | None = None
+    """The domain of an account or group."""
+    project: str | None = None
+    """Id or number of the project of a service account or pool."""
+    inside: Observed[bool] = False
+    """Whether it is outside if domain or project are the organisation's."""
+
+
+def type_of(member: str, project: Project) -> PrincipalType:
+    """The type by the prefix. Service accounts of another project stand for that project: an account.
+    Identities of a cluster of Google Kubernetes Engine are workloads, those of other pools come from another
+    identity source. Raises :class:`LookupError` or :class:`ValueError` for a member of an unknown form."""
+    kind, _, name = member.partition(":")
+    if kind == "serviceAccount":
+        return "workload" if _of_service_account(name, project).outside is False else "account"
+    pool = _POOL.fullmatch(member)
+    return "workload" if pool and _CLUSTER.search(pool[2]) else _TYPES[kind]
+
+
+def is_agent(member: str, project: Project) -> bool:
+    """Whether the member is a service agent of this project, or of what is above it: Google's own. An agent
+    that acts for another project is not left out: whoever holds that project can make it act."""
+    kind, _, mail = member.partition(":")
+    name, _, domain = mail.partition("@")
+    if kind != "serviceAccount":
+        return False
+    known = domain == "cloudservices.gserviceaccount.com"
+    if domain.endswith(_ACCOUNTS):
+        service = domain.removesuffix(_ACCOUNTS)
+        known = service in _AGENT_DOMAINS or service.startswith("gcp-sa-")
+    if not known:
+        return False
+    above = _ABOVE.fullmatch(name)
+    if above:
+        return _is_above(above, project) is False
+    number = _NUMBERED.fullmatch(name)
+    return bool(number and number[1] == project.number)
+
+
+def home_of(member: str, project: Project) -> Home:
+    """Where the member belongs. Raises :class:`ValueError` for a member of an unknown form.
+
+    A project without an organisation has no domain, and no other project beside it: everybody else is
+    outside. Who signs in at a pool of workload identities its providers decide, which are not read; only a
+    cluster's pool holds the cluster's own.
+    """
+    kind, _, name = member.partition(":")
+    if kind in ("allUsers", "allAuthenticatedUsers"):
+        return Home(outside=True)
+    if kind in ("user", "group", "domain"):
+        return _of_domain(name.rpartition("@")[2].lower(), project)
+    if kind in ("projectOwner", "projectEditor", "projectViewer"):
+        return _of_project(name, project)
+    if kind == "serviceAccount":
+        return _of_service_account(name, project)
+    pool, container = _POOL.fullmatch(member), _CONTAINER.fullmatch(member)
+    if pool:
+        home = _of_project(pool[1], project)
+        if _CLUSTER.search(pool[2]) or home.outside is True:
+            return home
+        signed_in = _untold(f"who signs in at {member}")
+        return Home(outside=signed_in) if home.project is None else replace(home, inside=signed_in)
+    if container and container[1] == "projects":
+        return _of_project(container[2], project)
+    if container and container[1] == "organizations":
+        return Home(outside=container[2] != project.organisation)
+    if container and f"folders/{container[2]}" in _known(project.ancestors):
+        return Home(outside=False)
+    if container or _WORKFORCE.fullmatch(member):
+        return Home(outside=_untold(f"whose {member} is"))
+    raise ValueError(f"{member} is a member of an unknown form")
+
+
+def _untold(what: str) -> Unknown:
+    return Unknown.because("unsupported", PROJECTS.name, None, f"no asset tells {what}")
+
+
+def _of_domain(domain: str, project: Project) -> Home:
+    if not domain:
+        raise ValueError("a member without a domain")
+    if domain in _CONSUMER or project.organisation is None:
+        return Home(outside=True)
+    return Home(domain=domain)
+
+
+def _of_project(name: str, project: Project) -> Home:
+    if name in (project.id, project.number):
+        return Home(outside=False)
+    return Home(outside=True) if project.organisation is None else Home(project=name)
+
+
+def _of_service_account(mail: str, project: Project) -> Home:
+    cluster, bracket, _ = mail.partition(".svc.id.goog[")
+    if bracket:
+        return _of_project(cluster, project)
+    name, _, domain = mail.partition("@")
+    above, number = _ABOVE.fullmatch(name), _NUMBERED.fullmatch(name.removesuffix("-compute"))
+    service = domain.removesuffix(_ACCOUNTS)
+    agent = domain.endswith(_ACCOUNTS) and (service in _AGENT_DOMAINS or service.startswith("gcp-sa-"))
+    if agent and above:
+        return Home(outside=_is_above(above, project))
+    if (agent or domain in _NUMBERED_DOMAINS) and number:
+        return _of_project(number[1], project)
+    if domain == "appspot.gserviceaccount.com":
+        return _of_project(_legacy(name), project)
+    if domain.endswith(_ACCOUNTS) and not agent:
+        return _of_project(_legacy(service), project)
+    raise ValueError(f"{mail} is a service account of an unknown form")
+
+
+def _legacy(name: str) -> str:
+    """Projects of a domain are ``example.com:shop``, and ``shop.example.com`` in addresses."""
+    identifier, _, domain = name.partition(".")
+    return f"{domain}:{identifier}" if domain else identifier
+
+
+def _is_above(match: re.Match[str], project: Project) -> bool:
+    """Whether the folder or organisation is another one than those above the project."""
+    kind, number = match[1], match[2]
+    place = f"organizations/{number}" if kind == "org" else f"folders/{number}"
+    return place not in _known(project.ancestors)
+
+
+def _known(ancestors: Observed[tuple[str, ...]]) -> tuple[str, ...]:
+    """Raises :class:`ValueError` when they are not known."""
+    if isinstance(ancestors, Unknown):
+        raise ValueError("what is above the project is not known")
+    return ancestors
+
+
+def to_domain(item: Item, names: Mapping[str, Any]) -> str | None:
+    """The organisation's domain: ``displayName`` of
+    https://cloud.google.com/resource-manager/reference/rest/v3/organizations. Other domains of the same
+    Workspace account are shown by no asset and count as foreign ones."""
+    organisation = item.project.organisation
+    if organisation is None or isinstance(organisation, Unknown):
+        return None
+    data = names[f"{RESOURCE_MANAGER}organizations/{organisation}"]["resource"]["data"]
+    return str(data["displayName"]).lower()
+
+
+def to_projects(_: Item, projects: Mapping[str, Any]) -> frozenset[str]:
+    """Ids and numbers of all projects of the organisation."""
+    found = set()
+    for asset in projects.values():
+        data = asset["resource"]["data"]
+        found |= {str(data["projectId"]), str(int(data["projectNumber"]))}
+    return frozenset(found)
+
+
+def is_outside(
+    home: Observed[Home], domain: Observed[str | None], projects: Observed[frozenset[str]]
+) -> Observed[bool]:
+    """Whether a member is outside the organisation; what is not needed to tell may be unknown."""
+    if isinstance(home, Unknown):
+        return home
+    if home.outside is not None:
+        return home.outside
+    foreign: Observed[bool]
+    if home.domain is not None:
+        foreign = lift(lambda own: home.domain != own, domain)
+    else:
+        foreign = lift(lambda own: home.project not in own, projects)
+    return any_of(foreign, home.inside)

@@ -1,0 +1,319 @@
+"""What the internet may reach in a VPC network: its firewall rules, and the firewall policies around them.
+
+Policies of the organisation and of folders go first, so nothing can be told without them: one that denies
+closes what the network's own rules open, one that allows opens what they leave closed. Google's own regional
+policies for managed services are shown by no asset.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_network
+from typing import Any
+
+from providers.gcp.call import Call, Item
+from providers.gcp.packets import Level, Ports, Rule, reach, readings
+from scanner.collect import Collector, Facet, Read, told
+from scanner.evidence import Observed, Unknown, all_of, lift
+from scanner.resources import Firewall
+from scanner.resources.reachability import admin_ports, everything
+
+_NETWORK = "compute.googleapis.com/Network"
+_FIREWALL = "compute.googleapis.com/Firewall"
+_POLICY = "compute.googleapis.com/FirewallPolicy"
+
+NETWORKS = Call("ListAssets", (_NETWORK,))
+RULES = Call("ListAssets", (_FIREWALL,))
+POLICIES = Call("ListAssets", (_POLICY,))
+POLICIES_ABOVE = Call("ListAssets", (_POLICY,), parent="organization")
+
+_WORLD = ("0.0.0.0/0", "::/0")
+_GIVEN = frozenset({"default-allow-icmp", "default-allow-internal", "default-allow-rdp", "default-allow-ssh"})
+"""The rules that come with the default network:
+https://cloud.google.com/firewall/docs/firewalls#more_rules_default_vpc."""
+_NAMES = {
+    "1": "icmp",
+    "6": "tcp",
+    "17": "udp",
+    "50": "esp",
+    "51": "ah",
+    "58": "icmpv6",
+    "94": "ipip",
+    "132": "sctp",
+}
+_PLACE = re.compile(r"projects/([^/]+)/global/networks/([^/]+)")
+_REGION = re.compile(r"/regions/([^/]+)")
+_LOCAL_SCOPES = frozenset({"NON_INTERNET", "INTRA_VPC", "VPC_NETWORKS"})
+
+
+@dataclass(frozen=True)
+class Policies:
+    """The network's firewall policies: the global one, and those of single regions."""
+
+    levels: tuple[Level, ...]
+
+
+def header(item: Item) -> Mapping[str, Any]:
+    """https://cloud.google.com/compute/docs/reference/rest/v1/networks. A network spans all regions."""
+    return {
+        "provider": "gcp",
+        "partition": "gcp",
+        "scope": item.project.id,
+        "region": None,
+        "id": item.asset["name"],
+        "name": item.data["name"],
+        "type": "gcp.compute.network",
+    }
+
+
+def no_tags(_: Item) -> Mapping[str, str]:
+    """Networks cannot be labelled."""
+    return {}
+
+
+def to_attached(item: Item) -> bool:
+    """It has ``subnetworks``, or is a legacy network, which has a range of its own (``IPv4Range``). Instances
+    of other projects may stand in a shared network, and no asset of this project tells."""
+    return bool(item.data.get("subnetworks")) or "IPv4Range" in item.data
+
+
+def to_default(item: Item) -> bool:
+    """The network ``default``, which projects are born with."""
+    return bool(item.data["name"] == "default")
+
+
+def to_given_rules(item: Item, firewalls: Mapping[str, Any]) -> bool:
+    """Whether one of the rules that a default network comes with is in it and not ``disabled``."""
+    return any(rule["name"] in _GIVEN and not _off(rule) for rule in _of_network(item, firewalls))
+
+
+def to_before(item: Item) -> bool:
+    """``networkFirewallPolicyEnforcementOrder``: whether the network's policies go before its rules."""
+    order = item.data.get("networkFirewallPolicyEnforcementOrder", "AFTER_CLASSIC_FIREWALL")
+    if order not in ("AFTER_CLASSIC_FIREWALL", "BEFORE_CLASSIC_FIREWALL"):
+        raise ValueError(f"{order} is no order")
+    return bool(order == "BEFORE_CLASSIC_FIREWALL")
+
+
+def _of_network(item: Item, firewalls: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for asset in firewalls.values():
+        data = asset["resource"]["data"]
+        if _is(data["network"], item):
+            yield data
+
+
+def _is(url: str, item: Item) -> bool:
+    """Whether the address is the network's, which may name it by number: both are accepted by the API."""
+    match = _PLACE.search(url)
+    if match is None:
+        raise ValueError(f"{url} is no network")
+    names = (item.data["name"], str(item.data.get("id", "")))
+    return match[1] in (item.project.id, item.project.number) and match[2] in names
+
+
+def _off(rule: Mapping[str, Any]) -> bool:
+    return rule.get("disabled") is True
+
+
+def to_rules(item: Item, firewalls: Mapping[str, Any]) -> Level:
+    """The VPC firewall rules: https://cloud.google.com/compute/docs/reference/rest/v1/firewalls."""
+    return Level(tuple(rule for data in _of_network(item, firewalls) for rule in _classic(data)))
+
+
+def _classic(data: Mapping[str, Any]) -> Iterator[Rule]:
+    if _off(data) or data.get("direction", "INGRESS") != "INGRESS":
+        return
+    sources = tuple(data.get("sourceRanges", ()))
+    if not sources and not data.get("sourceTags") and not data.get("sourceServiceAccounts"):
+        sources = ("0.0.0.0/0",)
+    targets = {f"tag {tag}" for tag in data.get("targetTags", ())}
+    targets |= {f"account {mail}" for mail in data.get("targetServiceAccounts", ())}
+    allowed, denied = data.get("allowed", ()), data.get("denied", ())
+    if bool(allowed) == bool(denied):
+        raise ValueError(f"firewall rule {data['name']} neither allows nor denies")
+    yield Rule(
+        action="allow" if allowed else "deny",
+        priority=int(data.get("priority", 1000)),
+        traffic=tuple(_traffic(entry.get("IPProtocol"), entry) for entry in allowed or denied),
+        sources=_read(sources),
+        targets=frozenset(targets),
+        name=f"firewall rule {data['name']}",
+        # A denial for some destinations protects those alone.
+        doubtful=bool(denied and data.get("destinationRanges")),
+    )
+
+
+def _traffic(protocol: Any, entry: Mapping[str, Any]) -> tuple[str, Ports]:
+    if not isinstance(protocol, str) or not protocol:
+        raise ValueError("a rule without a protocol")
+    ports = []
+    for text in entry.get("ports", ()):
+        first, _, last = text.partition("-")
+        begin, end = int(first), int(last or first)
+        if not 0 <= begin <= end <= 65535:
+            raise ValueError(f"{text} is no range of ports")
+        ports.append((begin, end))
+    name = protocol.lower()
+    return _NAMES.get(name, name), tuple(ports)
+
+
+def _read(sources: Sequence[str]) -> tuple[str, ...]:
+    """The ranges as they are. Raises :class:`ValueError` for what is none."""
+    for source in sources:
+        ip_network(source, strict=False)
+    return tuple(sources)
+
+
+def to_policies(item: Item, policies: Mapping[str, Any]) -> Policies:
+    """Network firewall policies that are associated with the network:
+    https://cloud.google.com/firewall/docs/network-firewall-policies.
+
+    Raises :class:`LookupError` when the policy that the network itself names is not among them.
+    """
+    own: list[Level] = []
+    regional: list[Level] = []
+    for asset in policies.values():
+        data = asset["resource"]["data"]
+        targets = [str(each["attachmentTarget"]) for each in data.get("associations", ())]
+        if not any(_PLACE.search(target) and _is(target, item) for target in targets):
+            continue
+        region = _REGION.search(asset["name"])
+        level = Level(_policy_rules(data, item), region[1] if region else None)
+        (regional if region else own).append(level)
+    if item.data.get("firewallPolicy") and not own:
+        raise LookupError("the network's firewall policy is not among those listed")
+    return Policies((*own, *regional))
+
+
+def to_levels_above(item: Item, policies: Mapping[str, Any]) -> Observed[tuple[Level, ...]]:
+    """Hierarchical firewall policies, from the organisation down:
+    https://cloud.google.com/firewall/docs/firewall-policies."""
+    ancestors = item.project.ancestors
+    if isinstance(ancestors, Unknown):
+        return ancestors
+    levels: dict[str, list[Level]] = {}
+    for asset in policies.values():
+        data = asset["resource"]["data"]
+        for association in data.get("associations", ()):
+            place = "/".join(str(association["attachmentTarget"]).split("/")[-2:])
+            if place in ancestors:
+                levels.setdefault(place, []).append(Level(_policy_rules(data, item)))
+    return tuple(level for place in reversed(ancestors) for level in levels.get(place, ()))
+
+
+def _policy_rules(data: Mapping[str, Any], item: Item) -> tuple[Rule, ...]:
+    return tuple(rule for each in data.get("rules", ()) for rule in _policy_rule(each, data, item))
+
+
+def _policy_rule(rule: Mapping[str, Any], policy: Mapping[str, Any], item: Item) -> Iterator[Rule]:
+    """https://cloud.google.com/compute/docs/reference/rest/v1/firewallPolicies/addRule."""
+    networks = rule.get("targetResources", ())
+    if rule["direction"] != "INGRESS" or _off(rule) or rule.get("targetType") == "INTERNAL_MANAGED_LB":
+        return
+    if networks and not any(_is(network, item) for network in networks):
+        return
+    match = rule["match"]
+    if {match.get("srcNetworkScope"), match.get("srcNetworkType")} & _LOCAL_SCOPES:
+        return
+    action = _ACTIONS[rule["action"]]
+    targets = {f"account {mail}" for mail in rule.get("targetServiceAccounts", ())}
+    targets |= {f"secure tag {tag['name']}" for tag in rule.get("targetSecureTags", ())}
+    priority = int(rule["priority"])
+    name = f"rule {priority} of firewall policy {policy.get('shortName') or policy['name']}"
+    traffic = tuple(_traffic(entry.get("ipProtocol"), entry) for entry in match["layer4Configs"])
+    known = Rule(
+        action=action,
+        priority=priority,
+        traffic=traffic,
+        sources=_read(match.get("srcIpRanges", ())),
+        targets=frozenset(targets),
+        name=name,
+        doubtful=action != "allow" and bool(match.get("destIpRanges")),
+    )
+    if known.sources:
+        yield known
+    if _names_more(match, action):
+        yield Rule(action, priority, traffic, _WORLD, frozenset(targets), name, doubtful=True)
+
+
+_ACTIONS: Mapping[str, Any] = {
+    "allow": "allow",
+    "deny": "deny",
+    "goto_next": "next",
+    "apply_security_profile_group": "allow",
+}
+"""What is inspected by a security profile is let through unless something is found in it."""
+
+
+def _names_more(match: Mapping[str, Any], action: str) -> bool:
+    """Whether sources are named that no asset tells the addresses of. A group of addresses can be anything.
+    Countries and lists of threats are many addresses where they are let in, and leave most of the internet
+    where they are denied. Domain names and tags are a few addresses, or inside."""
+    if match.get("srcAddressGroups"):
+        return True
+    return action != "deny" and bool(match.get("srcRegionCodes") or match.get("srcThreatIntelligences"))
+
+
+def to_open(
+    rules: Observed[Level],
+    own: Observed[Policies],
+    above: Observed[tuple[Level, ...]],
+    before: Observed[bool],
+) -> Observed[tuple[str, ...]]:
+    """All levels in their order: the organisation's, the folders', then the network's rules and policies.
+    Unknown where it depends on a rule whose sources or destinations cannot be told."""
+    if isinstance(rules, Unknown) or isinstance(own, Unknown):
+        return lift(lambda *_: (), rules, own, above, before)
+    if isinstance(above, Unknown) or isinstance(before, Unknown):
+        return lift(lambda *_: (), above, before)
+    return _open((*above, *((*own.levels, rules) if before else (rules, *own.levels))))
+
+
+@lru_cache(maxsize=256)
+def _open(levels: tuple[Level, ...]) -> Observed[tuple[str, ...]]:
+    """Kept, since several facets are made of it."""
+    try:
+        found = {reach(reading) for reading in readings(levels)}
+    except ValueError as error:
+        return Unknown.because("error", RULES.name, None, f"what the rules let in cannot be told: {error}")
+    if len(found) == 1:
+        return found.pop()
+    names = sorted({rule.name for level in levels for rule in level.rules if rule.doubtful})
+    return Unknown.because("unsupported", RULES.name, None, f"no asset tells whom {', '.join(names)} is for")
+
+
+def to_admin_ports(*levels: Observed[Any]) -> Observed[tuple[str, ...]]:
+    """Of what is open."""
+    return lift(admin_ports, to_open(*levels))
+
+
+def to_everything(*levels: Observed[Any]) -> Observed[bool]:
+    """Of what is open."""
+    return lift(everything, to_open(*levels))
+
+
+_LEVELS: tuple[Read[Call], ...] = (
+    Read(RULES, to_rules),
+    Read(POLICIES, to_policies),
+    Read(POLICIES_ABOVE, to_levels_above),
+    Read(None, to_before),
+)
+
+FIREWALLS = Collector(
+    kind=Firewall,
+    list=NETWORKS,
+    header=header,
+    facets={
+        "tags": told(no_tags),
+        "attached": told(to_attached),
+        "default": told(to_default),
+        "open_to_world": Facet(_LEVELS, to_open),
+        "admin_ports_open": Facet(_LEVELS, to_admin_ports),
+        "everything_open": Facet(_LEVELS, to_everything),
+        "default_allows": Facet((Read(None, to_default), Read(RULES, to_given_rules)), all_of),
+    },
+)
+"""One for each VPC network of the project."""

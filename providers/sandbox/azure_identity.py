@@ -1,0 +1,372 @@
+"""The sample company's Entra tenant and role assignments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+Json = dict[str, Any]
+
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
+OPERATOR = "0f0f0f0f-1111-4222-8333-0000000000c0"
+"""A role of the company's own."""
+_FOREIGN_TENANT = "00000000-0000-0000-0000-0000000000f1"
+_SUBSCRIPTION_LISTS = r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/providers/microsoft\.authorization/"
+OPERATIONS = (
+    (
+        "Microsoft.Authorization/RoleAssignments_ListForSubscription",
+        "Microsoft.Authorization/roleAssignments/read",
+        _SUBSCRIPTION_LISTS + "roleassignments",
+        "2022-04-01",
+    ),
+    (
+        "Microsoft.Authorization/RoleDefinitions_List",
+        "Microsoft.Authorization/roleDefinitions/read",
+        _SUBSCRIPTION_LISTS + "roledefinitions",
+        "2022-04-01",
+    ),
+)
+"""Name, action, path and version of each GET at the Resource Manager."""
+
+
+def person(number: int) -> str:
+    """The object id of a user of the sample company."""
+    return f"0d0d0d0d-1111-4222-8333-0000000000{number:02d}"
+
+
+def group(number: int) -> str:
+    """The object id of a group."""
+    return f"0e0e0e0e-1111-4222-8333-0000000000{number:02d}"
+
+
+def workload(number: int) -> str:
+    """The object id of a service principal."""
+    return f"0c0c0c0c-1111-4222-8333-0000000000{number:02d}"
+
+
+ADMINISTRATORS, EMERGENCY, DATA_OWNERS = group(1), group(2), group(3)
+
+
+@dataclass
+class Tenant:
+    """The tenant as Microsoft Graph shows it. A test may change it."""
+
+    organisation: Json
+    users: list[Json]
+    registrations: list[Json]
+    domains: list[Json]
+    applications: list[Json]
+    workloads: list[Json]
+    role_assignments: list[Json]
+    members: dict[str, list[Json]]
+    policies: list[Json]
+    defaults: Json = field(default_factory=lambda: {"id": "default", "isEnabled": False})
+    authorisation: Json = field(
+        default_factory=lambda: {
+            "id": "authorizationPolicy",
+            "allowInvitesFrom": "everyone",
+            "guestUserRoleId": "10dae51f-b6af-4016-8d66-8c2a99b929b3",
+            "defaultUserRolePermissions": {
+                "allowedToCreateApps": True,
+                "allowedToCreateSecurityGroups": True,
+                "allowedToReadOtherUsers": True,
+            },
+        }
+    )
+
+
+def ago(days: float) -> str:
+    """The moment so many days ago, as Microsoft Graph writes it; negative for one to come."""
+    moment = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def user(number: int, name: str, seen: str | None, **more: Any) -> Json:
+    """A user with a password, who was last seen signing in then."""
+    return {
+        "id": person(number),
+        "userPrincipalName": name,
+        "accountEnabled": True,
+        "userType": "Member",
+        "identities": [
+            {"signInType": "userPrincipalName", "issuer": "example.com", "issuerAssignedId": name}
+        ],
+        **(
+            {"signInActivity": {"lastSignInDateTime": seen, "lastSuccessfulSignInDateTime": seen}}
+            if seen
+            else {}
+        ),
+        **more,
+    }
+
+
+def policy(name: str, state: str, users: Json, grant: Json | None, **conditions: Any) -> Json:
+    """A Conditional Access policy for all applications."""
+    return {
+        "id": f"00000000-0000-0000-0000-{abs(sum(map(ord, name))):012d}",
+        "displayName": name,
+        "state": state,
+        "sessionControls": None,
+        "conditions": {
+            "userRiskLevels": [],
+            "signInRiskLevels": [],
+            "clientAppTypes": ["all"],
+            "servicePrincipalRiskLevels": [],
+            "platforms": None,
+            "locations": None,
+            "devices": None,
+            "clientApplications": None,
+            "applications": {
+                "includeApplications": ["All"],
+                "excludeApplications": [],
+                "includeUserActions": [],
+                "includeAuthenticationContextClassReferences": [],
+                "applicationFilter": None,
+            },
+            "users": {
+                "includeUsers": [],
+                "excludeUsers": [],
+                "includeGroups": [],
+                "excludeGroups": [],
+                "includeRoles": [],
+                "excludeRoles": [],
+                "includeGuestsOrExternalUsers": None,
+                "excludeGuestsOrExternalUsers": None,
+                **users,
+            },
+            **conditions,
+        },
+        "grantControls": grant,
+    }
+
+
+def grant(operator: str, *controls: str, **more: Any) -> Json:
+    """What a policy asks for."""
+    return {
+        "operator": operator,
+        "builtInControls": list(controls),
+        "customAuthenticationFactors": [],
+        "termsOfUse": [],
+        "authenticationStrength": None,
+        **more,
+    }
+
+
+def member(number: int) -> Json:
+    """A user as a member of a group."""
+    return {"@odata.type": "#microsoft.graph.user", "id": person(number)}
+
+
+def holds(role: str, kind: str, principal: str) -> Json:
+    """An assignment of a role of the directory."""
+    return {
+        "id": f"{role[:8]}-{principal}-1",
+        "principalId": principal,
+        "directoryScopeId": "/",
+        "roleDefinitionId": role,
+        "principal": {"@odata.type": f"#microsoft.graph.{kind}", "id": principal},
+    }
+
+
+def sample_tenant(tenant: str, client: str, principal: str) -> Tenant:
+    """The sample company's tenant; ``client`` and ``principal`` are the scanning application."""
+    guest = "auditor_example.org#EXT#@example.com"
+    return Tenant(
+        organisation={"id": tenant, "displayName": "Example Shop", "tenantType": "AAD"},
+        users=[
+            user(1, "platform-admin@example.com", ago(2)),
+            user(2, "emergency-1@example.com", None),
+            user(3, "emergency-2@example.com", None),
+            user(4, "data-lead@example.com", ago(1)),
+            user(5, "shop-operator@example.com", ago(200)),
+            user(6, "payments-lead@corp.example.com", ago(3)),
+            user(
+                7,
+                guest,
+                ago(40),
+                userType="Guest",
+                identities=[
+                    {"signInType": "federated", "issuer": "ExternalAzureAD", "issuerAssignedId": None},
+                    {
+                        "signInType": "userPrincipalName",
+                        "issuer": "example.com",
+                        "issuerAssignedId": guest,
+                    },
+                ],
+            ),
+        ],
+        registrations=[
+            {
+                "id": person(number),
+                "isAdmin": number in (1, 2, 3),
+                "isMfaCapable": number != 5,
+                "isMfaRegistered": number != 5,
+                "methodsRegistered": ["microsoftAuthenticatorPush"] if number != 5 else [],
+                "userType": "guest" if number == 7 else "member",
+            }
+            for number in range(1, 8)
+        ],
+        domains=[
+            {"id": "example.com", "authenticationType": "Managed", "isDefault": True},
+            {"id": "corp.example.com", "authenticationType": "Federated", "isDefault": False},
+        ],
+        applications=_applications(client),
+        workloads=[
+            {"id": principal, "appOwnerOrganizationId": tenant, "servicePrincipalType": "Application"},
+            {"id": workload(1), "appOwnerOrganizationId": tenant, "servicePrincipalType": "Application"},
+            {
+                "id": workload(2),
+                "appOwnerOrganizationId": _FOREIGN_TENANT,
+                "servicePrincipalType": "Application",
+            },
+            {"id": workload(3), "appOwnerOrganizationId": None, "servicePrincipalType": "ManagedIdentity"},
+        ],
+        role_assignments=[
+            holds(GLOBAL_ADMINISTRATOR, "user", person(2)),
+            holds(GLOBAL_ADMINISTRATOR, "user", person(3)),
+            holds(GLOBAL_ADMINISTRATOR, "group", ADMINISTRATORS),
+            holds("f2ef992c-3afb-46b9-b7cf-a126ee74c451", "servicePrincipal", principal),
+        ],
+        members={
+            ADMINISTRATORS: [member(1)],
+            EMERGENCY: [member(2), member(3)],
+            DATA_OWNERS: [member(4), {"@odata.type": "#microsoft.graph.group", "id": group(9)}],
+        },
+        policies=[
+            policy(
+                "Second factor for everyone",
+                "enabled",
+                {"includeUsers": ["All"], "excludeGroups": [EMERGENCY]},
+                grant("OR", "mfa"),
+                clientAppTypes=["browser", "mobileAppsAndDesktopClients"],
+            ),
+            policy(
+                "Old protocols closed",
+                "enabledForReportingButNotEnforced",
+                {"includeUsers": ["All"]},
+                grant("OR", "block"),
+                clientAppTypes=["exchangeActiveSync", "other"],
+            ),
+        ],
+    )
+
+
+def _applications(client: str) -> list[Json]:
+    def application(number: int, name: str, secrets: list[Json], certificates: list[Json]) -> Json:
+        return {
+            "id": f"0b0b0b0b-2222-4222-8333-0000000000{number:02d}",
+            "appId": client if number == 1 else f"0b0b0b0b-3333-4222-8333-0000000000{number:02d}",
+            "displayName": name,
+            "disabledByMicrosoftStatus": None,
+            "passwordCredentials": secrets,
+            "keyCredentials": certificates,
+        }
+
+    def credential(number: int, made: str, ends: str, **more: Any) -> Json:
+        return {
+            "keyId": f"0b0b0b0b-4444-4222-8333-0000000000{number:02d}",
+            "displayName": f"credential {number}",
+            "startDateTime": made,
+            "endDateTime": ends,
+            **more,
+        }
+
+    secret = {"hint": "s3c", "secretText": None, "customKeyIdentifier": None}
+    certificate = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": None}
+    return [
+        application(1, "scanner", [], [credential(1, ago(20), ago(-70), **certificate)]),
+        application(
+            2,
+            "billing-export",
+            [
+                credential(2, "2023-02-01T08:30:00Z", "2299-12-30T23:00:00Z", **secret),
+                credential(3, "2021-02-01T08:30:00.1234567Z", "2023-02-01T08:30:00.1234567Z", **secret),
+            ],
+            [],
+        ),
+        application(3, "status-page", [], []),
+    ]
+
+
+def sample_definitions(subscription: str) -> list[Json]:
+    """The roles that can be assigned in the subscription."""
+
+    def definition(name: str, title: str, actions: list[str], but: list[str] | None = None) -> Json:
+        return {
+            "id": f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{name}",
+            "type": "Microsoft.Authorization/roleDefinitions",
+            "name": name,
+            "properties": {
+                "roleName": title,
+                "type": "CustomRole" if name == OPERATOR else "BuiltInRole",
+                "assignableScopes": ["/"],
+                "permissions": [
+                    {"actions": actions, "notActions": but or [], "dataActions": [], "notDataActions": []}
+                ],
+            },
+        }
+
+    return [
+        definition(OWNER, "Owner", ["*"]),
+        definition(
+            CONTRIBUTOR,
+            "Contributor",
+            ["*"],
+            [
+                "Microsoft.Authorization/*/Delete",
+                "Microsoft.Authorization/*/Write",
+                "Microsoft.Authorization/elevateAccess/Action",
+            ],
+        ),
+        definition(READER, "Reader", ["*/read"]),
+        definition(
+            ACCESS_ADMINISTRATOR,
+            "User Access Administrator",
+            ["*/read", "Microsoft.Authorization/*", "Microsoft.Support/*"],
+        ),
+        definition(OPERATOR, "Storage operator", ["Microsoft.Storage/storageAccounts/*"]),
+    ]
+
+
+def sample_assignments(subscription: str, principal: str, resource_group: str) -> list[Json]:
+    """Who holds which role in the subscription, above it and within it."""
+    whole = f"/subscriptions/{subscription}"
+    management = "/providers/Microsoft.Management/managementGroups/mg-prod"
+    rows: list[tuple[str, str, str, str, str | None]] = [
+        (OWNER, "Group", DATA_OWNERS, whole, None),
+        (READER, "User", person(7), whole, None),
+        (READER, "ServicePrincipal", principal, whole, None),
+        (CONTRIBUTOR, "ServicePrincipal", workload(1), whole, None),
+        (CONTRIBUTOR, "ServicePrincipal", workload(2), management, None),
+        (ACCESS_ADMINISTRATOR, "User", person(1), "/", None),
+        (OWNER, "User", person(5), resource_group, "((!(ActionMatches{'Microsoft.Authorization/*'})))"),
+        (OPERATOR, "ServicePrincipal", workload(3), resource_group, None),
+    ]
+    return [_assignment(number, subscription, *row) for number, row in enumerate(rows, start=1)]
+
+
+def _assignment(
+    number: int, subscription: str, role: str, kind: str, principal: str, scope: str, condition: str | None
+) -> Json:
+    name = f"0a0a0a0a-5555-4222-8333-0000000000{number:02d}"
+    return {
+        "id": f"{scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments/{name}",
+        "type": "Microsoft.Authorization/roleAssignments",
+        "name": name,
+        "properties": {
+            "roleDefinitionId": (
+                f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+            ),
+            "principalId": principal,
+            "principalType": kind,
+            "scope": scope,
+            "condition": condition,
+            "conditionVersion": "2.0" if condition else None,
+            "createdOn": "2024-03-04T10:12:46.1234567Z",
+        },
+    }

@@ -1,0 +1,127 @@
+"""``gapscan assess``: judge a snapshot as a scan would have judged it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli import options as option
+from scanner.cli.exits import told
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from scanner.cli.plan import Plan
+    from scanner.scan import Collected
+
+
+def assess(
+    snapshot: Annotated[str, typer.Argument(help="A snapshot that gapscan collect wrote.")],
+    config: Annotated[
+        str | None,
+        typer.Option(help="gapscan.yaml with settings; its targets do not matter.", metavar="FILE"),
+    ] = None,
+    ownership: option.Ownership = None,
+    rules: option.Rules = None,
+    control: option.Control = None,
+    rule: option.Rule = None,
+    report: option.Report = None,
+    states: option.States = None,
+    gate: option.Gate = None,
+    fail_on: option.FailOn = None,
+    max_unknown: option.MaxUnknown = None,
+    allow_incomplete: option.AllowIncomplete = False,
+    baseline: option.BaselineReport = None,
+    now: Annotated[
+        str | None,
+        typer.Option(
+            help="Judge ages and expiries by this time (ISO 8601). [default: the snapshot's]", metavar="TIME"
+        ),
+    ] = None,
+    max_age: Annotated[
+        str | None,
+        typer.Option(help="Refuse a snapshot older than this, e.g. 90m, 24h or 7d.", metavar="AGE"),
+    ] = None,
+    everything: option.Everything = False,
+) -> None:
+    """Judge a snapshot: the same findings and exit code as the scan that it stands for.
+
+    Needs no credentials and no network. Ages and expiries are judged by the time when the snapshot was
+    finished, unless --now says otherwise.
+    """
+    with told():
+        from datetime import UTC, datetime
+        from pathlib import Path
+
+        from scanner.cli.plan import Options, plan
+
+        oldest = _age(max_age)
+        planned = plan(
+            Options(
+                config=Path(config) if config else None,
+                ownership=Path(ownership) if ownership else None,
+                rules=tuple(rules or ()),
+                controls=tuple(control or ()),
+                chosen_rules=tuple(rule or ()),
+                reports=tuple(report or ()),
+                states=states,
+                gate=gate,
+                fail_on=fail_on,
+                max_unknown=max_unknown,
+                allow_incomplete=allow_incomplete,
+                baseline=Path(baseline) if baseline else None,
+                now=now,
+                everything=everything,
+            )
+        )
+
+        from scanner.cli.run import write_reports
+        from scanner.report.output import Outputs
+
+        collected = stored(Path(snapshot), planned)
+        if oldest is not None:
+            _refuse_old(snapshot, collected, oldest, planned.now or datetime.now(UTC))
+        with Outputs(planned.reports) as outputs:
+            raise typer.Exit(write_reports(planned, collected, outputs))
+
+
+def stored(path: Path, plan: Plan) -> Collected:
+    """What a snapshot holds, if it can be judged as planned."""
+    from scanner.evaluate import NotCollected
+    from scanner.snapshot import read_snapshot
+
+    collected = read_snapshot(path)
+    uses_paths = plan.ownership is not None and plan.ownership.uses_paths
+    if uses_paths and "path" not in collected.inventory.collected.get("account", ()):
+        raise NotCollected("the ownership file selects by path, which was not collected of account")
+    return collected
+
+
+def _age(text: str | None) -> timedelta | None:
+    import re
+    from datetime import timedelta
+
+    from scanner.cli.exits import Usage
+
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if match is None:
+        raise Usage(f"--max-age {text}: expected a number and a unit, such as 90m, 24h or 7d")
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    return timedelta(**{units[match[2]]: int(match[1])})
+
+
+def _refuse_old(snapshot: str, collected: Collected, oldest: timedelta, now: datetime) -> None:
+    from scanner.cli.exits import Usage
+
+    age = now - collected.finished
+    if age > oldest:
+        hours = age.total_seconds() / 3600
+        told = f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
+        finished = collected.finished.strftime("%Y-%m-%d %H:%M UTC")
+        raise Usage(
+            f"{snapshot}: is {told} old (finished {finished}), older than --max-age allows: collect anew"
+        )

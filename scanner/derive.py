@@ -1,0 +1,132 @@
+"""Facets that no call tells: worked out from several resources after the collection.
+
+Pure. Each derivation names what it needs, so that a scan collects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scanner.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.provider import Inventory, Wanted
+from scanner.resources import AuditTrail, Bucket, Resource
+
+Buckets = Mapping[str, Bucket]
+"""By canonical id."""
+
+_STORES = ("/providers/microsoft.storage/storageaccounts/", "//storage.googleapis.com/")
+"""What the canonical ids of buckets hold on Azure and Google Cloud."""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """One derived facet: what it needs, and the function of the resource and all buckets that tells it."""
+
+    kind: type[Resource]
+    facet: str
+    needs: Wanted
+    function: Callable[[Any, Buckets], Observed[Any]]
+
+
+def storage_public(trail: AuditTrail, buckets: Buckets) -> Observed[bool | None]:
+    """Whether a bucket that the trail's records go to is public; ``None`` if they go to none."""
+    return _over_buckets(trail, buckets, any_of, _public)
+
+
+def storage_protected(trail: AuditTrail, buckets: Buckets) -> Observed[bool | None]:
+    """Whether every bucket that the records go to keeps versions and is not public; ``None`` if none is."""
+    return _over_buckets(
+        trail,
+        buckets,
+        all_of,
+        lambda bucket: all_of(bucket.versioning, lift(lambda public: not public, _public(bucket))),
+    )
+
+
+def _public(bucket: Bucket) -> Observed[bool]:
+    return any_of(bucket.public_read, bucket.public_write)
+
+
+def _over_buckets(
+    trail: AuditTrail,
+    buckets: Buckets,
+    combine: Callable[..., Observed[bool]],
+    tell: Callable[[Bucket], Observed[bool]],
+) -> Observed[bool | None]:
+    if isinstance(trail.destinations, Unknown):
+        return trail.destinations
+    stores = [name for name in trail.destinations if is_object_storage(name)]
+    if not stores:
+        return None
+    return combine(*(tell(buckets[name]) if name in buckets else _elsewhere(name) for name in stores))
+
+
+def is_object_storage(destination: str) -> bool:
+    """Whether a destination of records is a bucket of one of the clouds."""
+    if destination.startswith("arn:aws"):
+        return destination.split(":")[2] == "s3"
+    return any(mark in destination for mark in _STORES)
+
+
+def _elsewhere(name: str) -> Unknown:
+    return Unknown.because(
+        "unsupported", "bucket", None, f"{name} is not among the buckets of this scan: scan its account too"
+    )
+
+
+DERIVATIONS: tuple[Derivation, ...] = (
+    Derivation(
+        AuditTrail,
+        "storage_public",
+        {
+            "audit_trail": frozenset({"destinations"}),
+            "bucket": frozenset({"public_read", "public_write"}),
+        },
+        storage_public,
+    ),
+    Derivation(
+        AuditTrail,
+        "storage_protected",
+        {
+            "audit_trail": frozenset({"destinations"}),
+            "bucket": frozenset({"public_read", "public_write", "versioning"}),
+        },
+        storage_protected,
+    ),
+)
+"""Every derived facet."""
+
+
+def needed(wanted: Wanted) -> Wanted:
+    """What is wanted, and what its derived facets need."""
+    facets = {kind: frozenset(names) for kind, names in wanted.items()}
+    for derivation in DERIVATIONS:
+        if derivation.facet in facets.get(derivation.kind.kind, ()):
+            for kind, names in derivation.needs.items():
+                facets[kind] = facets.get(kind, frozenset({"tags"})) | names
+    return facets
+
+
+def collectable(wanted: Wanted) -> Wanted:
+    """What of it the clouds can be asked for."""
+    derived = {(derivation.kind.kind, derivation.facet) for derivation in DERIVATIONS}
+    return {kind: frozenset(f for f in facets if (kind, f) not in derived) for kind, facets in wanted.items()}
+
+
+def derive(inventory: Inventory, wanted: Wanted) -> Inventory:
+    """The inventory with the derived facets that are wanted. Its other facets are as they were."""
+    chosen = [d for d in DERIVATIONS if d.facet in wanted.get(d.kind.kind, ())]
+    if not chosen:
+        return inventory
+    buckets = {resource.id: resource for resource in inventory.resources if isinstance(resource, Bucket)}
+
+    def complete(resource: Resource) -> Resource:
+        told = {d.facet: d.function(resource, buckets) for d in chosen if isinstance(resource, d.kind)}
+        if not told:
+            return resource
+        known = {name: getattr(resource, name) for name in resource.model_fields_set}
+        return type(resource).observe(resource.collected() | frozenset(told), {**known, **told})
+
+    return replace(inventory, resources=tuple(map(complete, inventory.resources)), collected=dict(wanted))

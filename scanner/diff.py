@@ -1,0 +1,183 @@
+"""What changed between two assessments: new, worse, better, closed, out of sight, in other hands. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal, get_args
+
+from scanner.coverage import ROW_ORDER
+from scanner.finding import Finding
+from scanner.states import EVIDENCE_ORDER, Evidence
+
+Kind = Literal["new", "worse", "better", "closed", "unseen"]
+"""What became of a finding.
+
+``new``: open now, and not there before. ``worse``: its evidence, or with the same evidence its state, is
+worse. ``better``: the other way round, and still open, or passing with a better state. ``closed``: it was
+open, and now verifiably passes, does not apply, or is gone after a complete listing. ``unseen``: it was
+open, and nothing can be told of it any more.
+"""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+OPEN: frozenset[Evidence] = frozenset({"fail", "missing", "unknown", "unassessed"})
+"""Evidence of something that is still to be done. Defects of the ownership file are open while they last."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What an assessment looked at, to tell what the absence of a finding proves."""
+
+    rules: frozenset[str]
+    scopes: Mapping[tuple[str, str], frozenset[str]]
+    """The scopes that were reached, with the regions that the scan was narrowed to (empty: all)."""
+    spots: frozenset[tuple[str, str, str | None, str]]
+    """Blind spots: provider, scope, region and kind."""
+    ownership: bool
+    """There was an ownership file."""
+
+    @classmethod
+    def of(cls, head: Mapping[str, Any]) -> Sight:
+        """From the head of a JSON report. Raises :class:`KeyError` or :class:`TypeError` if it is none."""
+        return cls(
+            rules=frozenset(head["rules"]),
+            scopes={
+                (target["provider"], target["scope"]): frozenset(target.get("regions", ()))
+                for target in head["scan"]["targets"]
+                if target["reached"]
+            },
+            spots=frozenset(
+                (spot["provider"], spot["scope"], spot["region"], spot["kind"])
+                for spot in head["blind_spots"]
+            ),
+            ownership=head["scan"]["ownership_digest"] is not None,
+        )
+
+    def proves_absence(self, finding: Finding) -> bool:
+        """Whether the thing that the finding is about would have been seen if it were still there.
+
+        Statements are never proven absent: a control does not go away because nobody asked for it.
+        """
+        if finding.subject == "ownership":
+            return self.ownership
+        if finding.rule not in self.rules or finding.resource is None:
+            return False
+        regions = self.scopes.get((str(finding.provider), str(finding.scope)))
+        if regions is None or (regions and finding.region is not None and finding.region not in regions):
+            return False
+        return not any(self._hides(spot, finding) for spot in self.spots)
+
+    @staticmethod
+    def _hides(spot: tuple[str, str, str | None, str], finding: Finding) -> bool:
+        provider, scope, region, kind = spot
+        if (provider, scope) != (finding.provider, finding.scope):
+            return False
+        if kind == "region":
+            # Where regions could not be listed, or one is switched off, nothing in them was looked for.
+            return finding.region is not None and region in (None, finding.region)
+        if finding.resource is None or kind != finding.resource.kind:
+            return False
+        return region is None or finding.region is None or region == finding.region
+
+
+@dataclass(frozen=True)
+class Change:
+    """One finding that is not as it was."""
+
+    kind: Kind | None
+    """``None`` where just the owner is another."""
+    changed_hands: bool
+    """It has another owner, or has one now, or has none any more."""
+    new_rule: bool
+    """New, and of a rule that did not exist before."""
+    before: Finding | None
+    after: Finding | None
+
+    @property
+    def finding(self) -> Finding:
+        """The finding as it is now, or as it was."""
+        found = self.after or self.before
+        assert found is not None
+        return found
+
+
+def compare(
+    before: Iterable[Finding], after: Iterable[Finding], rules: frozenset[str], sight: Sight
+) -> Iterator[Change]:
+    """Every change, by uid. Both sides must be sorted by uid; neither is held in memory.
+
+    ``rules`` are those of the earlier assessment, ``sight`` is that of the later one.
+    """
+    for old, new in _pairs(before, after):
+        if new is None:
+            assert old is not None
+            if _open(old):
+                yield Change("closed" if sight.proves_absence(old) else "unseen", False, False, old, None)
+        elif old is None:
+            if _open(new):
+                yield Change("new", False, new.rule is not None and new.rule not in rules, None, new)
+        else:
+            kind = _kind(old, new)
+            hands = old.owner != new.owner
+            if kind is not None or hands:
+                yield Change(kind, hands, False, old, new)
+
+
+def gone(finding: Finding) -> Finding:
+    """A finding whose thing is verifiably no longer there, as it is to be told for the last time."""
+    if finding.subject == "ownership":
+        return finding.model_copy(update={"message": f"mended: {finding.message}"})
+    name = finding.resource.name if finding.resource is not None else ""
+    nothing = {"verdict": "n/a", "evidence": "n/a", "state": "not_applicable", "unknowns": (), "observed": {}}
+    return finding.model_copy(update={**nothing, "message": f"{name}: no longer there"})
+
+
+def _open(finding: Finding) -> bool:
+    return finding.evidence is None or finding.evidence in OPEN
+
+
+def _kind(old: Finding, new: Finding) -> Kind | None:
+    if old.evidence is None or new.evidence is None:
+        return None
+    if new.verdict == "unknown" and old.verdict != "unknown":
+        # What could be told before and is not any more has not become better.
+        return "unseen" if old.evidence in OPEN else "worse"
+    was, now = EVIDENCE_ORDER.index(old.evidence), EVIDENCE_ORDER.index(new.evidence)
+    if was == now:
+        return _by_state(old, new)
+    if now < was:
+        return "worse"
+    if new.evidence in OPEN:
+        return "unseen" if new.evidence in ("unknown", "unassessed") else "better"
+    return "closed" if old.evidence in OPEN else None
+
+
+def _by_state(old: Finding, new: Finding) -> Kind | None:
+    if old.state is None or new.state is None or old.state == new.state:
+        return None
+    return "worse" if ROW_ORDER.index(new.state) < ROW_ORDER.index(old.state) else "better"
+
+
+def _pairs(
+    before: Iterable[Finding], after: Iterable[Finding]
+) -> Iterator[tuple[Finding | None, Finding | None]]:
+    """Both sides of each uid."""
+    left, right = _worst(before), _worst(after)
+    old, new = next(left, None), next(right, None)
+    while old is not None or new is not None:
+        if new is None or (old is not None and old.uid < new.uid):
+            yield old, None
+            old = next(left, None)
+        elif old is None or new.uid < old.uid:
+            yield None, new
+            new = next(right, None)
+        else:
+            yield old, new
+            old, new = next(left, None), next(right, None)
+
+
+def _worst(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """One finding of each uid. A place that could not be listed for two reasons has two."""
+    for _, same in groupby(findings, key=lambda finding: finding.uid):
+        yield min(same, key=lambda f: EVIDENCE_ORDER.index(f.evidence) if f.evidence is not None else 0)

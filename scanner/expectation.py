@@ -1,0 +1,50 @@
+"""Unknowns that somebody acknowledged beforehand, with a reason, an owner and an end."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Expectation(BaseModel):
+    """One entry of ``expected_unknowns`` in gapscan.yaml. All that it names must match."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    call: str | None = None
+    """The cloud's name of the operation, or a pattern: ``organizations:*``."""
+    region: str | None = None
+    """A region, or a pattern: ``ap-*``."""
+    scope: str | None = None
+    """The account, subscription or project, or a pattern; absent: all of them."""
+    reason: str = Field(min_length=1)
+    """Why it cannot be seen, and why that is acceptable."""
+    owner: str = Field(min_length=1)
+    """Who answers for it."""
+    expires: date
+    """The last day (UTC) on which it counts."""
+
+    @model_validator(mode="after")
+    def _narrow(self) -> Self:
+        if self.call is None and self.region is None:
+            raise ValueError("name a call or a region: an entry without either would excuse everything")
+        if self.region is None and self.call is not None and not self.call.strip("*?:"):
+            raise ValueError(f"call {self.call!r} would excuse everything: name a service or an operation")
+        if self.call is None and self.region is not None and not self.region.strip("*?-"):
+            raise ValueError(f"region {self.region!r} would excuse everything: name some of it")
+        return self
+
+    def in_force(self, now: datetime) -> bool:
+        """Whether it still counts."""
+        return now.astimezone(UTC).date() <= self.expires
+
+    def covers(self, scope: str, region: str | None, call: str) -> bool:
+        """Whether a cause of unknowns is one that it names."""
+        return (
+            (self.call is None or fnmatchcase(call, self.call))
+            and (self.region is None or (region is not None and fnmatchcase(region, self.region)))
+            and (self.scope is None or fnmatchcase(scope, self.scope))
+        )

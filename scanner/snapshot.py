@@ -1,0 +1,279 @@
+"""Snapshots: an inventory in a file, to be judged later, elsewhere or again.
+
+A snapshot is lines of JSON, compressed with Zstandard: a head, a line for each blind spot and resource, and
+an end that holds their numbers and the SHA-256 of all lines before it. Both ways it is a stream: no more
+than one resource is held at a time. The file lists what is weak, so only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
+
+from scanner.atomic import Unwritable, beside
+from scanner.evidence import BlindSpot
+from scanner.provider import Inventory, Target
+from scanner.resources import KINDS, Resource
+from scanner.scan import Collected
+
+SCHEMA: Literal["gapscan.snapshot/v1"] = "gapscan.snapshot/v1"
+"""What the first line of a snapshot says that it is."""
+
+_FAMILY = SCHEMA.rpartition("/v")[0]
+_MAGIC = b"\x28\xb5\x2f\xfd"
+_LONGEST = 1 << 26
+"""Bytes of one line; a longer one is no snapshot, and is never held in memory."""
+_WINDOW = 1 << 23
+"""Bytes that the compression may look back; a file that wants more is not ours."""
+
+
+class SnapshotError(Exception):
+    """A file that is no snapshot, or one that cannot be relied on. The message names the file."""
+
+    exit_code = 2
+
+
+class _Head(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_: Literal["gapscan.snapshot/v1"] = Field(default=SCHEMA, alias="schema")
+    id: str
+    started: datetime
+    finished: datetime
+    version: str
+    """The version of gapscan that collected it."""
+    collected: dict[str, tuple[str, ...]]
+    targets: tuple[Target, ...]
+    calls: dict[str, dict[str, int]]
+
+
+class _End(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resources: int
+    blind_spots: int
+    sha256: str
+
+
+class NewSnapshot:
+    """A snapshot that is going to be written: opened before the collection, put in place when whole.
+
+    Entering and writing raise :class:`~scanner.atomic.Unwritable`; leaving without a write leaves nothing
+    behind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part: Path | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._part = beside(self._path)
+        except OSError as error:
+            told = error.strerror or str(error)
+            raise Unwritable(f"{self._path}: cannot be written: {told}") from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._part is not None and self._part != self._path:
+            self._part.unlink(missing_ok=True)
+
+    def write(self, collected: Collected, version: str) -> None:
+        """Writes the inventory; ``version`` is that of gapscan."""
+        assert self._part is not None, "write is for within the with statement"
+        try:
+            with self._part.open("wb") as file:
+                compressor = ZstdCompressor(level=3, write_checksum=True)
+                with compressor.stream_writer(file, closefd=False) as out:
+                    for line in _written(collected, version):
+                        out.write(line)
+                file.flush()
+                if self._part != self._path:
+                    os.fsync(file.fileno())
+            if self._part != self._path:
+                self._part.replace(self._path)
+        except OSError as error:
+            told = error.strerror or str(error)
+            raise Unwritable(f"{self._path}: could not be written: {told}") from None
+        self._part = None
+
+
+def _written(collected: Collected, version: str) -> Iterator[bytes]:
+    """The lines of a snapshot."""
+    inventory = collected.inventory
+    head = _Head(
+        id=collected.id,
+        started=collected.started,
+        finished=collected.finished,
+        version=version,
+        collected={kind: tuple(sorted(facets)) for kind, facets in sorted(inventory.collected.items())},
+        targets=inventory.targets,
+        calls={name: dict(counts) for name, counts in inventory.calls.items()},
+    )
+    digest = hashlib.sha256()
+    resources = 0
+    for line in _body(head, inventory):
+        digest.update(line)
+        resources += line.startswith(_RESOURCE)
+        yield line
+    end = _End(resources=resources, blind_spots=len(inventory.blind_spots), sha256=digest.hexdigest())
+    yield _line({"end": end.model_dump(mode="json")})
+
+
+def _body(head: _Head, inventory: Inventory) -> Iterator[bytes]:
+    yield _line(head.model_dump(mode="json", by_alias=True))
+    for spot in inventory.blind_spots:
+        yield _line({"blind_spot": spot.model_dump(mode="json")})
+    for resource in inventory.resources:
+        yield _line({"resource": resource.to_record()})
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+_RESOURCE = b'{"resource":'
+_SPOT = b'{"blind_spot":'
+_END = b'{"end":'
+
+
+def read_snapshot(path: Path) -> Collected:
+    """The inventory of a snapshot, with resources that are read anew each time that they are iterated.
+
+    The whole file is checked first: its end, its numbers and its digest. Raises :class:`SnapshotError` for
+    a file that is truncated, damaged, foreign, or written by a newer gapscan; iterating the resources
+    raises it, too, where the file was changed meanwhile.
+    """
+    lines = _lines(path)
+    head = _head(path, next(lines, b""))
+    spots, resources = [], 0
+    for number, line in enumerate(lines, 2):
+        if line.startswith(_RESOURCE):
+            resources += 1
+        else:
+            spots.append(_spot(path, number, line))
+    inventory = Inventory(
+        resources=_Stored(path, resources),
+        blind_spots=tuple(spots),
+        targets=head.targets,
+        collected={kind: frozenset(facets) for kind, facets in head.collected.items()},
+        calls=head.calls,
+    )
+    return Collected(inventory, head.started, head.finished, head.id)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The resources of a snapshot, in the order in which they were written."""
+
+    path: Path
+    number: int
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __iter__(self) -> Iterator[Resource]:
+        for number, line in enumerate(_lines(self.path), 1):
+            if line.startswith(_RESOURCE):
+                try:
+                    record = json.loads(line)["resource"]
+                    resource = KINDS[record["kind"]].from_record(record)
+                except (ValueError, KeyError, TypeError) as error:
+                    raise _damaged(self.path, number, error) from None
+                yield resource
+
+
+def _head(path: Path, line: bytes) -> _Head:
+    try:
+        value = json.loads(line)
+        schema = str(value["schema"])
+    except (ValueError, KeyError, TypeError):
+        raise SnapshotError(f"{path}: is not a gapscan snapshot") from None
+    if schema != SCHEMA:
+        if schema.rpartition("/v")[0] != _FAMILY:
+            raise SnapshotError(f"{path}: is not a gapscan snapshot but {schema[:60]!r}")
+        raise SnapshotError(f"{path}: was written by a newer gapscan: {schema}, this one reads {SCHEMA}")
+    try:
+        head = _Head.model_validate_json(line)
+    except ValidationError as error:
+        raise _damaged(path, 1, error) from None
+    for kind, facets in head.collected.items():
+        foreign = set(facets) - KINDS[kind].facets() if kind in KINDS else {kind}
+        if foreign:
+            told = f"it knows {', '.join(sorted(foreign))} of {kind}" if kind in KINDS else f"it knows {kind}"
+            raise SnapshotError(f"{path}: was written by a newer gapscan ({head.version}): {told}")
+    return head
+
+
+def _spot(path: Path, number: int, line: bytes) -> BlindSpot:
+    try:
+        return BlindSpot.model_validate_json(json.dumps(json.loads(line)["blind_spot"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, number, error) from None
+
+
+def _damaged(path: Path, number: int, error: Exception) -> SnapshotError:
+    return SnapshotError(f"{path}: is damaged: line {number}: {str(error).splitlines()[0]}")
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """All lines but the end, which is checked before the iteration ends."""
+    digest = hashlib.sha256()
+    resources = spots = 0
+    try:
+        with path.open("rb") as file:
+            end = b""
+            for line in _decompressed(path, file):
+                if end:
+                    raise SnapshotError(f"{path}: is damaged: something follows its end")
+                if line.startswith(_END):
+                    end = line
+                    continue
+                digest.update(line)
+                resources += line.startswith(_RESOURCE)
+                spots += line.startswith(_SPOT)
+                yield line
+    except ZstdError:
+        raise SnapshotError(
+            f"{path}: is truncated or damaged: it cannot be decompressed to its end"
+        ) from None
+    except OSError as error:
+        raise SnapshotError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not end:
+        raise SnapshotError(f"{path}: is truncated: its end is missing")
+    try:
+        told = _End.model_validate(json.loads(end)["end"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(f"{path}: is damaged: its end: {str(error).splitlines()[0]}") from None
+    if told != _End(resources=resources, blind_spots=spots, sha256=digest.hexdigest()):
+        raise SnapshotError(f"{path}: is damaged: what it holds is not what its end says")
+
+
+def _decompressed(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    if file.peek(4)[:4] != _MAGIC:  # type: ignore[attr-defined]  # open in binary mode is buffered
+        raise SnapshotError(f"{path}: is not a gapscan snapshot")
+    decompressor = ZstdDecompressor(max_window_size=_WINDOW)
+    stream = decompressor.stream_reader(file, read_across_frames=True, closefd=False)
+    with io.BufferedReader(stream, 1 << 16) as reader:
+        first = True
+        while line := reader.readline(_LONGEST):
+            if first and not line.startswith(b'{"schema":'):
+                raise SnapshotError(f"{path}: is not a gapscan snapshot")
+            first = False
+            if not line.endswith(b"\n"):
+                told = "is damaged: a line is too long" if len(line) == _LONGEST else "is truncated"
+                raise SnapshotError(f"{path}: {told}")
+            yield line

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from providers.aws.patterns import intersect, narrowest, widest
+from providers.aws.policy import matches
+from providers.aws.privileges import GIVING, Identity, Read
+from providers.aws.statements import statements
+from scanner.evidence import Unknown
+
+ACCOUNT = "111122223333"
+UNREAD = Unknown.because("denied", "iam:GetAccountAuthorizationDetails", None, "not read")
+Statement = Mapping[str, Any]
+
+
+def policy(*found: Statement) -> Read:
+    return statements({"Version": "2012-10-17", "Statement": list(found)}, "identity")
+
+
+def allow(action: str | list[str] = "*", resource: str | list[str] = "*", **more: Any) -> Statement:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def deny(action: str | list[str] = "*", resource: str | list[str] = "*", **more: Any) -> Statement:
+    return {**allow(action, resource, **more), "Effect": "Deny"}
+
+
+def rights(policies: Sequence[Read], boundary: Read | None = None) -> tuple[object, object]:
+    """Everything, and the giving of rights; ``?`` for unknown."""
+    identity = Identity(policies, boundary, "aws", ACCOUNT)
+    told = (identity.everything, identity.grants_rights)
+    return tuple("?" if isinstance(each, Unknown) else each for each in told)  # type: ignore[return-value]
+
+
+OWN = f"arn:aws:iam::{ACCOUNT}"
+POWER_USER = {"Effect": "Allow", "NotAction": ["iam:*", "organizations:*", "account:*"], "Resource": "*"}
+WITH_MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+UNSURE = {"StringEquals": {"aws:PrincipalTag/team": "platform"}}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([], (False, False)),
+        ([allow()], (True, True)),
+        ([allow("*:*")], (True, True)),
+        ([allow(["s3:GetObject", "*"])], (True, True)),
+        ([allow("*", ["arn:aws:s3:::b", "*"])], (True, True)),
+        ([allow("*", "arn:aws:*")], (True, True)),
+        ([allow("*", "arn:*:*:*:*:*")], (True, True)),
+        ([allow("*", "arn:aws:s3:::*")], (False, False)),
+        ([allow("*", f"{OWN}:*")], (False, True)),
+        ([allow("*", "arn:aws:iam::444455556666:*")], (False, False)),
+        ([allow("*", "arn:aws-cn:iam::*:*")], (False, False)),
+        ([allow("s3:*")], (False, False)),
+        ([allow("iam:*")], (False, True)),
+        ([allow("IAM:PUT*POLICY")], (False, True)),
+        ([allow("iam:Put?olePolicy")], (False, True)),
+        ([allow("iam:Put*Policies")], (False, False)),
+        ([allow(["iam:Get*", "iam:List*", "iam:Generate*", "iam:PassRole"])], (False, False)),
+        ([allow("i*")], (False, True)),
+        ([allow("*:Create*")], (False, True)),
+        ([allow("iam:PutRolePolicy", f"{OWN}:role/payments-*")], (False, True)),
+        ([allow("iam:PutRolePolicy", "arn:aws:iam::*:role/a")], (False, True)),
+        ([allow("iam:PutRolePolicy", "arn:aws:s3:::a")], (False, False)),
+        ([allow("iam:PutRolePolicy", f"{OWN}:user/a")], (False, False)),
+        ([allow("iam:PutUserPolicy", f"{OWN}:user/${{aws:username}}")], (False, True)),
+        ([allow("iam:*AccessKey*", f"{OWN}:user/${{aws:username}}")], (False, False)),
+        ([allow("iam:*AccessKey*", f"{OWN}:user/${{AWS:UserName}}")], (False, False)),
+        ([allow("iam:*AccessKey*", f"{OWN}:user/service/*")], (False, True)),
+        ([allow("iam:CreateAccessKey")], (False, True)),
+        ([allow("iam:CreateAccessKey", f"{OWN}:user/${{aws:PrincipalTag/owns}}")], (False, True)),
+        ([allow("sts:AssumeRole")], (False, True)),
+        ([allow("sts:AssumeRole", "arn:aws:iam::*:role/*")], (False, True)),
+        ([allow("sts:AssumeRole", f"{OWN}:role/deploy")], (False, False)),
+        ([allow("sts:AssumeRole", f"{OWN}:role/team-*")], (False, False)),
+        ([allow("sts:AssumeRole", "arn:aws:iam::444455556666:role/*")], (False, False)),
+        ([allow("sso:PutInlinePolicyToPermissionSet")], (False, True)),
+        # It may take every role that trusts the account as a whole.
+        ([POWER_USER], (False, True)),
+        ([POWER_USER, allow("iam:*")], (True, True)),
+        ([{**POWER_USER, "NotAction": ["aws-portal:*"]}], (True, True)),
+        ([{**POWER_USER, "NotAction": "*"}], (False, False)),
+        ([{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::audit-logs"}], (True, True)),
+        ([{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:iam::*"}], (False, True)),
+        (
+            [{"Effect": "Allow", "Action": "iam:*", "NotResource": ["arn:aws:iam::*:*"]}],
+            (False, False),
+        ),
+        ([{"Effect": "Allow", "Action": "*", "NotResource": "*"}], (False, False)),
+        ([allow(Condition=WITH_MFA)], (True, True)),
+        ([allow(Condition=UNSURE)], ("?", "?")),
+        ([allow("iam:*", Condition=UNSURE)], (False, "?")),
+        ([allow(Condition=UNSURE), allow("iam:*")], ("?", True)),
+        ([allow(Condition={**WITH_MFA, **UNSURE})], ("?", "?")),
+        ([allow("s3:*", Condition=UNSURE)], (False, False)),
+    ],
+)
+def test_what_is_allowed(found: Sequence[Statement], expected: tuple[object, object]) -> None:
+    assert rights([policy(*found)]) == expected
+    assert rights([policy(each) for each in found]) == expected
+
+
+@pytest.mark.parametrize(
+    ("denial", "expected"),
+    [
+        (deny(), (False, False)),
+        (deny("iam:*"), (False, True)),
+        (deny(["iam:*", "sts:*", "sso:*"]), (False, False)),
+        # Who may still change policies may lift the denial.
+        (deny("organizations:LeaveOrganization"), (True, True)),
+        (deny("s3:*"), (True, True)),
+        (deny("iam:CreateUser"), (True, True)),
+        (deny("*", "arn:aws:s3:::audit-logs"), (True, True)),
+        (deny("iam:*", f"{OWN}:role/audit"), (True, True)),
+        (deny("*", Condition={"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}), (True, True)),
+        (deny("*", Condition={"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}}), (True, True)),
+        (deny("*", Condition={"DateLessThan": {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}}), (True, True)),
+        (deny("*", Condition=UNSURE), ("?", "?")),
+        (deny("*", Condition={**WITH_MFA, **UNSURE}), ("?", "?")),
+        ({"Effect": "Deny", "NotAction": "s3:*", "Resource": "*"}, (False, False)),
+        ({"Effect": "Deny", "NotAction": "iam:*", "Resource": "*"}, (True, True)),
+        ({"Effect": "Deny", "Action": "*", "NotResource": "arn:aws:s3:::b"}, (False, False)),
+        ({"Effect": "Deny", "Action": "*", "NotResource": f"{OWN}:role/own"}, (True, True)),
+    ],
+)
+def test_a_denial_counts_where_nobody_can_lift_it(denial: Statement, expected: tuple[object, object]) -> None:
+    assert rights([policy(allow(), denial)]) == expected
+    assert rights([policy(allow()), policy(denial)]) == expected
+    assert rights([policy(allow())], policy(allow(), denial)) == expected
+
+
+def test_denying_giving_by_iam_leaves_the_giving_by_roles() -> None:
+    assert rights([policy(allow("iam:*"), deny("iam:*"), allow("sts:AssumeRole"))]) == (False, True)
+    assert rights([policy(allow("iam:*"), deny("iam:*"))]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("boundary", "expected"),
+    [
+        (policy(allow()), (True, True)),
+        (policy(), (False, False)),
+        (policy(allow(["s3:*", "sqs:*"])), (False, False)),
+        (policy(allow("iam:*")), (False, True)),
+        (policy(POWER_USER), (False, True)),
+        (policy(allow(Condition=UNSURE)), ("?", "?")),
+        (UNREAD, ("?", "?")),
+    ],
+)
+def test_a_boundary_must_allow_it_too(boundary: Read, expected: tuple[object, object]) -> None:
+    assert rights([policy(allow())], boundary) == expected
+
+
+def test_a_policy_that_was_not_read_hides_what_it_could_change() -> None:
+    assert rights([UNREAD]) == ("?", "?")
+    assert rights([policy(allow("s3:*")), UNREAD]) == ("?", "?")
+    # It could deny.
+    assert rights([policy(allow()), UNREAD]) == ("?", "?")
+    assert rights([UNREAD], policy(allow("s3:*"))) == (False, False)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_hiding_a_policy_never_turns_the_answer(data: st.DataObject) -> None:
+    texts = st.sampled_from(
+        [
+            allow(),
+            allow("iam:*"),
+            allow("s3:*"),
+            POWER_USER,
+            allow(Condition=UNSURE),
+            deny(),
+            deny("iam:*"),
+            deny(Condition=UNSURE),
+        ]
+    )
+    found: list[Read] = [
+        policy(*each) for each in data.draw(st.lists(st.lists(texts), min_size=1, max_size=3))
+    ]
+    hidden = data.draw(st.integers(0, len(found) - 1))
+    full = rights(found)
+    partly = rights([UNREAD if at == hidden else each for at, each in enumerate(found)])
+    for before, after in zip(full, partly, strict=True):
+        assert after in (before, "?")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        "",
+        "{",
+        [],
+        {},
+        {"Statement": [1]},
+        {"Statement": {"Effect": "Allow"}},
+        {"Statement": {**allow(), "Effect": "allow"}},
+        {"Statement": {**allow(), "NotAction": "s3:*"}},
+        {"Statement": {**allow(), "Principal": "*"}},
+        {"Statement": {**allow(), "action": "s3:*"}},
+        {"Statement": {**allow(), "Condition": []}},
+        {"Statement": allow(action=[1])},  # type: ignore[list-item]
+    ],
+)
+def test_what_is_not_a_policy_of_an_identity_is_an_error(document: Any) -> None:
+    with pytest.raises(ValueError):
+        statements(document, "identity")
+
+
+def test_case_of_elements_does_not_matter() -> None:
+    found = {"statement": {"EFFECT": "Allow", "action": "*", "RESOURCE": "*"}}
+    assert rights([statements(found, "identity")]) == (True, True)
+
+
+def test_every_right_that_gives_rights_is_an_action_of_its_service() -> None:
+    import botocore.session
+
+    session = botocore.session.get_session()
+    names = {"iam": "iam", "sts": "sts", "sso": "sso-admin"}
+    for right in GIVING:
+        service, _, action = right.action.partition(":")
+        known = {name.lower() for name in session.get_service_model(names[service]).operation_names}
+        assert action in known, right.action
+
+
+TEXTS = ["".join(each) for size in range(8) for each in itertools.product("ab", repeat=size)]
+
+
+@given(st.text(alphabet="ab*?", max_size=5), st.text(alphabet="ab*?", max_size=5))
+def test_patterns_intersect_where_a_text_fits_both(first: str, second: str) -> None:
+    both = any(matches(first, text) and matches(second, text) for text in TEXTS)
+    assert intersect(first, second) is both
+    assert intersect(second, first) is both
+
+
+def test_policy_variables() -> None:
+    assert widest("a/${aws:username}/${*}${?}${$}b") == "a/*/\x02\x03$b"
+    assert not matches(narrowest("a/${aws:username}"), "a/b")
+    assert matches(widest("a/${aws:username}"), "a/b")
+    assert not matches(widest("a/${*}"), "a/b")

@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from providers.aws import credential_report as report
+from providers.aws.account import to_password_policy
+from providers.aws.identity import of_row, to_organisation, to_root_password, user_tags
+from providers.aws.principals import Listing, list_keys, list_roles, list_users
+from scanner.evidence import Observed, Unknown
+from scanner.resources import PasswordPolicy
+
+COLUMNS = (
+    "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,"
+    "password_next_rotation,mfa_active,access_key_1_active,access_key_1_last_rotated,"
+    "access_key_1_last_used_date,access_key_1_last_used_region,access_key_1_last_used_service,"
+    "access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,"
+    "access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,cert_1_last_rotated,"
+    "cert_2_active,cert_2_last_rotated"
+)
+OWN = "arn:aws:iam::111122223333"
+USER = {
+    "user": "reader",
+    "arn": f"{OWN}:user/reader",
+    "password_enabled": "false",
+    "password_last_used": "N/A",
+    "mfa_active": "false",
+    "access_key_1_active": "false",
+    "access_key_1_last_rotated": "N/A",
+    "access_key_1_last_used_date": "N/A",
+    "access_key_2_active": "false",
+    "access_key_2_last_rotated": "N/A",
+    "access_key_2_last_used_date": "N/A",
+    "cert_1_active": "false",
+    "cert_2_active": "false",
+}
+ITEM = {"account": "111122223333", "partition": "aws", "region": "eu-west-1"}
+DENIED = Unknown.because("denied", "iam:GetCredentialReport", "iam:GetCredentialReport", "no")
+
+
+def text(*rows: dict[str, str], columns: str = COLUMNS) -> str:
+    names = columns.split(",")
+    return "\n".join([columns, *(",".join(row.get(name, "N/A") for name in names) for row in rows)])
+
+
+def user(**cells: str) -> dict[str, str]:
+    return {**USER, **cells}
+
+
+def told(value: Observed[Any]) -> Any:
+    return "?" if isinstance(value, Unknown) else value
+
+
+MARCH, MAY = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 5, 1, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("function", "cells", "expected"),
+    [
+        (report.password, {"password_enabled": "true"}, True),
+        (report.password, {"password_enabled": "TRUE"}, True),
+        (report.password, {"password_enabled": "FALSE"}, False),
+        (report.password, {"password_enabled": "not_supported"}, "?"),
+        (report.mfa, {"mfa_active": "true"}, True),
+        (report.mfa, {}, False),
+        (report.active_keys, {}, 0),
+        (report.active_keys, {"access_key_2_active": "true"}, 1),
+        (report.active_keys, {"access_key_1_active": "true", "access_key_2_active": "TRUE"}, 2),
+        (report.active_keys, {"additional_credentials_info": "2 more; ListAccessKeys"}, "?"),
+        (report.active_keys, {"additional_credentials_info": ""}, 0),
+        (report.certificate, {"cert_2_active": "true"}, True),
+        (report.certificate, {}, False),
+        (report.last_used, {}, None),
+        (report.last_used, {"password_enabled": "true", "password_last_used": "no_information"}, None),
+        (report.last_used, {"password_enabled": "true", "password_last_used": "not_supported"}, "?"),
+        (report.last_used, {"password_last_used": "not_supported"}, None),
+        (
+            report.last_used,
+            {"password_enabled": "true", "password_last_used": "2026-03-01T00:00:00+00:00"},
+            MARCH,
+        ),
+        (
+            report.last_used,
+            {
+                "password_enabled": "not_supported",
+                "password_last_used": "2026-03-01T00:00:00Z",
+                "access_key_2_last_used_date": "2026-05-01T08:00:00+02:00",
+            },
+            MAY,
+        ),
+        (report.last_used, {"additional_credentials_info": "1"}, "?"),
+    ],
+)
+def test_cells(
+    function: Callable[[report.Row], Observed[Any]], cells: dict[str, str], expected: object
+) -> None:
+    assert told(function(user(**cells))) == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "cells"),
+    [
+        (report.password, {"password_enabled": "N/A"}),
+        (report.mfa, {"mfa_active": "no_information"}),
+        (report.mfa, {"mfa_active": ""}),
+        (report.last_used, {"access_key_1_last_used_date": "yesterday"}),
+        (report.last_used, {"access_key_1_last_used_date": "2026-03-01T00:00:00"}),
+        (report.last_used, {"access_key_1_last_used_date": ""}),
+    ],
+)
+def test_a_cell_of_another_form_is_an_error(
+    function: Callable[[report.Row], Observed[Any]], cells: dict[str, str]
+) -> None:
+    with pytest.raises(ValueError):
+        function(user(**cells))
+
+
+def test_a_report_is_read_by_its_columns() -> None:
+    (row,) = report.rows(text(user()).encode())
+    assert row.items() >= USER.items()
+    more = f"{COLUMNS},additional_credentials_info"
+    (row,) = report.rows(text(user(additional_credentials_info="1"), columns=more))
+    assert told(report.active_keys(row)) == "?"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "<html><body>Sign in to continue</body></html>",
+        text(user()).replace("mfa_active", "mfa"),
+        text(user(), user())[:-30],
+        text(user()) + ",true",
+        b"\xff\xfe",
+        text(user(user='"half')),
+    ],
+)
+def test_a_report_that_is_cut_off_or_of_another_form_is_an_error(content: bytes | str) -> None:
+    with pytest.raises(ValueError):
+        report.rows(content)
+
+
+class Answering:
+    """A caller that gives the prepared answers, in turn."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = iter(answers)
+        self.asked: list[str] = []
+
+    def answer(self, call: Any, item: Any) -> Any:
+        self.asked.append(call.method)
+        return next(self.answers)
+
+    def read(self, call: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except ValueError as error:
+            return Unknown.because("error", call.name, None, str(error))
+
+
+def read(*answers: Any, pauses: tuple[float, ...] = (1.0, 2.0)) -> tuple[Any, list[str], list[float]]:
+    caller, slept = Answering(*answers), list[float]()
+    found = report.read_report(pauses, slept.append, caller, ITEM)  # type: ignore[arg-type]
+    return found, caller.asked, slept
+
+
+STARTED, READY = {"State": "STARTED"}, {"Content": text(user()).encode()}
+
+
+def test_a_report_that_is_there_is_taken_at_once() -> None:
+    found, asked, slept = read(STARTED, READY)
+    assert ([row["user"] for row in found], slept) == (["reader"], [])
+    assert asked == ["GenerateCredentialReport", "GetCredentialReport"]
+
+
+def test_a_report_in_progress_is_waited_for_but_not_for_ever() -> None:
+    found, _, slept = read(STARTED, None, None, READY)
+    assert ([row["user"] for row in found], slept) == (["reader"], [1.0, 2.0])
+    late, asked, slept = read(STARTED, None, None, None)
+    assert isinstance(late, Unknown)
+    assert (late.causes[0].reason, late.causes[0].call) == ("error", "iam:GetCredentialReport")
+    assert (len(asked), slept) == (4, [1.0, 2.0])
+
+
+def test_without_a_new_report_there_is_nothing_to_wait_for() -> None:
+    refused = Unknown.because("denied", "iam:GenerateCredentialReport", "iam:GenerateCredentialReport", "no")
+    assert read(refused, None)[::2] == (refused, [])
+    assert read(refused, DENIED)[0].causes == (*refused.causes, *DENIED.causes)
+    assert isinstance(read(refused, READY)[0], tuple)
+    assert read(STARTED, DENIED)[0] == DENIED
+
+
+class Details(Answering):
+    """A caller that answers REPORT with rows and GetAccountAuthorizationDetails with a page."""
+
+    def __init__(self, rows: Any, page: Any) -> None:
+        from providers.aws.authorization import DETAILS, read_details
+
+        super().__init__()
+        pages = Answering(page)
+        self.found = {
+            report.REPORT.name: rows,
+            DETAILS.name: read_details(pages, ITEM),  # type: ignore[arg-type]
+        }
+
+    def answer(self, call: Any, item: Any) -> Any:
+        return self.found[call.name]
+
+
+def page(*users: str, **more: Any) -> dict[str, Any]:
+    details = [{"Arn": f"{OWN}:user/{name}", "UserName": name} for name in users]
+    return {"UserDetailList": details, "IsTruncated": False, **more}
+
+
+def names(listing: Observed[Listing]) -> Iterator[tuple[str, bool]]:
+    assert isinstance(listing, Listing)
+    for item in listing.items:
+        yield item["name"], isinstance(item["row"], Unknown)
+
+
+def test_a_user_that_is_newer_than_the_report_is_listed_and_one_that_is_gone_is_not() -> None:
+    rows = report.rows(text(user(), user(user="gone", arn=f"{OWN}:user/gone")))
+    listing = list_users(Details(rows, page("reader", "new")), ITEM)  # type: ignore[arg-type]
+    assert dict(names(listing)) == {"root": True, "reader": False, "new": True}
+
+
+def test_a_user_that_half_of_the_details_do_not_name_is_listed_all_the_same() -> None:
+    caller = Details(report.rows(text(user())), page("other"))
+    details = caller.found["iam:GetAccountAuthorizationDetails"]
+    caller.found["iam:GetAccountAuthorizationDetails"] = type(details)(**{**vars(details), "lost": DENIED})
+    listing = list_users(caller, ITEM)  # type: ignore[arg-type]
+    assert dict(names(listing)) == {"root": True, "reader": False, "other": True}
+    assert isinstance(listing, Listing)
+    reader = next(item for item in listing.items if item["name"] == "reader")
+    assert (reader["detail"], listing.lost) == (DENIED, None)
+
+
+def test_keys_beyond_the_second_are_a_blind_spot() -> None:
+    key = {"access_key_1_active": "true", "access_key_1_last_rotated": "2026-03-01T00:00:00Z"}
+    rows = [user(**key), user(user="b", additional_credentials_info="1 access key", **key)]
+    listing = list_keys(Details(rows, page()), ITEM)  # type: ignore[arg-type]
+    assert isinstance(listing, Listing)
+    assert [item["name"] for item in listing.items] == ["reader", "b"]
+    assert listing.lost is not None
+    assert listing.lost.causes[0].reason == "unsupported"
+
+
+def test_a_role_whose_trust_policy_cannot_be_read_is_listed() -> None:
+    role = {"Arn": f"{OWN}:role/r", "RoleName": "r", "Path": "/", "AssumeRolePolicyDocument": "{"}
+    linked = {**role, "RoleName": "l", "Path": "/aws-service-role/x.amazonaws.com/"}
+    listing = list_roles(Details((), page(RoleDetailList=[role, linked])), ITEM)  # type: ignore[arg-type]
+    assert isinstance(listing, Listing)
+    (item,) = listing.items
+    assert item["detail"]["RoleName"] == "r"
+    assert isinstance(item["trust"], Unknown)
+
+
+def test_a_policy_or_group_that_the_answer_does_not_hold_is_not_taken_for_harmless() -> None:
+    attached = {"PolicyName": "p", "PolicyArn": f"{OWN}:policy/p"}
+    holder = {"Arn": f"{OWN}:user/u", "UserName": "u"}
+    for detail in ({**holder, "AttachedManagedPolicies": [attached]}, {**holder, "GroupList": ["g"]}):
+        caller = Details((), page(UserDetailList=[detail]))
+        details = caller.found["iam:GetAccountAuthorizationDetails"]
+        assert isinstance(details.identity(detail).everything, Unknown)
+    two: list[dict[str, Any]] = [
+        {"Document": {}, "VersionId": v, "IsDefaultVersion": False} for v in ("v1", "v2")
+    ]
+    caller = Details((), page(Policies=[{"Arn": attached["PolicyArn"], "PolicyVersionList": two}]))
+    assert isinstance(
+        caller.found["iam:GetAccountAuthorizationDetails"].document(attached["PolicyArn"]), Unknown
+    )
+
+
+def test_the_version_of_a_policy_that_counts() -> None:
+    arn = f"{OWN}:policy/p"
+    wide, narrow = ({"Statement": {"Effect": "Allow", "Action": a, "Resource": "*"}} for a in ("*", "s3:*"))
+    versions = [
+        {"Document": wide, "VersionId": "v1", "IsDefaultVersion": False},
+        {"Document": narrow, "VersionId": "v2", "IsDefaultVersion": True},
+    ]
+    caller = Details((), page(Policies=[{"Arn": arn, "PolicyVersionList": versions}]))
+    details = caller.found["iam:GetAccountAuthorizationDetails"]
+    detail = {"AttachedManagedPolicies": [{"PolicyName": "p", "PolicyArn": arn}]}
+    assert details.identity(detail).everything is False
+
+
+def test_small_mappings() -> None:
+    row: Observed[Any] = DENIED
+    assert of_row(report.mfa, {"row": row}) == DENIED
+    summary = {"SummaryMap": {"AccountPasswordPresent": 0}}
+    assert to_root_password({"root": True}, summary) is False
+    assert to_root_password({"root": False}, summary) is None
+    with pytest.raises(KeyError):
+        to_root_password({"root": True}, {"SummaryMap": {}})
+    assert to_organisation(ITEM, None) is None
+    tags = [{"Key": "owner", "Value": "data"}, {"Key": "AKIAIOSFODNN7EXAMPLE", "Value": "laptop"}]
+    assert user_tags({"root": False, "detail": {"Tags": tags}}) == {"owner": "data"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ({}, (14, 0, None)),
+        ({"PasswordReusePrevention": 24}, (14, 24, None)),
+        ({"ExpirePasswords": True, "MaxPasswordAge": 90}, (14, 0, 90)),
+    ],
+)
+def test_password_policies(policy: dict[str, Any], expected: tuple[int, int, int | None]) -> None:
+    answer = {"PasswordPolicy": {"MinimumPasswordLength": 14, "ExpirePasswords": False, **policy}}
+    length, reuse, age = expected
+    assert to_password_policy(ITEM, answer) == PasswordPolicy(
+        minimum_length=length, reuse_prevention=reuse, maximum_age_days=age
+    )
+
+
+def test_an_account_without_a_password_policy() -> None:
+    assert to_password_policy(ITEM, None) is None
+    with pytest.raises(KeyError):
+        to_password_policy(ITEM, {"PasswordPolicy": {}})

@@ -1,0 +1,256 @@
+"""Conditional Access: what a policy asks, of whom, and what narrows it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+
+from providers.azure.conditional_access import (
+    DIRECTORY_SYNCHRONISATION,
+    GLOBAL_ADMINISTRATOR,
+    Directory,
+    Holders,
+    Members,
+    named_groups,
+    policies,
+)
+from providers.azure.tenant import demanded
+from providers.sandbox.azure_identity import grant, policy
+from scanner.evidence import Observed, Unknown, all_of
+
+Told = Literal["yes", "no", "unknown"]
+MFA = grant("OR", "mfa")
+EVERYONE = {"includeUsers": ["All"]}
+READERS = "5d6b6bb7-de71-4623-b4af-96380a352509"
+LOST = Unknown.because("denied", "Microsoft.Graph/groups/transitiveMembers", "GroupMember.Read.All", "no")
+MEMBERS: Members = {
+    "pair": frozenset({"u1", "u2"}),
+    "three": frozenset({"u1", "u2", "u3"}),
+    "empty": frozenset(),
+    "lost": LOST,
+}
+NOBODY: frozenset[str] = frozenset()
+ROLES = {
+    GLOBAL_ADMINISTRATOR: Holders(frozenset({"u1"}), frozenset({"pair"}), NOBODY),
+    READERS: Holders(frozenset({"u7", "u8", "u9"}), NOBODY, NOBODY),
+    DIRECTORY_SYNCHRONISATION: Holders(frozenset({"s1", "s2", "s3"}), NOBODY, NOBODY),
+}
+
+
+def guests(kinds: str, tenants: str = "all") -> dict[str, Any]:
+    return {"guestOrExternalUserTypes": kinds, "externalTenants": {"membershipKind": tenants}}
+
+
+ALL_GUESTS = guests("internalGuest,b2bCollaborationGuest,b2bCollaborationMember,otherExternalUser")
+
+
+def tell(fact: Observed[bool]) -> Told:
+    if isinstance(fact, Unknown):
+        return "unknown"
+    return "yes" if fact else "no"
+
+
+def tenant(of: Literal["administrators", "everyone", "legacy"], *rows: dict[str, Any]) -> Told:
+    return tell(demanded(of, False, policies(rows), ROLES, MEMBERS))
+
+
+def enabled(users: dict[str, Any], controls: Any = MFA, **conditions: Any) -> dict[str, Any]:
+    return policy("one", "enabled", users, controls, **conditions)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [("enabled", "yes"), ("disabled", "no"), ("enabledForReportingButNotEnforced", "no")],
+)
+def test_only_an_enabled_policy_counts(state: str, expected: Told) -> None:
+    assert tenant("everyone", policy("one", state, EVERYONE, MFA)) == expected
+
+
+@pytest.mark.parametrize(
+    ("controls", "second_factor", "closes_legacy"),
+    [
+        (MFA, "yes", "yes"),
+        (grant("AND", "mfa"), "yes", "yes"),
+        (grant("AND", "mfa", "compliantDevice"), "yes", "yes"),
+        (grant("OR", "mfa", "compliantDevice"), "no", "yes"),
+        (grant("OR", "mfa", "approvedApplication"), "no", "no"),
+        (grant("AND", "compliantDevice"), "no", "yes"),
+        (grant("OR", "block"), "no", "yes"),
+        (grant("OR", "mfa", termsOfUse=["t"]), "no", "no"),
+        (grant("AND", "mfa", termsOfUse=["t"]), "yes", "yes"),
+        (grant("OR", "mfa", customAuthenticationFactors=["c"]), "no", "no"),
+        (grant("OR"), "no", "no"),
+        (None, "no", "no"),
+        (grant("OR", authenticationStrength={"id": "x", "requirementsSatisfied": "mfa"}), "yes", "yes"),
+        (grant("OR", authenticationStrength={"id": "x", "requirementsSatisfied": "none"}), "no", "no"),
+        (grant("AND", "mfa", authenticationStrength={"id": "x"}), "yes", "yes"),
+        (grant("OR", authenticationStrength={"id": "x"}), "unknown", "unknown"),
+        (
+            grant("OR", authenticationStrength={"id": "00000000-0000-0000-0000-000000000004"}),
+            "yes",
+            "yes",
+        ),
+    ],
+)
+def test_grant_controls(controls: Any, second_factor: Told, closes_legacy: Told) -> None:
+    assert tenant("everyone", enabled(EVERYONE, controls)) == second_factor
+    assert tenant("legacy", enabled(EVERYONE, controls)) == closes_legacy
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ({"locations": {"includeLocations": ["All"], "excludeLocations": []}}, "yes"),
+        ({"locations": {"includeLocations": ["All"], "excludeLocations": ["AllTrusted"]}}, "no"),
+        ({"locations": {"includeLocations": ["00000000-0000-0000-0000-0000000000aa"]}}, "no"),
+        ({"platforms": {"includePlatforms": ["all"], "excludePlatforms": []}}, "yes"),
+        ({"platforms": {"includePlatforms": ["android", "iOS"]}}, "no"),
+        ({"platforms": {"includePlatforms": ["all"], "excludePlatforms": ["linux"]}}, "no"),
+        ({"signInRiskLevels": ["high"]}, "no"),
+        ({"userRiskLevels": ["medium"]}, "no"),
+        ({"devices": {"deviceFilter": {"mode": "exclude", "rule": "device.isCompliant -eq True"}}}, "no"),
+        ({"clientAppTypes": ["browser"]}, "no"),
+        ({"clientAppTypes": ["browser", "mobileAppsAndDesktopClients"]}, "yes"),
+        ({"applications": {"includeApplications": ["Office365"]}}, "no"),
+        ({"applications": {"includeApplications": ["All"], "excludeApplications": ["x"]}}, "no"),
+        ({"applications": {"includeApplications": ["All"], "applicationFilter": {"mode": "exclude"}}}, "no"),
+        ({"applications": {"includeApplications": [], "includeUserActions": ["urn:user:x"]}}, "no"),
+        ({"authenticationFlows": {"transferMethods": "deviceCodeFlow"}}, "unknown"),
+        ({"insiderRiskLevels": None}, "yes"),
+    ],
+)
+def test_conditions_narrow_it(conditions: dict[str, Any], expected: Told) -> None:
+    assert tenant("everyone", enabled(EVERYONE, **conditions)) == expected
+    assert tenant("administrators", enabled(EVERYONE, **conditions)) == expected
+
+
+@pytest.mark.parametrize(
+    ("users", "administrators", "everyone"),
+    [
+        (EVERYONE, "yes", "yes"),
+        ({"includeUsers": ["None"]}, "no", "no"),
+        ({"includeRoles": [GLOBAL_ADMINISTRATOR.upper()]}, "yes", "no"),
+        ({"includeRoles": [READERS]}, "no", "no"),
+        ({"includeUsers": ["u1"]}, "no", "no"),
+        ({**EVERYONE, "excludeUsers": ["u1", "u2"]}, "yes", "yes"),
+        ({**EVERYONE, "excludeUsers": ["u1", "u2", "u3"]}, "no", "no"),
+        ({**EVERYONE, "excludeGroups": ["pair"]}, "yes", "yes"),
+        ({**EVERYONE, "excludeGroups": ["empty"]}, "yes", "yes"),
+        ({**EVERYONE, "excludeGroups": ["pair"], "excludeUsers": ["u2"]}, "yes", "yes"),
+        ({**EVERYONE, "excludeGroups": ["pair"], "excludeUsers": ["u3"]}, "no", "no"),
+        ({**EVERYONE, "excludeGroups": ["three"]}, "no", "no"),
+        ({**EVERYONE, "excludeGroups": ["lost"]}, "unknown", "unknown"),
+        ({**EVERYONE, "excludeGroups": ["lost", "three"]}, "no", "no"),
+        ({**EVERYONE, "excludeGroups": ["never read"]}, "unknown", "unknown"),
+        ({**EVERYONE, "excludeRoles": [GLOBAL_ADMINISTRATOR]}, "no", "yes"),
+        ({**EVERYONE, "excludeRoles": [READERS]}, "no", "no"),
+        ({**EVERYONE, "excludeRoles": [DIRECTORY_SYNCHRONISATION]}, "yes", "yes"),
+        ({**EVERYONE, "excludeRoles": ["00000000-0000-0000-0000-0000000000ee"]}, "yes", "yes"),
+        ({**EVERYONE, "excludeUsers": ["All"]}, "no", "no"),
+        ({**EVERYONE, "excludeUsers": ["GuestsOrExternalUsers"]}, "unknown", "no"),
+        ({**EVERYONE, "excludeGuestsOrExternalUsers": ALL_GUESTS}, "unknown", "no"),
+        ({**EVERYONE, "excludeGuestsOrExternalUsers": guests("b2bCollaborationGuest")}, "unknown", "no"),
+        ({**EVERYONE, "excludeGuestsOrExternalUsers": guests("serviceProvider")}, "yes", "yes"),
+    ],
+)
+def test_whom_it_reaches(users: dict[str, Any], administrators: Told, everyone: Told) -> None:
+    assert tenant("administrators", enabled(users)) == administrators
+    assert tenant("everyone", enabled(users)) == everyone
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ({"includeUsers": ["GuestsOrExternalUsers"]}, "yes"),
+        ({"includeGuestsOrExternalUsers": ALL_GUESTS}, "yes"),
+        ({"includeGuestsOrExternalUsers": guests("internalGuest")}, "no"),
+        (
+            {
+                "includeGuestsOrExternalUsers": {
+                    **ALL_GUESTS,
+                    "externalTenants": {"membershipKind": "enumerated"},
+                }
+            },
+            "no",
+        ),
+        ({"includeUsers": ["u1"]}, "no"),
+    ],
+)
+def test_guests_may_have_a_policy_of_their_own(other: dict[str, Any], expected: Told) -> None:
+    own = enabled({**EVERYONE, "excludeUsers": ["GuestsOrExternalUsers"]})
+    assert tenant("everyone", own, enabled(other)) == expected
+
+
+@pytest.mark.parametrize(
+    ("apps", "controls", "expected"),
+    [
+        (["exchangeActiveSync", "other"], grant("OR", "block"), "yes"),
+        (["other"], grant("OR", "block"), "no"),
+        (["all"], MFA, "yes"),
+        (["browser", "mobileAppsAndDesktopClients"], MFA, "no"),
+    ],
+)
+def test_old_protocols(apps: list[str], controls: Any, expected: Told) -> None:
+    assert tenant("legacy", enabled(EVERYONE, controls, clientAppTypes=apps)) == expected
+
+
+@pytest.mark.parametrize(
+    ("users", "user", "outsider", "expected"),
+    [
+        (EVERYONE, "u5", False, "yes"),
+        ({"includeGroups": ["pair"]}, "u1", False, "yes"),
+        ({"includeGroups": ["pair"]}, "u5", False, "no"),
+        ({"includeGroups": ["lost"]}, "u5", False, "unknown"),
+        ({"includeGroups": ["lost"], "includeUsers": ["u5"]}, "u5", False, "yes"),
+        ({"includeRoles": [GLOBAL_ADMINISTRATOR]}, "u2", False, "yes"),
+        ({"includeRoles": [GLOBAL_ADMINISTRATOR]}, "u5", False, "no"),
+        ({**EVERYONE, "excludeGroups": ["pair"]}, "u2", False, "no"),
+        ({**EVERYONE, "excludeGroups": ["lost"]}, "u2", False, "unknown"),
+        ({**EVERYONE, "excludeRoles": [READERS]}, "u7", False, "no"),
+        ({"includeUsers": ["GuestsOrExternalUsers"]}, "u5", True, "yes"),
+        ({"includeUsers": ["GuestsOrExternalUsers"]}, "u5", False, "no"),
+        ({"includeGuestsOrExternalUsers": guests("internalGuest")}, "u5", True, "unknown"),
+        ({**EVERYONE, "excludeGuestsOrExternalUsers": ALL_GUESTS}, "u5", True, "no"),
+    ],
+)
+def test_one_user(users: dict[str, Any], user: str, outsider: bool, expected: Told) -> None:
+    (found,) = policies([enabled(users)])
+    assert tell(Directory(ROLES, MEMBERS).asks(found, user, outsider)) == expected
+
+
+def test_groups_are_asked_for_only_where_they_matter() -> None:
+    rows = [
+        enabled({"includeGroups": ["a"], "excludeRoles": [GLOBAL_ADMINISTRATOR]}),
+        enabled({"includeGroups": ["b"]}, grant("OR", "approvedApplication")),
+        policy("off", "disabled", {"includeGroups": ["c"]}, MFA),
+    ]
+    assert named_groups(policies(rows), ROLES) == {"a", "pair"}
+    assert named_groups(policies(rows), LOST) == {"a"}
+    assert named_groups(LOST, ROLES) == frozenset()
+
+
+def test_roles_that_cannot_be_read_matter_only_where_they_are_named() -> None:
+    for users, expected in ((EVERYONE, "yes"), ({**EVERYONE, "excludeRoles": [READERS]}, "unknown")):
+        found = policies([enabled(users)])
+        assert tell(demanded("everyone", False, found, LOST, MEMBERS)) == expected
+
+
+def test_security_defaults_settle_it_alone() -> None:
+    assert demanded("everyone", True, LOST, LOST, LOST) is True
+    assert isinstance(demanded("everyone", False, LOST, ROLES, MEMBERS), Unknown)
+    assert isinstance(all_of(True, demanded("everyone", LOST, (), ROLES, MEMBERS)), Unknown)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"state": "on"},
+        {"conditions": {}},
+        {"conditions": {"clientAppTypes": [], "applications": {"includeApplications": ["All"]}}},
+        {"grantControls": {"operator": None, "builtInControls": ["mfa", "block"]}},
+    ],
+)
+def test_another_form_is_no_policy(spoilt: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, ValueError, TypeError)):
+        policies([{**enabled(EVERYONE), **spoilt}])

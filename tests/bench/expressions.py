@@ -1,0 +1,136 @@
+"""Expressions against the same predicates written by hand over the same models, and loading rules."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import timeit
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from scanner.expression import compile_predicate
+from scanner.resources import Bucket, Encryption, Firewall, Resource, User
+from scanner.responsibility import load_catalogue
+from scanner.rule import load_packs
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HEAD: dict[str, Any] = {
+    "provider": "aws",
+    "partition": "aws",
+    "scope": "111122223333",
+    "region": "eu-west-1",
+    "id": "id",
+    "name": "prod-1",
+    "type": "aws.s3.bucket",
+    "tags": {"owner": "payments", "data-class": "pci"},
+}
+BUCKET = Bucket(
+    **HEAD,
+    public_read=False,
+    public_write=False,
+    public_via=(),
+    encryption=Encryption(key="customer", key_id=None),
+    versioning=True,
+    access_logging=True,
+    tls_only=True,
+    uniform_access=True,
+)
+USER = User(
+    **HEAD,
+    root=False,
+    enabled=True,
+    password=True,
+    mfa=True,
+    access_keys=0,
+    last_used=NOW - timedelta(days=10),
+    external=False,
+    administrator=False,
+)
+FIREWALL = Firewall(
+    **HEAD,
+    attached=True,
+    default=False,
+    open_to_world=("tcp 443", "tcp 80"),
+    admin_ports_open=(),
+    everything_open=False,
+    default_allows=False,
+)
+SENSITIVE = frozenset({"pci", "cardholder"})
+DAYS_90 = timedelta(days=90)
+
+Predicate = Callable[[Any, datetime], bool]
+CASES: tuple[tuple[Resource, str, Predicate], ...] = (
+    (
+        BUCKET,
+        "!bucket.public_read && !bucket.public_write",
+        lambda r, n: not r.public_read and not r.public_write,
+    ),
+    (BUCKET, "bucket.versioning", lambda r, n: r.versioning),
+    (
+        BUCKET,
+        "bucket.encryption != null && bucket.encryption.key == 'customer'",
+        lambda r, n: r.encryption is not None and r.encryption.key == "customer",
+    ),
+    (
+        BUCKET,
+        "'data-class' in bucket.tags && bucket.tags['data-class'] in ['pci', 'cardholder']",
+        lambda r, n: "data-class" in r.tags and r.tags["data-class"] in SENSITIVE,
+    ),
+    (BUCKET, "bucket.name.startsWith('prod-')", lambda r, n: r.name.startswith("prod-")),
+    (BUCKET, "size(bucket.public_via) == 0", lambda r, n: len(r.public_via) == 0),
+    (
+        USER,
+        "user.last_used != null && now - user.last_used < duration('2160h')",
+        lambda r, n: r.last_used is not None and n - r.last_used < DAYS_90,
+    ),
+    (USER, "!user.password || user.mfa", lambda r, n: not r.password or r.mfa),
+    (USER, "user.access_keys < 2", lambda r, n: r.access_keys < 2),
+    (
+        FIREWALL,
+        "firewall.open_to_world.all(p, p in ['tcp 80', 'tcp 443'])",
+        lambda r, n: all(p in ("tcp 80", "tcp 443") for p in r.open_to_world),
+    ),
+)
+
+
+def speed(number: int = 20_000, rounds: int = 9) -> tuple[float, float, float]:
+    """Seconds by expressions and by hand over all cases, and the worst single ratio."""
+    ours = hand = worst = 0.0
+    idle = min(timeit.repeat(lambda: None, number=number, repeat=rounds))
+    for resource, source, written in CASES:
+        evaluate = compile_predicate(source, resource.kind, type(resource)).evaluate
+        if evaluate(resource, NOW) != written(resource, NOW):
+            raise SystemExit(f"{source} differs from what stands for it")
+        pairs = [
+            (
+                timeit.timeit(lambda e=evaluate, r=resource: e(r, NOW), number=number) - idle,
+                timeit.timeit(lambda w=written, r=resource: w(r, NOW), number=number) - idle,
+            )
+            for _ in range(rounds)
+        ]
+        a, b = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
+        ours, hand, worst = ours + a, hand + b, max(worst, a / b)
+    return ours, hand, worst
+
+
+def loading(rules: int = 400) -> float:
+    """Seconds to load so many rules."""
+    catalogue = load_catalogue()
+    sources = sorted(
+        path for path in Path(str(files("rules"))).glob("*/*.yaml") if path.parent.name != "controls"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rules):
+            source = sources[number % len(sources)]
+            path = Path(folder, source.parent.name, f"{source.stem}-{number}.yaml")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+        begin = time.perf_counter()
+        loaded = load_packs([folder], catalogue)
+        taken = time.perf_counter() - begin
+    if len(loaded.rules) != rules:
+        raise SystemExit("not every rule was loaded")
+    return taken

@@ -1,0 +1,56 @@
+"""Writes a snapshot of a large estate: ``python -m tests.bench.large PATH RESOURCES``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from scanner.provider import Inventory, Target
+from scanner.resources import Resource
+from scanner.scan import Collected, everything
+from scanner.snapshot import NewSnapshot
+from tests.engine.estate import ACCOUNT, DENIED, NOW, account, bucket, region
+
+PUBLIC = {"public_read": True, "public_via": ("bucket policy",), "tags": {}}
+
+
+@dataclass(frozen=True)
+class Large:
+    """One account with many buckets: a tenth are open, every hundredth hides something."""
+
+    number: int
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __iter__(self) -> Iterator[Resource]:
+        yield account()
+        for place in range(self.number - 2):
+            tags = {
+                "owner": f"team-{place % 40}",
+                "data-class": "internal",
+                "service": f"service-{place % 900}",
+            }
+            facets = {"tags": tags, **(PUBLIC if place % 10 == 0 else {})}
+            hidden = {"tls_only": DENIED} if place % 100 == 1 else {}
+            yield bucket(f"example-bucket-{place:07}", **{**facets, **hidden})
+        yield region()
+
+
+def main(path: Path, number: int) -> None:
+    """Writes the snapshot."""
+    inventory = Inventory(
+        resources=Large(number),
+        blind_spots=(),
+        targets=(Target("aws", ACCOUNT, "arn:aws:iam::111122223333:role/reader", True, True, None),),
+        collected=everything(),
+    )
+    with NewSnapshot(path) as snapshot:
+        snapshot.write(Collected(inventory, NOW - timedelta(minutes=9), NOW, "0" * 32), "0.1.0")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

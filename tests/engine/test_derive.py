@@ -1,0 +1,84 @@
+"""Facets that are worked out from several resources are as unknown as what they are made of."""
+
+from __future__ import annotations
+
+import pytest
+
+from scanner.derive import needed
+from scanner.evidence import Observed, Unknown
+from scanner.resources import KINDS, AuditTrail, Resource
+from tests.engine.estate import DENIED, EVERYTHING, MemoryCloud, account, bucket, inventory_of, other
+
+LOGS = "arn:aws:s3:::audit-logs"
+WORKSPACE = "/subscriptions/x/resourcegroups/g/providers/microsoft.operationalinsights/workspaces/w"
+
+
+def trail(*resources: Resource, destinations: Observed[tuple[str, ...]] = (LOGS,)) -> AuditTrail:
+    """The trail after a scan that also saw these resources."""
+    raw = other(AuditTrail, destinations=destinations)
+    inventory = inventory_of(MemoryCloud((account(), raw, *resources)))
+    (found,) = [one for one in inventory.resources if isinstance(one, AuditTrail)]
+    assert found.collected() == AuditTrail.facets()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("facets", "public", "protected"),
+    [
+        ({}, False, True),
+        ({"versioning": False}, False, False),
+        ({"public_write": True}, True, False),
+        ({"public_read": True, "public_write": DENIED}, True, False),
+        ({"public_read": DENIED}, DENIED, DENIED),
+        ({"versioning": DENIED}, False, DENIED),
+        ({"versioning": False, "public_read": DENIED}, DENIED, False),
+    ],
+)  # fmt: skip
+def test_the_storage_of_a_trail(
+    facets: dict[str, Observed[bool]], public: Observed[bool], protected: Observed[bool]
+) -> None:
+    found = trail(bucket("audit-logs", **facets))
+    assert found.storage_public == public
+    assert found.storage_protected == protected
+
+
+def test_a_bucket_of_another_account_is_unknown_and_never_fine() -> None:
+    found = trail(bucket("something-else"))
+    assert isinstance(found.storage_public, Unknown)
+    assert isinstance(found.storage_protected, Unknown)
+    assert "scan its account too" in found.storage_public.causes[0].message
+
+
+def test_records_that_go_to_no_bucket() -> None:
+    found = trail(destinations=(WORKSPACE,))
+    assert found.storage_public is None
+    assert found.storage_protected is None
+
+
+def test_unreadable_destinations_hide_what_depends_on_them() -> None:
+    found = trail(bucket("audit-logs"), destinations=DENIED)
+    assert found.storage_public == DENIED
+    assert found.storage_protected == DENIED
+
+
+def test_one_bucket_that_is_open_settles_it_whatever_the_other_is() -> None:
+    found = trail(
+        bucket("audit-logs", public_read=True), destinations=(LOGS, "arn:aws:s3:::in-another-account")
+    )
+    assert found.storage_public is True
+    assert found.storage_protected is False
+
+
+def test_what_a_derived_facet_needs_is_collected_with_it() -> None:
+    wanted = needed({"audit_trail": frozenset({"storage_protected", "tags"})})
+    assert wanted["audit_trail"] >= {"destinations", "storage_protected"}
+    assert wanted["bucket"] >= {"versioning", "public_read", "public_write"}
+    assert needed({"bucket": frozenset({"versioning"})}) == {"bucket": frozenset({"versioning"})}
+
+
+def test_every_derived_facet_has_a_derivation() -> None:
+    marked = {(kind, name) for kind, model in KINDS.items() for name in model.derived}
+    found = trail(bucket("audit-logs"))
+    assert marked == {("audit_trail", "storage_public"), ("audit_trail", "storage_protected")}
+    assert all(name in found.collected() for _, name in marked)
+    assert EVERYTHING["audit_trail"] == AuditTrail.facets()

@@ -1,0 +1,95 @@
+"""Unknowns that somebody acknowledged: outside the budget while they last, and always told."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from scanner.config import load_config
+from scanner.document import DocumentError
+from scanner.evidence import Unknown
+from scanner.expectation import Expectation
+from scanner.gate import Terms
+from scanner.states import GATES
+from tests.engine.estate import NOW, account, bucket, judged, region
+
+ORGANISATION = Unknown.because("denied", "organizations:ListParents", "organizations:ListParents", "no")
+CLOSED = Unknown.because("denied_by_organisation", "cloudtrail:DescribeTrails", None, "closed by a policy")
+MEMBER = [account(path=ORGANISATION), bucket("b")]
+BLIND = [("region", "ap-south-1", CLOSED), ("region", "ap-east-1", CLOSED)]
+
+
+def entry(**fields: object) -> Expectation:
+    given = {"reason": "member account", "owner": "platform", "expires": date(2027, 1, 31), **fields}
+    return Expectation.model_validate(given)
+
+
+def code(*expectations: Expectation, max_unknown: int = 0) -> int:
+    terms = Terms(GATES["none"], max_unknown, expectations=tuple(e for e in expectations if e.in_force(NOW)))
+    return judged([*MEMBER, region()], BLIND, terms=terms).decision.exit
+
+
+def test_a_member_account_with_closed_regions_is_complete_once_both_are_acknowledged() -> None:
+    calls, regions = entry(call="organizations:*"), entry(region="ap-*")
+    assert code() == 3
+    assert code(calls) == 3
+    assert code(regions) == 3
+    assert code(calls, regions) == 0
+
+
+@pytest.mark.parametrize(
+    ("expectations", "expected"),
+    [
+        ([entry(call="organizations:*", expires=NOW.date() - timedelta(days=1)), entry(region="ap-*")], 3),
+        ([entry(call="organizations:*", expires=NOW.date()), entry(region="ap-*")], 0),
+        ([entry(call="organizations:*", scope="444455556666"), entry(region="ap-*")], 3),
+        ([entry(call="organizations:*", scope="1111*"), entry(region="ap-*")], 0),
+        ([entry(call="organizations:Describe*"), entry(region="ap-*")], 3),
+        ([entry(call="organizations:*", region="ap-*"), entry(region="ap-south-1")], 3),
+        ([entry(call="organizations:*"), entry(region="ap-*", call="cloudtrail:*")], 0),
+    ],
+)
+def test_all_that_an_entry_names_must_match(expectations: list[Expectation], expected: int) -> None:
+    assert code(*expectations) == expected
+
+
+def test_the_budget_counts_what_nobody_expected() -> None:
+    assert code(entry(call="organizations:*"), max_unknown=1) == 3
+    assert code(entry(call="organizations:*"), max_unknown=2) == 0
+
+
+def test_an_acknowledged_unknown_stays_unknown() -> None:
+    terms = Terms(GATES["none"], expectations=(entry(call="organizations:*"),))
+    result = judged([*MEMBER, region()], terms=terms)
+    (hidden,) = [finding for finding in result.coverage.findings if finding.verdict == "unknown"]
+    assert hidden.state == "unknown"
+    assert list(result.decision.acknowledged.values()) == [entry(call="organizations:*")]
+
+
+def test_an_acknowledgement_of_everything_cannot_make_nothing_look_like_something() -> None:
+    denied = Unknown.because("denied", "sts:Anything", None, "no")
+    terms = Terms(GATES["none"], expectations=(entry(call="sts:*"),))
+    assert judged([], [("account", None, denied), ("bucket", None, denied)], terms=terms).decision.exit == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ("reason: r, owner: o, expires: 2027-01-01", "name a call or a region"),
+        ("call: '*', reason: r, owner: o, expires: 2027-01-01", "would excuse everything"),
+        ("region: '*', reason: r, owner: o, expires: 2027-01-01", "would excuse everything"),
+        ("call: 's3:*', owner: o, expires: 2027-01-01", "reason: missing"),
+        ("call: 's3:*', reason: r, owner: o", "expires: missing"),
+        ("call: 's3:*', reason: r, owner: o, expires: soon", "expected a date"),
+        ("cal: 's3:*', reason: r, owner: o, expires: 2027-01-01", "did you mean call?"),
+        ("call: 's3:*', scope: 111122223333, reason: r, owner: o, expires: 2027-01-01", '"111122223333"'),
+    ],
+)
+def test_what_is_wrong_with_an_entry_is_told_with_its_line(fields: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "gapscan.yaml"
+    path.write_text(f"version: 1\nexpected_unknowns:\n- {{{fields}}}\n", encoding="utf-8")
+    with pytest.raises(DocumentError) as caught:
+        load_config(path)
+    assert any(problem.line == 3 and told in problem.message for problem in caught.value.problems)

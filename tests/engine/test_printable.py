@@ -1,0 +1,22 @@
+"""Text from clouds changes no line of a terminal but its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from scanner.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("payments-prod · 4 regions → exit 1", "payments-prod · 4 regions → exit 1"),
+        ("prod\x1b[2J\x1b[H", "prod?[2J?[H"),
+        ("a\nGate ownership: nothing → exit 0.", "a?Gate ownership: nothing → exit 0."),
+        ("a\rb\tc\x00d", "a?b?c?d"),
+        ("\u202egnp.exe\u2028x", "?gnp.exe?x"),
+        ("Größe 東京", "Größe 東京"),
+    ],
+)
+def test_what_acts_instead_of_being_shown_is_replaced(text: str, shown: str) -> None:
+    assert printable(text) == shown

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scanner.resources.reachability import (
+    ADMIN_SERVICES,
+    NOT_PUBLIC,
+    WORLD,
+    Ingress,
+    admin_ports,
+    everything,
+    open_to_world,
+)
+
+V4 = (
+    "0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "0.0.0.0/2", "64.0.0.0/2", "1.0.0.0/8", "8.0.0.0/8", "8.0.0.0/9",
+    "8.128.0.0/9", "10.0.0.0/8", "172.0.0.0/8", "8.8.8.8/32", "192.168.0.0/16", "203.0.113.0/24",
+)  # fmt: skip
+V6 = (
+    "::/0",
+    "::/1",
+    "8000::/1",
+    "2000::/3",
+    "2600::/16",
+    "2600::/17",
+    "2600:8000::/17",
+    "fc00::/7",
+    "2a00::/20",
+)
+PORTS = (0, 1, 2, 3, 4, 5, 22, 443, 65534, 65535)
+UNNAMED = "132"
+Address = IPv4Address | IPv6Address
+ADDRESS: dict[int, type[IPv4Address] | type[IPv6Address]] = {4: IPv4Address, 6: IPv6Address}
+
+ranges = st.tuples(st.sampled_from(PORTS), st.sampled_from(PORTS)).map(lambda p: (min(p), max(p)))
+
+
+@st.composite
+def ingress(draw: st.DrawFn, allow: bool | None = None) -> Ingress:
+    protocol = draw(st.sampled_from(("tcp", "udp", "all", "icmp")))
+    return Ingress(
+        allow=draw(st.booleans()) if allow is None else allow,
+        priority=draw(st.integers(0, 3)),
+        protocol=protocol,
+        ports=() if protocol == "icmp" else tuple(draw(st.lists(ranges, max_size=2))),
+        sources=tuple(draw(st.lists(st.sampled_from(V4 + V6), min_size=1, max_size=3))),
+    )
+
+
+def allowed(rules: Sequence[Ingress], protocol: str, port: int | None, address: Address) -> bool:
+    """What happens to one packet: the first rule that is about it decides; a denial wins a tie."""
+    about = [
+        rule
+        for rule in rules
+        if rule.protocol in ("all", protocol)
+        and (not rule.ports or (port is not None and any(a <= port <= b for a, b in rule.ports)))
+        and any(address in ip_network(source) for source in rule.sources)
+    ]
+    if not about:
+        return False
+    first = min(rule.priority for rule in about)
+    return all(rule.allow for rule in about if rule.priority == first)
+
+
+def reached(rules: Sequence[Ingress], protocol: str, port: int | None) -> bool:
+    """Packet by packet: one for each stretch of public addresses that no rule tells apart."""
+    for version, least in WORLD.items():
+        networks = [ip_network(text) for rule in rules for text in rule.sources]
+        private = [ip_network(text) for text in NOT_PUBLIC[version]]
+        cuts = {0, 1 << (32 if version == 4 else 128)}
+        for network in (n for n in [*networks, *private] if n.version == version):
+            cuts |= {int(network.network_address), int(network.broadcast_address) + 1}
+        edges = sorted(cuts)
+        passed = 0
+        for begin, end in pairwise(edges):
+            address = ADDRESS[version](begin)
+            if not any(address in network for network in private) and allowed(rules, protocol, port, address):
+                passed += end - begin
+        if passed >= least:
+            return True
+    return False
+
+
+def told(found: tuple[str, ...], protocol: str, port: int | None) -> bool:
+    """Whether an answer says that a port, or a protocol without ports, is open."""
+    if "all" in found:
+        return True
+    if port is None:
+        return protocol in found
+    return any(
+        int(span.split("-")[0]) <= port <= int(span.split("-")[-1])
+        for name, _, span in (entry.partition(" ") for entry in found)
+        if name == protocol and span
+    )
+
+
+# Packet by packet is slow, and slower still on a busy machine.
+@settings(deadline=None)
+@given(st.lists(ingress(), max_size=6))
+def test_each_port_is_as_open_as_packets_find_it(rules: list[Ingress]) -> None:
+    found = open_to_world(rules)
+    for protocol in ("tcp", "udp"):
+        for port in (*PORTS, 6, 21, 23, 444):
+            assert told(found, protocol, port) == reached(rules, protocol, port), (protocol, port)
+    if any(rule.protocol == "icmp" for rule in rules):
+        assert told(found, "icmp", None) == reached(rules, "icmp", None)
+
+
+@given(st.lists(ingress(), max_size=6))
+def test_all_is_said_only_where_protocols_that_no_rule_names_get_through_too(rules: list[Ingress]) -> None:
+    if open_to_world(rules) == ("all",):
+        assert reached(rules, UNNAMED, None)
+
+
+@given(st.lists(ingress(allow=True), max_size=5))
+def test_without_denials_all_is_what_protocols_that_no_rule_names_find(rules: list[Ingress]) -> None:
+    assert (open_to_world(rules) == ("all",)) == reached(rules, UNNAMED, None)
+
+
+@given(st.lists(ingress(), max_size=6), st.randoms(use_true_random=False))
+def test_the_order_of_writing_does_not_matter(rules: list[Ingress], chance: random.Random) -> None:
+    shuffled = list(rules)
+    chance.shuffle(shuffled)
+    assert open_to_world(shuffled) == open_to_world(rules)
+
+
+@given(st.lists(ingress(), max_size=5), ingress(allow=False))
+def test_a_denial_never_opens(rules: list[Ingress], denial: Ingress) -> None:
+    before, after = open_to_world(rules), open_to_world([*rules, denial])
+    for protocol in ("tcp", "udp"):
+        for port in PORTS:
+            assert told(before, protocol, port) or not told(after, protocol, port)
+
+
+@given(st.lists(ingress(), max_size=5), ingress(allow=True))
+def test_a_permission_never_closes(rules: list[Ingress], permission: Ingress) -> None:
+    before, after = open_to_world(rules), open_to_world([*rules, permission])
+    for protocol in ("tcp", "udp"):
+        for port in PORTS:
+            assert told(after, protocol, port) or not told(before, protocol, port)
+
+
+def tcp(first: int, last: int, *sources: str, allow: bool = True, priority: int = 0) -> Ingress:
+    return Ingress(allow, priority, "tcp", ((first, last),), sources)
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([], ()),
+        ([tcp(22, 22, "0.0.0.0/0")], ("tcp 22",)),
+        ([tcp(22, 22, "::/0")], ("tcp 22",)),
+        ([tcp(22, 22, "0.0.0.0/1"), tcp(22, 22, "128.0.0.0/1")], ("tcp 22",)),
+        ([tcp(22, 22, "0.0.0.0/1")], ("tcp 22",)),
+        ([tcp(22, 22, "8.0.0.0/9")], ()),
+        ([tcp(22, 22, "8.0.0.0/9"), tcp(22, 22, "8.128.0.0/9")], ("tcp 22",)),
+        ([tcp(22, 22, "10.0.0.0/8", "192.168.0.0/16", "fc00::/7")], ()),
+        ([tcp(22, 22, "224.0.0.0/3")], ()),
+        ([tcp(0, 9, "0.0.0.0/0"), tcp(10, 20, "0.0.0.0/0")], ("tcp 0-20",)),
+        ([tcp(0, 65535, "0.0.0.0/0"), tcp(22, 22, "0.0.0.0/0", allow=False)], ("tcp 0-21", "tcp 23-65535")),
+        (
+            [tcp(22, 22, "0.0.0.0/0", allow=False, priority=1), tcp(22, 22, "0.0.0.0/0", priority=2)],
+            (),
+        ),
+        (
+            [tcp(22, 22, "0.0.0.0/0", allow=False, priority=2), tcp(22, 22, "0.0.0.0/0", priority=1)],
+            ("tcp 22",),
+        ),
+        # A denial of one version of the protocol leaves the other.
+        ([tcp(22, 22, "0.0.0.0/0", allow=False), tcp(22, 22, "0.0.0.0/0", "::/0", priority=1)], ("tcp 22",)),
+        ([Ingress(True, 0, "all", (), ("0.0.0.0/0",))], ("all",)),
+        ([Ingress(True, 0, "all", ((53, 53),), ("0.0.0.0/0",))], ("tcp 53", "udp 53")),
+        ([Ingress(True, 0, "icmp", (), ("0.0.0.0/0",))], ("icmp",)),
+        (
+            # A denial of ports is none of protocols without ports.
+            [
+                Ingress(False, 0, "all", ((22, 22),), ("0.0.0.0/0",)),
+                Ingress(True, 1, "icmp", (), ("0.0.0.0/0",)),
+            ],
+            ("icmp",),
+        ),
+        (
+            [Ingress(True, 0, "all", (), ("0.0.0.0/0",)), tcp(22, 22, "0.0.0.0/0", allow=False)],
+            ("tcp 0-21", "tcp 23-65535", "udp 0-65535"),
+        ),
+        ([Ingress(True, 0, "tcp", (), ("0.0.0.0/0",))], ("tcp 0-65535",)),
+        ([Ingress(True, 0, "tcp", ((443, 443), (80, 80)), ("0.0.0.0/0",))], ("tcp 80", "tcp 443")),
+        ([tcp(22, 22)], ()),
+    ],
+)
+def test_what_is_open(rules: list[Ingress], expected: tuple[str, ...]) -> None:
+    assert open_to_world(rules) == expected
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        tcp(-1, 22, "0.0.0.0/0"),
+        tcp(22, 21, "0.0.0.0/0"),
+        tcp(0, 65536, "0.0.0.0/0"),
+        tcp(22, 22, "everywhere"),
+        tcp(22, 22, "0.0.0.0/33"),
+        Ingress(True, 0, "icmp", ((3, 1),), ("0.0.0.0/0",)),
+    ],
+)
+def test_what_cannot_be_read_is_an_error(rule: Ingress) -> None:
+    with pytest.raises(ValueError):
+        open_to_world([rule])
+
+
+def test_administrative_services_are_named() -> None:
+    assert admin_ports(("tcp 20-23", "udp 3389", "icmp")) == (
+        "SSH (tcp 22)",
+        "Telnet (tcp 23)",
+        "RDP (udp 3389)",
+    )
+    assert admin_ports(("tcp 80", "udp 22")) == ()
+    assert len(admin_ports(("all",))) == len(ADMIN_SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ((), False),
+        (("all",), True),
+        (("tcp 0-65535",), True),
+        (("icmp", "udp 0-65535"), True),
+        (("tcp 0-21", "tcp 23-65535"), False),
+        (("tcp 1-65535",), True),
+        (("tcp 2-65535",), False),
+    ],
+)
+def test_everything(found: tuple[str, ...], expected: bool) -> None:
+    assert everything(found) is expected
