@@ -8,7 +8,7 @@ demo: .venv/demo.installed
 	$(BIN)/gapscan demo
 
 test: .venv/dev.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check .

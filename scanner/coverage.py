@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, get_args
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
 from scanner.evaluate import Verdict
 from scanner.evidence import BlindSpot
@@ -18,59 +16,19 @@ from scanner.ownership import Ownership, Resolver, Subject
 from scanner.provider import Inventory
 from scanner.resources import Account, ProviderName, Tenant
 from scanner.responsibility import Catalogue, Control, Party, Severity
-from scanner.rule import Outcome, Pack, Rule
+from scanner.rows import OUTCOMES, Gathered, Row, RowKey, Rows
+from scanner.rule import Pack, Rule
 from scanner.spool import Spool
 from scanner.states import (
     Claim,
     Evidence,
     Judgement,
-    OwnershipStatus,
     State,
     judge,
     priority,
     worst,
 )
 from scanner.subjects import Scope, Subjects
-
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-
-ROW_ORDER: tuple[State, ...] = (
-    "unowned",
-    "misattributed",
-    "contested",
-    "failing",
-    "unattested",
-    "unknown",
-    "unclaimed",
-    "unassessed",
-    "assumed",
-    "accepted",
-    "covered",
-    "inherited",
-    "not_applicable",
-)
-"""The state of a row is the first of these that anything in it has."""
-
-
-class Row(BaseModel):
-    """One control in one scope under one owner."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    control: str
-    provider: ProviderName
-    scope: str
-    owner: str | None
-    party: Party
-    ownership: OwnershipStatus
-    evidence: Evidence
-    """The worst over everything in the row that has its state."""
-    state: State
-    kinds_seen: tuple[str, ...]
-    """Kinds that the control expects and that a rule examined."""
-    kinds_expected: tuple[str, ...]
-    counts: Mapping[Outcome, int]
-    """Verdicts by outcome."""
 
 
 @dataclass(frozen=True)
@@ -89,24 +47,6 @@ class Coverage:
     """By provider and scope: controls of organisation or tenant level, which are judged only there."""
 
 
-@dataclass
-class _Gathered:
-    """What has come together for one row: the worst of it, and how many verdicts."""
-
-    evidence: Evidence = "n/a"
-    state: State = ROW_ORDER[-1]
-    counts: Counter[Outcome] = field(default_factory=Counter)
-
-    def add(self, evidence: Evidence, state: State) -> None:
-        if ROW_ORDER.index(state) < ROW_ORDER.index(self.state):
-            self.state, self.evidence = state, evidence
-        elif state == self.state:
-            self.evidence = worst((self.evidence, evidence))
-
-
-_RowKey = tuple[str, ProviderName, str, str | None, Party, OwnershipStatus]
-
-
 @dataclass(frozen=True)
 class _Judged:
     """One piece of evidence with its owner and state."""
@@ -116,8 +56,8 @@ class _Judged:
     evidence: Evidence
     judgement: Judgement
 
-    def row(self, control: Control, place: Subject) -> _RowKey:
-        return (
+    def row(self, control: Control, place: Subject) -> RowKey:
+        return RowKey(
             control.id,
             place.provider,
             place.scope,
@@ -153,7 +93,7 @@ class Join:
     now: datetime
     """The scan's time."""
     subjects: Subjects
-    _rows: dict[_RowKey, _Gathered] = field(default_factory=lambda: defaultdict(_Gathered), init=False)
+    _rows: Rows = field(default_factory=Rows, init=False)
     _findings: Spool = field(default_factory=Spool, init=False)
     _states: Counter[State] = field(default_factory=Counter, init=False)
 
@@ -161,14 +101,13 @@ class Join:
         """Every finding and row that the verdicts make."""
         for verdict in verdicts:
             self._verdict(verdict)
-        judged = {key[:3] for key in self._rows}
         not_judged: dict[tuple[str, str], tuple[str, ...]] = {}
         chosen = [control for control in self.catalogue.controls.values() if control.id in self.controls]
         for scope in self.subjects.scopes.values():
             provider, name = scope.account.provider, scope.account.scope
             elsewhere = []
             for control in chosen:
-                known = (control.id, provider, name) in judged
+                known = bool(self._rows.of(control.id, provider, name))
                 if isinstance(scope.account, Tenant):
                     # A directory answers for its own level and for what was found in it.
                     if known or control.level == "tenant":
@@ -185,7 +124,7 @@ class Join:
             findings=self._findings,
             states=dict(sorted(self._states.items())),
             defects=len(defects),
-            rows=tuple(self._row(key, self._rows[key]) for key in sorted(self._rows, key=str)),
+            rows=tuple(self._row(key, gathered) for key, gathered in self._rows),
             scopes=self.subjects.scopes,
             not_judged=not_judged,
         )
@@ -237,7 +176,7 @@ class Join:
                 **judged.told(),
             )
         )
-        self._rows[judged.row(control, place)].counts[verdict.outcome] += 1
+        self._rows.row(judged.row(control, place)).counts[verdict.outcome] += 1
         self._gather(control, place, judged)
 
     def _message(self, verdict: Verdict, name: str, unknowns: Sequence[FoundUnknown]) -> str:
@@ -254,7 +193,7 @@ class Join:
         account = scope.account
         place = self.subjects.of(account)
         party = self.catalogue.party_at_scope(control, account.provider, scope.models)
-        rows = [key for key in self._rows if key[:3] == (control.id, account.provider, account.scope)]
+        rows = self._rows.of(control.id, account.provider, account.scope)
         if party is None:
             if not rows:
                 self._gather(control, place, self._judge(control, place, "customer", "n/a"))
@@ -268,28 +207,25 @@ class Join:
             )
         if unassessed:
             # What nobody looked at is unseen whoever owns the rest: no owner's row may look complete.
-            for key in [
-                key for key in self._rows if key[:3] == (control.id, account.provider, account.scope)
-            ]:
+            for key in self._rows.of(control.id, account.provider, account.scope):
                 claim = Claim(
-                    ownership=key[5],
+                    ownership=key.ownership,
                     exception_in_force=False,
                     declared_not_applicable=False,
-                    party=key[4],
+                    party=key.party,
                     certificate_in_date=self.resolver.certificate(control.id, account.provider),
                     may_become_customers=False,
                 )
-                self._rows[key].add("unassessed", judge(claim, "unassessed").state)
+                self._rows.row(key).add("unassessed", judge(claim, "unassessed").state)
 
     def _unassessed(self, control: Control, scope: Scope, party: Party) -> bool:
         """Whether some kind that the control expects here, or some rule of it, was left out."""
         provider = scope.account.provider
         rules = self._rules_of.get((control.id, provider), ())
-        chosen = {rule.id for rule in self.chosen}
         examined = {rule.text.for_ for rule in rules}
         if control.evidence == "statement" and not rules:
             return party == "provider"
-        if any(rule.id not in chosen for rule in rules):
+        if any(rule.id not in self._chosen for rule in rules):
             return True
         expected = control.kinds.get(provider, ())
         if not expected and not rules:
@@ -307,6 +243,17 @@ class Join:
             for provider in rule.text.providers:
                 rules[rule.text.control, provider].append(rule)
         return rules
+
+    @cached_property
+    def _chosen(self) -> frozenset[str]:
+        return frozenset(rule.id for rule in self.chosen)
+
+    @cached_property
+    def _kinds_of(self) -> Mapping[str, set[str]]:
+        kinds: dict[str, set[str]] = defaultdict(set)
+        for rule in self.chosen:
+            kinds[rule.text.control].add(rule.text.for_)
+        return kinds
 
     def _statement(self, control: Control, account: Account | Tenant, place: Subject) -> _Judged:
         """Whether a person attested the control; makes the finding of the statement."""
@@ -377,20 +324,13 @@ class Join:
             self._states[finding.state] += 1
 
     def _gather(self, control: Control, place: Subject, judged: _Judged) -> None:
-        row = self._rows[judged.row(control, place)]
-        row.add(judged.evidence, judged.judgement.state)
+        self._rows.row(judged.row(control, place)).add(judged.evidence, judged.judgement.state)
 
-    def _row(self, key: _RowKey, gathered: _Gathered) -> Row:
-        control, provider, scope, owner, party, ownership = key
-        expected = self.catalogue.controls[control].kinds.get(provider, ())
-        chosen = {rule.text.for_ for rule in self.chosen if rule.text.control == control}
+    def _row(self, key: RowKey, gathered: Gathered) -> Row:
+        expected = self.catalogue.controls[key.control].kinds.get(key.provider, ())
+        chosen = self._kinds_of[key.control]
         return Row(
-            control=control,
-            provider=provider,
-            scope=scope,
-            owner=owner,
-            party=party,
-            ownership=ownership,
+            **key._asdict(),
             evidence=gathered.evidence,
             state=gathered.state,
             kinds_seen=tuple(kind for kind in expected if kind in chosen),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, get_args
 
-from scanner.coverage import ROW_ORDER
 from scanner.finding import Finding
+from scanner.rows import ROW_ORDER
 from scanner.states import EVIDENCE_ORDER, Evidence
 
 Kind = Literal["new", "worse", "better", "closed", "unseen"]

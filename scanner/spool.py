@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
 from collections.abc import Iterator
 
 from scanner.finding import Finding
 
-_BATCH = 500
+_RUN = 10_000
 _CACHE_KIB = 8192
+
+_Row = tuple[str, int, bytes]
 
 
 class Spool:
@@ -16,25 +19,25 @@ class Spool:
 
     They lie in a private database of SQLite without a name: it stays in memory while it is small, goes to
     the folder for temporary files when it grows, can be opened by nobody else, and ends with the process.
+    Every 10,000 are sorted and appended as a run, and the runs are merged on the way back: keeping one
+    index in the order of random uids would write most of its pages again for each finding.
     """
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
         for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
             self._database.execute(f"PRAGMA {setting}")
-        # Findings of a place that could not be listed for two reasons have the same uid: keep their order.
-        self._database.execute(
-            "CREATE TABLE finding (uid TEXT, number INTEGER, record BLOB, PRIMARY KEY (uid, number))"
-            " WITHOUT ROWID"
-        )
-        self._waiting: list[tuple[str, int, bytes]] = []
+        self._database.execute("CREATE TABLE finding (place INTEGER PRIMARY KEY, uid TEXT, record BLOB)")
+        self._waiting: list[_Row] = []
+        self._runs: list[range] = []
         self._number = 0
 
     def add(self, finding: Finding) -> None:
         """Keeps a finding."""
+        # Findings of a place that could not be listed for two reasons have the same uid: keep their order.
         self._waiting.append((finding.uid, self._number, finding.model_dump_json().encode()))
         self._number += 1
-        if len(self._waiting) >= _BATCH:
+        if len(self._waiting) >= _RUN:
             self._store()
 
     def __len__(self) -> int:
@@ -42,12 +45,27 @@ class Spool:
 
     def __iter__(self) -> Iterator[Finding]:
         self._store()
-        rows = self._database.execute("SELECT record FROM finding ORDER BY uid, number")
-        return (Finding.model_validate_json(record) for (record,) in rows)
+        runs = [self._run(run) for run in self._runs]
+        # The runs came one after the other, and merging is stable: equal uids keep their order.
+        for _, record in heapq.merge(*runs, key=lambda row: row[0]):
+            yield Finding.model_validate_json(record)
+
+    def _run(self, run: range) -> Iterator[tuple[str, bytes]]:
+        return self._database.execute(
+            "SELECT uid, record FROM finding WHERE place BETWEEN ? AND ? ORDER BY place",
+            (run.start, run.stop - 1),
+        )
 
     def _store(self) -> None:
-        if self._waiting:
-            self._database.execute("BEGIN")
-            self._database.executemany("INSERT INTO finding VALUES (?, ?, ?)", self._waiting)
-            self._database.execute("COMMIT")
-            self._waiting.clear()
+        if not self._waiting:
+            return
+        self._waiting.sort()
+        run = range(self._number - len(self._waiting), self._number)
+        self._database.execute("BEGIN")
+        self._database.executemany(
+            "INSERT INTO finding VALUES (?, ?, ?)",
+            ((place, uid, record) for place, (uid, _, record) in zip(run, self._waiting, strict=True)),
+        )
+        self._database.execute("COMMIT")
+        self._runs.append(run)
+        self._waiting.clear()

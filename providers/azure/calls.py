@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
 """The only path that anything is POSTed to: a query, which changes nothing."""
@@ -29,6 +29,8 @@ class ArmCall:
     """The API version."""
     paged: bool = False
     """The answer is a list under ``value``, in pages; it is handed on as one whole list."""
+    next_page: ClassVar[str] = "nextLink"
+    """Where a page names the next one."""
     absent: frozenset[str] = frozenset()
     """Error codes by which the cloud says "not configured"."""
     of: str = ""
@@ -77,6 +79,8 @@ class DirectoryCall:
     """Below the version, with its query; with ``{group}`` for the object id of a group."""
     paged: bool = False
     """The answer is a list under ``value``, in pages."""
+    next_page: ClassVar[str] = "@odata.nextLink"
+    """Where a page names the next one."""
     items: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]] = _itself
     """The items in a row, where it lists."""
     digest: Callable[[Any], Any] = _whole

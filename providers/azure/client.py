@@ -120,8 +120,11 @@ class _Reply:
 class _Host:
     """One host: sends, tries again, and turns every failure into Unknown. Shared by all threads."""
 
-    def __init__(self, client: Any, authority: str, limits: Limits, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, client: Any, guard: Guard, authority: str, limits: Limits, sleep: Callable[[float], None]
+    ) -> None:
         self._client = client
+        self._guard = guard
         self._authority = authority
         self._limits = limits
         self._sleep = sleep
@@ -146,6 +149,37 @@ class _Host:
             # Older versions of some providers answer with the bare list.
             return {"value": body}
         return body if isinstance(body, dict) else unreadable(call, "it is not an object")
+
+    def _pages(
+        self, call: ArmCall | DirectoryCall, url: str, count: Count
+    ) -> Iterator[Observed[Sequence[Any] | None]]:
+        """The pages; an Unknown in place of a page ends them, and so does ``None``: not configured."""
+        for _ in range(MOST_PAGES):
+            body = self._body(call, "GET", url, None, count)
+            if isinstance(body, Unknown) or body is None:
+                yield body
+                return
+            page = body.get("value")
+            if not isinstance(page, list):
+                yield unreadable(call, "it has no list 'value'")
+                return
+            yield page
+            following = body.get(call.next_page)
+            if not following:
+                return
+            if not isinstance(following, str) or not self._guard.permits("GET", following):
+                yield unreadable(call, "its next page is elsewhere")
+                return
+            url = following
+        yield unreadable(call, "its pages do not end")
+
+    def _whole(self, call: ArmCall | DirectoryCall, url: str, count: Count) -> Observed[Sequence[Any] | None]:
+        gathered: list[Any] = []
+        for page in self._pages(call, url, count):
+            if isinstance(page, Unknown) or page is None:
+                return page
+            gathered.extend(page)
+        return gathered
 
     def _exchange(
         self, call: Call, method: str, url: str, question: Any, count: Count
@@ -196,53 +230,24 @@ class ResourceManager(_Host):
     ) -> None:
         from providers.azure.pipeline import arm_client
 
-        self._guard = Guard(where.host, calls)
-        client = arm_client(where.manager, where.audience, identity.credential, self._guard, limits)
-        super().__init__(client, where.authority, limits, sleep)
+        guard = Guard(where.host, calls)
+        client = arm_client(where.manager, where.audience, identity.credential, guard, limits)
+        super().__init__(client, guard, where.authority, limits, sleep)
         self._where = where
 
     def get(self, call: ArmCall, subscription: str, about: str, count: Count) -> Observed[Any]:
         """The answer; a whole list for a call that comes in pages; ``None`` where it is not configured."""
         path = call.path.replace("{subscription}", subscription).replace("{id}", about)
         url = f"{self._where.manager}{path}?api-version={call.version}"
-        if not call.paged:
-            return self._body(call, "GET", url, None, count)
-        gathered: list[Any] = []
-        for page in self._pages(call, url, count):
-            if isinstance(page, Unknown) or page is None:
-                return page
-            gathered.extend(page)
-        return gathered
+        return self._whole(call, url, count) if call.paged else self._body(call, "GET", url, None, count)
 
     def pages(
         self, call: ArmCall, subscription: str, about: str, count: Count
     ) -> Iterator[Observed[Sequence[Any]]]:
         """The pages of a call that comes in pages; an Unknown in place of a page ends it."""
         path = call.path.replace("{subscription}", subscription).replace("{id}", about)
-        for page in self._pages(call, f"{self._where.manager}{path}?api-version={call.version}", count):
-            if page is not None:
-                yield page
-
-    def _pages(self, call: ArmCall, url: str, count: Count) -> Iterator[Observed[Sequence[Any] | None]]:
-        """As :meth:`pages`; one ``None`` where it is not configured."""
-        for _ in range(MOST_PAGES):
-            body = self._body(call, "GET", url, None, count)
-            if isinstance(body, Unknown) or body is None:
-                yield body
-                return
-            page = body.get("value")
-            if not isinstance(page, list):
-                yield unreadable(call, "it has no list 'value'")
-                return
-            yield page
-            following = body.get("nextLink")
-            if not following:
-                return
-            if not isinstance(following, str) or not self._guard.permits("GET", following):
-                yield unreadable(call, "its next page is elsewhere")
-                return
-            url = following
-        yield unreadable(call, "its pages do not end")
+        url = f"{self._where.manager}{path}?api-version={call.version}"
+        return (page for page in self._pages(call, url, count) if page is not None)
 
     def query(
         self, call: GraphCall, subscriptions: Sequence[str], count: Count
@@ -291,43 +296,20 @@ class MicrosoftGraph(_Host):
     ) -> None:
         from providers.azure.pipeline import graph_client
 
-        self._guard = Guard(where.graph_host, calls)
-        client = graph_client(where.graph, where.graph_audience, identity.credential, self._guard, limits)
-        super().__init__(client, where.authority, limits, sleep)
+        guard = Guard(where.graph_host, calls)
+        client = graph_client(where.graph, where.graph_audience, identity.credential, guard, limits)
+        super().__init__(client, guard, where.authority, limits, sleep)
         self._base = f"{where.graph}/{DIRECTORY_VERSION}/"
 
     def get(self, call: DirectoryCall, group: str, count: Count) -> Observed[Any]:
         """The answer; a whole list for a call that comes in pages."""
-        if not call.paged:
-            return self._body(call, "GET", self._base + call.path, None, count)
-        gathered: list[Any] = []
-        for page in self.pages(call, group, count):
-            if isinstance(page, Unknown):
-                return page
-            gathered.extend(page)
-        return gathered
+        url = self._base + call.path.replace("{group}", group)
+        return self._whole(call, url, count) if call.paged else self._body(call, "GET", url, None, count)
 
     def pages(self, call: DirectoryCall, group: str, count: Count) -> Iterator[Observed[Sequence[Any]]]:
         """The pages of a call that comes in pages; an Unknown in place of a page ends it."""
         url = self._base + call.path.replace("{group}", group)
-        for _ in range(MOST_PAGES):
-            body = self._body(call, "GET", url, None, count)
-            if isinstance(body, Unknown):
-                yield body
-                return
-            page = body.get("value")
-            if not isinstance(page, list):
-                yield unreadable(call, "it has no list 'value'")
-                return
-            yield page
-            following = body.get("@odata.nextLink")
-            if not following:
-                return
-            if not isinstance(following, str) or not self._guard.permits("GET", following):
-                yield unreadable(call, "its next page is elsewhere")
-                return
-            url = following
-        yield unreadable(call, "its pages do not end")
+        return (page for page in self._pages(call, url, count) if page is not None)
 
 
 def rows(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] | None:

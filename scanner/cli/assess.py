@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def assess(
+    ctx: typer.Context,
     snapshot: Annotated[str, typer.Argument(help="A snapshot that gapscan collect wrote.")],
     config: Annotated[
         str | None,
@@ -55,27 +56,10 @@ def assess(
         from datetime import UTC, datetime
         from pathlib import Path
 
-        from scanner.cli.plan import Options, plan
+        from scanner.cli.plan import given, plan
 
         oldest = _age(max_age)
-        planned = plan(
-            Options(
-                config=Path(config) if config else None,
-                ownership=Path(ownership) if ownership else None,
-                rules=tuple(rules or ()),
-                controls=tuple(control or ()),
-                chosen_rules=tuple(rule or ()),
-                reports=tuple(report or ()),
-                states=states,
-                gate=gate,
-                fail_on=fail_on,
-                max_unknown=max_unknown,
-                allow_incomplete=allow_incomplete,
-                baseline=Path(baseline) if baseline else None,
-                now=now,
-                everything=everything,
-            )
-        )
+        planned = plan(given(ctx.params))
 
         from scanner.cli.run import write_reports
         from scanner.report.output import Outputs

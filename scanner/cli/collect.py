@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def collect(
+    ctx: typer.Context,
     cloud: option.CloudArgument,
     out: Annotated[
         str, typer.Option("--out", help="Where the snapshot goes.", metavar="FILE")
@@ -37,22 +38,9 @@ def collect(
     with told():
         from pathlib import Path
 
-        from scanner.cli.plan import Options, plan
+        from scanner.cli.plan import given, plan
 
-        planned = plan(
-            Options(
-                cloud=cloud.value,
-                profile=profile,
-                regions=tuple(region or ()),
-                subscriptions=tuple(subscription or ()),
-                projects=tuple(project or ()),
-                config=Path(config) if config else None,
-                rules=tuple(rules or ()),
-                controls=tuple(control or ()),
-                chosen_rules=tuple(rule or ()),
-                timeout=timeout,
-            )
-        )
+        planned = plan(given(ctx.params))
 
         from importlib.metadata import version
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from scanner.baseline import Baseline, load_baseline
 from scanner.cli.connect import CLOUDS, missing
@@ -32,15 +33,15 @@ class Options:
 
     cloud: str | None = None
     profile: str | None = None
-    regions: tuple[str, ...] = ()
-    subscriptions: tuple[str, ...] = ()
-    projects: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
+    subscription: tuple[str, ...] = ()
+    project: tuple[str, ...] = ()
     config: Path | None = None
     ownership: Path | None = None
     rules: tuple[str, ...] = ()
-    controls: tuple[str, ...] = ()
-    chosen_rules: tuple[str, ...] = ()
-    reports: tuple[str, ...] = ()
+    control: tuple[str, ...] = ()
+    rule: tuple[str, ...] = ()
+    report: tuple[str, ...] = ()
     states: str | None = None
     gate: str | None = None
     fail_on: str | None = None
@@ -50,6 +51,22 @@ class Options:
     now: str | None = None
     timeout: float | None = None
     everything: bool = False
+
+
+_PATHS = frozenset({"config", "ownership", "baseline"})
+
+
+def given(parameters: Mapping[str, Any]) -> Options:
+    """The options among a command's parameters; each is named alike wherever it can be given."""
+    named: dict[str, Any] = {}
+    for option in fields(Options):
+        value = parameters.get(option.name)
+        if value is not None:
+            as_path = option.name in _PATHS
+            named[option.name] = (
+                Path(value) if as_path else tuple(value) if isinstance(value, list) else value
+            )
+    return Options(**named)
 
 
 @dataclass(frozen=True)
@@ -106,9 +123,7 @@ def plan(options: Options) -> Plan:
     config = load_config(options.config) if options.config else Config(version=1)
     wanted, skipped = _requests(options, config)
     catalogue = load_catalogue()
-    pack, chosen, controls = select(
-        catalogue, options.rules or config.rules, options.controls, options.chosen_rules
-    )
+    pack, chosen, controls = select(catalogue, options.rules or config.rules, options.control, options.rule)
     ownership = options.ownership or (Path(config.ownership) if config.ownership else None)
     baseline = options.baseline or (Path(config.baseline) if config.baseline else None)
     return Plan(
@@ -129,7 +144,7 @@ def plan(options: Options) -> Plan:
         stated={scope: Stated(text.path, text.tags) for scope, text in config.scopes.items()},
         states=_states(options.states),
         narrowed=_narrowing(options),
-        reports=destinations(options.reports or config.report),
+        reports=destinations(options.report or config.report),
         now=_time(options.now),
         everything=options.everything,
     )
@@ -159,14 +174,14 @@ def _requests(options: Options, config: Config) -> tuple[tuple[Request, ...], tu
         return (), ()
     for given, name, cloud in (
         (options.profile, "--profile", "aws"),
-        (options.subscriptions, "--subscription", "azure"),
-        (options.projects, "--project", "gcp"),
+        (options.subscription, "--subscription", "azure"),
+        (options.project, "--project", "gcp"),
     ):
         if given and options.cloud != cloud:
             raise Usage(
                 f"{name} is for gapscan scan {cloud}; for several clouds name the targets in --config"
             )
-    if options.regions and options.cloud == "all":
+    if options.region and options.cloud == "all":
         raise Usage("--region is for one cloud; for several name the targets in --config")
     configured = tuple(requests(config))
     _once(configured, options)
@@ -186,15 +201,15 @@ def _requests(options: Options, config: Config) -> tuple[tuple[Request, ...], tu
         raise Usage(f"{options.config} names no target of {cloud}")
     if ours:
         return tuple(_narrowed(request, options) for request in ours), ()
-    scopes = {"aws": (), "azure": options.subscriptions, "gcp": options.projects}[cloud]
-    return (Request(cloud, scopes, options.profile, None, options.regions),), ()
+    scopes = {"aws": (), "azure": options.subscription, "gcp": options.project}[cloud]
+    return (Request(cloud, scopes, options.profile, None, options.region),), ()
 
 
 def _narrowing(options: Options) -> tuple[str, ...]:
     given = [
-        *(f"--control {name}" for name in options.controls),
-        *(f"--rule {name}" for name in options.chosen_rules),
-        *(f"--region {name}" for name in options.regions),
+        *(f"--control {name}" for name in options.control),
+        *(f"--rule {name}" for name in options.rule),
+        *(f"--region {name}" for name in options.region),
     ]
     return (*given, f"--states {options.states}") if options.states else tuple(given)
 
@@ -209,14 +224,14 @@ def _once(configured: tuple[Request, ...], options: Options) -> None:
 
 def _narrowed(request: Request, options: Options) -> Request:
     """A target of the configuration with what the command line says more closely; never another scope."""
-    asked = options.subscriptions or options.projects
+    asked = options.subscription or options.project
     if request.scopes and (foreign := set(asked) - set(request.scopes)):
         raise Usage(f"{', '.join(sorted(foreign))} is in no target of {options.config}")
     return replace(
         request,
         scopes=asked or request.scopes,
         profile=options.profile or request.profile,
-        regions=options.regions or request.regions,
+        regions=options.region or request.regions,
     )
 
 

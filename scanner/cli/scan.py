@@ -9,6 +9,7 @@ from scanner.cli.exits import told
 
 
 def scan(
+    ctx: typer.Context,
     cloud: option.CloudArgument,
     profile: option.Profile = None,
     region: option.Region = None,
@@ -35,33 +36,9 @@ def scan(
     Credentials and endpoints come from each SDK's ordinary chain. Nothing is ever changed.
     """
     with told():
-        from pathlib import Path
+        from scanner.cli.plan import given, plan
 
-        from scanner.cli.plan import Options, plan
-
-        options = Options(
-            cloud=cloud.value,
-            profile=profile,
-            regions=tuple(region or ()),
-            subscriptions=tuple(subscription or ()),
-            projects=tuple(project or ()),
-            config=Path(config) if config else None,
-            ownership=Path(ownership) if ownership else None,
-            rules=tuple(rules or ()),
-            controls=tuple(control or ()),
-            chosen_rules=tuple(rule or ()),
-            reports=tuple(report or ()),
-            states=states,
-            gate=gate,
-            fail_on=fail_on,
-            max_unknown=max_unknown,
-            allow_incomplete=allow_incomplete,
-            baseline=Path(baseline) if baseline else None,
-            now=now,
-            timeout=timeout,
-            everything=everything,
-        )
-        planned = plan(options)
+        planned = plan(given(ctx.params))
 
         from scanner.cli.run import read_clouds, write_reports
         from scanner.report.output import Outputs

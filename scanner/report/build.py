@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scanner.baseline import REPORT_SCHEMA, Baseline
-from scanner.coverage import Coverage, Row
+from scanner.coverage import Coverage
 from scanner.diff import Sight, compare, gone
 from scanner.finding import Finding
 from scanner.gate import Decision
@@ -27,6 +27,7 @@ from scanner.report.model import (
     Unknowns,
 )
 from scanner.resources import ProviderName
+from scanner.rows import Row
 from scanner.scan import Assessment, Collected, Criteria
 from scanner.states import State
 

@@ -6,17 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from providers.sandbox.aws import AwsSandbox, no_fault
+from providers.sandbox.aws import AwsSandbox
 from scanner.provider import Inventory, Limits, Request, Wanted
 from tests.aws.aws_scan import EVERYTHING, QUICK, Scan, run
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[AwsSandbox]:
-    sandbox = AwsSandbox()
-    sandbox.start()
-    yield sandbox
-    sandbox.stop()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,16 +23,13 @@ def service_models() -> Iterator[None]:
 
 
 @pytest.fixture
-def sandbox(running: AwsSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsSandbox]:
+def sandbox(aws_sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch) -> AwsSandbox:
     """The sample account, without faults, and the SDK pointed at it."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    for name, value in running.environment.items():
+    for name, value in aws_sandbox.environment.items():
         monkeypatch.setenv(name, value)
-    running.calls.clear()
-    yield running
-    running.fault = no_fault
-    running.page_size = 1000
+    return aws_sandbox
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """An HTTP server that answers every request as another one did before, a fixed delay later.
 
-The first time a request comes, it is passed on; from then on its answer is replayed. It costs almost no
-processor time, so that what is measured is the client. Runs as a process of its own:
+Until a line comes on its standard input, every request is passed on and its latest answer kept (the
+latest: a credential report is made by asking until it is there); from then on answers are replayed. That
+costs almost no processor time, so that what is measured is the client. Runs as a process of its own:
 ``python tests/bench/replay.py UPSTREAM_PORT DELAY_SECONDS`` prints its port.
 """
 
@@ -56,11 +57,16 @@ async def passed_on(port: int, head: bytes, body: bytes) -> Answer:
 async def serve(upstream: int, delay: float) -> None:
     """Runs until it is ended."""
     known: Known = {}
+    replaying = asyncio.Event()
+
+    async def switch() -> None:
+        await asyncio.to_thread(sys.stdin.readline)
+        replaying.set()
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (request := await message(reader)) is not None:
             name = key(*request)
-            if name in known:
+            if replaying.is_set() and name in known:
                 await asyncio.sleep(delay)
             else:
                 known[name] = await passed_on(upstream, *request)
@@ -70,7 +76,7 @@ async def serve(upstream: int, delay: float) -> None:
 
     server = await asyncio.start_server(connection, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    await asyncio.gather(server.serve_forever(), switch())
 
 
 if __name__ == "__main__":

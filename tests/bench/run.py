@@ -40,10 +40,11 @@ def aws_scan(runs: int = 3) -> None:
     upstream = int(sandbox.environment["AWS_ENDPOINT_URL"].rsplit(":", 1)[1])
     replay = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("replay.py")), str(upstream), str(DELAY)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert replay.stdout is not None
+    assert replay.stdin is not None and replay.stdout is not None
     try:
         endpoint = f"http://127.0.0.1:{int(replay.stdout.readline())}"
         _fill({**os.environ, **sandbox.environment})
@@ -56,8 +57,9 @@ def aws_scan(runs: int = 3) -> None:
             took, whole, calls = [], [], 0
             for run in range(runs + 1):
                 seconds = _seconds(scan, environment)
-                if run == 0:
-                    continue  # the run that fills the replaying server
+                if run == 0:  # the run that fills the replaying server
+                    print("replay", file=replay.stdin, flush=True)
+                    continue
                 told = json.loads(report.read_text(encoding="utf-8"))["scan"]
                 calls = sum(told["calls"]["aws"].values())
                 took.append(_apart(told["started"], told["finished"]))

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -170,18 +169,10 @@ def test_help_and_version_need_nothing() -> None:
     assert "--max-unknown" in gapscan("scan", "--help").stdout
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[AwsSandbox]:
-    sandbox = AwsSandbox()
-    sandbox.start()
-    yield sandbox
-    sandbox.stop()
-
-
 @pytest.mark.parametrize("hung", ["sts:GetCallerIdentity", "s3:ListBuckets", "s3:GetBucketAcl"])
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
-    hung: str, sent: signal.Signals, aws: AwsSandbox, tmp_path: Path
+    hung: str, sent: signal.Signals, aws_sandbox: AwsSandbox, tmp_path: Path
 ) -> None:
     asked = threading.Event()
 
@@ -191,11 +182,11 @@ def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
         asked.set()
         return "hang"
 
-    aws.fault = fault
+    aws_sandbox.fault = fault
     (tmp_path / "report.json").write_text("before", encoding="utf-8")
     scan = subprocess.Popen(
         [sys.executable, "-m", "scanner", "scan", "aws", "--report", f"json={tmp_path / 'report.json'}"],
-        env={**os.environ, **aws.environment},
+        env={**os.environ, **aws_sandbox.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -205,7 +196,6 @@ def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
     assert asked.wait(30)
     scan.send_signal(sent)
     _, told = scan.communicate(timeout=30)
-    aws.fault = lambda _: None
     assert scan.returncode == 130
     assert "interrupted, no report was written. Not scanned:" in told
     assert "aws" in told.splitlines()[-1]
@@ -214,9 +204,9 @@ def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
 
 
 def test_a_pipeline_stops_on_unowned_gaps_and_a_baseline_lets_old_ones_pass(
-    aws: AwsSandbox, tmp_path: Path
+    aws_sandbox: AwsSandbox, tmp_path: Path
 ) -> None:
-    environment = dict(aws.environment)
+    environment = dict(aws_sandbox.environment)
     report = tmp_path / "report.json"
     first = gapscan("scan", "aws", "--report", f"json={report}", **environment)
     assert first.returncode == 1, first.stderr
@@ -231,15 +221,12 @@ def test_a_pipeline_stops_on_unowned_gaps_and_a_baseline_lets_old_ones_pass(
     assert narrowed.returncode == 0
 
 
-def test_an_incomplete_scan_is_no_pass_unless_waived_loudly(aws: AwsSandbox) -> None:
-    aws.fault = lambda name: "denied" if name == "s3:GetBucketVersioning" else None
-    environment = dict(aws.environment)
-    try:
-        done = gapscan("scan", "aws", "--gate", "none", **environment)
-        waived = gapscan("scan", "aws", "--gate", "none", "--allow-incomplete", **environment)
-        budget = gapscan("scan", "aws", "--gate", "none", "--max-unknown", "20", **environment)
-    finally:
-        aws.fault = lambda _: None
+def test_an_incomplete_scan_is_no_pass_unless_waived_loudly(aws_sandbox: AwsSandbox) -> None:
+    aws_sandbox.fault = lambda name: "denied" if name == "s3:GetBucketVersioning" else None
+    environment = dict(aws_sandbox.environment)
+    done = gapscan("scan", "aws", "--gate", "none", **environment)
+    waived = gapscan("scan", "aws", "--gate", "none", "--allow-incomplete", **environment)
+    budget = gapscan("scan", "aws", "--gate", "none", "--max-unknown", "20", **environment)
     assert done.returncode == 3
     assert "Incomplete" in done.stdout
     assert "s3:GetBucketVersioning" in done.stdout
@@ -248,10 +235,10 @@ def test_an_incomplete_scan_is_no_pass_unless_waived_loudly(aws: AwsSandbox) -> 
     assert budget.returncode == 0
 
 
-def test_a_report_that_somebody_stops_reading_changes_no_exit_code(aws: AwsSandbox) -> None:
+def test_a_report_that_somebody_stops_reading_changes_no_exit_code(aws_sandbox: AwsSandbox) -> None:
     scan = subprocess.Popen(
         [sys.executable, "-m", "scanner", "scan", "aws", "--report", "json"],
-        env={**os.environ, **aws.environment},
+        env={**os.environ, **aws_sandbox.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

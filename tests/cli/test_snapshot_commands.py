@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,30 +25,13 @@ owners:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The credentials and endpoint of a simulated account with a public bucket."""
-    import boto3
-
-    sandbox = AwsSandbox()
-    sandbox.start()
-    try:
-        known = {**sandbox.environment, "AWS_CONFIG_FILE": os.devnull}
-        s3 = boto3.client(
-            "s3",
-            region_name="us-east-1",
-            endpoint_url=known["AWS_ENDPOINT_URL"],
-            aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
-        )
-        s3.create_bucket(Bucket="www-example", ACL="public-read")
-        s3.create_bucket(Bucket="quiet-example")
-        yield sandbox.environment
-    finally:
-        sandbox.stop()
+def environment(aws_of_all: AwsSandbox) -> Mapping[str, str]:
+    """The credentials and endpoint of the sample account, which has a public bucket."""
+    return aws_of_all.environment
 
 
 @pytest.fixture(scope="module")
-def snapshot(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def snapshot(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A snapshot of the account."""
     folder = tmp_path_factory.mktemp("snapshot")
     done = gapscan("collect", "aws", cwd=folder, **environment)
@@ -66,7 +48,7 @@ def report(path: Path) -> dict[str, Any]:
 
 
 def test_a_snapshot_is_judged_as_the_scan_would_have_been(
-    snapshot: Path, environment: dict[str, str], tmp_path: Path
+    snapshot: Path, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     scan = gapscan("scan", "aws", "--now", NOW, "--report", "json=scan.json", cwd=tmp_path, **environment)
     assess = gapscan("assess", str(snapshot), "--now", NOW, "--report", "json=assess.json", cwd=tmp_path)
@@ -134,7 +116,9 @@ def test_a_report_is_no_snapshot(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "gapscan: report.json: is not a gapscan snapshot\n")
 
 
-def test_a_narrowed_snapshot_is_refused_for_other_rules(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_narrowed_snapshot_is_refused_for_other_rules(
+    environment: Mapping[str, str], tmp_path: Path
+) -> None:
     done = gapscan("collect", "aws", "--rule", PUBLIC, "--out", "narrow.zst", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
     assert set(read_snapshot(tmp_path / "narrow.zst").inventory.collected) == {"account", "bucket"}
@@ -169,7 +153,7 @@ def test_ocsf_is_a_line_for_each_finding(snapshot: Path, tmp_path: Path) -> None
 
 
 def test_what_changed_between_a_report_and_a_snapshot(
-    snapshot: Path, environment: dict[str, str], tmp_path: Path
+    snapshot: Path, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "ownership.yaml").write_text(OWNERSHIP, encoding="utf-8")
     gapscan("assess", str(snapshot), "--report", "json=before.json", cwd=tmp_path)
@@ -192,7 +176,7 @@ def test_what_changed_between_a_report_and_a_snapshot(
         for entry in json.loads(owned.stdout)["changes"]
         if entry["resource"]
     }
-    public = told[PUBLIC, "www-example"]
+    public = told[PUBLIC, "payroll-export"]
     assert (public["change"], public["changed_hands"]) == ("better", True)
     assert (public["before"]["state"], public["after"]["state"]) == ("unowned", "failing")
 

@@ -1,0 +1,150 @@
+"""Under moto's own IAM: a reader with the printed policy sees, without a part of it does not, and with what
+``--missing`` prints sees again."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+REGION = "us-east-1"
+THEMES = ("--control", "log", "--control", "net", "--control", "key")
+"""Where the actions that moto asks its policies for have their true names."""
+LACKING = {
+    "cloudtrail:GetEventSelectors",
+    "cloudtrail:GetTrailStatus",
+    "ec2:DescribeSecurityGroups",
+    "kms:GetKeyRotationStatus",
+    "s3:GetBucketVersioning",
+}
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    """moto's server as a process of its own, since its IAM is switched on for all."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+class Reader:
+    """An IAM user, and gapscan run with its access key."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.iam = self.administrator("iam")
+        self.iam.create_user(UserName="reader")
+        self.key = self.iam.create_access_key(UserName="reader")["AccessKey"]
+
+    def administrator(self, service: str, key: str = "AKIAIOSFODNN7EXAMPLE", secret: str = "made-up") -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+        )
+
+    def grant(self, name: str, document: str) -> None:
+        """A policy more; only while moto asks for none."""
+        self.iam.put_user_policy(UserName="reader", PolicyName=name, PolicyDocument=document)
+
+    def enforce(self, free: int) -> None:
+        """From the ``free``-th request on, moto asks its policies."""
+        urllib.request.urlopen(
+            urllib.request.Request(
+                f"{self.endpoint}/moto-api/reset-auth",
+                data=str(free).encode(),
+                headers={"Content-Type": "text/plain"},
+                method="POST",
+            )
+        ).close()
+
+    def gapscan(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "scanner", *arguments],
+            env={
+                **os.environ,
+                "AWS_ENDPOINT_URL": self.endpoint,
+                "AWS_ACCESS_KEY_ID": self.key["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": self.key["SecretAccessKey"],
+                "AWS_DEFAULT_REGION": REGION,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def scan(self, report: Path) -> tuple[int, dict[str, Any]]:
+        done = self.gapscan(
+            "scan", "aws", "--region", REGION, *THEMES, "--gate", "none", "--report", f"json={report}"
+        )
+        assert done.returncode in (0, 3), done.stderr
+        return done.returncode, json.loads(report.read_text(encoding="utf-8"))
+
+
+def unseen(report: dict[str, Any]) -> set[str]:
+    """The permissions that the report calls missing."""
+    causes = [cause for finding in report["findings"] for cause in finding["unknowns"]]
+    return {cause["permission"] for cause in [*causes, *report["blind_spots"]]}
+
+
+def test_what_missing_prints_settles_the_unknowns(endpoint: str, tmp_path: Path) -> None:
+    reader = Reader(endpoint)
+    reader.administrator("s3").create_bucket(Bucket="example-logs")
+    reader.administrator("cloudtrail").create_trail(Name="example", S3BucketName="example-logs")
+    reader.administrator("kms").create_key()
+
+    needed = json.loads(reader.gapscan("permissions", "aws").stdout)
+    (statement,) = needed["Statement"]
+    assert set(statement["Action"]) > LACKING
+    statement["Action"] = [action for action in statement["Action"] if action not in LACKING]
+    reader.grant("narrow", json.dumps(needed))
+
+    reader.enforce(0)
+    code, before = reader.scan(tmp_path / "before.json")
+    assert code == 3
+    assert unseen(before) == LACKING
+    seen = {f["uid"]: f["verdict"] for f in before["findings"] if f["verdict"] not in ("unknown", None)}
+
+    missing = reader.gapscan("permissions", "aws", "--missing", str(tmp_path / "before.json"))
+    assert set(json.loads(missing.stdout)["Statement"][0]["Action"]) == LACKING
+    reader.enforce(1)
+    reader.grant("missing", missing.stdout)
+
+    code, after = reader.scan(tmp_path / "after.json")
+    assert unseen(after) == set()
+    assert code == 0
+    verdicts = {finding["uid"]: finding["verdict"] for finding in after["findings"]}
+    assert "unknown" not in verdicts.values()
+    assert all(verdicts[uid] == verdict for uid, verdict in seen.items())

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from providers.sandbox.aws import AwsSandbox, no_fault
+
+
+@pytest.fixture(scope="session")
+def aws_of_all() -> Iterator[AwsSandbox]:
+    """The one simulated AWS of this process, since moto's state is one per process; nobody changes it."""
+    sandbox = AwsSandbox()
+    sandbox.start()
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def aws_sandbox(aws_of_all: AwsSandbox) -> Iterator[AwsSandbox]:
+    """The sample account, without faults."""
+    aws_of_all.calls.clear()
+    yield aws_of_all
+    aws_of_all.fault = no_fault
+    aws_of_all.page_size = 1000
