@@ -94,7 +94,7 @@ class AwsCaller:
         if call.unless is not None and item.get(call.unless):
             return item
         try:
-            client = self.clients.client(call.service, item["region"] if call.regional else None)
+            client = self.clients.of(call, item["region"] if call.regional else None)
             parameters = {name: item[key] for name, key in call.parameters}
             return getattr(client, call.operation)(**dict(call.fixed), **parameters)
         except self._failures as error:
@@ -136,7 +136,7 @@ class AwsCaller:
             return Unknown.because("error", name, None, message)
 
     def _paginate(self, call: AwsCall, item: Item) -> Any:
-        client = self.clients.client(call.service, item["region"] if call.regional else None)
+        client = self.clients.of(call, item["region"] if call.regional else None)
         size = {"PageSize": call.page_size} if call.page_size is not None else {}
         parameters = {name: item[key] for name, key in call.parameters}
         paginator = client.get_paginator(call.operation)

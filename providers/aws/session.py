@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from providers.aws.calls import AwsCall
 from providers.aws.failures import refused
+from providers.aws.models import only_called
 from providers.aws.pace import Pace
 from scanner.provider import Limits, Request
 
@@ -63,6 +64,7 @@ class AwsClients:
         from botocore.session import Session
 
         source, session = self._session, Session()
+        only_called(session, tuple(self._allowed.values()))
         own = source.get_credentials()
         if own is None:
             raise NoCredentialsError
@@ -75,6 +77,12 @@ class AwsClients:
         # botocore has no public way to give a session credentials that renew themselves.
         vars(session)["_credentials"] = renewed
         self._session = boto3.Session(botocore_session=session)
+
+    def of(self, call: AwsCall, region: str | None) -> Any:
+        """The client that a call goes to. Raises as :meth:`client`, or :class:`NotInTables`."""
+        if (call.service, call.method) not in self._allowed:
+            raise NotInTables(call.name)
+        return self.client(call.service, region)
 
     def client(self, service: str, region: str | None) -> Any:
         """The client of a service in a region. Raises what botocore raises, or :class:`ValueError`."""
@@ -145,6 +153,7 @@ def open_session(request: Request, limits: Limits, allowed: Sequence[AwsCall]) -
     from botocore.session import Session
 
     core = Session(profile=request.profile)
+    only_called(core, allowed)
     session = boto3.Session(botocore_session=core)
     region = session.region_name or next(iter(request.regions), FALLBACK_REGION)
     clients = AwsClients(session, region, limits, allowed)

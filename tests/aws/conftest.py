@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,17 +8,6 @@ import pytest
 from providers.sandbox.aws import AwsSandbox
 from scanner.provider import Inventory, Limits, Request, Wanted
 from tests.aws.aws_scan import EVERYTHING, QUICK, Scan, run
-
-
-@pytest.fixture(scope="session", autouse=True)
-def service_models() -> Iterator[None]:
-    """Each scan has a session of its own; the SDK's service models are read from disk once for all."""
-    import botocore.session
-
-    loader = botocore.session.create_loader()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", lambda *_: loader)
-        yield
 
 
 @pytest.fixture

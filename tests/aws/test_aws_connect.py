@@ -162,7 +162,8 @@ def clients(sandbox: AwsSandbox) -> AwsClients:
 def test_nothing_but_the_listed_reads_leaves_the_machine(
     clients: AwsClients, sandbox: AwsSandbox, service: str, method: str, arguments: dict[str, str]
 ) -> None:
-    with pytest.raises(NotInTables):
+    # A client has no other operations; what the SDK asks by itself is refused.
+    with pytest.raises(NotInTables if method == "head_bucket" else AttributeError):
         getattr(clients.client(service, None), method)(**arguments)
     assert not sandbox.calls
 
