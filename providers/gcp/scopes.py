@@ -99,7 +99,7 @@ def _identify(client: Client, scope: str) -> Project | Unreachable:
     if isinstance(assets, Unknown):
         cause = assets.causes[0]
         return Unreachable(
-            "gcp", f"Project {wanted} was not reached: {cause.message}.", _advice(cause), wanted
+            "gcp", f"Project {wanted} was not reached: {cause.message.rstrip('.')}.", _advice(cause), wanted
         )
     if not assets:
         return Unreachable(
@@ -111,7 +111,7 @@ def _identify(client: Client, scope: str) -> Project | Unreachable:
     project = client.read(IDENTIFY, to_project, next(iter(assets.values())))
     if isinstance(project, Unknown):
         return Unreachable(
-            "gcp", f"Project {wanted}: {project.causes[0].message}.", "Try again later.", wanted
+            "gcp", f"Project {wanted}: {project.causes[0].message.rstrip('.')}.", "Try again later.", wanted
         )
     if wanted not in (project.id, project.number):
         return Unreachable(
