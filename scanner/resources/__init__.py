@@ -8,6 +8,7 @@ from types import MappingProxyType
 from scanner.resources.account import Account, PasswordPolicy, Region
 from scanner.resources.audit import AuditTrail
 from scanner.resources.base import HEADER, ProviderName, Resource
+from scanner.resources.compute import ContainerCluster, Database, Function, VirtualMachine
 from scanner.resources.identity import AccessKey, Role, Tenant, User
 from scanner.resources.keys import Key
 from scanner.resources.network import Firewall
@@ -16,7 +17,22 @@ from scanner.resources.storage import Bucket, Encryption
 KINDS: Mapping[str, type[Resource]] = MappingProxyType(
     {
         cls.kind: cls
-        for cls in (Account, Region, Bucket, AuditTrail, User, AccessKey, Role, Tenant, Key, Firewall)
+        for cls in (
+            Account,
+            Region,
+            Bucket,
+            AuditTrail,
+            User,
+            AccessKey,
+            Role,
+            Tenant,
+            Key,
+            Firewall,
+            VirtualMachine,
+            Database,
+            Function,
+            ContainerCluster,
+        )
     }
 )
 """Every kind by its name in rules."""
@@ -28,8 +44,11 @@ __all__ = [
     "Account",
     "AuditTrail",
     "Bucket",
+    "ContainerCluster",
+    "Database",
     "Encryption",
     "Firewall",
+    "Function",
     "Key",
     "PasswordPolicy",
     "ProviderName",
@@ -38,4 +57,5 @@ __all__ = [
     "Role",
     "Tenant",
     "User",
+    "VirtualMachine",
 ]
