@@ -12,6 +12,7 @@ from scanner.cli.assess import assess
 from scanner.cli.collect import collect
 from scanner.cli.demo import demo
 from scanner.cli.diff import diff
+from scanner.cli.ownership import app as ownership
 from scanner.cli.permissions import permissions
 from scanner.cli.rules import app as rules
 from scanner.cli.scan import scan
@@ -53,6 +54,7 @@ app.command("collect")(collect)
 app.command("assess")(assess)
 app.command("diff")(diff)
 app.command("demo")(demo)
+app.add_typer(ownership, name="ownership")
 app.add_typer(rules, name="rules")
 app.command("permissions")(permissions)
 app.command("schema")(schema)

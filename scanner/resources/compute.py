@@ -1,4 +1,4 @@
-"""What code and data run on: machines, databases, functions, clusters; and who operates them as configured."""
+"""What code and data run on: machines, databases, functions, clusters; and who operates them now."""
 
 from __future__ import annotations
 
