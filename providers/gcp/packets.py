@@ -64,6 +64,13 @@ class Level:
     """Where it is for the instances of one region alone."""
 
 
+def anyone(sources: Iterable[str]) -> bool:
+    """Whether address ranges that are let in are anyone on the internet. Raises :class:`ValueError` for what
+    is no range."""
+    let_in = Ingress(allow=True, priority=0, protocol="tcp", ports=(), sources=tuple(sources))
+    return bool(open_to_world([let_in]))
+
+
 def readings(levels: Sequence[Level]) -> tuple[Sequence[Level], ...]:
     """The ways in which doubtful rules can turn out that matter: most open, most closed, and with or without
     each handing over."""

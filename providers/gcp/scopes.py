@@ -15,6 +15,8 @@ from providers.gcp.audit import AUDIT_TRAILS, SINKS_ABOVE, trails_above
 from providers.gcp.call import Call, Item, Project, to_region
 from providers.gcp.channel import SignedIn, sign_in
 from providers.gcp.client import Client
+from providers.gcp.compute import CONTAINER_CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
+from providers.gcp.databases import DATABASES
 from providers.gcp.failure import NOT_ENABLED
 from providers.gcp.identity import ACCESS_KEYS, ROLES, USERS
 from providers.gcp.keys import KEYS
@@ -39,6 +41,10 @@ COLLECTORS: Mapping[str, Collector[Call]] = MappingProxyType(
             ROLES,
             KEYS,
             FIREWALLS,
+            VIRTUAL_MACHINES,
+            DATABASES,
+            FUNCTIONS,
+            CONTAINER_CLUSTERS,
         )
     }
 )

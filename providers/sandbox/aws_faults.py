@@ -11,6 +11,8 @@ from providers.sandbox import Fault
 REQUEST_ID = "4442587FB7D0A2F9"
 IDENTITY = "arn:aws:iam::111122223333:user/gapscan"
 XML = "application/xml"
+REST_JSON = ("account", "lambda", "eks")
+"""Services whose errors have their code in a header."""
 SCP = " with an explicit deny in a service control policy"
 NOT_ALLOWED = " because no identity-based policy allows the {action} action"
 
@@ -36,9 +38,9 @@ def answer(fault: Fault, operation: str) -> Answer:
         return Answer(status, XML, _wrapped("ErrorResponse", code, message))
     if service == "ec2":
         return Answer(status, "text/xml", _ec2(code, message))
-    if service in ("sts", "iam"):
+    if service in ("sts", "iam", "rds"):
         return Answer(status, "text/xml", _wrapped("ErrorResponse", code, message))
-    if service == "account":
+    if service in REST_JSON:
         headers = (("x-amzn-ErrorType", code),)
         return Answer(status, "application/json", json.dumps({"message": message}).encode(), headers)
     content = json.dumps({"__type": code, "Message": message}).encode()
@@ -53,12 +55,12 @@ def malformed(content_type: str, true: bytes) -> Answer:
 
 
 def _code(fault: Fault, service: str) -> tuple[str, int]:
-    xml = service in ("s3", "s3control", "sts", "iam")
+    xml = service in ("s3", "s3control", "sts", "iam", "rds")
     if fault in ("denied", "denied_by_organisation"):
         if service == "ec2":
             return "UnauthorizedOperation", 403
         return (
-            ("AccessDenied", 403) if xml else ("AccessDeniedException", 403 if service == "account" else 400)
+            ("AccessDenied", 403) if xml else ("AccessDeniedException", 403 if service in REST_JSON else 400)
         )
     if fault == "expired":
         # https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html and the S3 error list
@@ -67,6 +69,7 @@ def _code(fault: Fault, service: str) -> tuple[str, int]:
             "s3control": "ExpiredToken",
             "sts": "ExpiredToken",
             "iam": "ExpiredToken",
+            "rds": "ExpiredToken",
         }
         return code.get(service, "RequestExpired" if service == "ec2" else "ExpiredTokenException"), 400
     if fault == "throttled":
@@ -76,6 +79,8 @@ def _code(fault: Fault, service: str) -> tuple[str, int]:
             "ec2": ("RequestLimitExceeded", 503),
             "organizations": ("TooManyRequestsException", 400),
             "account": ("TooManyRequestsException", 429),
+            "lambda": ("TooManyRequestsException", 429),
+            "eks": ("ThrottlingException", 429),
         }.get(service, ("Throttling" if xml else "ThrottlingException", 400))
     return {
         "s3": ("InternalError", 500),
@@ -83,6 +88,8 @@ def _code(fault: Fault, service: str) -> tuple[str, int]:
         "ec2": ("InternalError", 500),
         "organizations": ("ServiceException", 500),
         "account": ("InternalServerException", 500),
+        "lambda": ("ServiceException", 500),
+        "eks": ("ServerException", 500),
     }.get(service, ("InternalFailure", 500))
 
 

@@ -20,6 +20,19 @@ BUCKET_READS = {
     "versioning": "GetBucketVersioning",
 }
 
+LAMBDA_READS = {
+    "functions": "ListFunctions",
+    "runtime-management-config": "GetRuntimeManagementConfig",
+    "tags": "ListTags",
+}
+"""By what the path says after the version of the API: all of it, its last part, its first."""
+EKS_READS = {
+    "clusters": "ListClusters",
+    "node-groups": "ListNodegroups",
+    "fargate-profiles": "ListFargateProfiles",
+}
+"""By the last part of the path."""
+
 
 def operation(environ: MutableMapping[str, Any]) -> str:
     """Service and operation as the adapters name them, e.g. ``s3:GetBucketAcl``."""
@@ -34,6 +47,8 @@ def operation(environ: MutableMapping[str, Any]) -> str:
         return f"s3:{_of_s3(environ, path)}"
     if service == "account":
         return f"account:{path[1:2].upper()}{path[2:]}"
+    if service in ("lambda", "eks"):
+        return f"{service}:{_of_paths(service, _verb(environ), path)}"
     form = parse_qs(body(environ).decode("utf-8", "replace"))
     return f"{service}:{form.get('Action', ['?'])[0]}"
 
@@ -60,6 +75,16 @@ def _of_s3(environ: MutableMapping[str, Any], path: str) -> str:
         if name in query:
             return read if _verb(environ) == "Get" else f"{_verb(environ)}{read.removeprefix('Get')}"
     return f"{_verb(environ)}Bucket"
+
+
+def _of_paths(service: str, verb: str, path: str) -> str:
+    parts = path.strip("/").split("/")
+    if verb != "Get":
+        return f"{verb}{parts[-1]}"
+    if service == "eks":
+        return EKS_READS.get(parts[-1], "DescribeCluster")
+    found = LAMBDA_READS.get(parts[-1]) or LAMBDA_READS.get(parts[1])
+    return found or "GetFunction"
 
 
 def _verb(environ: MutableMapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers.sandbox import aws_audit, aws_keys, aws_network
+from providers.sandbox import aws_audit, aws_compute, aws_keys, aws_network
 from providers.sandbox.aws_identity import Identities
 
 ACCOUNT = "111122223333"
@@ -134,6 +134,7 @@ def seed(endpoint: str, key_id: str, secret: str, regions: Sequence[str], identi
     aws_audit.seed(client, REGION, KEY)
     aws_keys.seed(client, ACCOUNT, REGION, KEY)
     aws_network.seed(client, REGION, regions)
+    aws_compute.seed(client, ACCOUNT, REGION)
     identities.seed(client)
 
 

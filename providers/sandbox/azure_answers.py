@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from providers.sandbox import azure_identity, azure_keys, azure_network
+from providers.sandbox import azure_compute, azure_identity, azure_keys, azure_network
 from providers.sandbox.azure_estate import SUBSCRIPTION, Estate, Json, StorageAccount, setting
 
 _SUB = r"/subscriptions/(?P<subscription>[0-9a-f-]{36})"
@@ -91,6 +91,7 @@ OPERATIONS = (
     ),
     *(Operation(*one) for one in azure_keys.OPERATIONS),
     *(Operation(*one) for one in azure_identity.OPERATIONS),
+    *(Operation(*one) for one in azure_compute.OPERATIONS),
 )
 GRAPH = "Microsoft.ResourceGraph/Resources"
 GRAPH_PATH = "/providers/microsoft.resourcegraph/resources"
@@ -111,6 +112,7 @@ QUERIES = {
     azure_keys.VAULTS_QUERY: f"{GRAPH}(vaults)",
     azure_keys.HSMS_QUERY: f"{GRAPH}(managedHsms)",
     azure_network.QUERY: f"{GRAPH}(networkSecurityGroups)",
+    **{query: f"{GRAPH}({name})" for name, query in azure_compute.QUERIES.items()},
 }
 """The queries that the simulated Resource Graph understands, and the operation that each is."""
 _OFFERED = ("eastus", "northeurope", "westeurope")
@@ -154,6 +156,8 @@ class Answers:
         self._reachable(operation, given.get("subscription"))
         if "vault" in given:
             return self._keys(given, path, parameters)
+        if "server" in given:
+            return self._database(path, parameters)
         account = None
         if "account" in given:
             named = [one for one in self._estate.accounts if one.name == given["account"]]
@@ -175,6 +179,12 @@ class Answers:
         if answer is None:
             name = given.get("key") or given["vault"]
             raise NoAnswer(404, "ResourceNotFound", f"The Resource '{name}' was not found.")
+        return answer if isinstance(answer, dict) else self._page(answer, path, parameters)
+
+    def _database(self, path: str, parameters: Mapping[str, str]) -> Json:
+        answer = self._estate.compute.answer(path, parameters)
+        if answer is None:
+            raise NoAnswer(404, "ResourceNotFound", "The requested resource was not found.")
         return answer if isinstance(answer, dict) else self._page(answer, path, parameters)
 
     def graph(self, question: Mapping[str, Any]) -> Json:
@@ -230,6 +240,7 @@ class Answers:
             azure_keys.VAULTS_QUERY: [one.row for one in self._estate.vaults],
             azure_keys.HSMS_QUERY: [one.row for one in self._estate.managed_hsms],
             azure_network.QUERY: self._estate.security_groups,
+            **{query: self._estate.compute.rows[name] for name, query in azure_compute.QUERIES.items()},
         }
         if query in listed:
             shown = [row for row in listed[query] if row["name"] not in self._estate.hidden]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.sandbox.azure_audit import sample_activity_log
+from providers.sandbox.azure_compute import Compute, sample_compute
 from providers.sandbox.azure_identity import (
     Tenant,
     sample_assignments,
@@ -89,6 +90,7 @@ class Estate:
     vaults: list[Vault] = field(default_factory=lambda: sample_vaults(SUBSCRIPTION, TENANT, _GROUP))
     managed_hsms: list[Vault] = field(default_factory=list)
     security_groups: list[Json] = field(default_factory=lambda: sample_groups(SUBSCRIPTION, _GROUP))
+    compute: Compute = field(default_factory=lambda: sample_compute(SUBSCRIPTION, _GROUP))
     tenant: Tenant = field(default_factory=lambda: sample_tenant(TENANT, CLIENT, PRINCIPAL))
     role_definitions: list[Json] = field(default_factory=lambda: sample_definitions(SUBSCRIPTION))
     role_assignments: list[Json] = field(

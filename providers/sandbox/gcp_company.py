@@ -179,7 +179,7 @@ def built_in_sinks(identifier: str, above: Sequence[str]) -> list[Asset]:
 
 def example_shop() -> Company:
     """The sample company's batch platform."""
-    from providers.sandbox import gcp_identity, gcp_keys, gcp_network
+    from providers.sandbox import gcp_compute, gcp_identity, gcp_keys, gcp_network
 
     root = (f"organizations/{ORGANISATION}",)
     folder = (f"folders/{FOLDER}", *root)
@@ -271,12 +271,7 @@ def example_shop() -> Company:
             uniform=False,
             prevention="enforced",
         ),
-        asset(
-            "compute.googleapis.com/Instance",
-            f"//compute.googleapis.com/projects/{PROJECT}/zones/us-central1-a/instances/batch-runner",
-            {"name": "batch-runner", "status": "RUNNING", "location": "us-central1-a"},
-            here,
-        ),
+        *gcp_compute.assets(PROJECT, here),
         *gcp_identity.assets(PROJECT, here),
         *gcp_keys.assets(PROJECT, here),
         *gcp_network.assets(PROJECT, here, root),

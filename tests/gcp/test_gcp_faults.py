@@ -33,6 +33,11 @@ OPEN = {("firewall", "open_to_world"), ("firewall", "admin_ports_open"), ("firew
 KEY_STATE = {("key", "enabled"), ("key", "pending_deletion")}
 DATA_ACCESS = ("audit_trail", "records_data_access")
 OTHERS = ("key", "open_to_others")
+NODES = {
+    ("container_cluster", "nodes"),
+    ("container_cluster", "node_upgrades"),
+    ("virtual_machine", "node_of"),
+}
 
 DEPENDENT = {
     POLICIES: PUBLIC,
@@ -51,14 +56,19 @@ DEPENDENT = {
     "cloudasset:ListAssets(compute.Firewall)": OPEN | {("firewall", "default_allows")},
     "cloudasset:ListAssets(compute.FirewallPolicy)": OPEN,
     "cloudasset:ListAssets(compute.FirewallPolicy organization)": OPEN,
+    "cloudasset:ListAssets(container.NodePool)": NODES,
 }
-"""What turns unknown when a call is denied. Contacts of either level settle the question, and the only
-custom role is the project's."""
+"""What turns unknown when a call is denied. Contacts of either level settle the question, the only custom
+role is the project's, and all clusters but one tell their node pools themselves."""
 
 LISTINGS: dict[str, dict[str, set[str]]] = {
     BUCKETS: {"bucket": set()},
     "cloudasset:ListAssets(cloudkms.CryptoKey)": {"key": set()},
     "cloudasset:ListAssets(compute.Network)": {"firewall": set()},
+    "cloudasset:ListAssets(compute.Instance)": {"virtual_machine": set()},
+    "cloudasset:ListAssets(sqladmin.Instance)": {"database": set()},
+    "cloudasset:ListAssets(cloudfunctions.Function+run.Service)": {"function": set()},
+    "cloudasset:ListAssets(container.Cluster)": {"container_cluster": set()},
     "cloudasset:ListAssets(iam.ServiceAccountKey)": {"access_key": set()},
     "cloudasset:ListAssets(cloudresourcemanager.Project IAM_POLICY)": {"user": set(), "role": set()},
     SINKS: {"audit_trail": {"org-audit"}},

@@ -1,0 +1,342 @@
+"""What code runs on: Compute Engine instances, Cloud Run functions, GKE clusters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from providers.gcp.call import Call, Item, to_region
+from providers.gcp.packets import anyone
+from scanner.collect import Collector, Facet, Read, told
+from scanner.evidence import Observed, Unknown, lift
+from scanner.resources import ContainerCluster, Function, VirtualMachine
+from scanner.resources.compute import Nodes, RuntimeUpdates
+
+_INSTANCE = "compute.googleapis.com/Instance"
+_FUNCTION = "cloudfunctions.googleapis.com/Function"
+_SERVICE = "run.googleapis.com/Service"
+_CLUSTER = "container.googleapis.com/Cluster"
+_POOL = "container.googleapis.com/NodePool"
+
+_PLACE = re.compile(r"/(?:zones|locations)/([^/]+)/")
+_PARENT = re.compile(r"/projects/([^/]+)/(?:zones|locations)/([^/]+)/clusters/([^/]+)")
+"""Assets call the place of a zonal cluster a zone, the API calls it a location."""
+
+
+def _header(item: Item, name: str, of: str) -> Mapping[str, Any]:
+    """The location is in the asset's name. Raises :class:`ValueError` where it is not."""
+    match = _PLACE.search(item.asset["name"])
+    if match is None:
+        raise ValueError(f"{item.asset['name']} names no location")
+    return {
+        "provider": "gcp",
+        "partition": "gcp",
+        "scope": item.project.id,
+        "region": to_region(match[1]),
+        "id": item.asset["name"],
+        "name": name,
+        "type": of,
+    }
+
+
+# Instances
+
+INSTANCES = Call("ListAssets", (_INSTANCE,))
+NODE_POOLS = Call("ListAssets", (_POOL,))
+
+_PUBLIC = ("accessConfigs", "accessConfig", "ipv6AccessConfigs", "ipv6AccessConfig")
+_NODE = "goog-gke-node"
+_GROUP = re.compile(r"zones/[^/]+/instanceGroupManagers/[^/]+$")
+"""The project before it is told by id or by number."""
+
+
+def machine_header(item: Item) -> Mapping[str, Any]:
+    """https://cloud.google.com/compute/docs/reference/rest/v1/instances. An instance that is stopped
+    (``TERMINATED``) or suspended keeps its disks, its settings and its right to an address, so it is one; one
+    that is deleted is in no listing."""
+    return _header(item, item.data["name"], "gcp.compute.instance")
+
+
+def to_labels(item: Item) -> Mapping[str, str]:
+    """``labels``."""
+    return dict(item.data.get("labels", {}))
+
+
+def to_public_address(item: Item) -> bool:
+    """An interface has ``accessConfigs`` (IPv4) or ``ipv6AccessConfigs`` (external IPv6): a reserved address,
+    or one that it is given whenever it runs. What IPv6 an interface has without them stays inside. Load
+    balancers and protocol forwarding have addresses of their own. Former assets name lists in the singular.
+
+    Raises :class:`LookupError` where no interface is told: every instance has one.
+    """
+    data = item.data
+    interfaces = data.get("networkInterfaces") or data.get("networkInterface")
+    if not interfaces:
+        raise LookupError("no network interface is told")
+    return any(bool(interface.get(name)) for interface in interfaces for name in _PUBLIC)
+
+
+def to_group(item: Item) -> str | None:
+    """The managed instance group that made it, which Compute Engine writes into its metadata under
+    ``created-by``: https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys. Nothing else of
+    the metadata is looked at: it may hold secrets."""
+    metadata = item.data.get("metadata", {}).get("items", ())
+    found = [_GROUP.search(each["value"]) for each in metadata if each["key"] == "created-by"]
+    return found[0][0] if found and found[0] else None
+
+
+def to_labelled(item: Item) -> bool:
+    """Whether it has the label of GKE's nodes, which others can write too."""
+    return _NODE in item.data.get("labels", {})
+
+
+def to_clusters(_: Item, pools: Mapping[str, Any]) -> Mapping[str, str]:
+    """The names of clusters by the groups that their node pools are made of (``instanceGroupUrls``)."""
+    found = {}
+    for name, asset in pools.items():
+        for url in asset["resource"]["data"].get("instanceGroupUrls", ()):
+            match = _GROUP.search(url)
+            if match is None:
+                raise ValueError(f"{url} is no instance group")
+            found[match[0]] = _cluster(name)[-1]
+    return found
+
+
+def to_node_of(
+    group: Observed[str | None], labelled: Observed[bool], clusters: Observed[Mapping[str, str]]
+) -> Observed[str | None]:
+    """The name of the cluster whose node pool made it. A label alone proves nothing: whoever may label could
+    make any machine a node, whose operating system is then no longer the customer's alone."""
+    if group is None and labelled is False:
+        return None
+    return lift(_node_of, group, labelled, clusters)
+
+
+def _node_of(group: str | None, labelled: bool, clusters: Mapping[str, str]) -> Observed[str | None]:
+    if group is not None and group in clusters:
+        return clusters[group]
+    if labelled:
+        why = "the machine is labelled as a node, and no node pool names the group that made it"
+        return Unknown.because("unsupported", NODE_POOLS.name, None, why)
+    return None
+
+
+VIRTUAL_MACHINES = Collector(
+    kind=VirtualMachine,
+    list=INSTANCES,
+    header=machine_header,
+    facets={
+        "tags": told(to_labels),
+        "public_address": told(to_public_address),
+        "node_of": Facet(
+            (Read(None, to_group), Read(None, to_labelled), Read(NODE_POOLS, to_clusters)), to_node_of
+        ),
+    },
+)
+"""Instances of the project in every state."""
+
+
+# Functions
+
+_TARGET = "run.googleapis.com/build-function-target"
+_UPDATES = "run.googleapis.com/build-enable-automatic-updates"
+
+
+def functions_of(item: Item) -> Iterator[Item]:
+    """A function of the Cloud Functions API, of either generation, is one. A Cloud Run service is one if it
+    was deployed as a function with the Cloud Run API alone; the service that a function of the Cloud
+    Functions API has made (label ``goog-managed-by``) is that function again, and other services run
+    containers: https://cloud.google.com/run/docs/functions/comparison.
+
+    Raises :class:`LookupError` for an asset that does not tell which of these it is.
+    """
+    kind = item.asset["assetType"]
+    if kind == _SERVICE:
+        metadata = item.data["metadata"]
+        made = metadata.get("labels", {}).get("goog-managed-by") == "cloudfunctions"
+        if not made and metadata.get("annotations", {}).get(_TARGET):
+            yield item
+    else:
+        yield item
+
+
+FUNCTION_LIST = Call("ListAssets", (_FUNCTION, _SERVICE), split=functions_of)
+"""``cloudfunctions.googleapis.com/CloudFunction`` would tell the functions of the first generation again:
+https://cloud.google.com/asset-inventory/docs/supported-asset-types."""
+
+
+def _of_run(item: Item) -> bool:
+    return bool(item.asset["assetType"] == _SERVICE)
+
+
+def function_header(item: Item) -> Mapping[str, Any]:
+    """https://cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions and
+    https://cloud.google.com/run/docs/reference/rest/v1/namespaces.services."""
+    if _of_run(item):
+        return _header(item, item.data["metadata"]["name"], "gcp.run.function")
+    return _header(item, item.data["name"].rpartition("/")[2], "gcp.cloudfunctions.function")
+
+
+def to_function_labels(item: Item) -> Mapping[str, str]:
+    """``labels``; those of Cloud Run services without the ones that Cloud Run adds, which have a ``/``."""
+    labels = item.data["metadata"].get("labels", {}) if _of_run(item) else item.data.get("labels", {})
+    return {key: value for key, value in labels.items() if "/" not in key}
+
+
+def to_runtime_updates(item: Item) -> Observed[RuntimeUpdates]:
+    """``buildConfig.automaticUpdatePolicy`` or ``onDeployUpdatePolicy``; of Cloud Run services an annotation.
+    Functions are built on Google's base images, so that they have no image of their own:
+    https://cloud.google.com/functions/docs/securing/execution-environment-security. Functions that were last
+    deployed before there were policies name none, and the default has changed since.
+    """
+    if _of_run(item):
+        automatic = item.data["metadata"]["annotations"].get(_UPDATES)
+        found: dict[str, RuntimeUpdates] = {"true": "automatic", "false": "on_update"}
+        if automatic is not None:
+            return found[automatic]
+    else:
+        build = item.data["buildConfig"]
+        if build.get("automaticUpdatePolicy") is not None:
+            return "automatic"
+        if build.get("onDeployUpdatePolicy") is not None:
+            return "on_update"
+    told = "the function's asset names no policy of updates; deploying it with one would settle it"
+    return Unknown.because("unsupported", FUNCTION_LIST.name, None, told)
+
+
+FUNCTIONS = Collector(
+    kind=Function,
+    list=FUNCTION_LIST,
+    header=function_header,
+    facets={"tags": told(to_function_labels), "runtime_updates": told(to_runtime_updates)},
+)
+"""Functions of both generations, whichever API they were deployed with. Assets of the Cloud Functions API may
+come half a day late."""
+
+
+# Clusters
+
+CLUSTERS = Call("ListAssets", (_CLUSTER,))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A node pool: who operates its nodes, and whether they are upgraded by themselves."""
+
+    nodes: Nodes
+    upgraded: bool
+
+
+_AUTOPILOT = (Pool("provider", upgraded=True),)
+
+
+def cluster_header(item: Item) -> Mapping[str, Any]:
+    """https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters."""
+    return _header(item, item.data["name"], "gcp.container.cluster")
+
+
+def to_resource_labels(item: Item) -> Mapping[str, str]:
+    """``resourceLabels``: those of the cluster, not of what runs in it."""
+    return dict(item.data.get("resourceLabels", {}))
+
+
+def to_own_pools(item: Item) -> tuple[Pool, ...] | None:
+    """The cluster's ``nodePools``; of an Autopilot cluster all nodes are Google's, whatever pools it names.
+    ``None`` where the cluster's asset names none."""
+    if item.data.get("autopilot", {}).get("enabled") is True:
+        return _AUTOPILOT
+    pools = item.data.get("nodePools")
+    return None if pools is None else tuple(map(_pool, pools))
+
+
+def to_listed_pools(item: Item, pools: Mapping[str, Any]) -> tuple[Pool, ...]:
+    """The node pools whose names begin with the cluster's. Raises :class:`ValueError` for other names."""
+    own = _cluster(item.asset["name"])
+    return tuple(_pool(asset["resource"]["data"]) for name, asset in pools.items() if _cluster(name) == own)
+
+
+def _cluster(name: str) -> tuple[str, ...]:
+    match = _PARENT.search(name)
+    if match is None:
+        raise ValueError(f"{name} names no cluster")
+    return match.groups()
+
+
+def _pool(data: Mapping[str, Any]) -> Pool:
+    """``autopilotConfig`` marks the pools that Google operates in a Standard cluster; the nodes of all others
+    are made and replaced by GKE from the pool that the customer configures. Exclusions of a maintenance
+    policy postpone an upgrade and do not switch it off."""
+    if _on(data.get("autopilotConfig") or {}, "enabled"):
+        return Pool("provider", upgraded=True)
+    return Pool("managed", _on(data.get("management") or {}, "autoUpgrade"))
+
+
+def _on(part: Mapping[str, Any], name: str) -> bool:
+    """Raises :class:`ValueError` for what is neither; some assets hold words."""
+    value = part.get(name, False)
+    if value not in (True, False, "true", "false"):
+        raise ValueError(f"{name} is neither true nor false")
+    return value in (True, "true")
+
+
+def _pools(
+    own: Observed[tuple[Pool, ...] | None], listed: Observed[tuple[Pool, ...]]
+) -> Observed[tuple[Pool, ...]]:
+    return listed if own is None else own
+
+
+def to_nodes(
+    own: Observed[tuple[Pool, ...] | None], listed: Observed[tuple[Pool, ...]]
+) -> Observed[tuple[Nodes, ...]]:
+    """GKE has no nodes that the customer operates alone. A pool that is scaled to no node counts."""
+    return lift(lambda pools: tuple(sorted({pool.nodes for pool in pools})), _pools(own, listed))
+
+
+def to_node_upgrades(
+    own: Observed[tuple[Pool, ...] | None], listed: Observed[tuple[Pool, ...]]
+) -> Observed[bool]:
+    """``management.autoUpgrade`` of every pool:
+    https://cloud.google.com/kubernetes-engine/docs/how-to/node-auto-upgrades."""
+    return lift(lambda pools: all(pool.upgraded for pool in pools), _pools(own, listed))
+
+
+def to_endpoint_open(item: Item) -> bool:
+    """The control plane has a public address, and no authorized networks keep the internet out:
+    https://cloud.google.com/kubernetes-engine/docs/concepts/network-isolation.
+
+    That machines of every customer of Google Cloud may come in (``gcpPublicCidrsAccessEnabled``) is not
+    anyone. The DNS endpoint is not counted: its address is a front end of Google that lets through only who
+    has signed in.
+    """
+    data = item.data
+    endpoints = data.get("controlPlaneEndpointsConfig", {}).get("ipEndpointsConfig", {})
+    if endpoints.get("enabled") is False:
+        return False
+    if "enablePublicEndpoint" in endpoints:
+        public = _on(endpoints, "enablePublicEndpoint")
+    else:
+        public = not _on(data.get("privateClusterConfig", {}), "enablePrivateEndpoint")
+    if not public:
+        return False
+    networks = endpoints.get("authorizedNetworksConfig") or data.get("masterAuthorizedNetworksConfig", {})
+    if not _on(networks, "enabled"):
+        return True
+    return anyone(block["cidrBlock"] for block in networks.get("cidrBlocks", ()))
+
+
+_POOLS: tuple[Read[Call], ...] = (Read(None, to_own_pools), Read(NODE_POOLS, to_listed_pools))
+
+CONTAINER_CLUSTERS = Collector(
+    kind=ContainerCluster,
+    list=CLUSTERS,
+    header=cluster_header,
+    facets={
+        "tags": told(to_resource_labels),
+        "nodes": Facet(_POOLS, to_nodes),
+        "node_upgrades": Facet(_POOLS, to_node_upgrades),
+        "endpoint_open": told(to_endpoint_open),
+    },
+)
+"""GKE clusters, zonal and regional."""

@@ -1,0 +1,174 @@
+"""Cloud SQL instances.
+
+An instance that is stopped (``activationPolicy`` NEVER) keeps its data, its address and its settings, so it
+is one. A read replica or read pool is a server of its own with an address of its own, so it is one too. An
+entry for a server of the customer outside of Cloud SQL, which a replica copies from, is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from providers.gcp.call import Call, Item
+from providers.gcp.packets import anyone
+from scanner.collect import Collector, Facet, Read, told
+from scanner.evidence import Observed, Unknown
+from scanner.resources import Database
+
+_INSTANCE = "sqladmin.googleapis.com/Instance"
+_EXTERNAL = "ON_PREMISES_INSTANCE"
+_BACKED_UP_ELSEWHERE = frozenset({"ADVANCED", "ENHANCED"})
+_UPGRADED = re.compile(r"MYSQL_[0-9]+_[0-9]+|POSTGRES_[0-9]+(?:_[0-9]+)?|SQLSERVER_[0-9]+_[A-Z]+")
+"""Versions that name no minor one: Cloud SQL chooses it."""
+_MYSQL_8 = "MYSQL_8_0"
+_PINNED = re.compile(r"MYSQL_8_0_([0-9]+)")
+_FIRST = 35
+"""The first minor version of MySQL 8.0 that later ones are installed over by themselves."""
+
+
+def servers(item: Item) -> Iterator[Item]:
+    """The instance, unless it stands for a server outside of Cloud SQL."""
+    if item.data.get("instanceType") != _EXTERNAL:
+        yield item
+
+
+INSTANCES = Call("ListAssets", (_INSTANCE,), split=servers, shared=True)
+
+
+def header(item: Item) -> Mapping[str, Any]:
+    """https://cloud.google.com/sql/docs/mysql/admin-api/rest/v1/instances. The project is in the asset's
+    name, and the name too."""
+    region = item.data.get("region") or item.asset["resource"].get("location") or None
+    return {
+        "provider": "gcp",
+        "partition": "gcp",
+        "scope": item.project.id,
+        "region": region.lower() if region else None,
+        "id": item.asset["name"],
+        "name": item.asset["name"].rpartition("/")[2],
+        "type": "gcp.sqladmin.instance",
+    }
+
+
+def to_tags(item: Item) -> Mapping[str, str]:
+    """``settings.userLabels``."""
+    return dict(item.data["settings"].get("userLabels", {}))
+
+
+def to_open(item: Item) -> bool:
+    """It has a public IPv4 address, and ``settings.ipConfiguration.authorizedNetworks`` are anyone:
+    https://cloud.google.com/sql/docs/mysql/configure-ip. Cloud SQL has no other public addresses.
+
+    An entry counts until it is taken out, past its ``expirationTime`` too. The connectors come in from
+    anywhere and prove who they are, so a public address alone is not open. Raises :class:`LookupError` where
+    neither a setting nor an address tells.
+    """
+    settings = item.data["settings"]["ipConfiguration"]
+    if not anyone(entry["value"] for entry in settings.get("authorizedNetworks", ())):
+        return False
+    public = settings.get("ipv4Enabled")
+    if public is None:
+        return any(address["type"] == "PRIMARY" for address in item.data["ipAddresses"])
+    if not isinstance(public, bool):
+        raise TypeError("ipv4Enabled is neither true nor false")
+    return public
+
+
+def to_own_backups(item: Item) -> Observed[bool | None]:
+    """``settings.backupConfiguration.enabled``. ``None`` for a replica, of which no backups can be made: its
+    data are the primary's, and so are its backups:
+    https://cloud.google.com/sql/docs/mysql/backup-recovery/backups."""
+    return None if item.data.get("masterInstanceName") else _backups(item.data)
+
+
+def _backups(data: Mapping[str, Any]) -> Observed[bool]:
+    backups = data["settings"]["backupConfiguration"]
+    enabled = backups.get("enabled", False)
+    if not isinstance(enabled, bool):
+        raise TypeError("enabled is neither true nor false")
+    if not enabled and backups.get("backupTier") in _BACKED_UP_ELSEWHERE:
+        why = "the Backup and DR Service makes the backups, and the asset does not tell whether it does"
+        return Unknown.because("unsupported", INSTANCES.name, None, why)
+    return enabled
+
+
+def to_backups_of_primary(item: Item, instances: Mapping[str, Any]) -> Observed[bool | None]:
+    """The backups of the instance that a replica copies, directly or through others.
+
+    Raises :class:`LookupError` if it is not among those listed.
+    """
+    name = item.asset["name"]
+    data = item.data
+    seen = set()
+    while master := data.get("masterInstanceName"):
+        if name in seen:
+            raise LookupError(f"{item.asset['name']} is a replica of itself")
+        seen.add(name)
+        name = f"{name.rpartition('/')[0]}/{master.rpartition(':')[2]}"
+        data = instances[name]["resource"]["data"]
+    if not seen:
+        return None
+    if data.get("instanceType") == _EXTERNAL:
+        why = "the primary is outside of Cloud SQL, and nothing tells of its backups"
+        return Unknown.because("unsupported", INSTANCES.name, None, why)
+    return _backups(data)
+
+
+def to_backed_up(own: Observed[bool | None], primary: Observed[bool | None]) -> Observed[bool]:
+    """The instance's own, or those of the primary that it is a replica of."""
+    told = primary if own is None else own
+    if told is None:
+        why = "neither the instance nor its primary tells of backups"
+        return Unknown.because("error", INSTANCES.name, None, why)
+    return told
+
+
+def to_minor_upgrades(item: Item) -> bool:
+    """Cloud SQL installs minor versions in its maintenance, with one exception: MySQL 8.0, where that is to
+    be chosen (``settings.autoUpgradeEnabled``), or given if no minor version was and the one that is
+    installed is 8.0.35 or later: https://cloud.google.com/sql/docs/mysql/upgrade-minor-db-version.
+
+    Periods that deny maintenance postpone it. Raises :class:`LookupError` or :class:`ValueError` for a
+    version that is not told or not known.
+    """
+    version = item.data["databaseVersion"]
+    if version != _MYSQL_8 and not _PINNED.fullmatch(version):
+        if not _UPGRADED.fullmatch(version):
+            raise ValueError(f"{version} is no version that is known")
+        return True
+    chosen = item.data["settings"].get("autoUpgradeEnabled")
+    if isinstance(chosen, bool):
+        return chosen
+    if version != _MYSQL_8:
+        return False
+    installed = _PINNED.match(item.data["databaseInstalledVersion"])
+    if installed is None:
+        raise ValueError("the version that is installed is none of MySQL 8.0")
+    return int(installed[1]) >= _FIRST
+
+
+def never(_: Item) -> bool:
+    """Of every Cloud SQL instance the machine type (``settings.tier``) is chosen, and none lets anybody sign
+    in to its operating system: https://cloud.google.com/sql/docs/mysql/features."""
+    return False
+
+
+DATABASES = Collector(
+    kind=Database,
+    list=INSTANCES,
+    header=header,
+    facets={
+        "tags": told(to_tags),
+        "open_to_world": told(to_open),
+        "backed_up": Facet(
+            (Read(None, to_own_backups), Read(INSTANCES, to_backups_of_primary)), to_backed_up
+        ),
+        "minor_upgrades": told(to_minor_upgrades),
+        "serverless": told(never),
+        "os_access": told(never),
+    },
+)
+"""Cloud SQL instances of the project, running or stopped. A database on an instance of Compute Engine is seen
+as that machine."""
