@@ -105,10 +105,14 @@ class SubscriptionCaller:
             yield doubt
 
     def answer(self, call: AzureCall, item: Item) -> Observed[Answer]:
-        """The answer about the item or the subscription; the rows of the subscription for a query."""
+        """The answer about the item or the subscription. For a query: the rows of the subscription, or what
+        its digest makes of them once they are proven to be all."""
         if isinstance(call, GraphCall):
             rows, missing = self._graph.rows(call, self._subscription)
-            return missing if missing is not None else rows
+            if missing is not None or call.digest is None:
+                return missing if missing is not None else rows
+            doubt = self._doubt(call)
+            return doubt if doubt is not None else self.read(call, call.digest, rows)
         if not call.about_item:
             answer, incomplete = self._once(call)
             return incomplete if incomplete is not None else answer

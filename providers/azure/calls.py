@@ -36,6 +36,8 @@ class ArmCall:
     of: str = ""
     """The type that the item must be of, so that nothing else can be read, in lower case:
     ``microsoft.keyvault/vaults/keys``; empty where the rest of the path tells what is read."""
+    expand: str = ""
+    """What the answer is to hold beside the usual, in the words of ``$expand``."""
 
     @property
     def about_item(self) -> bool:
@@ -58,6 +60,9 @@ class GraphCall:
     """In the Kusto query language; its rows have a ``subscriptionId``."""
     items: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]] = _itself
     """The items in a row."""
+    digest: Callable[[Sequence[Mapping[str, Any]]], Any] | None = None
+    """What is made of all rows where they are asked for facts about other resources: once, and only if they
+    are proven to be all."""
 
 
 AzureCall = ArmCall | GraphCall

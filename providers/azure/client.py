@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from providers.azure.calls import (
     DIRECTORY_VERSION,
@@ -237,17 +238,20 @@ class ResourceManager(_Host):
 
     def get(self, call: ArmCall, subscription: str, about: str, count: Count) -> Observed[Any]:
         """The answer; a whole list for a call that comes in pages; ``None`` where it is not configured."""
-        path = call.path.replace("{subscription}", subscription).replace("{id}", about)
-        url = f"{self._where.manager}{path}?api-version={call.version}"
+        url = self._url(call, subscription, about)
         return self._whole(call, url, count) if call.paged else self._body(call, "GET", url, None, count)
 
     def pages(
         self, call: ArmCall, subscription: str, about: str, count: Count
     ) -> Iterator[Observed[Sequence[Any]]]:
         """The pages of a call that comes in pages; an Unknown in place of a page ends it."""
-        path = call.path.replace("{subscription}", subscription).replace("{id}", about)
-        url = f"{self._where.manager}{path}?api-version={call.version}"
+        url = self._url(call, subscription, about)
         return (page for page in self._pages(call, url, count) if page is not None)
+
+    def _url(self, call: ArmCall, subscription: str, about: str) -> str:
+        path = call.path.replace("{subscription}", subscription).replace("{id}", about)
+        expand = f"&%24expand={quote(call.expand)}" if call.expand else ""
+        return f"{self._where.manager}{path}?api-version={call.version}{expand}"
 
     def query(
         self, call: GraphCall, subscriptions: Sequence[str], count: Count

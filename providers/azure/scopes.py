@@ -23,6 +23,15 @@ from providers.azure.calls import (
     MembersCall,
 )
 from providers.azure.client import PROOFS, Count, Identity, MicrosoftGraph, ResourceManager, sign_in
+from providers.azure.compute import (
+    CONTAINER_CLUSTERS,
+    FUNCTIONS,
+    VIRTUAL_MACHINES,
+    container_clusters,
+    functions,
+    virtual_machines,
+)
+from providers.azure.databases import DATABASES, databases
 from providers.azure.directory import Directory, Grants, GrantsCaller, TenantCaller
 from providers.azure.endpoints import endpoints
 from providers.azure.entra import ORGANISATION
@@ -68,6 +77,10 @@ COLLECTORS: tuple[Collector[AzureCall] | Collector[IdentityCall], ...] = (
     KEYS,
     KEYS_OF_HSMS,
     FIREWALLS,
+    VIRTUAL_MACHINES,
+    *DATABASES,
+    FUNCTIONS,
+    CONTAINER_CLUSTERS,
     ROLES,
     TENANTS,
     USERS,
@@ -160,6 +173,10 @@ class AzureProvider:
             audit_trails(self.partition),
             *keys(self.partition),
             firewalls(self.partition),
+            virtual_machines(self.partition),
+            *databases(self.partition),
+            functions(self.partition),
+            container_clusters(self.partition),
         )
         callers = {
             _id(one): SubscriptionCaller(

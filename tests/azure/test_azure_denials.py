@@ -13,7 +13,7 @@ from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_answers import Answers
 from providers.sandbox.azure_estate import SUBSCRIPTION
 from scanner.provider import Inventory, Limits
-from tests.azure import test_azure_identity_denials
+from tests.azure import test_azure_compute_denials, test_azure_identity_denials
 from tests.azure.azure_scan import Scan, of_kind, reasons, unknown_facets
 
 GRAPH = "Microsoft.ResourceGraph/Resources"
@@ -28,6 +28,7 @@ FACETS: Mapping[str, set[tuple[str, str]]] = {
     f"{GRAPH}(managementGroups)": {("account", "path")},
     "Microsoft.KeyVault/Keys_Get": {("key", "rotates"), ("key", "rotation_days")},
 }
+LISTED = {"bucket", "region", "key", "firewall", *test_azure_compute_denials.KINDS}
 BLIND: Mapping[str, set[str]] = {
     f"{GRAPH}(storageAccounts)": {"bucket"},
     f"{GRAPH}(locations)": {"region"},
@@ -36,8 +37,8 @@ BLIND: Mapping[str, set[str]] = {
     f"{GRAPH}(networkSecurityGroups)": {"firewall"},
     "Microsoft.KeyVault/Keys_List": {"key"},
     "Microsoft.Insights/SubscriptionDiagnosticSettings_List": {"audit_trail"},
-    "Microsoft.Authorization/Permissions_ListForSubscription": {"bucket", "region", "key", "firewall"},
-    "Microsoft.Authorization/DenyAssignments_List": {"bucket", "region", "key", "firewall"},
+    "Microsoft.Authorization/Permissions_ListForSubscription": LISTED,
+    "Microsoft.Authorization/DenyAssignments_List": LISTED,
 }
 # The sample company has none, so its other keys stay.
 NOTHING_THERE = {f"{GRAPH}(managedHsms)"}
@@ -47,6 +48,9 @@ ELSEWHERE = {
     # Tried among the tests of identities.
     *test_azure_identity_denials.FACETS,
     *test_azure_identity_denials.BLIND,
+    # Tried among the tests of machines, databases, functions and clusters.
+    *test_azure_compute_denials.FACETS,
+    *test_azure_compute_denials.BLIND,
 }
 REASONS: Mapping[Fault, str] = {
     "denied": "denied",

@@ -172,6 +172,14 @@ def test_what_the_caller_may_not_read_is_never_missing_in_silence(azure: AzureSa
     inventory = scan()
     assert len(of_kind(inventory, "bucket")) == 7
     assert {(spot.kind, spot.cause.reason, spot.cause.permission) for spot in inventory.blind_spots} == {
+        ("virtual_machine", "denied", "Microsoft.Compute/virtualMachines/read"),
+        ("database", "denied", "Microsoft.Sql/servers/read"),
+        ("database", "denied", "Microsoft.Sql/managedInstances/read"),
+        ("database", "denied", "Microsoft.DBforPostgreSQL/flexibleServers/read"),
+        ("database", "denied", "Microsoft.DBforMySQL/flexibleServers/read"),
+        ("database", "denied", "Microsoft.SqlVirtualMachine/sqlVirtualMachines/read"),
+        ("function", "denied", "Microsoft.Web/sites/read"),
+        ("container_cluster", "denied", "Microsoft.ContainerService/managedClusters/read"),
         ("bucket", "denied", "Microsoft.Storage/storageAccounts/read"),
         ("region", "denied", "*/read"),
         ("key", "denied", "Microsoft.KeyVault/vaults/read"),

@@ -1,0 +1,323 @@
+"""Virtual machines, function apps and AKS clusters.
+
+Machines of a scale set with uniform orchestration are no virtual machines to the Resource Manager, and so
+not here; those of one with flexible orchestration are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from providers.azure.calls import AzureCall, GraphCall
+from providers.azure.guard import resource_id
+from scanner.collect import Collector, Facet, asked, told
+from scanner.evidence import Observed, Unknown
+from scanner.resources import ContainerCluster, Function, VirtualMachine
+from scanner.resources.compute import Nodes, RuntimeUpdates
+from scanner.resources.reachability import Ingress, open_to_world
+
+Row = Mapping[str, Any]
+
+
+def placed(row: Row) -> Sequence[Row]:
+    """The row as the one item, its location in the form in which locations are named: ``West Europe`` is
+    ``westeurope``."""
+    return ({**row, "location": row["location"].lower().replace(" ", "")},)
+
+
+def query(condition: str, *more: str) -> str:
+    """The query for whole resources; ``more`` are columns beside the usual ones."""
+    columns = ", ".join(("id", "name", "subscriptionId", "location", "tags", *more, "properties"))
+    return f"resources | where {condition} | project {columns} | order by id asc"
+
+
+@dataclass(frozen=True)
+class Interfaces:
+    """The network interfaces of a subscription."""
+
+    by_id: Mapping[str, Row]
+    by_machine: Mapping[str, Sequence[Row]]
+    """By the id of the machine that they are attached to. Ids are in lower case."""
+
+
+def _interfaces(rows: Sequence[Row]) -> Interfaces:
+    machines: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        machine = row["properties"].get("virtualMachine")
+        if machine:
+            machines[machine["id"].lower()].append(row)
+    return Interfaces({row["id"].lower(): row for row in rows}, dict(machines))
+
+
+def _clusters(rows: Sequence[Row]) -> Mapping[str, str]:
+    """Their names by the resource group that holds their nodes, in lower case."""
+    return {row["properties"]["nodeResourceGroup"].lower(): row["name"] for row in rows}
+
+
+MACHINES = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(virtualMachines)",
+    permission="Microsoft.Compute/virtualMachines/read",
+    query=query("type =~ 'microsoft.compute/virtualmachines'"),
+    items=placed,
+)
+INTERFACES = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(networkInterfaces)",
+    permission="Microsoft.Network/networkInterfaces/read",
+    query=query("type =~ 'microsoft.network/networkinterfaces'"),
+    digest=_interfaces,
+)
+FUNCTION_APPS = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(functionApps)",
+    permission="Microsoft.Web/sites/read",
+    query=query("type =~ 'microsoft.web/sites' and kind contains 'functionapp'", "kind"),
+    items=placed,
+)
+CLUSTERS = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(managedClusters)",
+    permission="Microsoft.ContainerService/managedClusters/read",
+    query=query("type =~ 'microsoft.containerservice/managedclusters'", "sku"),
+    items=placed,
+    digest=_clusters,
+)
+_PINNED_HOST = "docker|mcr.microsoft.com/azure-functions/"
+_MINOR = re.compile(r"[a-z-]+\|[0-9]+(?:\.[0-9]+)?(?:-lts)?")
+"""A language with at most a minor version: ``python|3.11``, ``node|20``."""
+_PATCH = re.compile(r"[a-z-]+\|[0-9]+(?:\.[0-9]+){2,}[a-z0-9._-]*|java\|8u[0-9]+")
+_VERSION_CHANNELS = frozenset({"none", "patch", "stable", "rapid", "node-image"})
+_NODE_CHANNELS = frozenset({"none", "unmanaged", "securitypatch", "nodeimage"})
+
+
+def header(partition: str, type_: str, item: Row) -> Mapping[str, Any]:
+    """The header from a row of Resource Graph."""
+    return {
+        "provider": "azure",
+        "partition": partition,
+        "scope": item["subscriptionId"].lower(),
+        "region": item["location"] or None,
+        "id": resource_id(item["id"]).lower(),
+        "name": item["name"],
+        "type": type_,
+    }
+
+
+def to_tags(item: Row) -> Mapping[str, str]:
+    """The resource's own tags; Azure writes none as null."""
+    return dict(item["tags"] or {})
+
+
+def always(item: Row) -> bool:
+    """What the cloud fixes by design."""
+    return True
+
+
+def never(item: Row) -> bool:
+    """What does not exist, by design."""
+    return False
+
+
+def to_public_address(item: Row, interfaces: Interfaces) -> bool:
+    """Whether a public IP address is attached to one of the machine's network interfaces.
+
+    Of either version, as no other address of Azure can be reached from the internet: an IPv6 address of a
+    virtual network is private, too. A dynamic one counts though its number is given back while the machine
+    is switched off. Addresses of load balancers and NAT gateways are not the machine's own.
+    https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses
+    """
+    named = item["properties"]["networkProfile"]["networkInterfaces"]
+    return any(has_public_address(interfaces.by_id[one["id"].lower()]) for one in named)
+
+
+def has_public_address(interface: Row) -> bool:
+    """Whether a configuration of the network interface has a ``publicIPAddress``."""
+    configurations = interface["properties"]["ipConfigurations"]
+    return any(bool(one["properties"].get("publicIPAddress")) for one in configurations)
+
+
+def to_node_of(item: Row, clusters: Mapping[str, str]) -> str | None:
+    """The name of the AKS cluster whose ``nodeResourceGroup`` the machine is in: AKS makes its nodes there
+    and nowhere else. Tags are not looked at: whoever may tag could make any machine a node.
+
+    https://learn.microsoft.com/azure/aks/faq
+    """
+    return clusters.get(resource_id(item["id"]).split("/")[4].lower())
+
+
+def to_runtime_updates(item: Row) -> Observed[RuntimeUpdates]:
+    """From ``LinuxFxVersion``: a language with at most a minor version gets its patches, and the host its
+    own, by themselves. A language with a patch version, and an image of Microsoft's, pin the runtime; any
+    other image is the customer's. Flex Consumption takes neither images nor pins.
+
+    On Windows ``WindowsFxVersion`` tells an image. Else the runtime may be pinned by an app setting
+    (``FUNCTIONS_EXTENSION_VERSION``, ``WEBSITE_NODE_DEFAULT_VERSION``), and who may read those reads
+    secrets: it is not told. Nor is it on a Kubernetes cluster of the customer's.
+    https://learn.microsoft.com/azure/azure-functions/set-runtime-version
+    """
+    kinds = {part.strip() for part in item["kind"].lower().split(",")}
+    properties = item["properties"]
+    if "kubernetes" in kinds:
+        return _untold("on the customer's own cluster its extension decides how the runtime is updated")
+    if str(properties.get("sku") or "").lower() == "flexconsumption":
+        return "automatic"
+    versions = {
+        one["name"].lower(): (one["value"] or "").strip().lower()
+        for one in properties["siteProperties"]["properties"]
+    }
+    if versions.get("windowsfxversion", "").startswith("docker|"):
+        return "own_image"
+    if "linux" not in kinds:
+        return _untold("app settings may pin the runtime, and who may read them reads secrets")
+    linux = versions["linuxfxversion"]
+    if linux.startswith(("docker|", "sitecontainers")):
+        return "manual" if linux.startswith(_PINNED_HOST) else "own_image"
+    if "container" in kinds:
+        raise ValueError("linuxFxVersion")
+    if _PATCH.fullmatch(linux):
+        return "manual"
+    if linux and not _MINOR.fullmatch(linux):
+        raise ValueError("linuxFxVersion")
+    return "automatic"
+
+
+def _untold(message: str) -> Unknown:
+    return Unknown.because("unsupported", FUNCTION_APPS.name, None, message)
+
+
+def _automatic(item: Row) -> bool:
+    """Whether it is an AKS Automatic cluster, whose nodes are Azure's in full."""
+    name = (item["sku"] or {}).get("name", "Base").lower()
+    if name not in ("automatic", "base", "basic"):
+        raise ValueError("sku")
+    return bool(name == "automatic")
+
+
+def _auto_provisioned(properties: Row) -> bool:
+    mode = ((properties.get("nodeProvisioningProfile") or {}).get("mode") or "Manual").lower()
+    if mode not in ("auto", "manual"):
+        raise ValueError("nodeProvisioningProfile")
+    return bool(mode == "auto")
+
+
+def to_nodes(item: Row) -> tuple[Nodes, ...]:
+    """``provider`` for AKS Automatic (``sku.name``) and virtual nodes (the add-on ``aciConnectorLinux``);
+    ``managed`` for the node pools of others and what node auto-provisioning adds: AKS builds and replaces
+    all nodes that it has. No node joins a cluster on its own.
+
+    https://learn.microsoft.com/azure/aks/intro-aks-automatic
+    """
+    properties = item["properties"]
+    if _automatic(item):
+        return ("provider",)
+    ways: set[Nodes] = set()
+    if properties["agentPoolProfiles"] or _auto_provisioned(properties):
+        ways.add("managed")
+    for name, addon in (properties.get("addonProfiles") or {}).items():
+        if name.lower() == "aciconnectorlinux" and addon["enabled"] is True:
+            ways.add("provider")
+    return tuple(sorted(ways))
+
+
+def to_node_upgrades(item: Row) -> Observed[bool]:
+    """Whether a channel replaces or patches the images of all nodes: ``upgradeChannel`` is not none, or
+    ``nodeOSUpgradeChannel`` is NodeImage or SecurityPatch. AKS Automatic has its own.
+
+    Unmanaged does not count: it leaves patching to the nodes' own system, which restarts nothing, and which
+    Windows lacks. Without a value the first means none; the second means one of several, by the age of the
+    cluster.
+    https://learn.microsoft.com/azure/aks/auto-upgrade-node-os-image
+    """
+    if "managed" not in to_nodes(item):
+        return True
+    profile = item["properties"].get("autoUpgradeProfile") or {}
+    version = (profile.get("upgradeChannel") or "none").lower()
+    if version not in _VERSION_CHANNELS:
+        raise ValueError("upgradeChannel")
+    if version != "none":
+        return True
+    image = profile.get("nodeOSUpgradeChannel")
+    if not image:
+        message = "nodeOSUpgradeChannel has no value, and its default is ambiguous"
+        return Unknown.because("unsupported", CLUSTERS.name, None, message)
+    if image.lower() not in _NODE_CHANNELS:
+        raise ValueError("nodeOSUpgradeChannel")
+    return image.lower() in ("nodeimage", "securitypatch")
+
+
+def to_endpoint_open(item: Row) -> Observed[bool]:
+    """Whether the cluster is not private and its ``authorizedIPRanges`` hold the internet, or are none.
+
+    What ``publicNetworkAccess`` does to an address that these leave open is not documented.
+    https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges
+    """
+    access = item["properties"].get("apiServerAccessProfile") or {}
+    private = access.get("enablePrivateCluster")
+    if not isinstance(private, bool | None):
+        raise TypeError("enablePrivateCluster")
+    ranges = access.get("authorizedIPRanges") or ()
+    if private or (ranges and not holds_world(ranges)):
+        return False
+    if (item["properties"].get("publicNetworkAccess") or "Enabled").lower() != "enabled":
+        message = "publicNetworkAccess is not Enabled, and what that closes is not documented"
+        return Unknown.because("unsupported", CLUSTERS.name, None, message)
+    return True
+
+
+def holds_world(ranges: Sequence[str]) -> bool:
+    """Whether the ranges of addresses hold what counts as anyone on the internet."""
+    rule = Ingress(allow=True, priority=0, protocol="tcp", ports=((443, 443),), sources=tuple(ranges))
+    return bool(open_to_world([rule]))
+
+
+MACHINE_FACETS: Mapping[str, Facet[AzureCall]] = {
+    "tags": told(to_tags),
+    "public_address": asked(INTERFACES, to_public_address),
+    "node_of": asked(CLUSTERS, to_node_of),
+}
+FUNCTION_FACETS: Mapping[str, Facet[AzureCall]] = {
+    "tags": told(to_tags),
+    "runtime_updates": told(to_runtime_updates),
+}
+CLUSTER_FACETS: Mapping[str, Facet[AzureCall]] = {
+    "tags": told(to_tags),
+    "nodes": told(to_nodes),
+    "node_upgrades": told(to_node_upgrades),
+    "endpoint_open": told(to_endpoint_open),
+}
+
+
+def virtual_machines(partition: str) -> Collector[AzureCall]:
+    """The table for the virtual machines of one cloud."""
+    return Collector(
+        kind=VirtualMachine,
+        list=MACHINES,
+        header=lambda item: header(partition, "azure.compute.virtualmachine", item),
+        facets=MACHINE_FACETS,
+    )
+
+
+def functions(partition: str) -> Collector[AzureCall]:
+    """The table for the function apps of one cloud; Standard logic apps are such, too."""
+    return Collector(
+        kind=Function,
+        list=FUNCTION_APPS,
+        header=lambda item: header(partition, "azure.web.functionapp", item),
+        facets=FUNCTION_FACETS,
+    )
+
+
+def container_clusters(partition: str) -> Collector[AzureCall]:
+    """The table for the AKS clusters of one cloud."""
+    return Collector(
+        kind=ContainerCluster,
+        list=CLUSTERS,
+        header=lambda item: header(partition, "azure.containerservice.managedcluster", item),
+        facets=CLUSTER_FACETS,
+    )
+
+
+VIRTUAL_MACHINES = virtual_machines("azure")
+FUNCTIONS = functions("azure")
+CONTAINER_CLUSTERS = container_clusters("azure")

@@ -1,0 +1,360 @@
+"""Relational database servers: Azure SQL servers and managed instances, PostgreSQL and MySQL flexible
+servers, SQL Server on a machine.
+
+An Azure SQL server is a name under which databases are kept. What is chosen for each database is told of the
+server only where it holds for all: it is serverless if every database is. Firewall rules that a database
+keeps within itself are seen by those alone who may sign in to it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from ipaddress import ip_address, summarize_address_range
+from typing import Any
+
+from providers.azure.calls import ArmCall, AzureCall, GraphCall
+from providers.azure.compute import (
+    INTERFACES,
+    Interfaces,
+    always,
+    has_public_address,
+    header,
+    holds_world,
+    never,
+    placed,
+    query,
+    to_tags,
+)
+from scanner.collect import Collector, Facet, Read, asked, told
+from scanner.evidence import Observed, Unknown, all_of, any_of
+from scanner.resources import Database
+
+Row = Mapping[str, Any]
+
+
+def _databases(rows: Sequence[Row]) -> Mapping[str, Sequence[Row]]:
+    """By the id of their server, in lower case."""
+    servers: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        servers[row["id"].lower().rsplit("/databases/", 1)[0]].append(row)
+    return dict(servers)
+
+
+SQL_SERVERS = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(sqlServers)",
+    permission="Microsoft.Sql/servers/read",
+    query=query("type =~ 'microsoft.sql/servers'"),
+    items=placed,
+)
+SQL_DATABASES = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(sqlDatabases)",
+    permission="Microsoft.Sql/servers/databases/read",
+    query="resources | where type =~ 'microsoft.sql/servers/databases'"
+    " | project id, name, subscriptionId, sku | order by id asc",
+    digest=_databases,
+)
+SQL_FIREWALL = ArmCall(
+    name="Microsoft.Sql/FirewallRules_ListByServer",
+    permission="Microsoft.Sql/servers/firewallRules/read",
+    path="{id}/firewallRules",
+    of="microsoft.sql/servers",
+    version="2023-08-01",
+    paged=True,
+)
+SQL_FIREWALL_6 = ArmCall(
+    name="Microsoft.Sql/IPv6FirewallRules_ListByServer",
+    permission="Microsoft.Sql/servers/ipv6FirewallRules/read",
+    path="{id}/ipv6FirewallRules",
+    of="microsoft.sql/servers",
+    version="2023-08-01",
+    paged=True,
+)
+MANAGED_INSTANCES = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(sqlManagedInstances)",
+    permission="Microsoft.Sql/managedInstances/read",
+    query=query("type =~ 'microsoft.sql/managedinstances'"),
+    items=placed,
+)
+POSTGRESQL_SERVERS = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(postgresqlFlexibleServers)",
+    permission="Microsoft.DBforPostgreSQL/flexibleServers/read",
+    query=query("type =~ 'microsoft.dbforpostgresql/flexibleservers'"),
+    items=placed,
+)
+POSTGRESQL_FIREWALL = ArmCall(
+    name="Microsoft.DBforPostgreSQL/FirewallRules_ListByServer",
+    permission="Microsoft.DBforPostgreSQL/flexibleServers/firewallRules/read",
+    path="{id}/firewallRules",
+    of="microsoft.dbforpostgresql/flexibleservers",
+    version="2024-08-01",
+    paged=True,
+)
+MYSQL_SERVERS = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(mysqlFlexibleServers)",
+    permission="Microsoft.DBforMySQL/flexibleServers/read",
+    query=query("type =~ 'microsoft.dbformysql/flexibleservers'"),
+    items=placed,
+)
+MYSQL_FIREWALL = ArmCall(
+    name="Microsoft.DBforMySQL/FirewallRules_ListByServer",
+    permission="Microsoft.DBforMySQL/flexibleServers/firewallRules/read",
+    path="{id}/firewallRules",
+    of="microsoft.dbformysql/flexibleservers",
+    version="2023-12-30",
+    paged=True,
+)
+SQL_MACHINES = GraphCall(
+    name="Microsoft.ResourceGraph/Resources(sqlVirtualMachines)",
+    permission="Microsoft.SqlVirtualMachine/sqlVirtualMachines/read",
+    query=query("type =~ 'microsoft.sqlvirtualmachine/sqlvirtualmachines'"),
+    items=placed,
+)
+SQL_MACHINE = ArmCall(
+    name="Microsoft.SqlVirtualMachine/SqlVirtualMachines_Get",
+    permission="Microsoft.SqlVirtualMachine/sqlVirtualMachines/read",
+    path="{id}",
+    of="microsoft.sqlvirtualmachine/sqlvirtualmachines",
+    version="2023-10-01",
+    # Without it the answer holds no setting for backups, patches and connections.
+    expand="*",
+)
+
+
+def to_public(call: GraphCall, item: Row) -> Observed[bool]:
+    """Whether ``publicNetworkAccess`` is not Disabled; no value means Enabled. Flexible servers keep it under
+    ``network``, in older answers beside it.
+
+    Under a network security perimeter (SecuredByPerimeter) its own rules decide, which the server does not
+    tell. https://learn.microsoft.com/azure/azure-sql/database/connectivity-settings
+    """
+    properties = item["properties"]
+    access = (properties.get("network") or properties).get("publicNetworkAccess") or "Enabled"
+    if access.lower() == "securedbyperimeter":
+        message = "a network security perimeter decides who reaches the server"
+        return Unknown.because("unsupported", call.name, None, message)
+    if access.lower() not in ("enabled", "disabled"):
+        raise ValueError("publicNetworkAccess")
+    return bool(access.lower() == "enabled")
+
+
+def to_rules_open(
+    item: Row, rules: Sequence[Row], names: tuple[str, str] = ("startIpAddress", "endIpAddress")
+) -> bool:
+    """Whether the ranges of the server's firewall rules, taken together, hold what counts as anyone on the
+    internet.
+
+    The rule from 0.0.0.0 to 0.0.0.0 lets in machines within Azure, whoever rents them: as with the service
+    tag AzureCloud of a security group, that is not the internet. Rules for virtual networks are not, either.
+    https://learn.microsoft.com/azure/azure-sql/database/firewall-configure
+    """
+    ends = [[ip_address(rule["properties"][name].strip()) for name in names] for rule in rules]
+    return holds_world([str(part) for pair in ends for part in summarize_address_range(*pair)])
+
+
+def to_rules_open_6(item: Row, rules: Sequence[Row]) -> bool:
+    """The same for IPv6.
+
+    https://learn.microsoft.com/azure/templates/microsoft.sql/servers/ipv6firewallrules
+    """
+    return to_rules_open(item, rules, ("startIPv6Address", "endIPv6Address"))
+
+
+def to_ipv6(item: Row) -> bool:
+    """Whether ``isIPv6Enabled`` is Enabled; no value means that it is not."""
+    enabled = (item["properties"].get("isIPv6Enabled") or "Disabled").lower()
+    if enabled not in ("enabled", "disabled"):
+        raise ValueError("isIPv6Enabled")
+    return bool(enabled == "enabled")
+
+
+def open_to_world(public: Observed[bool], rules: Observed[bool]) -> Observed[bool]:
+    """The server takes connections from outside, and its rules let everyone in. Where it is not told whether
+    it does, it is not told either what its rules are worth: a perimeter overrules them."""
+    return public if isinstance(public, Unknown) else all_of(public, rules)
+
+
+def sql_open(
+    public: Observed[bool], rules: Observed[bool], ipv6: Observed[bool], rules6: Observed[bool]
+) -> Observed[bool]:
+    """The same for rules of two versions, of which one may be off."""
+    return open_to_world(public, any_of(rules, all_of(ipv6, rules6)))
+
+
+def to_serverless(item: Row, databases: Mapping[str, Sequence[Row]]) -> bool:
+    """Whether all databases of the server but ``master`` are of serverless compute: ``sku.name`` is GP_S_* or
+    HS_S_*. A server is not while one of its databases has a size that someone chose; nor is an empty one.
+
+    https://learn.microsoft.com/azure/azure-sql/database/serverless-tier-overview
+    """
+    names = [one["sku"]["name"].upper() for one in databases.get(item["id"].lower(), ())]
+    own = [name for name in names if name != "SYSTEM"]
+    return bool(own) and all(name.startswith(("GP_S_", "HS_S_")) for name in own)
+
+
+def to_public_endpoint(item: Row) -> bool:
+    """Whether ``publicDataEndpointEnabled``: the instance has no firewall of its own, so that a public
+    endpoint is as open as the security group of its subnet, which is a firewall apart.
+
+    https://learn.microsoft.com/azure/azure-sql/managed-instance/public-endpoint-overview
+    """
+    enabled = item["properties"]["publicDataEndpointEnabled"]
+    if not isinstance(enabled, bool):
+        raise TypeError("publicDataEndpointEnabled")
+    return enabled
+
+
+def to_backed_up(item: Row) -> bool:
+    """Whether ``backupRetentionDays`` is more than none; older answers keep it under ``storageProfile``.
+
+    https://learn.microsoft.com/azure/postgresql/flexible-server/concepts-backup-restore
+    https://learn.microsoft.com/azure/mysql/flexible-server/concepts-backup-restore
+    """
+    properties = item["properties"]
+    days = (properties.get("backup") or properties["storageProfile"])["backupRetentionDays"]
+    if isinstance(days, bool) or not isinstance(days, int | float):
+        raise TypeError("backupRetentionDays")
+    return days > 0
+
+
+def to_machine_public(item: Row, interfaces: Interfaces) -> bool:
+    """Whether a network interface of the machine below has a public IP address."""
+    attached = interfaces.by_machine[item["properties"]["virtualMachineResourceId"].lower()]
+    return any(has_public_address(interface) for interface in attached)
+
+
+def to_listens(item: Row, machine: Row) -> Observed[bool]:
+    """Whether ``connectivityType`` is PUBLIC: not PRIVATE (the virtual network) or LOCAL (the machine).
+
+    Where SQL Server was installed by hand and registered later, nobody has told Azure.
+    https://learn.microsoft.com/azure/azure-sql/virtual-machines/windows/ways-to-connect-to-sql
+    """
+    server = _setting(machine, "serverConfigurationsManagementSettings")
+    kind = str(_lower(server.get("sqlconnectivityupdatesettings") or {}).get("connectivitytype") or "")
+    if not kind:
+        message = "whom SQL Server listens to was not set through Azure"
+        return Unknown.because("unsupported", SQL_MACHINE.name, None, message)
+    if kind.upper() not in ("PUBLIC", "PRIVATE", "LOCAL"):
+        raise ValueError("connectivityType")
+    return kind.upper() == "PUBLIC"
+
+
+def to_machine_backed_up(item: Row, machine: Row) -> bool:
+    """``autoBackupSettings.enable``; off where there is no setting. A backup of the machine as a whole, or
+    by a vault, is a backup plan of its own.
+
+    https://learn.microsoft.com/azure/azure-sql/virtual-machines/windows/automated-backup
+    """
+    return _enabled(machine, "autoBackupSettings")
+
+
+def to_machine_patched(item: Row, machine: Row) -> bool:
+    """``autoPatchingSettings.enable``: updates of SQL Server that Microsoft calls important are installed in
+    a window. Off where there is no setting.
+
+    https://learn.microsoft.com/azure/azure-sql/virtual-machines/windows/automated-patching
+    """
+    return _enabled(machine, "autoPatchingSettings")
+
+
+def _enabled(machine: Row, name: str) -> bool:
+    setting = _setting(machine, name)
+    enabled = setting.get("enable", False)
+    if not isinstance(enabled, bool):
+        raise TypeError(name)
+    return enabled
+
+
+def _setting(machine: Row, name: str) -> Row:
+    """A group of settings, its names in lower case, as answers differ by the version that wrote them."""
+    return _lower(_lower(machine["properties"]).get(name.lower()) or {})
+
+
+def _lower(mapping: Row) -> Row:
+    return {name.lower(): value for name, value in mapping.items()}
+
+
+def _flexible(servers: GraphCall, firewall: ArmCall) -> Mapping[str, Facet[AzureCall]]:
+    """Microsoft installs minor versions in the maintenance window, which nobody can switch off; a size is
+    chosen for each server; nobody signs in to its system.
+
+    https://learn.microsoft.com/azure/postgresql/flexible-server/concepts-maintenance
+    https://learn.microsoft.com/azure/mysql/flexible-server/concepts-maintenance
+    """
+    return {
+        "tags": told(to_tags),
+        "open_to_world": Facet(
+            (Read(None, partial(to_public, servers)), Read(firewall, to_rules_open)), combine=open_to_world
+        ),
+        "backed_up": told(to_backed_up),
+        "minor_upgrades": told(always),
+        "serverless": told(never),
+        "os_access": told(never),
+    }
+
+
+SQL_FACETS: Mapping[str, Facet[AzureCall]] = {
+    "tags": told(to_tags),
+    "open_to_world": Facet(
+        (
+            Read(None, partial(to_public, SQL_SERVERS)),
+            Read(SQL_FIREWALL, to_rules_open),
+            Read(None, to_ipv6),
+            Read(SQL_FIREWALL_6, to_rules_open_6),
+        ),
+        combine=sql_open,
+    ),
+    # Both by design: a database is kept for at least a day, and runs the newest version of the engine.
+    "backed_up": told(always),
+    "minor_upgrades": told(always),
+    "serverless": asked(SQL_DATABASES, to_serverless),
+    "os_access": told(never),
+}
+"""https://learn.microsoft.com/azure/azure-sql/database/automated-backups-overview"""
+INSTANCE_FACETS: Mapping[str, Facet[AzureCall]] = {
+    "tags": told(to_tags),
+    "open_to_world": told(to_public_endpoint),
+    # By design, as with Azure SQL servers; a number of cores is chosen for each instance.
+    "backed_up": told(always),
+    "minor_upgrades": told(always),
+    "serverless": told(never),
+    "os_access": told(never),
+}
+MACHINE_FACETS: Mapping[str, Facet[AzureCall]] = {
+    "tags": told(to_tags),
+    "open_to_world": Facet(
+        (Read(INTERFACES, to_machine_public), Read(SQL_MACHINE, to_listens)), combine=all_of
+    ),
+    "backed_up": asked(SQL_MACHINE, to_machine_backed_up),
+    "minor_upgrades": asked(SQL_MACHINE, to_machine_patched),
+    "serverless": told(never),
+    "os_access": told(always),
+}
+
+
+def databases(partition: str) -> tuple[Collector[AzureCall], ...]:
+    """The tables for the database servers of one cloud, one for each type."""
+    types: tuple[tuple[str, GraphCall, Mapping[str, Facet[AzureCall]]], ...] = (
+        ("sql.server", SQL_SERVERS, SQL_FACETS),
+        ("sql.managedinstance", MANAGED_INSTANCES, INSTANCE_FACETS),
+        (
+            "dbforpostgresql.flexibleserver",
+            POSTGRESQL_SERVERS,
+            _flexible(POSTGRESQL_SERVERS, POSTGRESQL_FIREWALL),
+        ),
+        ("dbformysql.flexibleserver", MYSQL_SERVERS, _flexible(MYSQL_SERVERS, MYSQL_FIREWALL)),
+        ("sqlvirtualmachine.sqlvirtualmachine", SQL_MACHINES, MACHINE_FACETS),
+    )
+    return tuple(
+        Collector(
+            kind=Database,
+            list=listing,
+            header=partial(header, partition, f"azure.{type_}"),
+            facets=facets,
+        )
+        for type_, listing, facets in types
+    )
+
+
+DATABASES = databases("azure")
