@@ -12,6 +12,9 @@ from scanner.evidence import Observed
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller
 
+SPELLED = {"db": "DB"}
+"""Words of a method's name that the API does not write as ``Word``."""
+
 
 @dataclass(frozen=True)
 class AwsCall:
@@ -31,6 +34,10 @@ class AwsCall:
     """Request parameters that are always the same."""
     pages: str | None = None
     """For listings: the key of the entries in each page."""
+    inner: str | None = None
+    """For listings whose pages hold groups: the key of the entries in each group."""
+    entry: str | None = None
+    """For listings of mere names: the key that a name gets in its item."""
     page_size: int | None = None
     """For listings: entries of a page to ask for."""
     regional: bool = False
@@ -43,7 +50,7 @@ class AwsCall:
     @property
     def method(self) -> str:
         """The operation in AWS's own words, e.g. ``GetBucketPolicy``."""
-        return "".join(word.capitalize() for word in self.operation.split("_"))
+        return "".join(SPELLED.get(word, word.capitalize()) for word in self.operation.split("_"))
 
     @property
     def name(self) -> str:

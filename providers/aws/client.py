@@ -147,7 +147,12 @@ class AwsCaller:
         context = {"account": self.account, "partition": self.partition}
         if call.regional:
             context["region"] = about["region"]
-        items = [{**entry, **context} for entry in page[call.pages]]
+        entries = page[call.pages]
+        if call.inner is not None:
+            entries = [entry for group in entries for entry in group[call.inner]]
+        if call.entry is not None:
+            entries = [{call.entry: name} for name in entries]
+        items = [{**entry, **context} for entry in entries]
         if not self.regions:
             return items
         return [item for item in items if item.get("BucketRegion") in {None, *self.regions}]

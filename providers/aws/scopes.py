@@ -7,11 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from providers.aws import identity, keys
+from providers.aws import compute, databases, identity, keys
 from providers.aws.account import ACCOUNTS, DESCRIBE_REGIONS, REGIONS
 from providers.aws.audit import AUDIT_TRAILS, Trails
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.client import AwsCaller, nearest, sign_in
+from providers.aws.compute import CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
+from providers.aws.databases import DATABASES
 from providers.aws.identity import ACCESS_KEYS, ROLES, USERS
 from providers.aws.keys import KEYS
 from providers.aws.network import FIREWALLS
@@ -21,7 +23,8 @@ from scanner.evidence import Observed, Unknown
 from scanner.provider import Limits, Request, Target, Unreachable, Wanted
 from scanner.resources import ProviderName
 
-REGIONAL: tuple[Collector[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS)
+COMPUTE: tuple[Collector[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)
+REGIONAL: tuple[Collector[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, *COMPUTE)
 """What is listed in every enabled region."""
 IDENTITIES: tuple[Collector[AwsQuestion], ...] = (USERS, ACCESS_KEYS, ROLES)
 COLLECTORS: tuple[Collector[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS, *REGIONAL, *IDENTITIES)
@@ -89,7 +92,13 @@ class AwsProvider:
         self, collector: Collector[AwsQuestion], wanted: frozenset[str], collection: Collection, here: Place
     ) -> None:
         """Starts one kind in every enabled region."""
-        trails = Trails()
+        starts: dict[str, _Start] = {
+            AUDIT_TRAILS.kind.kind: Trails().start,
+            KEYS.kind.kind: keys.start,
+            VIRTUAL_MACHINES.kind.kind: compute.start,
+            DATABASES.kind.kind: databases.start,
+        }
+        start = starts.get(collector.kind.kind)
         statuses = _statuses(self._caller)
         if isinstance(statuses, Unknown):
             collection.blind_spot(here, statuses)
@@ -98,11 +107,10 @@ class AwsProvider:
             if not enabled or (self._caller.regions and region not in self._caller.regions):
                 continue
             place = replace(here, region=region)
-            if collector is FIREWALLS:
+            if start is None:
                 collection.run(collector, self._caller.within(region), place, wanted)
                 continue
             collection.begin(place)
-            start = keys.start if collector is KEYS else trails.start
             collection.workers.submit(partial(_started, start, self._caller, place, wanted, collection))
         collection.end(here)
 
@@ -126,8 +134,11 @@ class AwsProvider:
         collection.end(here)
 
 
+_Start = Callable[[AwsCaller, Place, frozenset[str], Collection], None]
+
+
 def _started(
-    start: Callable[[AwsCaller, Place, frozenset[str], Collection], None],
+    start: _Start,
     caller: AwsCaller,
     place: Place,
     wanted: frozenset[str],

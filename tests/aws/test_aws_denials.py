@@ -60,6 +60,19 @@ ELSEWHERE |= {
     "kms:ListKeys",
     "kms:ListResourceTags",
 }
+# Of machines, functions, clusters and databases: test_aws_compute.py and test_aws_databases.py.
+ELSEWHERE |= {
+    "ec2:DescribeInstances",
+    "eks:DescribeCluster",
+    "eks:ListClusters",
+    "eks:ListFargateProfiles",
+    "eks:ListNodegroups",
+    "lambda:GetRuntimeManagementConfig",
+    "lambda:ListFunctions",
+    "lambda:ListTags",
+    "rds:DescribeDBClusters",
+    "rds:DescribeDBInstances",
+}
 PERMISSIONS = {call.name: call.permission for call in all_calls()}
 
 

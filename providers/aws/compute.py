@@ -1,0 +1,401 @@
+"""EC2 instances, Lambda functions and EKS clusters: what code runs on, and who operates it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.listing import Listing, listing, run
+from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.resources import ContainerCluster, Function, VirtualMachine
+from scanner.resources.compute import Nodes, RuntimeUpdates
+from scanner.resources.reachability import Ingress, open_to_world
+
+if TYPE_CHECKING:
+    from providers.aws.client import AwsCaller
+
+DESCRIBE_INSTANCES = AwsCall(
+    "ec2",
+    "describe_instances",
+    "ec2:DescribeInstances",
+    pages="Reservations",
+    inner="Instances",
+    page_size=1000,
+    regional=True,
+    root="DescribeInstancesResponse",
+)
+LIST_FUNCTIONS = AwsCall("lambda", "list_functions", "lambda:ListFunctions", pages="Functions", regional=True)
+GET_RUNTIME_MANAGEMENT = AwsCall(
+    "lambda",
+    "get_runtime_management_config",
+    "lambda:GetRuntimeManagementConfig",
+    parameters=(("FunctionName", "FunctionName"),),
+    regional=True,
+)
+LIST_TAGS = AwsCall(
+    "lambda", "list_tags", "lambda:ListTags", parameters=(("Resource", "FunctionArn"),), regional=True
+)
+LIST_CLUSTERS = AwsCall(
+    "eks", "list_clusters", "eks:ListClusters", pages="clusters", entry="name", regional=True
+)
+DESCRIBE_CLUSTER = AwsCall(
+    "eks", "describe_cluster", "eks:DescribeCluster", parameters=(("name", "name"),), regional=True
+)
+LIST_NODEGROUPS = AwsCall(
+    "eks",
+    "list_nodegroups",
+    "eks:ListNodegroups",
+    parameters=(("clusterName", "name"),),
+    pages="nodegroups",
+    entry="group",
+    regional=True,
+)
+LIST_FARGATE_PROFILES = AwsCall(
+    "eks",
+    "list_fargate_profiles",
+    "eks:ListFargateProfiles",
+    parameters=(("clusterName", "name"),),
+    pages="fargateProfileNames",
+    entry="profile",
+    regional=True,
+)
+
+# Machines that an account has set to be hidden (IncludeManagedResources) stay so: they are those that a
+# service of AWS's operates by itself.
+KEPT = (
+    "account",
+    "partition",
+    "region",
+    "InstanceId",
+    "Tags",
+    "PublicIpAddress",
+    "NetworkInterfaces",
+    "Operator",
+)
+"""What is remembered of an instance, for itself and for the cluster that it is a node of."""
+GONE = ("shutting-down", "terminated")
+"""States of an instance from which it does not come back (EC2 user guide, "Instance lifecycle")."""
+OF_EKS = "aws:eks:cluster-name"
+"""The tag that EKS itself puts on every instance that takes part in a cluster (EKS user guide, "Organize
+Amazon EKS resources with tags"); nobody else can write tags that begin so."""
+CLAIMS = ("eks:cluster-name", "eks:eks-cluster-name")
+"""Tags that managed groups and Karpenter put on their nodes; so can everyone who may tag."""
+OWNED = "kubernetes.io/cluster/"
+"""What the tag begins with that a self-managed node must have; its end is the cluster's name."""
+GROUP = "eks:nodegroup-name"
+"""The tag that managed groups put on their nodes."""
+AUTO_MODE = "eks.amazonaws.com"
+"""The operator of the instances of EKS Auto Mode (EKS user guide, "EKS Auto Mode managed instances")."""
+
+MODES: Mapping[str, RuntimeUpdates] = {
+    "Auto": "automatic",
+    "FunctionUpdate": "on_update",
+    "Manual": "manual",
+}
+"""``UpdateRuntimeOn`` (API reference, GetRuntimeManagementConfig)."""
+DEPRECATED = frozenset(
+    {
+        *(f"nodejs{version}" for version in ("", "4.3", "4.3-edge", "6.10")),
+        *(f"nodejs{version}.x" for version in (8, 10, 12, 14, 16, 18)),
+        *(f"python{version}" for version in ("2.7", "3.6", "3.7", "3.8", "3.9")),
+        *(f"dotnetcore{version}" for version in ("1.0", "2.0", "2.1", "3.1")),
+        *("dotnet5.0", "dotnet6", "dotnet7", "go1.x", "java8", "provided", "ruby2.5", "ruby2.7"),
+    }
+)
+"""Runtimes that Lambda gives no more fixes, whatever the function's setting (Lambda developer guide,
+"Lambda runtimes", deprecated ones). A runtime never leaves this list."""
+API = ((443, 443),)
+
+
+def kept(item: Item) -> Item | None:
+    """An entry of DescribeInstances, if it is still a machine; ``State`` tells."""
+    if item.get("State", {}).get("Name") in GONE:
+        return None
+    return {name: item[name] for name in KEPT if name in item}
+
+
+MACHINES = listing(DESCRIBE_INSTANCES, kept)
+
+
+def start(caller: AwsCaller, place: Place, wanted: frozenset[str], collection: Collection) -> None:
+    """Starts the collection of the machines of one region."""
+    run(VIRTUAL_MACHINES, MACHINES, caller, place, wanted, collection)
+
+
+def management(caller: AwsCaller, item: Item) -> Observed[Answer]:
+    """GetRuntimeManagementConfig, where anything hangs on it: ``None`` for images and where Lambda has no
+    fixes to give.
+    """
+    if _own_image(item) or item["Runtime"] in DEPRECATED:
+        return None
+    return caller.answer(GET_RUNTIME_MANAGEMENT, item)
+
+
+def _names(call: AwsCall, caller: AwsCaller, item: Item) -> Observed[frozenset[str]]:
+    found = caller.whole(call, item)
+    return lift(lambda entries: frozenset(entry[call.entry] for entry in entries), found)
+
+
+MANAGEMENT = AwsChain((GET_RUNTIME_MANAGEMENT,), management, about=("FunctionArn",), regional=True)
+GROUPS = AwsChain((LIST_NODEGROUPS,), partial(_names, LIST_NODEGROUPS), about=("name",), regional=True)
+PROFILES = AwsChain(
+    (LIST_FARGATE_PROFILES,), partial(_names, LIST_FARGATE_PROFILES), about=("name",), regional=True
+)
+
+
+def header(item: Item) -> Mapping[str, Any]:
+    """``InstanceId`` of DescribeInstances, and the tag ``Name``, which the console shows as the name."""
+    named = to_tags(item).get("Name")
+    return {
+        **_place(item),
+        "id": f"arn:{item['partition']}:ec2:{item['region']}:{item['account']}:instance/{item['InstanceId']}",
+        "name": named or item["InstanceId"],
+        "type": "aws.ec2.instance",
+    }
+
+
+def function_header(item: Item) -> Mapping[str, Any]:
+    """``FunctionArn`` and ``FunctionName`` of ListFunctions, which lists the unpublished versions."""
+    return {
+        **_place(item),
+        "id": item["FunctionArn"],
+        "name": item["FunctionName"],
+        "type": "aws.lambda.function",
+    }
+
+
+def cluster_header(item: Item) -> Mapping[str, Any]:
+    """The name of ListClusters; the ARN is made of it."""
+    return {
+        **_place(item),
+        "id": f"arn:{item['partition']}:eks:{item['region']}:{item['account']}:cluster/{item['name']}",
+        "name": item["name"],
+        "type": "aws.eks.cluster",
+    }
+
+
+def _place(item: Item) -> Mapping[str, Any]:
+    return {
+        "provider": "aws",
+        "partition": item["partition"],
+        "scope": item["account"],
+        "region": item["region"],
+    }
+
+
+def to_tags(item: Item) -> Mapping[str, str]:
+    """``Tags`` of DescribeInstances; left out where there are none."""
+    return {tag["Key"]: tag["Value"] for tag in item.get("Tags", ())}
+
+
+def to_public_address(item: Item) -> bool:
+    """``PublicIpAddress`` and the ``NetworkInterfaces`` of DescribeInstances.
+
+    IPv6 addresses of a private range are not the internet's; nor are those that an Outpost or a carrier
+    has of its own (``CustomerOwnedIp``, ``CarrierIp``).
+    """
+    interfaces = item["NetworkInterfaces"]
+    return bool(item.get("PublicIpAddress")) or any(
+        _has_public(each) or any(map(_is_global, _of_version_6(each))) for each in interfaces
+    )
+
+
+def _has_public(interface: Mapping[str, Any]) -> bool:
+    holders = [interface, *interface.get("PrivateIpAddresses", ())]
+    return any("PublicIp" in holder.get("Association", {}) for holder in holders)
+
+
+def _of_version_6(interface: Mapping[str, Any]) -> Iterator[str]:
+    yield from (each["Ipv6Address"] for each in interface.get("Ipv6Addresses", ()))
+    yield from (each["Ipv6Prefix"] for each in interface.get("Ipv6Prefixes", ()))
+
+
+def _is_global(address: str) -> bool:
+    return ipaddress.ip_network(address, strict=False).is_global
+
+
+def to_node_of(item: Item) -> str | None:
+    """The name of the EKS cluster that EKS's own tag names.
+
+    Tags that others can write are not looked at: whoever may tag could make any machine a node, whose
+    operating system is then no longer the customer's alone.
+    """
+    return to_tags(item).get(OF_EKS)
+
+
+def to_function_tags(item: Item, answer: Answer) -> Mapping[str, str]:
+    """``Tags`` of ListTags."""
+    return dict(answer["Tags"])
+
+
+def to_runtime_updates(item: Item, answer: Answer) -> RuntimeUpdates:
+    """``PackageType`` and ``Runtime`` of ListFunctions, ``UpdateRuntimeOn`` of GetRuntimeManagementConfig.
+
+    A function whose runtime is deprecated has no fixes until somebody gives it another. Published
+    versions, which have settings of their own, are not looked at.
+    """
+    if answer is None:
+        return "own_image" if _own_image(item) else "manual"
+    return MODES[answer["UpdateRuntimeOn"]]
+
+
+def _own_image(item: Item) -> bool:
+    """``PackageType``, which answers from before there were images leave out."""
+    return bool(item.get("PackageType") == "Image")
+
+
+def to_cluster_tags(item: Item, answer: Answer) -> Mapping[str, str]:
+    """``tags`` of DescribeCluster."""
+    return dict(answer["cluster"]["tags"])
+
+
+def to_endpoint_open(item: Item, answer: Answer) -> bool:
+    """``endpointPublicAccess`` and ``publicAccessCidrs`` of DescribeCluster.
+
+    Without ranges it is open to all of them (API reference, VpcConfigRequest).
+    """
+    config = answer["cluster"]["resourcesVpcConfig"]
+    if not _flag(config["endpointPublicAccess"]):
+        return False
+    sources = tuple(config.get("publicAccessCidrs", ()))
+    rule = Ingress(allow=True, priority=0, protocol="tcp", ports=API, sources=sources)
+    return not sources or bool(open_to_world([rule]))
+
+
+def to_auto_mode(item: Item, answer: Answer) -> bool:
+    """``computeConfig`` of DescribeCluster: EKS Auto Mode makes and replaces the nodes."""
+    return _flag(answer["cluster"].get("computeConfig", {}).get("enabled", False))
+
+
+def to_hybrid(item: Item, answer: Answer) -> bool:
+    """``remoteNetworkConfig`` of DescribeCluster: networks of the customer's own whose machines may be nodes.
+
+    No call lists them; they count as there.
+    """
+    return bool(answer["cluster"].get("remoteNetworkConfig", {}).get("remoteNodeNetworks"))
+
+
+def to_any(item: Item, answer: Answer) -> bool:
+    """Whether there is any of what was listed."""
+    return bool(answer)
+
+
+def to_names(item: Item, answer: Answer) -> Answer:
+    """The names that were listed."""
+    return answer
+
+
+def _clusters(tags: Mapping[str, str]) -> set[str]:
+    if OF_EKS in tags:
+        return {tags[OF_EKS]}
+    owned = {key.removeprefix(OWNED) for key in tags if key.startswith(OWNED)}
+    return owned | {tags[key] for key in CLAIMS if key in tags}
+
+
+@dataclass(frozen=True)
+class Members:
+    """The instances of a cluster that EKS does not operate itself."""
+
+    groups: frozenset[str | None]
+    """The managed groups that they say they are of; ``None`` for one that is of none."""
+    missing: Unknown | None
+    """Why there may be more."""
+
+
+def to_members(item: Item, answer: Listing) -> Members:
+    """The region's instances whose tags name the cluster, EKS's own or any other."""
+    groups = set()
+    for machine in answer.items:
+        tags = to_tags(machine)
+        if item["name"] in _clusters(tags) and machine.get("Operator", {}).get("Principal") != AUTO_MODE:
+            groups.add(tags.get(GROUP))
+    return Members(frozenset(groups), answer.missing)
+
+
+def self_managed(groups: Observed[frozenset[str]], members: Observed[Members]) -> Observed[bool]:
+    """Whether an instance is a node without being in one of the cluster's managed groups."""
+    if isinstance(members, Unknown):
+        return members
+    if None in members.groups:
+        return True
+    strays: Observed[bool] = lift(lambda known: bool(members.groups - known), groups)
+    more: Observed[bool] = False if members.missing is None else members.missing
+    return any_of(strays if members.groups else False, more)
+
+
+def ways(
+    auto: Observed[bool],
+    hybrid: Observed[bool],
+    fargate: Observed[bool],
+    groups: Observed[frozenset[str]],
+    members: Observed[Members],
+) -> Observed[tuple[Nodes, ...]]:
+    """Every way in which nodes are operated, from everything that tells of one."""
+
+    def make(provider: bool, managed: frozenset[str], by_hand: bool) -> tuple[Nodes, ...]:
+        found: list[Nodes] = ["managed"] if managed else []
+        found += ["provider"] if provider else []
+        return (*found, "self_managed") if by_hand else tuple(found)
+
+    by_hand = any_of(hybrid, self_managed(groups, members))
+    return lift(make, any_of(auto, fargate), groups, by_hand)
+
+
+def upgraded(
+    hybrid: Observed[bool], groups: Observed[frozenset[str]], members: Observed[Members]
+) -> Observed[bool]:
+    """Whether all nodes are EKS's own: it upgrades no others by itself.
+
+    A managed group stays at its version until somebody has it updated (EKS user guide, "Update a managed
+    node group"); node repair replaces a node by another of the same version.
+    """
+    by_hand = any_of(hybrid, self_managed(groups, members))
+    return all_of(lift(lambda names: not names, groups), lift(lambda found: not found, by_hand))
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("expected a boolean")
+    return value
+
+
+VIRTUAL_MACHINES: Collector[AwsQuestion] = Collector(
+    kind=VirtualMachine,
+    list=MACHINES,
+    header=header,
+    facets={
+        "tags": told(to_tags),
+        "public_address": told(to_public_address),
+        "node_of": told(to_node_of),
+    },
+)
+FUNCTIONS: Collector[AwsQuestion] = Collector(
+    kind=Function,
+    list=LIST_FUNCTIONS,
+    header=function_header,
+    facets={
+        "tags": asked(LIST_TAGS, to_function_tags),
+        "runtime_updates": asked(MANAGEMENT, to_runtime_updates),
+    },
+)
+HYBRID = Read[AwsQuestion](DESCRIBE_CLUSTER, to_hybrid)
+MANAGED = Read[AwsQuestion](GROUPS, to_names)
+MEMBERS = Read[AwsQuestion](MACHINES, to_members)
+CLUSTERS: Collector[AwsQuestion] = Collector(
+    kind=ContainerCluster,
+    list=LIST_CLUSTERS,
+    header=cluster_header,
+    facets={
+        "tags": asked(DESCRIBE_CLUSTER, to_cluster_tags),
+        "nodes": Facet(
+            (Read(DESCRIBE_CLUSTER, to_auto_mode), HYBRID, Read(PROFILES, to_any), MANAGED, MEMBERS), ways
+        ),
+        "node_upgrades": Facet((HYBRID, MANAGED, MEMBERS), upgraded),
+        "endpoint_open": asked(DESCRIBE_CLUSTER, to_endpoint_open),
+    },
+)

@@ -1,0 +1,208 @@
+"""RDS: instances, and clusters of them (Aurora, Multi-AZ clusters), each cluster being one database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.listing import Listing, listing, run
+from scanner.collect import Collection, Collector, Item, Place, told
+from scanner.evidence import Observed, Unknown, all_of, any_of, join, lift
+from scanner.resources import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from providers.aws.client import AwsCaller
+
+DESCRIBE_DB_INSTANCES = AwsCall(
+    "rds",
+    "describe_db_instances",
+    "rds:DescribeDBInstances",
+    pages="DBInstances",
+    regional=True,
+    root="DescribeDBInstancesResponse",
+)
+DESCRIBE_DB_CLUSTERS = AwsCall(
+    "rds",
+    "describe_db_clusters",
+    "rds:DescribeDBClusters",
+    pages="DBClusters",
+    regional=True,
+    root="DescribeDBClustersResponse",
+)
+
+NOT_RELATIONAL = ("docdb", "neptune")
+"""Engines that RDS lists too (API reference of Neptune, DescribeDBInstances)."""
+CUSTOM = "custom-"
+"""What the engines of RDS Custom begin with (API reference, CreateDBInstance)."""
+SERVERLESS = "db.serverless"
+"""The class of the instances of Aurora Serverless v2."""
+
+
+def relational(item: Item) -> Item | None:
+    """The entry, if its ``Engine`` is that of a relational database."""
+    return None if item["Engine"] in NOT_RELATIONAL else item
+
+
+INSTANCES = listing(DESCRIBE_DB_INSTANCES, relational)
+CLUSTERS = listing(DESCRIBE_DB_CLUSTERS, relational)
+
+
+def databases(caller: AwsCaller, item: Item) -> Listing:
+    """The databases of a region: instances on their own, and clusters with their ``members``.
+
+    Two listings, however many there are.
+    """
+    answers = [caller.answer(question, item) for question in (INSTANCES, CLUSTERS)]
+    instances, clusters = (Listing((), each) if isinstance(each, Unknown) else each for each in answers)
+    alone = [each for each in instances.items if each.get("DBClusterIdentifier") is None]
+    whole = [{**each, "members": tuple(_members(each, instances))} for each in clusters.items]
+    missing = [each.missing for each in (instances, clusters) if each.missing is not None]
+    return Listing((*alone, *whole), join(missing) if missing else None)
+
+
+def _members(cluster: Item, instances: Listing) -> Iterator[Observed[Item]]:
+    """The instances that name the cluster, and those that it names; unknown each that was not listed."""
+    name = cluster["DBClusterIdentifier"]
+    seen = {
+        each["DBInstanceIdentifier"]: each
+        for each in instances.items
+        if each.get("DBClusterIdentifier") == name
+    }
+    yield from seen.values()
+    if "DBClusterMembers" not in cluster:
+        yield _unlisted("which members a cluster has was not told")
+    for member in cluster.get("DBClusterMembers", ()):
+        if (other := member["DBInstanceIdentifier"]) not in seen:
+            untold = _unlisted(f"the member {other} of a cluster was not listed")
+            yield untold if instances.missing is None else instances.missing
+
+
+def _unlisted(message: str) -> Unknown:
+    return Unknown.because("error", DESCRIBE_DB_CLUSTERS.name, None, message)
+
+
+LISTED = AwsChain((DESCRIBE_DB_INSTANCES, DESCRIBE_DB_CLUSTERS), databases, regional=True)
+
+
+def start(caller: AwsCaller, place: Place, wanted: frozenset[str], collection: Collection) -> None:
+    """Starts the collection of the databases of one region."""
+    run(DATABASES, LISTED, caller, place, wanted, collection)
+
+
+def header(item: Item) -> Mapping[str, Any]:
+    """``DBInstanceArn`` or ``DBClusterArn``, and the identifier."""
+    kind = "DBCluster" if _is_cluster(item) else "DBInstance"
+    return {
+        "provider": "aws",
+        "partition": item["partition"],
+        "scope": item["account"],
+        "region": item["region"],
+        "id": item[f"{kind}Arn"],
+        "name": item[f"{kind}Identifier"],
+        "type": "aws.rds.cluster" if _is_cluster(item) else "aws.rds.db",
+    }
+
+
+def _is_cluster(item: Item) -> bool:
+    return "members" in item
+
+
+def to_tags(item: Item) -> Mapping[str, str]:
+    """``TagList``, which is there without tags, too."""
+    return {tag["Key"]: tag["Value"] for tag in item["TagList"]}
+
+
+def to_open(item: Item) -> Observed[bool]:
+    """``PubliclyAccessible``; of a cluster, that of any member.
+
+    A Multi-AZ cluster has it itself, and an Aurora cluster may have a gateway to the internet instead of a
+    network (``InternetAccessGatewayEnabled``); answers about others leave both out. What opens a limitless
+    cluster is a setting of its shard group, which is not read.
+    """
+    if not _is_cluster(item):
+        return _flag(item["PubliclyAccessible"])
+    own = (_flag(item.get(name, False)) for name in ("PubliclyAccessible", "InternetAccessGatewayEnabled"))
+    of_members = (lift(lambda member: _flag(member["PubliclyAccessible"]), each) for each in item["members"])
+    shards: Observed[bool] = False
+    if _is_limitless(item):
+        message = "the shard group of a limitless cluster is not read"
+        shards = Unknown.because("error", DESCRIBE_DB_CLUSTERS.name, None, message)
+    return any_of(*own, *of_members, shards)
+
+
+def to_backed_up(item: Item) -> bool:
+    """``BackupRetentionPeriod``: 0 switches automatic backups off. Aurora always has at least a day."""
+    return int(item["BackupRetentionPeriod"]) > 0
+
+
+def to_minor_upgrades(item: Item) -> Observed[bool]:
+    """``AutoMinorVersionUpgrade``; of a cluster, its own and that of every member.
+
+    Aurora upgrades neither clusters of a global database nor, with MySQL, those with a replica in another
+    region, whatever the settings say (AWS Config, rds-automatic-minor-version-upgrade-enabled). Answers
+    from before clusters had the setting leave it to the members.
+    """
+    if not _is_cluster(item):
+        return _flag(item["AutoMinorVersionUpgrade"])
+    if item.get("GlobalClusterIdentifier") or (item["Engine"] == "aurora-mysql" and _is_abroad(item)):
+        return False
+    members = item["members"]
+    of_members = [lift(lambda member: _flag(member["AutoMinorVersionUpgrade"]), each) for each in members]
+    own = _flag(item["AutoMinorVersionUpgrade"]) if "AutoMinorVersionUpgrade" in item or not members else True
+    return all_of(own, *of_members)
+
+
+def _is_abroad(item: Item) -> bool:
+    """Whether it copies, or is copied, across regions: those that it names by an ARN of another one."""
+    others = [*item.get("ReadReplicaIdentifiers", ()), item.get("ReplicationSourceIdentifier", "")]
+    return any(other.startswith("arn:") and other.split(":")[3] != item["region"] for other in others)
+
+
+def to_serverless(item: Item) -> Observed[bool]:
+    """``DBInstanceClass`` of an instance, or of every member of a cluster.
+
+    Serverless v1 (``EngineMode``) and limitless clusters (``ClusterScalabilityType``) have no members; any
+    other cluster without members has capacity of neither sort.
+    """
+    if not _is_cluster(item):
+        return _is_serverless(item)
+    if item.get("EngineMode") == "serverless" or _is_limitless(item):
+        return True
+    return all_of(bool(item["members"]), *(lift(_is_serverless, each) for each in item["members"]))
+
+
+def _is_serverless(instance: Item) -> bool:
+    return bool(instance["DBInstanceClass"] == SERVERLESS)
+
+
+def _is_limitless(item: Item) -> bool:
+    return bool(item.get("ClusterScalabilityType") == "limitless")
+
+
+def to_os_access(item: Item) -> bool:
+    """``Engine``: only RDS Custom lets the customer in."""
+    return bool(item["Engine"].startswith(CUSTOM))
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("expected a boolean")
+    return value
+
+
+DATABASES: Collector[AwsQuestion] = Collector(
+    kind=Database,
+    list=LISTED,
+    header=header,
+    facets={
+        "tags": told(to_tags),
+        "open_to_world": told(to_open),
+        "backed_up": told(to_backed_up),
+        "minor_upgrades": told(to_minor_upgrades),
+        "serverless": told(to_serverless),
+        "os_access": told(to_os_access),
+    },
+)

@@ -1,0 +1,61 @@
+"""What lies in one region: listed once, for all kinds of resources that are told from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from scanner.collect import Collection, Collector, Item, Place
+from scanner.evidence import Observed, Unknown
+
+if TYPE_CHECKING:
+    from providers.aws.client import AwsCaller
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list, or as much of it as came."""
+
+    items: tuple[Item, ...]
+    missing: Unknown | None
+    """Why the rest did not come."""
+
+
+def listing(call: AwsCall, keep: Callable[[Item], Item | None]) -> AwsChain:
+    """The question for a :class:`Listing` of the item's region.
+
+    ``keep`` gives of each entry what is needed later, or ``None`` for one that is none of ours.
+    """
+    return AwsChain((call,), partial(_listed, call, keep), regional=True)
+
+
+def _listed(
+    call: AwsCall, keep: Callable[[Item], Item | None], caller: AwsCaller, item: Item
+) -> Observed[Listing]:
+    found: list[Item] = []
+    for page in caller.within(item["region"]).pages(call):
+        if isinstance(page, Unknown):
+            return Listing(tuple(found), page)
+        found.extend(kept for entry in page if (kept := keep(entry)) is not None)
+    return Listing(tuple(found), None)
+
+
+def run(
+    collector: Collector[AwsQuestion],
+    listed: AwsChain,
+    caller: AwsCaller,
+    place: Place,
+    wanted: frozenset[str],
+    collection: Collection,
+) -> None:
+    """Starts the collection of what a :class:`Listing` of the region holds; the rest is a blind spot."""
+    here = caller.within(str(place.region))
+    found = here.answer(listed, caller.item(place.region))
+    missing = found if isinstance(found, Unknown) else found.missing
+    if missing is not None:
+        collection.blind_spot(place, missing)
+    if not isinstance(found, Unknown):
+        collection.run(collector, here, place, wanted, found.items)
