@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 
 class Unwritable(Exception):
@@ -28,3 +30,29 @@ def beside(path: Path) -> Path:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
     return Path(name)
+
+
+def replace_all(texts: Mapping[Path, str], check: Callable[[Mapping[Path, Path]], Any] | None = None) -> None:
+    """Puts the texts in place, all or none of them; files that were there keep their modes.
+
+    ``check`` gets the new files by the paths that they will have, and raises to leave everything as it was.
+    Raises :class:`Unwritable`.
+    """
+    new: dict[Path, Path] = {}
+    try:
+        for path, text in texts.items():
+            new[path] = beside(path)
+            new[path].write_text(text, encoding="utf-8")
+            if path.is_file() and new[path] != path:
+                new[path].chmod(path.stat().st_mode & 0o777)
+        if check is not None:
+            check(new)
+        for path, made in new.items():
+            if made != path:
+                made.replace(path)
+    except OSError as error:
+        raise Unwritable(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        for path, made in new.items():
+            if made != path:
+                made.unlink(missing_ok=True)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from scanner.document import DocumentError, read
+from scanner.document import Document, DocumentError, Problem, read
 from scanner.expectation import Expectation
+from scanner.ownership.schema import Inline
 from scanner.provider import Request
 
 
@@ -67,8 +68,12 @@ class Config(_Frozen):
     ownership: str | None = None
     rules: tuple[str, ...] = ()
     """Rule packs: folders, or ``builtin``."""
-    gate: str | None = None
-    """``ownership``, ``posture``, ``strict`` or ``none``."""
+    gate: str | Annotated[Mapping[str, str], Field(min_length=1)] | None = None
+    """``ownership``, ``posture``, ``strict`` or ``none``; or one of these, or a gate spelled out, for each
+    named scope. The first scope of the list that fits holds, and ``default`` where none does."""
+    selections: Mapping[str, Inline] = {}
+    """Scopes with a name, for ``gate`` and ``--where``, as under ``scopes`` of the ownership file, whose
+    names may be used too."""
     fail_on: str | None = None
     max_unknown: int | None = Field(default=None, ge=0)
     baseline: str | None = None
@@ -80,6 +85,13 @@ class Config(_Frozen):
     """``FORMAT`` or ``FORMAT=PATH``."""
     timeout: float | None = Field(default=None, gt=0)
     """Seconds that one answer may take."""
+    _document: Document | None = PrivateAttr(default=None)
+
+    def mistake(self, message: str, *loc: str | int) -> DocumentError:
+        """A mistake at a place of the file, to raise."""
+        if self._document is None:
+            return DocumentError([Problem("gapscan.yaml", 1, message)])
+        return self._document.error(message, *loc)
 
 
 def load_config(path: Path) -> Config:
@@ -97,7 +109,9 @@ def load_config(path: Path) -> Config:
     for name in ("ownership",):
         if (value := changed.get(name)) and not Path(value).is_file():
             raise DocumentError([document.problem(f"{name}: no such file: {value}", name)])
-    return config.model_copy(update=changed)
+    loaded = config.model_copy(update=changed)
+    loaded._document = document
+    return loaded
 
 
 def _beside(folder: Path, report: str) -> str:

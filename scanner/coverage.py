@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,13 +11,17 @@ from typing import Any
 
 from scanner.evaluate import Verdict
 from scanner.evidence import BlindSpot
-from scanner.finding import Finding, FoundUnknown, found, identity, observed, unknowns_of
+from scanner.examined import Examined
+from scanner.finding import Finding, FoundUnknown, found, identity, observed, of_defect, unknowns_of
+from scanner.narrowing import NARROWING_UNCERTAIN, UNSEEN_HOLDERS, Narrowing
 from scanner.ownership import Ownership, Resolver, Subject
+from scanner.ownership.selection import Fit
+from scanner.provided import Provided
 from scanner.provider import Inventory
-from scanner.resources import Account, ProviderName, Tenant
+from scanner.resources import Account, Tenant
 from scanner.responsibility import Catalogue, Control, Party, Severity
 from scanner.rows import OUTCOMES, Gathered, Row, RowKey, Rows
-from scanner.rule import Pack, Rule
+from scanner.rule import Outcome, Pack, Rule
 from scanner.spool import Spool
 from scanner.states import (
     Claim,
@@ -29,6 +33,7 @@ from scanner.states import (
     worst,
 )
 from scanner.subjects import Scope, Subjects
+from scanner.watcher import Watcher
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Coverage:
     rows: tuple[Row, ...]
     not_judged: Mapping[tuple[str, str], tuple[str, ...]]
     """By provider and scope: controls of organisation or tenant level, which are judged only there."""
+    blind_spots: tuple[BlindSpot, ...]
+    """Those of the inventory that may hold something of what the assessment is narrowed to."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,10 @@ class _Judged:
     ownership: Ownership
     evidence: Evidence
     judgement: Judgement
+    flags: frozenset[str] = frozenset()
+    """How its party was found: see :data:`scanner.boundary.Flag`."""
+    fit: Fit = "yes"
+    """Whether it is of what the assessment is narrowed to."""
 
     def row(self, control: Control, place: Subject) -> RowKey:
         return RowKey(
@@ -75,8 +86,15 @@ class _Judged:
             "owner_source": self.ownership.source,
             "evidence": self.evidence,
             "state": self.judgement.state,
-            "flags": tuple(sorted(self.ownership.flags | self.judgement.flags)),
+            "flags": tuple(sorted(self._flags())),
         }
+
+    def _flags(self) -> frozenset[str]:
+        narrowed = {NARROWING_UNCERTAIN} if self.fit == "maybe" else set()
+        return self.flags | self.ownership.flags | self.judgement.flags | narrowed
+
+
+_SpotKey = tuple[str, str, str | None, str]
 
 
 @dataclass(frozen=True)
@@ -93,6 +111,13 @@ class Join:
     now: datetime
     """The scan's time."""
     subjects: Subjects
+    narrowing: Narrowing | None = None
+    watchers: Sequence[Watcher] = ()
+    elsewhere: Sequence[Row] = ()
+    """Rows of other scopes, which may provide controls for these."""
+    _narrowed: Rows = field(default_factory=Rows, init=False)
+    """The rows of what the assessment is narrowed to, if it is."""
+    _kept_spots: set[_SpotKey] = field(default_factory=set, init=False)
     _rows: Rows = field(default_factory=Rows, init=False)
     _findings: Spool = field(default_factory=Spool, init=False)
     _states: Counter[State] = field(default_factory=Counter, init=False)
@@ -113,41 +138,88 @@ class Join:
                     if known or control.level == "tenant":
                         self._scope_level(control, scope)
                 elif control.level in ("organisation", "tenant") and not known:
-                    elsewhere.append(control.id)
+                    if self._meant_at(control, scope):
+                        elsewhere.append(control.id)
                 else:
                     self._scope_level(control, scope)
             not_judged[provider, name] = tuple(elsewhere)
+        self._provided.settle((self._rows,) if self.narrowing is None else (self._rows, self._narrowed))
         defects = tuple(self._defects())
         for finding in defects:
-            self._findings.add(finding)
+            self._keep(finding, None, None)
+        told = tuple(self._row(key, gathered) for key, gathered in self._told_rows)
+        spots = tuple(spot for spot in self.inventory.blind_spots if self._may_hold(spot))
+        left = {(row.provider, row.scope) for row in told} | {(spot.provider, spot.scope) for spot in spots}
         return Coverage(
             findings=self._findings,
             states=dict(sorted(self._states.items())),
             defects=len(defects),
-            rows=tuple(self._row(key, gathered) for key, gathered in self._rows),
-            scopes=self.subjects.scopes,
+            rows=told,
+            scopes={
+                key: scope
+                for key, scope in self.subjects.scopes.items()
+                if self.narrowing is None or key in left or not_judged[key]
+            },
             not_judged=not_judged,
+            blind_spots=spots,
         )
+
+    @cached_property
+    def _examined(self) -> Examined:
+        return Examined(self.inventory, self.chosen, self.pack, self.subjects)
+
+    @cached_property
+    def _provided(self) -> Provided:
+        return Provided(self.elsewhere)
+
+    def _elsewhere(self, control: Control, place: Subject) -> bool:
+        """Whether another scope provides the control here, by the ownership file."""
+        ownership = self.resolver.resolve(control.id, place)
+        return self._provided.note(control.id, place.provider, place.scope, ownership)
+
+    def _wants_statement(self, control: Control, place: Subject) -> bool:
+        """Whether a person has to attest the control here, and has not."""
+        ownership = self.resolver.resolve(control.id, place)
+        own = ownership.provided_by in (None, (place.provider, place.scope.lower()))
+        return own and self.resolver.statement(control.id, place) is None
 
     def _verdict(self, verdict: Verdict) -> None:
         control = self.catalogue.controls[verdict.rule.text.control]
         subject = verdict.subject
         resource = None if isinstance(subject, BlindSpot) else subject
-        party: Party = "customer" if resource is None else self.catalogue.party(control, resource)
+        boundary = None if resource is None else self.catalogue.boundary(control, resource)
+        party: Party = "customer" if boundary is None else boundary.party
         place = self.subjects.of(subject)
         what = found(subject)
         evidence: Evidence = verdict.outcome
         if control.evidence == "hybrid" and party == "customer" and evidence != "n/a":
             # Configuration and statement are both wanted: without the one the other covers nothing.
-            attested: Evidence = "missing" if self.resolver.statement(control.id, place) is None else "pass"
+            attested: Evidence = "missing" if self._wants_statement(control, place) else "pass"
             evidence = worst([evidence, attested])
-        judged = self._judge(control, place, party, evidence, may_become=True)
+        flags: frozenset[str] = frozenset()
+        if boundary is not None:
+            if boundary.uncertain and evidence in ("pass", "missing"):
+                # A failure is the customer's in any case; of anything else nobody knows for whom it counts.
+                evidence = "unknown"
+            flags = (boundary.promoted() if evidence == "fail" else boundary).flags
+        judged = self._judge(control, place, party, evidence, may_become=True, flags=flags)
+        if not self._gather(control, place, judged, verdict.outcome):
+            return
+        if isinstance(subject, BlindSpot):
+            self._kept_spots.add((subject.provider, subject.scope, subject.region, subject.kind))
         rule = verdict.rule
         unknowns: tuple[FoundUnknown, ...] = ()
         if verdict.unknown is not None:
             unknowns = unknowns_of(rule, resource) if resource is not None else ()
             unknowns = unknowns or tuple(
                 FoundUnknown(facet=None, **cause.model_dump()) for cause in verdict.unknown.causes
+            )
+        if boundary is not None:
+            unknowns += tuple(
+                FoundUnknown(facet=facet, **cause.model_dump())
+                for facet, unknown in boundary.unknowns
+                for cause in unknown.causes
+                if facet not in rule.facets or verdict.unknown is None
             )
         self._keep(
             Finding(
@@ -165,27 +237,31 @@ class Join:
                 provider=place.provider,
                 scope=subject.scope,
                 region=subject.region,
-                service_model=self.catalogue.service_model(resource) if resource is not None else None,
+                service_model=boundary.model if boundary is not None else None,
                 resource=what,
                 verdict=verdict.outcome,
                 unknowns=unknowns,
                 observed=observed(rule, resource) if resource is not None else {},
-                message=self._message(verdict, what.name, unknowns),
+                message=self._message(verdict, what.name, unknowns, evidence),
                 severity=rule.text.severity,
                 priority=self._priority(rule.text.severity, judged, place),
                 **judged.told(),
-            )
+            ),
+            place,
+            judged.ownership,
         )
-        self._rows.row(judged.row(control, place)).counts[verdict.outcome] += 1
-        self._gather(control, place, judged)
 
-    def _message(self, verdict: Verdict, name: str, unknowns: Sequence[FoundUnknown]) -> str:
+    def _message(
+        self, verdict: Verdict, name: str, unknowns: Sequence[FoundUnknown], evidence: Evidence
+    ) -> str:
         rule = verdict.rule
         if verdict.outcome == "fail" and not isinstance(verdict.subject, BlindSpot):
             return rule.message.render(verdict.subject, self.now)
+        why = "; ".join(dict.fromkeys(f"{unknown.call} {unknown.reason}" for unknown in unknowns))
         if verdict.outcome == "unknown":
-            why = "; ".join(dict.fromkeys(f"{unknown.call} {unknown.reason}" for unknown in unknowns))
             return f"{name}: could not tell ({why})"
+        if verdict.outcome == "pass" and evidence == "unknown":
+            return f"{name}: {rule.text.title}, but nobody could tell whose part that is ({why})"
         return f"{name}: {rule.text.title}" if verdict.outcome == "pass" else f"{name}: does not apply"
 
     def _scope_level(self, control: Control, scope: Scope) -> None:
@@ -198,9 +274,13 @@ class Join:
             if not rows:
                 self._gather(control, place, self._judge(control, place, "customer", "n/a"))
             return
-        unassessed = self._unassessed(control, scope, party)
+        if self._elsewhere(control, place):
+            if not rows:
+                self._gather(control, place, self._judge(control, place, party, "unassessed"))
+            return
+        unassessed = self._examined.unassessed(control, scope, party)
         if control.evidence != "auto" and party == "customer":
-            self._gather(control, place, self._statement(control, account, place))
+            self._statement(control, account, place)
         elif not rows:
             self._gather(
                 control, place, self._judge(control, place, party, "unassessed" if unassessed else "n/a")
@@ -216,49 +296,20 @@ class Join:
                     certificate_in_date=self.resolver.certificate(control.id, account.provider),
                     may_become_customers=False,
                 )
-                self._rows.row(key).add("unassessed", judge(claim, "unassessed").state)
+                state = judge(claim, "unassessed").state
+                kept = key in self._told_rows.of(*key[:3])
+                for table in self._tables(kept):
+                    table.row(key).add("unassessed", state)
+                if kept:
+                    for watcher in self.watchers:
+                        watcher.gathered(control.id, place, key.party, "unassessed", state, None)
 
-    def _unassessed(self, control: Control, scope: Scope, party: Party) -> bool:
-        """Whether some kind that the control expects here, or some rule of it, was left out."""
-        provider = scope.account.provider
-        rules = self._rules_of.get((control.id, provider), ())
-        examined = {rule.text.for_ for rule in rules}
-        if control.evidence == "statement" and not rules:
-            return party == "provider"
-        if any(rule.id not in self._chosen for rule in rules):
-            return True
-        expected = control.kinds.get(provider, ())
-        if not expected and not rules:
-            return True
-        return any(
-            kind not in examined
-            and (kind in scope.kinds or not self.inventory.complete(provider, scope.account.scope, kind))
-            for kind in expected
-        )
-
-    @cached_property
-    def _rules_of(self) -> dict[tuple[str, ProviderName], list[Rule]]:
-        rules: dict[tuple[str, ProviderName], list[Rule]] = defaultdict(list)
-        for rule in self.pack.rules.values():
-            for provider in rule.text.providers:
-                rules[rule.text.control, provider].append(rule)
-        return rules
-
-    @cached_property
-    def _chosen(self) -> frozenset[str]:
-        return frozenset(rule.id for rule in self.chosen)
-
-    @cached_property
-    def _kinds_of(self) -> Mapping[str, set[str]]:
-        kinds: dict[str, set[str]] = defaultdict(set)
-        for rule in self.chosen:
-            kinds[rule.text.control].add(rule.text.for_)
-        return kinds
-
-    def _statement(self, control: Control, account: Account | Tenant, place: Subject) -> _Judged:
+    def _statement(self, control: Control, account: Account | Tenant, place: Subject) -> None:
         """Whether a person attested the control; makes the finding of the statement."""
         statement = self.resolver.statement(control.id, place)
         judged = self._judge(control, place, "customer", "missing" if statement is None else "pass")
+        if not self._gather(control, place, judged):
+            return
         told = (
             f"no statement in date says that this is done: {control.obligations['customer'] or control.title}"
             if statement is None
@@ -289,14 +340,22 @@ class Join:
                 severity=control.severity,
                 priority=self._priority(control.severity, judged, place),
                 **judged.told(),
-            )
+            ),
+            place,
+            judged.ownership,
         )
-        return judged
 
     def _judge(
-        self, control: Control, place: Subject, party: Party, evidence: Evidence, *, may_become: bool = False
+        self,
+        control: Control,
+        place: Subject,
+        party: Party,
+        evidence: Evidence,
+        *,
+        may_become: bool = False,
+        flags: frozenset[str] = frozenset(),
     ) -> _Judged:
-        # If a setting that the customer can see fails, it is the customer's to set.
+        # If a setting that the customer can see fails, it is the customer's to set (Boundary.promoted).
         owes: Party = "customer" if evidence == "fail" else party
         ownership = self.resolver.resolve(control.id, place, owes)
         claim = Claim(
@@ -307,7 +366,10 @@ class Join:
             certificate_in_date=self.resolver.certificate(control.id, place.provider),
             may_become_customers=may_become,
         )
-        return _Judged(owes, ownership, evidence, judge(claim, evidence))
+        fit: Fit = "yes"
+        if self.narrowing is not None:
+            fit = self.narrowing.fit(control.id, place, ownership)
+        return _Judged(owes, ownership, evidence, judge(claim, evidence), flags, fit)
 
     def _priority(self, severity: Severity, judged: _Judged, place: Subject) -> Severity:
         return priority(
@@ -318,58 +380,79 @@ class Join:
             ownership_file=self.resolver.file is not None,
         )
 
-    def _keep(self, finding: Finding) -> None:
+    def _keep(self, finding: Finding, place: Subject | None, ownership: Ownership | None) -> None:
         self._findings.add(finding)
         if finding.state is not None:
             self._states[finding.state] += 1
+        for watcher in self.watchers:
+            watcher.found(finding, place, ownership)
 
-    def _gather(self, control: Control, place: Subject, judged: _Judged) -> None:
-        self._rows.row(judged.row(control, place)).add(judged.evidence, judged.judgement.state)
+    def _gather(
+        self, control: Control, place: Subject, judged: _Judged, outcome: Outcome | None = None
+    ) -> bool:
+        """Adds to the row; whether it is of what the assessment is narrowed to."""
+        key = judged.row(control, place)
+        kept = judged.fit != "no"
+        for rows in self._tables(kept):
+            row = rows.row(key)
+            row.add(judged.evidence, judged.judgement.state)
+            if outcome is not None:
+                row.counts[outcome] += 1
+        if kept:
+            for watcher in self.watchers:
+                watcher.gathered(
+                    control.id, place, judged.party, judged.evidence, judged.judgement.state, judged.ownership
+                )
+        return kept
+
+    @property
+    def _told_rows(self) -> Rows:
+        return self._rows if self.narrowing is None else self._narrowed
+
+    def _tables(self, kept: bool) -> tuple[Rows, ...]:
+        """Where something is counted. A narrowed scope is judged by all that is in it all the same."""
+        return (self._rows, self._narrowed) if kept and self.narrowing is not None else (self._rows,)
+
+    def _meant_at(self, control: Control, scope: Scope) -> bool:
+        """Whether the assessment is narrowed to something that the control at a scope is part of."""
+        if self.narrowing is None:
+            return True
+        place = self.subjects.of(scope.account)
+        return self.narrowing.fit(control.id, place, self.resolver.resolve(control.id, place)) != "no"
+
+    def _may_hold(self, spot: BlindSpot) -> bool:
+        if self.narrowing is None or (spot.provider, spot.scope, spot.region, spot.kind) in self._kept_spots:
+            return True
+        judged = spot.cause.reason != "disabled" and self._examined.examines(spot.kind)
+        # No rule has a verdict on what a region or an account that is out of sight holds.
+        unjudged = spot.kind in UNSEEN_HOLDERS or not judged
+        return unjudged and self.narrowing.may_hold(self.subjects.of(spot))
 
     def _row(self, key: RowKey, gathered: Gathered) -> Row:
-        expected = self.catalogue.controls[key.control].kinds.get(key.provider, ())
-        chosen = self._kinds_of[key.control]
+        control = self.catalogue.controls[key.control]
+        expected = self._examined.expected(control, key.provider, key.scope)
         return Row(
             **key._asdict(),
             evidence=gathered.evidence,
             state=gathered.state,
-            kinds_seen=tuple(kind for kind in expected if kind in chosen),
+            kinds_seen=self._examined.seen(control, expected),
             kinds_expected=expected,
             counts={outcome: gathered.counts[outcome] for outcome in OUTCOMES},
+            provided_by=gathered.provided_by,
         )
 
     def _defects(self) -> Iterator[Finding]:
         """Findings of ownership: what is wrong with the file, once for each line and control."""
-        for defect in self.resolver.defects():
+        missing = () if self.narrowing is not None else self.resolver.undocumented(self.subjects.services)
+        for defect in (*self.resolver.defects(), *missing):
+            if self.narrowing is not None and not self.narrowing.concerns(defect.file, defect.line):
+                continue
             for control in defect.controls:
-                yield Finding(
-                    uid=identity(
-                        control=self.catalogue.controls[control].first_id,
-                        rule=f"ownership.{defect.code}",
-                        provider="",
-                        partition="",
-                        scope="",
-                        resource=defect.line_id,
-                    ),
-                    subject="ownership",
-                    control=control,
-                    rule=None,
-                    provider=None,
-                    scope=None,
-                    region=None,
-                    service_model=None,
-                    resource=None,
-                    verdict=None,
-                    unknowns=(),
-                    observed={},
+                yield of_defect(
+                    code=defect.code,
+                    line_id=defect.line_id,
+                    source=f"{defect.file}:{defect.line}",
+                    control=self.catalogue.controls[control],
                     message=defect.message,
-                    party=None,
-                    ownership=None,
-                    owner=None,
-                    owner_source=f"{defect.file}:{defect.line}",
-                    evidence=None,
-                    state=None,
-                    flags=(defect.code,),
                     severity=defect.severity,
-                    priority=defect.severity,
                 )

@@ -5,7 +5,7 @@ Pure. Each derivation names what it needs, so that a scan collects it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -115,12 +115,20 @@ def collectable(wanted: Wanted) -> Wanted:
     return {kind: frozenset(f for f in facets if (kind, f) not in derived) for kind, facets in wanted.items()}
 
 
-def derive(inventory: Inventory, wanted: Wanted) -> Inventory:
-    """The inventory with the derived facets that are wanted. Its other facets are as they were."""
+def derive(inventory: Inventory, wanted: Wanted, others: Iterable[Inventory] = ()) -> Inventory:
+    """The inventory with the derived facets that are wanted. Its other facets are as they were.
+
+    What the ``others`` hold is looked at, too, where a resource refers to it.
+    """
     chosen = [d for d in DERIVATIONS if d.facet in wanted.get(d.kind.kind, ())]
     if not chosen:
         return inventory
-    buckets = {resource.id: resource for resource in inventory.resources if isinstance(resource, Bucket)}
+    buckets = {
+        resource.id: resource
+        for one in (*others, inventory)
+        for resource in one.resources
+        if isinstance(resource, Bucket)
+    }
 
     def complete(resource: Resource) -> Resource:
         told = {d.facet: d.function(resource, buckets) for d in chosen if isinstance(resource, d.kind)}

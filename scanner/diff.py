@@ -39,9 +39,13 @@ class Sight:
 
     @classmethod
     def of(cls, head: Mapping[str, Any]) -> Sight:
-        """From the head of a JSON report. Raises :class:`KeyError` or :class:`TypeError` if it is none."""
+        """From the head of a JSON report. Raises :class:`KeyError` or :class:`TypeError` if it is none.
+
+        What is missing in a report for one team, or of a selection of resources, may just be another's.
+        """
+        partial = any(option.startswith(("--team", "--where")) for option in head["scan"]["narrowed"])
         return cls(
-            rules=frozenset(head["rules"]),
+            rules=frozenset() if partial else frozenset(head["rules"]),
             scopes={
                 (target["provider"], target["scope"]): frozenset(target.get("regions", ()))
                 for target in head["scan"]["targets"]
@@ -51,7 +55,7 @@ class Sight:
                 (spot["provider"], spot["scope"], spot["region"], spot["kind"])
                 for spot in head["blind_spots"]
             ),
-            ownership=head["scan"]["ownership_digest"] is not None,
+            ownership=head["scan"]["ownership_digest"] is not None and not partial,
         )
 
     def proves_absence(self, finding: Finding) -> bool:

@@ -21,6 +21,9 @@ Loc = tuple[Union[str, int], ...]  # noqa: UP007
 MAX_NODES = 2_000_000
 """Nodes of a document after aliases are followed; more is taken for an attack (an anchor bomb)."""
 
+MAX_BYTES = 10_000_000
+"""The largest file that is read: what people write is far smaller."""
+
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 _EXPECTED = {
@@ -149,22 +152,45 @@ def suggestion(given: str, known: Iterable[str]) -> str:
 def read(path: Path, name: str | None = None) -> Document:
     """Reads a YAML file; ``name`` is what messages call it. Raises :class:`DocumentError`."""
     label = name or str(path)
+    return parse(_content(path, label), label)
+
+
+def read_all(path: Path) -> tuple[Document, ...]:
+    """Reads a YAML file of several documents. Raises :class:`DocumentError`."""
+    label = str(path)
+    return tuple(_document(node, label) for node in _nodes(_content(path, label), label) if node is not None)
+
+
+def parse(text: str, name: str) -> Document:
+    """Parses YAML text. Raises :class:`DocumentError`."""
+    nodes = _nodes(text, name)
+    if len(nodes) > 1:
+        line = nodes[1].start_mark.line + 1
+        raise DocumentError([Problem(name, line, "not valid YAML: expected a single document")])
+    if not nodes or nodes[0] is None:
+        raise DocumentError([Problem(name, 1, "is empty")])
+    return _document(nodes[0], name)
+
+
+def _content(path: Path, label: str) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            told = f"is {size / 1e6:.0f} MB; a file may have {MAX_BYTES / 1e6:.0f} MB: split it"
+            raise DocumentError([Problem(label, 1, told)])
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise DocumentError([Problem(label, 1, "no such file")]) from None
     except OSError as error:
         raise DocumentError([Problem(label, 1, f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:
         raise DocumentError([Problem(label, 1, f"is not UTF-8 text (byte {error.start})")]) from None
-    return parse(text, label)
 
 
-def parse(text: str, name: str) -> Document:
-    """Parses YAML text. Raises :class:`DocumentError`."""
+def _nodes(text: str, name: str) -> list[Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        node = yaml.compose(text, Loader=loader)
+        return list(yaml.compose_all(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -173,8 +199,9 @@ def parse(text: str, name: str) -> Document:
         raise DocumentError([Problem(name, 1, f"not valid YAML: {error}")]) from None
     except RecursionError:
         raise DocumentError([Problem(name, 1, "not valid YAML: nested too deeply")]) from None
-    if node is None:
-        raise DocumentError([Problem(name, 1, "is empty")])
+
+
+def _document(node: Any, name: str) -> Document:
     builder = _Builder(name)
     value = builder.build(node, ())
     if builder.problems:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from scanner.evidence import BlindSpot, Reason
 from scanner.resources import ProviderName, Resource
-from scanner.responsibility import Party, ServiceModel, Severity
+from scanner.responsibility import Control, Party, ServiceModel, Severity
 from scanner.rule import Outcome, Rule
 from scanner.states import Evidence, OwnershipStatus, State
 
@@ -94,6 +94,43 @@ def identity(*, control: str, rule: str, provider: str, partition: str, scope: s
     """
     parts = json.dumps(["gapscan.finding/v1", control, rule, provider, partition, scope, resource])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def of_defect(
+    *, code: str, line_id: str, source: str, control: Control, message: str, severity: Severity
+) -> Finding:
+    """The finding of something wrong with a line of the ownership file; ``source`` is its file and line."""
+    return Finding(
+        uid=identity(
+            control=control.first_id,
+            rule=f"ownership.{code}",
+            provider="",
+            partition="",
+            scope="",
+            resource=line_id,
+        ),
+        subject="ownership",
+        control=control.id,
+        rule=None,
+        provider=None,
+        scope=None,
+        region=None,
+        service_model=None,
+        resource=None,
+        verdict=None,
+        unknowns=(),
+        observed={},
+        message=message,
+        party=None,
+        ownership=None,
+        owner=None,
+        owner_source=source,
+        evidence=None,
+        state=None,
+        flags=(code,),
+        severity=severity,
+        priority=severity,
+    )
 
 
 def found(subject: Resource | BlindSpot) -> FoundResource:

@@ -14,78 +14,60 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from scanner.boundary import (
+    Boundary,
+    Flag,
+    Shift,
+    ShiftText,
+    decide,
+    load_shifts,
+    model_under,
+    moves,
+    party_of,
+)
+from scanner.control import (
+    SERVICE_MODELS,
+    Cell,
+    Control,
+    EvidenceMode,
+    Framework,
+    Layer,
+    Level,
+    Party,
+    ServiceModel,
+    Severity,
+    Text,
+    Written,
+)
 from scanner.document import Document, DocumentError, Problem, read, suggestion
 from scanner.resources import ProviderName, Resource
 
-Party = Literal["customer", "provider"]
-"""Who must do something. "Shared" is never an answer: a shared control is one obligation of each."""
-
-ServiceModel = Literal["on_prem", "iaas", "caas", "faas", "paas", "saas"]
-"""How much of the stack the provider operates, least first."""
-
-Level = Literal["organisation", "tenant", "scope", "resource"]
-"""Where a control is judged: once for the organisation or tenant, at each scope, or on each resource."""
-
-EvidenceMode = Literal["auto", "hybrid", "statement"]
-"""What shows a control: live configuration, a person's statement, or (hybrid) both."""
-
-Severity = Literal["low", "medium", "high", "critical"]
-"""How bad it is when a control is not met, least first."""
-
-Cell = Literal["customer", "provider", "both", "none"]
-"""Whose a control is under one service model; ``none``: it has no meaning there."""
-
-Framework = Literal["nist_800_53r5", "csa_ccm_4_0", "iso_27001_2022", "cis_controls_8_1", "pci_dss_4_0"]
-"""A catalogue of requirements that a control is related to (never: that it satisfies)."""
-
-SERVICE_MODELS: tuple[ServiceModel, ...] = get_args(ServiceModel)
+__all__ = [
+    "SERVICE_MODELS",
+    "Boundary",
+    "Catalogue",
+    "Cell",
+    "Control",
+    "EvidenceMode",
+    "Flag",
+    "Framework",
+    "Layer",
+    "Level",
+    "Party",
+    "ServiceModel",
+    "Severity",
+    "Shift",
+    "UnknownControl",
+    "load_catalogue",
+]
 
 K = TypeVar("K", bound=str)
 T = TypeVar("T")
-_Text = Annotated[str, Field(min_length=1)]
 _Id = Annotated[str, Field(pattern=r"^[a-z]+\.[a-z0-9]+(-[a-z0-9]+)*$")]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Control(_Model):
-    """An obligation of the catalogue, with each party's part in it."""
-
-    id: str
-    title: str
-    domain: str
-    layer: str
-    level: Level
-    severity: Severity
-    responsibility: Mapping[ServiceModel, Cell]
-    """Whose it is under each service model; all six are there."""
-    obligations: Mapping[Party, str | None]
-    """What each party has to do, in a sentence; both keys are there."""
-    evidence: EvidenceMode
-    kinds: Mapping[ProviderName, tuple[str, ...]]
-    """The kinds of resource that a complete judgement on that cloud would look at."""
-    refs: Mapping[Framework, tuple[str, ...]]
-    """Ids of related requirements elsewhere."""
-    aliases: tuple[str, ...] = ()
-    """Former ids, oldest first. They go on working in every file that names controls."""
-
-    @property
-    def first_id(self) -> str:
-        """The id that the control was born with; a finding's identity is built on it."""
-        return self.aliases[0] if self.aliases else self.id
-
-
-class Layer(_Model):
-    """A layer of the stack, and whose it is under each service model where a control says nothing."""
-
-    title: _Text
-    default: Mapping[ServiceModel, Literal["customer", "provider", "both"]]
 
 
 class UnknownControl(KeyError):
@@ -103,6 +85,15 @@ class UnknownControl(KeyError):
         return f"no control matches {self.selector!r}{self.suggestion}"
 
 
+_TOLD: Mapping[Cell, str] = {
+    "customer": "the provider has no part in this, it is yours.",
+    "both": "each party has a part of its own; this one is yours.",
+    "provider": "this is the provider's part.",
+    "none": "nothing is expected here, but a setting was found, and what can be set is yours.",
+}
+"""What a cell of a control's row says to the customer."""
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """All controls, and the tables that tell whose they are."""
@@ -117,6 +108,8 @@ class Catalogue:
     """Titles by service model."""
     types: tuple[tuple[str, ServiceModel], ...]
     """Patterns of resource types (``*`` is any text) and their service model; the first match wins."""
+    shifts: tuple[Shift, ...]
+    """What moves the line on resources that are configured so; their order is of no account."""
 
     def select(self, selector: str) -> frozenset[str]:
         """The ids of the controls that a selector means: an id or a former id, a glob, a domain or ``*``.
@@ -136,20 +129,62 @@ class Catalogue:
             raise UnknownControl(selector, suggestion(selector, known))
         return found
 
-    def service_model(self, resource: Resource) -> ServiceModel | None:
-        """How the resource is operated, by its type; ``None`` when no line of the table knows the type."""
-        match = self._type_table.fullmatch(resource.type)
+    def model_of_type(self, type_: str) -> ServiceModel | None:
+        """How resources of a type are operated where nothing moves it; ``None``: no line knows the type."""
+        match = self._type_table.fullmatch(type_)
         return self.types[match.lastindex - 1][1] if match and match.lastindex else None
 
-    def party(self, control: Control, resource: Resource) -> Party:
-        """Whose the control is on a resource.
+    def service_model(self, resource: Resource) -> ServiceModel | None:
+        """How the resource is operated now, as far as is known; ``None`` when no line knows its type."""
+        by_type = self.model_of_type(resource.type)
+        if by_type is None or resource.kind not in self._shifts_of:
+            return by_type
+        return model_under(by_type, moves(self._shifts_of[resource.kind], resource).certain)
 
-        The customer's where both have a part (states are computed for the customer's obligation), where
-        the service model is unresolved, and where the catalogue sees no meaning in the control but a rule
-        still found a setting: what can be set is the customer's.
+    def models_in_use(self, resource: Resource) -> frozenset[ServiceModel]:
+        """Every way in which the resource may be operated: more than one where nobody can tell.
+
+        A type that no line knows counts as a machine of the customer's own.
         """
-        model = self.service_model(resource)
-        return "provider" if model and control.responsibility[model] == "provider" else "customer"
+        by_type = self.model_of_type(resource.type)
+        if by_type is None:
+            return frozenset({"iaas"})
+        if resource.kind not in self._shifts_of:
+            return frozenset({by_type})
+        found = moves(self._shifts_of[resource.kind], resource)
+        return frozenset(model_under(by_type, shifts) for shifts in found.outcomes())
+
+    def boundary(self, control: Control, resource: Resource) -> Boundary:
+        """Whose the control is on a resource as it is configured now, and why.
+
+        The layers that a party operates by configuration come first, then the control's own row under the
+        service model, then the layer's default. The customer's where both have a part (states are computed
+        for the customer's), where the service model is unresolved, where a fact that decides is unknown,
+        and where the catalogue sees no meaning in the control but a rule still found a setting: what can be
+        set is the customer's.
+        """
+        by_type = self.model_of_type(resource.type)
+        if by_type is None:
+            reason = f"Nobody knows how {resource.type} is operated, so it counts as yours."
+            return Boundary("customer", None, reason, flags=frozenset({"model_unresolved"}))
+        if resource.kind not in self._shifts_of:
+            return self._standing[control.id, by_type]
+        found = moves(self._shifts_of[resource.kind], resource)
+        if not found.certain and not found.possible:
+            return self._standing[control.id, by_type]
+        return decide(control, by_type, found, self._standing, resource)
+
+    def standing(self, control: Control, model: ServiceModel) -> Boundary:
+        """Whose the control is under a service model where nothing moves the line, and why."""
+        return self._standing[control.id, model]
+
+    def party(self, control: Control, resource: Resource) -> Party:
+        """Whose the control is on a resource: the party of :meth:`boundary`."""
+        return self.boundary(control, resource).party
+
+    def facets(self, kind: str) -> frozenset[str]:
+        """The facets of a kind that tell whose a control is; they are collected with every resource of it."""
+        return frozenset().union(*(shift.when.facets for shift in self._shifts_of.get(kind, ())))
 
     def party_at_scope(
         self, control: Control, provider: ProviderName, service_models_in_use: frozenset[ServiceModel]
@@ -166,6 +201,22 @@ class Catalogue:
         if cells & {"customer", "both"}:
             return "customer"
         return "provider" if "provider" in cells else None
+
+    @cached_property
+    def _shifts_of(self) -> Mapping[str, tuple[Shift, ...]]:
+        ordered = sorted(self.shifts, key=lambda shift: shift.id)
+        kinds = {shift.kind for shift in ordered}
+        return {kind: tuple(shift for shift in ordered if shift.kind == kind) for kind in kinds}
+
+    @cached_property
+    def _standing(self) -> Mapping[tuple[str, ServiceModel], Boundary]:
+        return {
+            (control.id, model): Boundary(
+                party_of(cell), model, f"{self.service_models[model]} ({model}): {_TOLD[cell]}"
+            )
+            for control in self.controls.values()
+            for model, cell in control.responsibility.items()
+        }
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
@@ -188,7 +239,8 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     shown = folder or Path("rules")
     base = read(root / "responsibility.yaml", str(shown / "responsibility.yaml"))
     tables = base.validate(_Tables)
-    problems = list(_table_problems(base, tables))
+    shifts, problems = load_shifts(base, tables.shifts, tables.layers)
+    problems += _table_problems(base, tables)
     controls: dict[str, Control] = {}
     places: dict[str, str] = {}
     paths = sorted((root / "controls").glob("*.yaml"))
@@ -219,34 +271,36 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
         kinds=_frozen(tables.kinds.items()),
         service_models=_frozen(tables.service_models.items()),
         types=tuple((line.match, line.model) for line in tables.types),
+        shifts=shifts,
     )
 
 
-class _TypeLine(_Model):
-    match: _Text
+class _TypeLine(Written):
+    match: Text
     model: ServiceModel
 
 
-class _Tables(_Model):
+class _Tables(Written):
     """``responsibility.yaml``."""
 
-    service_models: dict[ServiceModel, _Text]
+    service_models: dict[ServiceModel, Text]
     layers: dict[str, Layer]
-    domains: dict[str, _Text]
-    kinds: dict[str, _Text]
+    domains: dict[str, Text]
+    kinds: dict[str, Text]
     types: tuple[_TypeLine, ...]
+    shifts: tuple[ShiftText, ...] = ()
 
 
-class _Obligations(_Model):
-    customer: _Text | None = None
-    provider: _Text | None = None
+class _Obligations(Written):
+    customer: Text | None = None
+    provider: Text | None = None
 
 
-class _Entry(_Model):
+class _Entry(Written):
     """A control as written. ``responsibility`` holds only what differs from the layer's default."""
 
     id: _Id
-    title: _Text
+    title: Text
     layer: str
     level: Level
     severity: Severity
@@ -254,11 +308,11 @@ class _Entry(_Model):
     obligations: _Obligations
     evidence: EvidenceMode
     kinds: dict[ProviderName, tuple[str, ...]] = Field(default_factory=dict)
-    refs: dict[Framework, tuple[_Text, ...]] = Field(default_factory=dict)
+    refs: dict[Framework, tuple[Text, ...]] = Field(default_factory=dict)
     aliases: tuple[_Id, ...] = ()
 
 
-class _ControlsFile(_Model):
+class _ControlsFile(Written):
     """``controls/<domain>.yaml``."""
 
     controls: tuple[_Entry, ...]

@@ -49,10 +49,14 @@ class Row(BaseModel):
     """The worst over everything in the row that has its state."""
     state: State
     kinds_seen: tuple[str, ...]
-    """Kinds that the control expects and that a rule examined."""
+    """Those of the expected kinds that a rule examined."""
     kinds_expected: tuple[str, ...]
+    """Kinds that the control expects evidence from and that are there, or could not be listed."""
     counts: Mapping[Outcome, int]
     """Verdicts by outcome."""
+    provided_by: str | None = None
+    """The scope that provides the control here, as ``aws 444455556666``: its state counts, and what fails or
+    is unknown here."""
 
 
 class RowKey(NamedTuple):
@@ -70,16 +74,25 @@ class RowKey(NamedTuple):
 class Gathered:
     """What has come together for one row: the worst of it, and how many verdicts."""
 
-    evidence: Evidence = "n/a"
-    state: State = ROW_ORDER[-1]
     counts: Counter[Outcome] = field(default_factory=Counter)
+    pieces: set[tuple[Evidence, State]] = field(default_factory=set)
+    """What was found, each once."""
+    provided_by: str | None = None
 
     def add(self, evidence: Evidence, state: State) -> None:
         """One more piece of evidence."""
-        if ROW_ORDER.index(state) < ROW_ORDER.index(self.state):
-            self.state, self.evidence = state, evidence
-        elif state == self.state:
-            self.evidence = worst((self.evidence, evidence))
+        self.pieces.add((evidence, state))
+
+    @property
+    def state(self) -> State:
+        """The worst."""
+        return min((state for _, state in self.pieces), key=ROW_ORDER.index, default=ROW_ORDER[-1])
+
+    @property
+    def evidence(self) -> Evidence:
+        """The worst of what has that state."""
+        state = self.state
+        return worst([evidence for evidence, of in self.pieces if of == state]) if self.pieces else "n/a"
 
 
 _Place = tuple[str, ProviderName, str]
@@ -90,14 +103,24 @@ class Rows:
 
     def __init__(self) -> None:
         self._of: dict[_Place, dict[RowKey, Gathered]] = defaultdict(dict)
+        self._by_place: dict[tuple[str, str, str], list[_Place]] = defaultdict(list)
+        """With the scope in lower case."""
 
     def row(self, key: RowKey) -> Gathered:
         """The row of this key; a new one where there is none yet."""
-        return self._of[key[:3]].setdefault(key, Gathered())
+        place = key[:3]
+        if place not in self._of:
+            self._by_place[key.control, key.provider, key.scope.lower()].append(place)
+        return self._of[place].setdefault(key, Gathered())
 
     def of(self, control: str, provider: ProviderName, scope: str) -> Sequence[RowKey]:
         """The rows that there are of a control in a scope."""
         return tuple(self._of.get((control, provider, scope), ()))
+
+    def at(self, control: str, provider: str, scope: str) -> Sequence[Gathered]:
+        """What has come together for a control in a scope, whatever the case of its id."""
+        found = self._by_place.get((control, provider, scope.lower()), ())
+        return [gathered for place in found for gathered in self._of[place].values()]
 
     def __iter__(self) -> Iterator[tuple[RowKey, Gathered]]:
         """Every row, sorted by its key."""

@@ -20,7 +20,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scanner.document import Document, DocumentError, Problem, read, suggestion
 from scanner.evidence import Unknown
-from scanner.expression import ExpressionError, Predicate, Template, compile_predicate, compile_template
+from scanner.expression import (
+    ExpressionError,
+    Predicate,
+    Template,
+    compile_predicate,
+    compile_template,
+    located,
+    variable_of,
+)
 from scanner.resources import HEADER, KINDS, ProviderName, Resource
 from scanner.responsibility import Catalogue, Severity
 
@@ -218,31 +226,22 @@ def load_rule(path: Path, rule_id: str, label: str, catalogue: Catalogue) -> Rul
 
     def predicate(field: str, source: str) -> Predicate | None:
         try:
-            return compile_predicate(source, text.for_, model)
+            return compile_predicate(source, variable_of(text.for_), model)
         except ExpressionError as error:
-            problems.append(_problem(document, field, source, error))
+            problems.append(located(document, error, source, field))
             return None
 
     applies = predicate("when", text.when) if text.when is not None else None
     requires = predicate("require", text.require)
     try:
-        message = compile_template(text.message, text.for_, model)
+        message = compile_template(text.message, variable_of(text.for_), model)
     except ExpressionError as error:
-        raise DocumentError([*problems, _problem(document, "message", text.message, error)]) from None
+        raise DocumentError([*problems, located(document, error, text.message, "message")]) from None
     if problems or requires is None:
         raise DocumentError(problems)
     rule = Rule(rule_id, label, text, model, applies, requires, message, ())
     examples = tuple(_examples(document, rule))
     return Rule(rule_id, label, text, model, applies, requires, message, examples)
-
-
-def _problem(document: Document, field: str, source: str, error: ExpressionError) -> Problem:
-    before = source[: error.offset]
-    block = document.raw[(field,)] == source and "\n" in source.strip("\n")
-    line = document.line(field) + before.count("\n") + (1 if block else 0)
-    near = source[error.offset :].split("\n")[0][:40]
-    where = f" at {near!r}" if near.strip() else ""
-    return Problem(document.file, line, f"{field}: {error.message}{where}")
 
 
 def _examples(document: Document, rule: Rule) -> Iterator[Example]:

@@ -14,11 +14,14 @@ from scanner.coverage import Coverage, Join
 from scanner.derive import collectable, derive, needed
 from scanner.evaluate import evaluate
 from scanner.expectation import Expectation
-from scanner.gate import Decision, Terms, decide
+from scanner.gate import Decision, Tally, Terms
+from scanner.metrics import Meter, Metrics
+from scanner.narrowing import Narrowing
 from scanner.ownership import Resolver
 from scanner.provider import Inventory, Limits, Provider, Request, Target, Unreachable, Wanted
 from scanner.resources import KINDS, ProviderName
 from scanner.responsibility import Catalogue
+from scanner.rows import Row
 from scanner.rule import Pack, Rule
 from scanner.subjects import Stated, Subjects
 from scanner.workers import Workers
@@ -63,6 +66,10 @@ class Criteria:
     """Every entry of ``expected_unknowns``; those in force are among the terms."""
     stated: Mapping[str, Stated] = field(default_factory=dict)
     """Path and tags of scopes by id, as the user states them."""
+    narrowing: Narrowing | None = None
+    """What is left out of everything that is told; never what is judged, or how."""
+    others: tuple[Inventory, ...] = ()
+    """Scopes that are not assessed here, but may provide controls for those that are."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,18 @@ class Assessment:
 
     coverage: Coverage
     decision: Decision
+    metrics: Metrics
 
 
-def wanted_by(rules: Iterable[Rule], path: bool) -> Wanted:
-    """The facets that the rules read. The account is always collected; its path only if ``path``."""
+def wanted_by(rules: Iterable[Rule], path: bool, catalogue: Catalogue) -> Wanted:
+    """The facets that the rules read, and those that tell whose a control is on the same resources.
+
+    The account is always collected; its path only if ``path``.
+    """
     facets: dict[str, frozenset[str]] = {"account": frozenset({"path"} if path else ())}
     for rule in rules:
         kind = rule.text.for_
-        facets[kind] = facets.get(kind, frozenset()) | rule.wanted
+        facets[kind] = facets.get(kind, frozenset()) | rule.wanted | catalogue.facets(kind)
     return needed({kind: facets[kind] | {"tags"} for kind in KINDS if kind in facets})
 
 
@@ -160,10 +171,8 @@ def _missed(request: Request, error: Unreachable) -> Target:
     )
 
 
-def assess(inventory: Inventory, criteria: Criteria) -> Assessment:
-    """Judges an inventory. Pure: the same inventory and criteria give the same assessment."""
-    verdicts = evaluate(criteria.chosen, inventory, criteria.now)
-    join = Join(
+def _join(inventory: Inventory, criteria: Criteria, subjects: Subjects) -> Join:
+    return Join(
         inventory=inventory,
         chosen=criteria.chosen,
         pack=criteria.pack,
@@ -171,8 +180,43 @@ def assess(inventory: Inventory, criteria: Criteria) -> Assessment:
         resolver=criteria.resolver,
         controls=criteria.controls,
         now=criteria.now,
-        subjects=Subjects(inventory, criteria.catalogue, criteria.stated),
+        subjects=subjects,
+    )
+
+
+def _rows_of(criteria: Criteria, assessed: Subjects) -> tuple[Row, ...]:
+    """The rows of the other scopes, which may provide controls; not of those that are assessed anyway."""
+    rows: list[Row] = []
+    for other in criteria.others:
+        subjects = Subjects(other, criteria.catalogue, criteria.stated)
+        coverage = _join(other, criteria, subjects).cover(evaluate(criteria.chosen, other, criteria.now))
+        rows += [row for row in coverage.rows if (row.provider, row.scope) not in assessed.scopes]
+    return tuple(rows)
+
+
+def assess(inventory: Inventory, criteria: Criteria) -> Assessment:
+    """Judges an inventory. Pure: the same inventory and criteria give the same assessment."""
+    if criteria.others:
+        inventory = derive(inventory, inventory.collected, criteria.others)
+    verdicts = evaluate(criteria.chosen, inventory, criteria.now)
+    subjects = Subjects(inventory, criteria.catalogue, criteria.stated)
+    tally, meter = Tally(criteria.terms), Meter()
+    join = replace(
+        _join(inventory, criteria, subjects),
+        narrowing=criteria.narrowing,
+        watchers=(tally, meter),
+        elsewhere=_rows_of(criteria, subjects),
     )
     coverage = join.cover(verdicts)
-    decision = decide(coverage.findings, inventory.blind_spots, inventory.targets, criteria.terms)
-    return Assessment(coverage, decision)
+    narrowing, targets = criteria.narrowing, inventory.targets
+    if narrowing is not None:
+        targets = tuple(
+            target
+            for target in targets
+            if target.reached
+            or target.scope is None
+            or narrowing.may_hold(subjects.unseen(target.provider, target.scope))
+        )
+    nothing = narrowing is not None and not (coverage.rows or coverage.blind_spots)
+    decision = tally.decide(coverage.blind_spots, targets, nothing=nothing)
+    return Assessment(coverage, decision, meter.metrics(criteria.resolver, narrowing))

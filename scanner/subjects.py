@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import get_args
 
@@ -24,7 +25,13 @@ class Scope:
     account: Account | Tenant
     kinds: Mapping[str, int]
     """How many resources of each kind there are."""
-    models: frozenset[ServiceModel]
+    models_of: Mapping[str, frozenset[ServiceModel]]
+    """How the resources of each kind are operated; both ways where nobody can tell."""
+
+    @cached_property
+    def models(self) -> frozenset[ServiceModel]:
+        """The service models in use there."""
+        return frozenset().union(*self.models_of.values())
 
 
 @dataclass(frozen=True)
@@ -43,17 +50,21 @@ class Subjects:
     ) -> None:
         self._stated = stated
         kinds: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-        models: dict[tuple[str, str], set[ServiceModel]] = defaultdict(set)
+        models: dict[tuple[str, str], dict[str, frozenset[ServiceModel]]] = defaultdict(dict)
+        services: dict[str, set[str]] = defaultdict(set)
         accounts: dict[tuple[str, str], Account | Tenant] = {}
         for resource in inventory.resources:
             key = (resource.provider, resource.scope)
             kinds[key][resource.kind] += 1
-            if (model := catalogue.service_model(resource)) is not None:
-                models[key].add(model)
+            services[resource.provider].add(resource.service)
+            known = models[key].get(resource.kind, frozenset())
+            models[key][resource.kind] = known | catalogue.models_in_use(resource)
             if isinstance(resource, Account | Tenant):
                 accounts[key] = resource
+        self.services: Mapping[str, set[str]] = services
+        """The clouds' services in use, by provider."""
         self.scopes: Mapping[tuple[str, str], Scope] = {
-            key: Scope(account, kinds[key], frozenset(models[key])) for key, account in accounts.items()
+            key: Scope(account, kinds[key], models[key]) for key, account in accounts.items()
         }
 
     def partition(self, subject: Resource | BlindSpot) -> str:
@@ -62,6 +73,11 @@ class Subjects:
             return subject.partition
         scope = self.scopes.get((subject.provider, subject.scope))
         return scope.account.partition if scope is not None else subject.provider
+
+    def unseen(self, provider: ProviderName, scope: str) -> Subject:
+        """A scope that could not be reached, with what the user states of it."""
+        cause = Unknown.because("error", "account", None, "the scope was not reached").causes[0]
+        return self.of(BlindSpot(provider=provider, scope=scope, region=None, kind="account", cause=cause))
 
     def of(self, subject: Resource | BlindSpot) -> Subject:
         """The subject with everything that a line of the ownership file can select it by."""
@@ -74,6 +90,7 @@ class Subjects:
             account_tags = scope.account.tags
             if isinstance(scope.account, Account) and "path" in scope.account.collected():
                 path = scope.account.path
+        directory = scope is not None and isinstance(scope.account, Tenant)
         stated = self._stated.get(subject.scope)
         if stated is not None:
             path = stated.path if isinstance(path, Unknown) and stated.path is not None else path
@@ -91,6 +108,7 @@ class Subjects:
                 account_tags=account_tags,
                 resource_id=None,
                 name=None,
+                directory=directory,
             )
         return Subject(
             provider=subject.provider,
@@ -103,4 +121,5 @@ class Subjects:
             account_tags=account_tags,
             resource_id=subject.id,
             name=subject.name,
+            directory=directory,
         )

@@ -10,10 +10,13 @@ import typer
 
 from scanner.cli.assess import assess
 from scanner.cli.collect import collect
+from scanner.cli.controls import app as controls
 from scanner.cli.demo import demo
 from scanner.cli.diff import diff
+from scanner.cli.explain import explain
 from scanner.cli.ownership import app as ownership
 from scanner.cli.permissions import permissions
+from scanner.cli.responsibility import responsibility
 from scanner.cli.rules import app as rules
 from scanner.cli.scan import scan
 from scanner.cli.schema import schema
@@ -54,7 +57,10 @@ app.command("collect")(collect)
 app.command("assess")(assess)
 app.command("diff")(diff)
 app.command("demo")(demo)
+app.command("explain")(explain)
 app.add_typer(ownership, name="ownership")
+app.command("responsibility")(responsibility)
+app.add_typer(controls, name="controls")
 app.add_typer(rules, name="rules")
 app.command("permissions")(permissions)
 app.command("schema")(schema)

@@ -28,6 +28,8 @@ def assess(
     rules: option.Rules = None,
     control: option.Control = None,
     rule: option.Rule = None,
+    team: option.Team = None,
+    where: option.Where = None,
     report: option.Report = None,
     states: option.States = None,
     gate: option.Gate = None,
@@ -46,6 +48,7 @@ def assess(
         typer.Option(help="Refuse a snapshot older than this, e.g. 90m, 24h or 7d.", metavar="AGE"),
     ] = None,
     everything: option.Everything = False,
+    others: option.Others = None,
 ) -> None:
     """Judge a snapshot: the same findings and exit code as the scan that it stands for.
 
@@ -77,9 +80,8 @@ def stored(path: Path, plan: Plan) -> Collected:
     from scanner.snapshot import read_snapshot
 
     collected = read_snapshot(path)
-    uses_paths = plan.ownership is not None and plan.ownership.uses_paths
-    if uses_paths and "path" not in collected.inventory.collected.get("account", ()):
-        raise NotCollected("the ownership file selects by path, which was not collected of account")
+    if plan.uses_paths and "path" not in collected.inventory.collected.get("account", ()):
+        raise NotCollected("scopes are selected by path, which was not collected of account")
     return collected
 
 

@@ -49,7 +49,7 @@ def collect(
         from scanner.scan import everything, wanted_by
         from scanner.snapshot import NewSnapshot
 
-        wanted = wanted_by(planned.chosen, path=True) if control or rule else everything()
+        wanted = wanted_by(planned.chosen, True, planned.catalogue) if control or rule else everything()
         with NewSnapshot(Path(out)) as snapshot:
             collected = read_clouds(planned, wanted, "snapshot")
             if collected is None:

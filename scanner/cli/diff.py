@@ -11,13 +11,19 @@ from scanner.cli import options as option
 from scanner.cli.exits import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import Any
 
+    from scanner.cli.plan import Plan
+    from scanner.diff import Change
     from scanner.finding import Finding
+    from scanner.narrowing import Narrowing
     from scanner.report.diff import Side
     from scanner.report.model import Head
+    from scanner.resources import Account, Tenant
+
+    Accounts = Mapping[tuple[str, str], Account | Tenant]
 
 
 class Form(StrEnum):
@@ -33,27 +39,39 @@ def diff(
     ownership: Annotated[
         str | None, typer.Option(help="ownership.yaml to judge snapshots with.", metavar="FILE")
     ] = None,
+    team: option.Team = None,
+    where: option.Where = None,
     form: Annotated[Form, typer.Option("--format", help="Text for people, or JSON.")] = Form.text,
     everything: option.Everything = False,
 ) -> None:
     """Tell what is new, worse, better, closed or in other hands since an earlier report or snapshot.
 
     Snapshots are judged first, by the built-in rules. What was open before and cannot be told any more is
-    told apart from what closed. The exit code is 0 whatever changed.
+    told apart from what closed. With --team or --where, a change is told if the finding was or is meant;
+    give whole reports, since what a narrowed one leaves out has not closed. The exit code is 0 whatever
+    changed.
     """
     with told():
         import os
         import sys
         from pathlib import Path
 
+        from scanner.cli.exits import Usage
+        from scanner.cli.plan import Options, plan
         from scanner.diff import Sight, compare
         from scanner.report.diff import Comparison, render_json, render_text
 
         owners = Path(ownership) if ownership else None
-        old, old_head, earlier = _read(Path(before), owners)
-        new, new_head, later = _read(Path(after), owners)
-        changes = compare(earlier, later, frozenset(old_head["rules"]), Sight.of(new_head))
-        comparison = Comparison(old, new, changes, everything)
+        planned = plan(Options(ownership=owners, team=team, where=tuple(where or ())))
+        narrowing = planned.narrowing
+        if narrowing is not None and narrowing.where is not None and narrowing.where.uses_services:
+            raise Usage("--where: findings do not tell their service: use kind")
+        old, old_head, earlier, old_accounts = _read(Path(before), planned)
+        new, new_head, later, new_accounts = _read(Path(after), planned)
+        changes: Iterable[Change] = compare(earlier, later, frozenset(old_head["rules"]), Sight.of(new_head))
+        if narrowing is not None:
+            changes = _meant(changes, narrowing, old_accounts, new_accounts)
+        comparison = Comparison(old, new, changes, everything, planned.narrowed)
         try:
             (render_json if form is Form.json else render_text)(comparison, sys.stdout)
             sys.stdout.flush()
@@ -62,13 +80,28 @@ def diff(
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _read(path: Path, ownership: Path | None) -> tuple[Side, Mapping[str, Any], Iterable[Finding]]:
-    """One side: what it is, its head as JSON values, and its findings by uid."""
+def _meant(
+    changes: Iterable[Change], narrowing: Narrowing, before: Accounts, after: Accounts
+) -> Iterator[Change]:
+    """The changes of what was or is meant: what changed hands concerns both."""
+    from scanner.narrowing import meant
+
+    for change in changes:
+        for finding, accounts in ((change.before, before), (change.after, after)):
+            if finding is not None:
+                account = accounts.get((finding.provider or "", finding.scope or ""))
+                if meant(narrowing, finding, account) != "no":
+                    yield change
+                    break
+
+
+def _read(path: Path, plan: Plan) -> tuple[Side, Mapping[str, Any], Iterable[Finding], Accounts]:
+    """One side: what it is, its head as JSON values, its findings by uid, and its scopes as far as known."""
     from scanner.report.diff import Side
 
-    head, findings = _judged(path, ownership) if _is_snapshot(path) else _reported(path)
+    head, findings, accounts = _judged(path, plan) if _is_snapshot(path) else _reported(path, plan)
     told = head.model_dump(mode="json", by_alias=True)
-    return Side(str(path), head.scan.id, told["scan"]["finished"]), told, findings
+    return Side(str(path), head.scan.id, told["scan"]["finished"]), told, findings, accounts
 
 
 def _is_snapshot(path: Path) -> bool:
@@ -81,7 +114,7 @@ def _is_snapshot(path: Path) -> bool:
         raise Usage(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _reported(path: Path) -> tuple[Head, Iterable[Finding]]:
+def _reported(path: Path, plan: Plan) -> tuple[Head, Iterable[Finding], Accounts]:
     import json
 
     from pydantic import ValidationError
@@ -90,6 +123,11 @@ def _reported(path: Path) -> tuple[Head, Iterable[Finding]]:
     from scanner.cli.exits import Usage
     from scanner.report.model import Head
 
+    where = plan.narrowing.where if plan.narrowing is not None else None
+    if where is not None and where.uses_paths:
+        raise Usage(
+            f"{path}: a report does not tell the paths of its scopes: compare snapshots, or name accounts"
+        )
     document = read_report(path)
     findings = findings_of(document, path)
     try:
@@ -98,14 +136,22 @@ def _reported(path: Path) -> tuple[Head, Iterable[Finding]]:
         raise damaged(path, error) from None
     if sum(head.summary.states.values()) + head.summary.ownership_defects != len(findings):
         raise Usage(f"{path}: does not hold every finding (made with --states): it cannot be compared")
-    return head, findings
+    return head, findings, {}
 
 
-def _judged(path: Path, ownership: Path | None) -> tuple[Head, Iterable[Finding]]:
+def _judged(path: Path, plan: Plan) -> tuple[Head, Iterable[Finding], Accounts]:
+    from dataclasses import replace
+
     from scanner.cli.assess import stored
-    from scanner.cli.plan import Options, plan
     from scanner.cli.run import judge
+    from scanner.resources import Account, Tenant
 
-    planned = plan(Options(ownership=ownership))
-    report = judge(planned, stored(path, planned))
-    return report.head, report.findings
+    collected = stored(path, plan)
+    # Judged whole: only then is it known what closed.
+    report = judge(replace(plan, narrowing=None, narrowed=()), collected)
+    accounts: Accounts = {
+        (resource.provider, resource.scope): resource
+        for resource in collected.inventory.resources
+        if isinstance(resource, Account | Tenant)
+    }
+    return report.head, report.findings, accounts

@@ -50,6 +50,17 @@ Report = Annotated[
         help="text, json or ocsf, =PATH for a file. Repeatable. [default: text]", metavar="FORMAT[=PATH]"
     ),
 ]
+Team = Annotated[
+    str | None,
+    typer.Option(help="Only what this team of the ownership file owns, by its id or alias.", metavar="TEAM"),
+]
+Where = Annotated[
+    Many,
+    typer.Option(
+        help="Only these resources: account=…,path=/…,tags.env=…, or a named scope. Repeatable: any of them.",
+        metavar="SELECTION",
+    ),
+]
 States = Annotated[str | None, typer.Option(help="Report only findings in these states.", metavar="STATE,…")]
 Gate = Annotated[
     str | None,
@@ -72,5 +83,13 @@ Now = Annotated[
 ]
 Timeout = Annotated[
     float | None, typer.Option(min=0.1, help="Seconds to wait for an answer. [default: 30]", metavar="S")
+]
+Others = Annotated[
+    Many,
+    typer.Option(
+        "--with",
+        help="A snapshot of accounts that provide controls for these. Repeatable.",
+        metavar="SNAPSHOT",
+    ),
 ]
 Everything = Annotated[bool, typer.Option("--all", help="Text report: every line, none folded.")]

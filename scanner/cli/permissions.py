@@ -72,9 +72,10 @@ def _wanted(packs: list[str] | None, controls: list[str] | None, rules: list[str
     from scanner.responsibility import load_catalogue
     from scanner.scan import wanted_by
 
-    _, chosen, _ = select(load_catalogue(), tuple(packs or ()), tuple(controls or ()), tuple(rules or ()))
+    catalogue = load_catalogue()
+    _, chosen, _ = select(catalogue, tuple(packs or ()), tuple(controls or ()), tuple(rules or ()))
     # The path of accounts is among it: an ownership file may select by it.
-    return wanted_by(chosen, path=True)
+    return wanted_by(chosen, path=True, catalogue=catalogue)
 
 
 def _missing(path: Path, cloud: str) -> frozenset[str]:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from scanner.baseline import Baseline, load_baseline
 from scanner.cli.connect import CLOUDS, missing
 from scanner.cli.exits import Usage
+from scanner.cli.moment import moment
+from scanner.cli.scoping import Gates, gates_of, names_of, narrowing_of
 from scanner.config import Config, load_config, requests
 from scanner.document import suggestion
 from scanner.expectation import Expectation
 from scanner.gate import Terms
+from scanner.narrowing import Narrowing
 from scanner.ownership import OwnershipFile, Resolver, load_ownership
-from scanner.provider import Limits, Request
+from scanner.provider import Inventory, Limits, Request
 from scanner.report.output import Destination, destinations
 from scanner.resources import ProviderName
 from scanner.responsibility import Catalogue, UnknownControl, load_catalogue
 from scanner.rule import BUILTIN, Pack, Rule, load_packs
 from scanner.scan import Criteria
-from scanner.states import GATES, STATES, Gate, State, parse_fail_on
+from scanner.snapshot import read_snapshot
+from scanner.states import STATES, State
 from scanner.subjects import Stated
 
 
@@ -41,6 +45,8 @@ class Options:
     rules: tuple[str, ...] = ()
     control: tuple[str, ...] = ()
     rule: tuple[str, ...] = ()
+    team: str | None = None
+    where: tuple[str, ...] = ()
     report: tuple[str, ...] = ()
     states: str | None = None
     gate: str | None = None
@@ -51,6 +57,7 @@ class Options:
     now: str | None = None
     timeout: float | None = None
     everything: bool = False
+    others: tuple[str, ...] = ()
 
 
 _PATHS = frozenset({"config", "ownership", "baseline"})
@@ -83,7 +90,9 @@ class Plan:
     controls: frozenset[str]
     ownership: OwnershipFile | None
     commit: str | None
-    gate: Gate
+    gates: Gates
+    narrowing: Narrowing | None
+    """What ``--team`` and ``--where`` leave in."""
     baseline: Baseline | None
     max_unknown: int
     allow_incomplete: bool
@@ -95,6 +104,17 @@ class Plan:
     reports: tuple[Destination, ...]
     now: datetime | None
     everything: bool
+    others: tuple[Inventory, ...]
+    """What was collected of the accounts that provide controls for others."""
+
+    @property
+    def uses_paths(self) -> bool:
+        """Whether anything selects by path, so that the hierarchy has to be read."""
+        return (
+            (self.ownership is not None and self.ownership.uses_paths)
+            or (self.narrowing is not None and self.narrowing.uses_paths)
+            or any(one.selector.uses_paths for one in self.gates.scopes)
+        )
 
     def criteria(self, finished: datetime) -> Criteria:
         """What the inventory is judged by; ``finished`` is the time where ``--now`` gives none."""
@@ -106,15 +126,18 @@ class Plan:
             controls=self.controls,
             resolver=Resolver(self.ownership, self.catalogue, now),
             terms=Terms(
-                self.gate,
+                self.gates.default,
                 self.max_unknown,
                 self.allow_incomplete,
                 self.baseline,
                 tuple(entry for entry in self.expectations if entry.in_force(now)),
+                self.gates.scopes,
             ),
             now=now,
             expectations=self.expectations,
             stated=self.stated,
+            narrowing=self.narrowing,
+            others=self.others,
         )
 
 
@@ -126,6 +149,8 @@ def plan(options: Options) -> Plan:
     pack, chosen, controls = select(catalogue, options.rules or config.rules, options.control, options.rule)
     ownership = options.ownership or (Path(config.ownership) if config.ownership else None)
     baseline = options.baseline or (Path(config.baseline) if config.baseline else None)
+    file = load_ownership(ownership, catalogue) if ownership else None
+    names = names_of(config, file, catalogue)
     return Plan(
         requests=wanted,
         skipped=skipped,
@@ -134,9 +159,10 @@ def plan(options: Options) -> Plan:
         pack=pack,
         chosen=chosen,
         controls=controls,
-        ownership=load_ownership(ownership, catalogue) if ownership else None,
+        ownership=file,
         commit=_commit(ownership) if ownership else None,
-        gate=_gate(options.gate, options.fail_on) or _gate(config.gate, config.fail_on) or GATES["ownership"],
+        gates=gates_of(config, options.gate, options.fail_on, names),
+        narrowing=narrowing_of(options.team, options.where, file, names, catalogue),
         baseline=load_baseline(baseline) if baseline else None,
         max_unknown=options.max_unknown if options.max_unknown is not None else config.max_unknown or 0,
         allow_incomplete=options.allow_incomplete,
@@ -145,8 +171,9 @@ def plan(options: Options) -> Plan:
         states=_states(options.states),
         narrowed=_narrowing(options),
         reports=destinations(options.report or config.report),
-        now=_time(options.now),
+        now=moment(options.now),
         everything=options.everything,
+        others=tuple(read_snapshot(Path(name)).inventory for name in options.others),
     )
 
 
@@ -210,6 +237,8 @@ def _narrowing(options: Options) -> tuple[str, ...]:
         *(f"--control {name}" for name in options.control),
         *(f"--rule {name}" for name in options.rule),
         *(f"--region {name}" for name in options.region),
+        *([f"--team {options.team}"] if options.team is not None else []),
+        *(f"--where {text}" for text in options.where),
     ]
     return (*given, f"--states {options.states}") if options.states else tuple(given)
 
@@ -250,21 +279,6 @@ def _controls(selectors: tuple[str, ...], catalogue: Catalogue) -> frozenset[str
         raise Usage(f"--control: {error}") from None
 
 
-def _gate(name: str | None, fail_on: str | None) -> Gate | None:
-    if name is not None and fail_on is not None:
-        raise Usage("give a gate by name or spell it out with fail-on, not both")
-    if fail_on is not None:
-        if fail_on == "none":
-            return GATES["none"]
-        try:
-            return parse_fail_on(fail_on)
-        except ValueError as error:
-            raise Usage(f"--fail-on: {error}") from None
-    if name is not None and name not in GATES:
-        raise Usage(f"no gate {name!r}: it is one of {', '.join(GATES)}{suggestion(name, GATES)}")
-    return GATES[name] if name is not None else None
-
-
 def _states(text: str | None) -> frozenset[State] | None:
     if text is None:
         return None
@@ -273,16 +287,6 @@ def _states(text: str | None) -> frozenset[State] | None:
         if name not in STATES:
             raise Usage(f"--states: no state {name!r}{suggestion(name, STATES)} (known: {', '.join(STATES)})")
     return frozenset(state for state in STATES if state in names)
-
-
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise Usage(f"--now {text}: expected a time such as 2026-11-22T06:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _limits(timeout: float | None) -> Limits:

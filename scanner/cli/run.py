@@ -41,7 +41,7 @@ def judge(plan: Plan, collected: Collected) -> Report:
     circumstances = Circumstances(
         version=version("gapscan"),
         arguments=tuple(sys.argv[1:]),
-        gate=plan.gate.name,
+        gate=criteria.terms.name,
         ownership_digest=plan.ownership.digest if plan.ownership is not None else None,
         ownership_commit=plan.commit,
         narrowed=plan.narrowed,

@@ -20,6 +20,8 @@ def scan(
     rules: option.Rules = None,
     control: option.Control = None,
     rule: option.Rule = None,
+    team: option.Team = None,
+    where: option.Where = None,
     report: option.Report = None,
     states: option.States = None,
     gate: option.Gate = None,
@@ -30,6 +32,7 @@ def scan(
     now: option.Now = None,
     timeout: option.Timeout = None,
     everything: option.Everything = False,
+    others: option.Others = None,
 ) -> None:
     """Scan live accounts: which controls are yours, who owns them, and does the configuration meet them?
 
@@ -44,8 +47,8 @@ def scan(
         from scanner.report.output import Outputs
         from scanner.scan import wanted_by
 
-        uses_paths = planned.ownership is not None and planned.ownership.uses_paths
+        wanted = wanted_by(planned.chosen, planned.uses_paths, planned.catalogue)
         with Outputs(planned.reports) as outputs:
-            collected = read_clouds(planned, wanted_by(planned.chosen, uses_paths), "report")
+            collected = read_clouds(planned, wanted, "report")
             code = 130 if collected is None else write_reports(planned, collected, outputs)
         raise typer.Exit(code)

@@ -8,7 +8,7 @@ from scanner.expression.check import check
 from scanner.expression.compile import Evaluation, compiled
 from scanner.expression.errors import ExpressionError
 from scanner.expression.exact import exact
-from scanner.expression.parse import parse
+from scanner.expression.parse import RESERVED, parse
 from scanner.expression.typed import Read, Typed, walk
 from scanner.expression.types import Optional
 from scanner.resources import Resource
@@ -29,6 +29,11 @@ class Predicate:
     division by zero, a place outside a list, too many steps) is Unknown too, with the call ``expression``.
     Raises nothing but :class:`AttributeError` when a facet that it needs was not collected.
     """
+
+
+def variable_of(kind: str) -> str:
+    """What rules call a resource of a kind: the kind's name, with ``_`` behind it where CEL keeps that."""
+    return f"{kind}_" if kind in RESERVED else kind
 
 
 def compile_predicate(source: str, variable: str, model: type[Resource]) -> Predicate:

@@ -18,7 +18,8 @@ Conditions and the holes of messages are written in a subset of
 [CEL](https://github.com/google/cel-spec) (Common Expression Language). Everything is checked when the rules
 are loaded: names, types and guards. No code of a rule pack ever runs.
 
-Two names are free: the kind that the rule is for (`bucket`), and `now`, the time of the scan. A field is read
+Two names are free: the kind that the rule is for (`bucket`; `function_` for functions, because CEL keeps the
+plain word to itself), and `now`, the time of the scan. A field is read
 as `bucket.name`; the fields and their meaning are those of the model.
 
 ## Values

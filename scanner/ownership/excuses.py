@@ -2,49 +2,68 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from scanner.ownership.file import Line, OwnershipFile, is_over
+from scanner.ownership.index import Index
 from scanner.ownership.lint import invalid
 from scanner.ownership.schema import ExcuseText
-from scanner.ownership.selection import Facts, any_fits
+from scanner.ownership.selection import Facts
 
 Standing = Literal["in_force", "expired", "invalid"]
+Noun = Literal["exception", "not_applicable"]
+
+
+class Excuse(NamedTuple):
+    """An exception or declaration that was made for a place, or may have been."""
+
+    line: Line[ExcuseText]
+    standing: Standing
+    certain: bool
+    """False: a path that could not be read decides whether it is meant for this."""
 
 
 class Excuses:
     """The lines of ``exceptions`` or of ``not_applicable`` at a time."""
 
     def __init__(
-        self,
-        noun: Literal["exception", "not_applicable"],
-        file: OwnershipFile | None,
-        lines: Iterable[Line[ExcuseText]],
-        now: datetime,
+        self, noun: Noun, file: OwnershipFile, lines: Iterable[Line[ExcuseText]], now: datetime
     ) -> None:
-        self._noun = noun
-        self._by_control: dict[str, list[tuple[Line[ExcuseText], Standing]]] = defaultdict(list)
-        for line in sorted(lines, key=lambda line: line.id):
-            standing: Standing = "in_force"
-            if is_over(line.text.expires, now):
-                standing = "expired"
-            elif file is None or invalid(file, line, now) is not None:
-                standing = "invalid"
-            for control in line.controls:
-                self._by_control[control].append((line, standing))
+        self.noun = noun
+        ordered = sorted(lines, key=lambda line: line.id)
+        self._index = Index(ordered)
+        self._standings: Mapping[Line[ExcuseText], Standing] = {
+            line: _standing(file, line, now) for line in ordered
+        }
 
-    def in_force(self, control: str, facts: Facts) -> tuple[str | None, set[str]]:
+    def at(self, facts: Facts) -> tuple[Excuse, ...]:
+        """Those made for a place, in the order of their ids; each once."""
+        found: dict[Line[ExcuseText], Excuse] = {}
+        for fitting in self._index.fitting(facts):
+            known = found.get(fitting.line)
+            if known is None or not known.certain:
+                standing = self._standings[fitting.line]
+                found[fitting.line] = Excuse(fitting.line, standing, fitting.certain)
+        return tuple(found.values())
+
+    def in_force(self, control: str, made: Iterable[Excuse]) -> tuple[str | None, set[str]]:
         """The id of the first in force, or flags that tell why there is none although one was made."""
         flags: set[str] = set()
-        for line, standing in self._by_control.get(control, ()):
-            fit = any_fits(line.clauses, facts)
-            if fit == "yes" and standing == "in_force":
-                return line.text.id, set()
-            if fit == "yes":
-                flags.add(f"{self._noun}_{standing}")
-            elif fit == "maybe" and standing == "in_force":
-                flags.add(f"{self._noun}_uncertain")
+        for excuse in made:
+            if control not in excuse.line.controls:
+                continue
+            if excuse.certain and excuse.standing == "in_force":
+                return excuse.line.text.id, set()
+            if excuse.certain:
+                flags.add(f"{self.noun}_{excuse.standing}")
+            elif excuse.standing == "in_force":
+                flags.add(f"{self.noun}_uncertain")
         return None, flags
+
+
+def _standing(file: OwnershipFile, line: Line[ExcuseText], now: datetime) -> Standing:
+    if is_over(line.text.expires, now):
+        return "expired"
+    return "in_force" if invalid(file, line, now) is None else "invalid"

@@ -1,11 +1,15 @@
-"""Reducing a resource to what the lines of one file can tell apart, so that answers can be shared."""
+"""Reducing a resource to what the lines of one file can tell apart, so that answers can be shared.
+
+Most estates have far fewer kinds of answer than resources: a region, account or folder that no line names
+cannot change an owner.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from scanner.evidence import Observed, Unknown
 from scanner.ownership.file import OwnershipFile
@@ -17,7 +21,11 @@ from scanner.ownership.selection import HIDDEN, Facts, Hidden, Subject, Tags, la
 class Lens:
     """What a file looks at; everything else about a resource cannot change its owner."""
 
-    paths: bool
+    accounts: frozenset[str]
+    account_patterns: tuple[re.Pattern[str], ...]
+    paths: frozenset[tuple[str, ...]]
+    regions: frozenset[str]
+    services: frozenset[str]
     tags: Mapping[str, frozenset[str]]
     """The values of tags that lines select by."""
     resource_keys: frozenset[str]
@@ -26,48 +34,83 @@ class Lens:
     resources: frozenset[str]
     """The ids and names that lines select by, in lower case."""
     patterns: tuple[re.Pattern[str], ...]
+    catalog: Mapping[str, tuple[str, str]]
+    """Owners and their sources by resource id or name, in lower case."""
+    _any_pattern: re.Pattern[str] | None
+    """Matches what any of the patterns matches."""
+    _alike: dict[tuple[re.Pattern[str], ...], str] = field(default_factory=dict)
+    """The first account that matches just these patterns and that no line names."""
+    _seen_accounts: dict[str, str] = field(default_factory=dict)
+    _seen_paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, file: OwnershipFile) -> Lens:
         """The lens of a file."""
         tags: dict[str, set[str]] = defaultdict(set)
-        resources: set[str] = set()
-        patterns: list[re.Pattern[str]] = []
         for clause in file.clauses:
             for key, values in clause.tags or ():
                 tags[key] |= values
-            resources |= {name.lower() for name in clause.resources or ()}
-            if clause.resource_pattern is not None:
-                patterns.append(clause.resource_pattern)
+        clauses = file.clauses
+        patterns = _unique(clause.resource_pattern for clause in clauses)
         return cls(
-            paths=file.uses_paths,
+            accounts=frozenset(name for clause in clauses for name in clause.accounts or ()),
+            account_patterns=_unique(clause.account_pattern for clause in clauses),
+            paths=frozenset(clause.path for clause in clauses if clause.path is not None),
+            regions=frozenset(name for clause in clauses for name in clause.region or ()),
+            services=frozenset(name for clause in clauses for name in clause.service or ()),
             tags={key: frozenset(values) for key, values in tags.items()},
             resource_keys=keys_of(file.settings.inferred, "resource_tag"),
             account_keys=keys_of(file.settings.inferred, "account_tag"),
-            resources=frozenset(resources),
-            patterns=tuple(dict.fromkeys(patterns)),
+            resources=frozenset(name.lower() for clause in clauses for name in clause.resources or ()),
+            patterns=patterns,
+            catalog=file.catalog,
+            _any_pattern=re.compile("|".join(pattern.pattern for pattern in patterns), re.IGNORECASE)
+            if patterns
+            else None,
         )
 
     def facts(self, subject: Subject) -> Facts:
         """What the file can see of a resource."""
-        resource, name = self._resource(subject)
+        resource, patterns = self._resource(subject)
+        region = subject.region.lower() if subject.region is not None else None
+        service = subject.service.lower() if subject.service is not None else None
         return Facts(
-            provider=subject.provider,
-            account=subject.scope.lower(),
+            provider=subject.cloud,
+            account=self._account(subject.scope),
             path=self._path(subject.path),
-            region=subject.region.lower() if subject.region is not None else None,
-            service=subject.service.lower() if subject.service is not None else None,
+            region=region if region in self.regions else None,
+            service=service if service in self.services else None,
             kind=subject.kind,
             tags=self._tags(subject.tags),
             account_tags=self._account_tags(subject.account_tags),
             resource=resource,
-            name=name,
+            patterns=patterns,
+            entry=self._entry(subject),
         )
 
-    def _path(self, path: Observed[str | None]) -> tuple[str, ...] | Hidden | None:
+    def _account(self, scope: str) -> str:
+        known = self._seen_accounts.get(scope)
+        if known is None:
+            known = scope.lower()
+            if known not in self.accounts:
+                matched = tuple(pattern for pattern in self.account_patterns if pattern.match(known))
+                known = self._alike.setdefault(matched, known)
+            self._seen_accounts[scope] = known
+        return known
+
+    def _path(self, path: Observed[str | None]) -> tuple[str, ...] | Hidden:
+        """The longest part of the path that any line names: what is below it makes no difference."""
         if not self.paths or path is None:
-            return None
-        return HIDDEN if isinstance(path, Unknown) else parts(path)
+            return ()
+        if isinstance(path, Unknown):
+            return HIDDEN
+        known = self._seen_paths.get(path)
+        if known is None:
+            known = parts(path)
+            while known and known not in self.paths:
+                known = known[:-1]
+            self._seen_paths[path] = known
+        return known
 
     def _tags(self, tags: Observed[Mapping[str, str]]) -> Tags | Hidden:
         folded = fold_tags(tags, self.resource_keys | self.tags.keys())
@@ -83,16 +126,33 @@ class Lens:
         folded = fold_tags(tags, self.account_keys)
         return HIDDEN if folded is HIDDEN else frozenset(folded.items())
 
-    def _resource(self, subject: Subject) -> tuple[tuple[str, ...], str | None]:
-        """The names of a resource if any line selects by one of them."""
+    def _resource(self, subject: Subject) -> tuple[tuple[str, ...], frozenset[re.Pattern[str]]]:
+        """The ids of a resource if any line selects by one of them, and the patterns that it matches."""
         if subject.resource_id is None or not (self.resources or self.patterns):
-            return (), None
+            return (), _NONE
         ids = (subject.resource_id, last_part(subject.resource_id))
+        meant = any(name.lower() in self.resources for name in ids)
+        matched = _NONE
         told = (*ids, *([subject.name] if subject.name is not None else []))
-        meant = any(name.lower() in self.resources for name in told) or any(
-            pattern.match(name) for name in told for pattern in self.patterns
-        )
-        return (ids, subject.name) if meant else ((), None)
+        if self._any_pattern is not None and any(self._any_pattern.match(name) for name in told):
+            matched = frozenset(
+                pattern for pattern in self.patterns if any(pattern.match(name) for name in told)
+            )
+        return (ids if meant else ()), matched
+
+    def _entry(self, subject: Subject) -> tuple[str, str] | None:
+        """What the catalog says of a resource: by its id, else by the end of it, else by its name."""
+        if not self.catalog or subject.resource_id is None:
+            return None
+        names = (subject.resource_id, last_part(subject.resource_id), subject.name or "")
+        return next((entry for name in names if (entry := self.catalog.get(name.lower()))), None)
+
+
+_NONE: frozenset[re.Pattern[str]] = frozenset()
+
+
+def _unique(patterns: Iterable[re.Pattern[str] | None]) -> tuple[re.Pattern[str], ...]:
+    return tuple(dict.fromkeys(pattern for pattern in patterns if pattern is not None))
 
 
 def fold_tags(tags: Observed[Mapping[str, str]], keys: Collection[str]) -> dict[str, str] | Hidden:

@@ -8,7 +8,15 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-from scanner.ownership.schema import Contract, ExcuseText, OwnerText, Settings, StatementText, Team
+from scanner.ownership.schema import (
+    Contract,
+    DocumentText,
+    ExcuseText,
+    OwnerText,
+    Settings,
+    StatementText,
+    Team,
+)
 from scanner.ownership.selection import EVERYTHING, Clause
 
 Specificity = Literal["exact", "glob", "domain", "everything", "catch_all", "inferred"]
@@ -60,26 +68,49 @@ class Line(Generic[TextT]):
         return f"{self.file}:{self.number} ({', '.join(told)})"
 
 
+class Review(NamedTuple):
+    """When the lines of a file were reviewed, and the line that says so."""
+
+    day: date
+    line: int
+
+
+class ReadDocument(NamedTuple):
+    """An entry of ``documents`` and its place."""
+
+    text: DocumentText
+    file: str
+    number: int
+
+
 @dataclass(frozen=True, eq=False)
 class OwnershipFile:
     """A loaded ownership file."""
 
     file: str
     """Its name in sources and findings."""
+    files: tuple[str, ...]
+    """It and all that it includes, relative to its folder."""
     digest: str
-    """SHA-256 of its content."""
+    """SHA-256 of all content."""
     settings: Settings
     teams: Mapping[str, Team]
     owners: tuple[Line[OwnerText], ...]
     contracts: Mapping[str, Contract]
     covers: Mapping[str, frozenset[str]]
     """The controls that each contract covers."""
-    contract_lines: Mapping[str, int]
+    contract_places: Mapping[str, tuple[str, int]]
+    """File and line of each contract."""
+    documents: tuple[ReadDocument, ...]
     statements: tuple[Line[StatementText], ...]
     exceptions: tuple[Line[ExcuseText], ...]
     not_applicable: tuple[Line[ExcuseText], ...]
-    reviewed: date | None
-    reviewed_line: int
+    reviews: Mapping[str, Review]
+    """By file: the review of its lines that have none of their own; the root's holds for all files."""
+    catalog: Mapping[str, tuple[str, str]]
+    """Owners by resource id or name, as a Backstage catalog tells them, each with its file and line."""
+    scopes: Mapping[str, tuple[Clause, ...]]
+    """The selections that have a name."""
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
@@ -98,6 +129,13 @@ class OwnershipFile:
         """Whether a line only tells whom to ask about a control: ``*`` without a ``where``."""
         everything = line.everywhere and line.controls[control].specificity == "everything"
         return everything and not self.settings.catch_all_confers_ownership
+
+    def review(self, file: str) -> tuple[str, Review] | None:
+        """The review that holds for the lines of a file that have none, and the file that tells it."""
+        for name in (file, self.file):
+            if name in self.reviews:
+                return name, self.reviews[name]
+        return None
 
     def active(self, name: str, now: datetime) -> bool:
         """Whether a team of that name exists and has not been disbanded."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import combinations
 
 from scanner.document import suggestion
-from scanner.ownership.file import Line, OwnershipFile, TextT, has_begun, is_over
+from scanner.ownership.file import Line, OwnershipFile, Review, TextT, has_begun, is_over
 from scanner.ownership.schema import ExcuseText, OwnerText
 from scanner.ownership.selection import Clause, Rank
+from scanner.ownership.ties import ties
 from scanner.responsibility import Severity
+
+DOCUMENTED = "gov.provider-docs-reviewed"
+"""The control that the documents of providers are read for."""
 
 
 @dataclass(frozen=True, order=True)
@@ -23,7 +26,7 @@ class Defect:
     line: int
     code: str
     """``lapsed``, ``stale``, ``unreviewed``, ``contract_expired``, ``conflict``, ``misattributed``,
-    ``exception_expired``, ``exception_invalid`` or ``statement_expired``."""
+    ``exception_expired``, ``exception_invalid``, ``statement_expired`` or ``undocumented``."""
     line_id: str
     """Stays when lines move: part of the finding's identity."""
     controls: tuple[str, ...]
@@ -52,6 +55,28 @@ def defects(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
             )
 
 
+def undocumented(
+    file: OwnershipFile, services: Mapping[str, Collection[str]], now: datetime
+) -> Iterator[Defect]:
+    """Services in use, by provider, of which nobody has read the provider's own account of the split.
+
+    Nothing is told without any entry of ``documents``: then the file does not keep that list.
+    """
+    if not file.documents:
+        return
+    for provider, used in sorted(services.items()):
+        entries = [one for one in file.documents if one.text.provider == provider]
+        read: set[str] = set()
+        for one in entries:
+            if file.active(one.text.by, now) and not _overdue(file, one.text.reviewed, now):
+                read |= {service.lower() for service in one.text.services}
+        if left := sorted(service for service in used if "*" not in read and service.lower() not in read):
+            place = entries[0] if entries else file.documents[0]
+            message = f"in use at {provider}, and its documents not reviewed in time: {', '.join(left)}"
+            line = f"documents {provider}"
+            yield Defect(place.file, place.number, "undocumented", line, (DOCUMENTED,), message, "low")
+
+
 def _defect(code: str, line: Line[TextT], message: str, severity: Severity) -> Defect:
     return Defect(line.file, line.number, code, line.id, tuple(sorted(line.controls)), message, severity)
 
@@ -69,7 +94,8 @@ def _lapsed(file: OwnershipFile, line: Line[OwnerText], now: datetime) -> Iterat
 
 def review_overdue(file: OwnershipFile, line: Line[OwnerText], now: datetime) -> bool:
     """Whether the review of a line is overdue, or dated in the future; not if it has no date at all."""
-    day = line.text.reviewed or file.reviewed
+    held = file.review(line.file)
+    day = line.text.reviewed or (held[1].day if held is not None else None)
     return day is not None and _overdue(file, day, now)
 
 
@@ -84,16 +110,23 @@ def _reviews(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
         day = line.text.reviewed
         if day is not None and _overdue(file, day, now):
             yield _defect("stale", line, _review_told(file, day, now), "low")
-    inherited = [line for line in file.owners if line.text.reviewed is None]
-    controls = tuple(sorted({control for line in inherited for control in line.controls}))
-    if not controls:
-        return
-    if file.reviewed is None:
-        message = "some lines have no review date: add `reviewed` to them or to the file"
-        yield Defect(file.file, inherited[0].number, "unreviewed", "file", controls, message, "low")
-    elif _overdue(file, file.reviewed, now):
-        message = _review_told(file, file.reviewed, now)
-        yield Defect(file.file, file.reviewed_line, "stale", "file", controls, message, "low")
+    inherited: dict[tuple[str, Review] | None, list[Line[OwnerText]]] = defaultdict(list)
+    for line in file.owners:
+        if line.text.reviewed is None:
+            inherited[file.review(line.file)].append(line)
+    for held, lines in inherited.items():
+        controls = tuple(sorted({control for line in lines for control in line.controls}))
+        if not controls:
+            continue
+        if held is None:
+            message = "some lines have no review date: add `reviewed` to them or to the file"
+            yield Defect(lines[0].file, lines[0].number, "unreviewed", "file", controls, message, "low")
+        elif _overdue(file, held[1].day, now):
+            name, review = held
+            own = "file" if name == file.file else f"file {name}"
+            yield Defect(
+                name, review.line, "stale", own, controls, _review_told(file, review.day, now), "low"
+            )
 
 
 def _review_told(file: OwnershipFile, day: date, now: datetime) -> str:
@@ -111,10 +144,10 @@ def _contracts(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
         for line in lines:
             controls = tuple(sorted(line.controls.keys() & file.covers[id]))
             if controls:
-                yield Defect(file.file, line.number, "contract_expired", line.id, controls, message, "medium")
+                yield Defect(line.file, line.number, "contract_expired", line.id, controls, message, "medium")
         if not any(line.controls.keys() & file.covers[id] for line in lines) and file.covers[id]:
-            controls, number = tuple(sorted(file.covers[id])), file.contract_lines[id]
-            yield Defect(file.file, number, "contract_expired", f"contract {id}", controls, message, "medium")
+            controls, place = tuple(sorted(file.covers[id])), file.contract_places[id]
+            yield Defect(*place, "contract_expired", f"contract {id}", controls, message, "medium")
 
 
 def _excuse(file: OwnershipFile, line: Line[ExcuseText], now: datetime) -> Iterator[Defect]:
@@ -150,26 +183,30 @@ def _conflicts(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
             if not file.routes(line, control):
                 for clause in line.clauses:
                     groups[control, chosen.rank, clause.rank].append((position, clause))
-    clashes: dict[tuple[int, Clause, int, Clause], bool] = {}
-    found: dict[tuple[int, int], set[str]] = defaultdict(set)
+    # Most controls have the same lines: what clashes among those is worked out once.
+    alike: dict[tuple[tuple[int, Clause], ...], set[str]] = defaultdict(set)
     for (control, *_), members in groups.items():
-        for (second, theirs), (first, mine) in combinations(members, 2):
-            key = (first, mine, second, theirs)
-            if key not in clashes:
-                clashes[key] = _clash(file, file.owners[first], file.owners[second]) and mine.can_meet(theirs)
-            if clashes[key]:
-                found[second, first].add(control)
-    for (earlier, later), controls in sorted(found.items()):
+        alike[tuple(members)].add(control)
+    found: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for group, controls in alike.items():
+        asked = [(file.accountable(file.owners[position]), clause) for position, clause in group]
+        for first, second in ties(asked):
+            (earlier, mine), (later, theirs) = group[first], group[second]
+            if not _settled(file.owners[earlier], file.owners[later]) and mine.can_meet(theirs):
+                found[earlier, later] |= controls
+    for (earlier, later), clashing in sorted(found.items()):
         one, other = file.owners[earlier], file.owners[later]
         message = (
-            f"as specific as line {one.number}, which names {one.text.accountable or 'the provider'} and not "
-            f"{other.text.accountable or 'the provider'}: contested wherever both fit"
+            f"as specific as {_place(one, other)}, which names {one.text.accountable or 'the provider'} "
+            f"and not {other.text.accountable or 'the provider'}: contested wherever both fit"
         )
         id = "+".join(sorted((one.id, other.id)))
-        yield Defect(file.file, other.number, "conflict", id, tuple(sorted(controls)), message, "medium")
+        yield Defect(other.file, other.number, "conflict", id, tuple(sorted(clashing)), message, "medium")
 
 
-def _clash(file: OwnershipFile, one: Line[OwnerText], other: Line[OwnerText]) -> bool:
-    if one.text.id in other.text.overrides or other.text.id in one.text.overrides:
-        return False
-    return file.accountable(one) != file.accountable(other)
+def _place(line: Line[OwnerText], seen_from: Line[OwnerText]) -> str:
+    return f"line {line.number}" if line.file == seen_from.file else f"{line.file}:{line.number}"
+
+
+def _settled(one: Line[OwnerText], other: Line[OwnerText]) -> bool:
+    return one.text.id in other.text.overrides or other.text.id in one.text.overrides

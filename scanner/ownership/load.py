@@ -5,112 +5,56 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from scanner.document import Document, DocumentError, Problem, read, suggestion
-from scanner.ownership.file import Chosen, Line, OwnershipFile, TextT
-from scanner.ownership.schema import AnyOf, ExcuseText, OwnershipText, OwnerText, StatementText, Where
+from scanner.document import DocumentError, suggestion
+from scanner.ownership.backstage import read_catalogs
+from scanner.ownership.file import Chosen, Line, OwnershipFile, ReadDocument, Review, TextT
+from scanner.ownership.schema import (
+    AnyOf,
+    DocumentText,
+    ExcuseText,
+    OwnershipText,
+    OwnerText,
+    StatementText,
+    Where,
+)
 from scanner.ownership.selection import EVERYTHING, compile_selection, is_pattern
+from scanner.ownership.sources import NOT_FOR_EXCUSES, Sources, read_sources
 from scanner.responsibility import Catalogue, UnknownControl
-
-_EXCUSES = ("exceptions", "not_applicable")
-_NOT_FOR_EXCUSES = {
-    "tags": "cannot select by tags: whoever can tag must not be able to excuse",
-    "region": "cannot select by region: use provider, path, account, kind or resource",
-    "service": "cannot select by service: use provider, path, account, kind or resource",
-}
 
 
 def load_ownership(path: Path, catalogue: Catalogue) -> OwnershipFile:
-    """The file at ``path``. Raises :class:`~scanner.document.DocumentError` with every mistake."""
-    document = read(path)
-    problems = list(_refused(document))
-    try:
-        text = _without_refused(document).validate(OwnershipText)
-    except DocumentError as error:
-        raise DocumentError([*problems, *error.problems]) from None
-    loading = _Loading(document, path.name, text, catalogue, problems)
-    file = loading.file(hashlib.sha256(path.read_bytes()).hexdigest())
-    if problems:
-        raise DocumentError(problems)
+    """The file at ``path`` with all that it includes.
+
+    Raises :class:`~scanner.document.DocumentError` with every mistake.
+    """
+    sources = read_sources(path)
+    loading = _Loading(sources, sources.whole(), catalogue)
+    file = loading.file()
+    if sources.problems:
+        raise DocumentError(sources.problems)
     return file
-
-
-def _entries(value: Any, section: str) -> Iterator[tuple[int, dict[Any, Any]]]:
-    entries = value.get(section) if isinstance(value, dict) else None
-    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if isinstance(entry, dict):
-            yield index, entry
-
-
-def _refused(document: Document) -> Iterator[Problem]:
-    """Keys of the format that this version does not read, or that do not belong where they are."""
-    if isinstance(document.value, dict):
-        for key in ("include", "documents"):
-            if key in document.value:
-                yield document.problem(f"{key}: not supported yet", key)
-        for index, entry in _inferred(document.value):
-            if entry.get("from") in ("backstage", "contact"):
-                place = ("settings", "inferred", index, "from")
-                yield document.problem(f"settings.inferred: from {entry['from']}: not supported yet", *place)
-    for index, entry in _entries(document.value, "owners"):
-        if "provided_by" in entry:
-            yield document.problem("provided_by: not supported yet", "owners", index, "provided_by")
-    for section in _EXCUSES:
-        for index, entry in _entries(document.value, section):
-            where = entry.get("where")
-            for key in where if isinstance(where, dict) else ():
-                if key in _NOT_FOR_EXCUSES:
-                    yield document.problem(
-                        f"{section}.{index}.where: {_NOT_FOR_EXCUSES[key]}", section, index, "where", key
-                    )
-
-
-def _inferred(value: Mapping[Any, Any]) -> Iterator[tuple[int, dict[Any, Any]]]:
-    settings = value.get("settings")
-    return _entries(settings, "inferred")
-
-
-def _without_refused(document: Document) -> Document:
-    """The document without what :func:`_refused` tells, so that the rest is checked too."""
-    value = deepcopy(document.value)
-    if not isinstance(value, dict):
-        return document
-    for key in ("include", "documents"):
-        value.pop(key, None)
-    if any(entry.get("from") in ("backstage", "contact") for _, entry in _inferred(value)):
-        del value["settings"]["inferred"]
-    for _, entry in _entries(value, "owners"):
-        entry.pop("provided_by", None)
-    for section in _EXCUSES:
-        for _, entry in _entries(value, section):
-            where = entry.get("where")
-            if isinstance(where, dict) and (refused := where.keys() & _NOT_FOR_EXCUSES.keys()):
-                entry["where"] = {key: where[key] for key in where if key not in refused}
-                if not entry["where"]:
-                    del entry["where"]
-    return replace(document, value=value)
 
 
 @dataclass
 class _Loading:
     """One file on its way; mistakes are gathered in ``problems``."""
 
-    document: Document
-    name: str
+    sources: Sources
     text: OwnershipText
     catalogue: Catalogue
-    problems: list[Problem]
     _teams: dict[str, str] = field(default_factory=dict)
     """Team ids by id and alias, in lower case."""
 
-    def file(self, digest: str) -> OwnershipFile:
+    def file(self) -> OwnershipFile:
         self._check_teams()
         self._check_settings()
         self._check_scopes()
+        for section in ("teams", "owners"):
+            if not any(section in file.document.value for file in self.sources.files):
+                self._problem("missing", section)
         covers = {
             id: frozenset(self._controls(contract.covers, "contracts", id, "covers"))
             for id, contract in self.text.contracts.items()
@@ -118,23 +62,34 @@ class _Loading:
         owners = tuple(self._owner(index, line) for index, line in enumerate(self.text.owners))
         self._check_owners(owners)
         return OwnershipFile(
-            file=self.name,
-            digest=digest,
+            file=self.sources.files[0].name,
+            files=tuple(file.name for file in self.sources.files),
+            digest=self.sources.digest,
             settings=self.text.settings,
             teams=self.text.teams,
             owners=owners,
             contracts=self.text.contracts,
             covers=covers,
-            contract_lines={id: self.document.line("contracts", id) for id in self.text.contracts},
+            contract_places={id: self._place("contracts", id) for id in self.text.contracts},
+            documents=tuple(self._document(index, one) for index, one in enumerate(self.text.documents)),
             statements=tuple(self._statement(index, line) for index, line in enumerate(self.text.statements)),
             exceptions=tuple(self._excuses("exceptions", self.text.exceptions)),
             not_applicable=tuple(self._excuses("not_applicable", self.text.not_applicable)),
-            reviewed=self.text.reviewed,
-            reviewed_line=self.document.line("reviewed"),
+            reviews={
+                file.name: Review(file.text.reviewed, file.document.line("reviewed"))
+                for file in self.sources.files
+                if file.text.reviewed is not None
+            },
+            catalog=read_catalogs(self.sources, self.text.settings),
+            scopes={name: compile_selection(one) for name, one in self.text.scopes.items()},
         )
 
-    def _problem(self, message: str, *loc: str | int) -> None:
-        self.problems.append(self.document.problem(message, *loc))
+    def _place(self, *loc: str | int) -> tuple[str, int]:
+        file, own = self.sources.place(*loc)
+        return file.name, file.document.line(*own)
+
+    def _problem(self, said: str, *loc: str | int) -> None:
+        self.sources.problem(said, *loc)
 
     def _check_teams(self) -> None:
         for id, team in self.text.teams.items():
@@ -142,22 +97,20 @@ class _Loading:
             for index, alias in enumerate(team.aliases):
                 self._named(alias, id, "teams", id, "aliases", index)
             if team.status == "active" and team.disbanded_on is not None:
-                self._problem(
-                    f"teams.{id}.disbanded_on: but its status is active", "teams", id, "disbanded_on"
-                )
+                self._problem("but its status is active", "teams", id, "disbanded_on")
 
     def _named(self, name: str, team: str, *loc: str | int) -> None:
         other = self._teams.setdefault(name.strip().lower(), team)
         if other != team:
-            self._problem(f"teams.{team}: {name!r} already means team {other}", *loc)
+            self._problem(f"{name!r} already means team {other}", *loc)
 
-    def _team(self, name: str, what: str, *loc: str | int, parties: bool = False) -> str:
+    def _team(self, name: str, *loc: str | int, parties: bool = False) -> str:
         """The id of a team that must exist; with ``parties`` a party of a contract will do."""
         known = self._teams.get(name.strip().lower())
         others = {contract.party for contract in self.text.contracts.values()} if parties else set()
         if known is None and name not in others:
             hint = suggestion(name, [*self.text.teams, *self._teams, *sorted(others)])
-            self._problem(f"{what}: no team {name!r}{hint}", *loc)
+            self._problem(f"no team {name!r}{hint}", *loc)
         return known or name
 
     def _controls(self, selectors: Iterable[str], *loc: str | int) -> dict[str, Chosen]:
@@ -167,7 +120,7 @@ class _Loading:
             try:
                 controls = self.catalogue.select(selector)
             except UnknownControl as error:
-                self._problem(f"{'.'.join(map(str, loc))}: {error}", *loc, index)
+                self._problem(str(error), *loc, index)
                 continue
             for control in controls:
                 new = _chosen(selector, self.catalogue)
@@ -179,8 +132,7 @@ class _Loading:
             for domain in source.domains:
                 if domain not in self.catalogue.domains:
                     hint = suggestion(domain, self.catalogue.domains)
-                    place = ("settings", "inferred", index, "domains")
-                    self._problem(f"{'.'.join(map(str, place))}: no domain {domain!r}{hint}", *place)
+                    self._problem(f"no domain {domain!r}{hint}", "settings", "inferred", index, "domains")
 
     def _check_scopes(self) -> None:
         for name, selection in self.text.scopes.items():
@@ -194,7 +146,7 @@ class _Loading:
         for kind in selection.kind or ():
             if kind not in self.catalogue.kinds:
                 hint = suggestion(kind, self.catalogue.kinds)
-                self._problem(f"{'.'.join(map(str, loc))}.kind: no kind {kind!r}{hint}", *loc, "kind")
+                self._problem(f"no kind {kind!r}{hint}", *loc, "kind")
 
     def _selection(self, where: str | Where | AnyOf | None, *loc: str | int) -> Where | AnyOf | None:
         if not isinstance(where, str):
@@ -203,7 +155,7 @@ class _Loading:
             return where
         if where not in self.text.scopes:
             hint = suggestion(where, self.text.scopes)
-            self._problem(f"{'.'.join(map(str, loc))}: no entry {where!r} in scopes{hint}", *loc)
+            self._problem(f"no entry {where!r} in scopes{hint}", *loc)
             return None
         return self.text.scopes[where]
 
@@ -214,8 +166,8 @@ class _Loading:
         made = hashlib.sha256(json.dumps([section, told], sort_keys=True).encode()).hexdigest()[:12]
         return Line(
             text=text,
-            file=self.name,
-            number=self.document.line(section, index),
+            file=self.sources.place(section, index)[0].name,
+            number=self.sources.line(section, index),
             id=own or made,
             controls=self._controls(text.controls, section, index, "controls"),
             clauses=EVERYTHING if selection is None else compile_selection(selection),
@@ -225,20 +177,16 @@ class _Loading:
     def _owner(self, index: int, text: OwnerText) -> Line[OwnerText]:
         place = ("owners", index)
         if text.accountable is None and text.claim != "provider":
-            self._problem(
-                f"owners.{index}.accountable: missing: every line names the team that answers", *place
-            )
+            self._problem("missing: every line names the team that answers", *place, "accountable")
         if text.claim == "third_party" and not text.contract:
-            self._problem(f"owners.{index}.contract: missing: a third party works by contract", *place)
+            self._problem("missing: a third party works by contract", *place, "contract")
         for role in ("responsible", "consulted", "informed"):
             for number, name in enumerate(getattr(text, role)):
-                self._team(name, f"owners.{index}.{role}", *place, role, number, parties=True)
+                self._team(name, *place, role, number, parties=True)
         for number, name in enumerate(text.contract):
             if name not in self.text.contracts:
                 hint = suggestion(name, self.text.contracts)
-                self._problem(
-                    f"owners.{index}.contract: no contract {name!r}{hint}", *place, "contract", number
-                )
+                self._problem(f"no contract {name!r}{hint}", *place, "contract", number)
         return self._line(text, "owners", index)
 
     def _check_owners(self, owners: tuple[Line[OwnerText], ...]) -> None:
@@ -247,25 +195,27 @@ class _Loading:
         for index, line in enumerate(owners):
             if line.text.id is not None:
                 if line.text.id in ids:
-                    self._problem(
-                        f"owners.{index}.id: {line.text.id!r} is already used", "owners", index, "id"
-                    )
+                    self._problem(f"{line.text.id!r} is already used", "owners", index, "id")
                 ids.setdefault(line.text.id, line.text)
         for index, line in enumerate(owners):
             for number, id in enumerate(line.text.overrides):
                 place = ("owners", index, "overrides", number)
                 if id not in ids:
                     hint = suggestion(id, ids)
-                    self._problem(f"owners.{index}.overrides: no line has the id {id!r}{hint}", *place)
+                    self._problem(f"no line has the id {id!r}{hint}", *place)
                 elif line.text.id is not None and _reaches(id, line.text.id, ids):
-                    self._problem(f"owners.{index}.overrides: {id!r} overrides this line", *place)
+                    self._problem(f"{id!r} overrides this line", *place)
 
     def _statement(self, index: int, text: StatementText) -> Line[StatementText]:
         place = ("statements", index)
-        self._team(text.by, f"statements.{index}.by", *place, "by")
+        self._team(text.by, *place, "by")
         if text.expires < text.made:
-            self._problem(f"statements.{index}.expires: before it is made", *place, "expires")
+            self._problem("before it is made", *place, "expires")
         return self._line(text, "statements", index)
+
+    def _document(self, index: int, text: DocumentText) -> ReadDocument:
+        self._team(text.by, "documents", index, "by")
+        return ReadDocument(text, *self._place("documents", index))
 
     def _excuses(self, section: str, texts: tuple[ExcuseText, ...]) -> Iterator[Line[ExcuseText]]:
         for index, text in enumerate(texts):
@@ -273,42 +223,42 @@ class _Loading:
             yield self._line(text, section, index)
 
     def _check_excuse(self, section: str, index: int, text: ExcuseText) -> None:
-        name, place = f"{section}.{index}", (section, index)
+        place = (section, index)
         earlier = [*self.text.exceptions, *self.text.not_applicable]
         position = index + (len(self.text.exceptions) if section == "not_applicable" else 0)
         if any(other.id == text.id for other in earlier[:position]):
-            self._problem(f"{name}.id: {text.id!r} is already used", *place, "id")
-        owner = self._team(text.owner, f"{name}.owner", *place, "owner")
-        if owner == self._team(text.approver, f"{name}.approver", *place, "approver"):
-            self._problem(f"{name}.approver: must differ from the owner", *place, "approver")
+            self._problem(f"{text.id!r} is already used", *place, "id")
+        owner = self._team(text.owner, *place, "owner")
+        if owner == self._team(text.approver, *place, "approver"):
+            self._problem("must differ from the owner", *place, "approver")
         self._controls(text.compensating, *place, "compensating")
         if text.created is not None:
             if text.expires < text.created:
-                self._problem(f"{name}.expires: before it is created", *place, "expires")
+                self._problem("before it is created", *place, "expires")
             longest = self.text.settings.max_exception
             if section == "exceptions" and text.expires - text.created > longest:
                 told = f"more than {longest.days} days after {text.created} (settings.max_exception)"
-                self._problem(f"{name}.expires: {told}", *place, "expires")
-        raw_where = self.document.value[section][index].get("where")
+                self._problem(told, *place, "expires")
+        raw_where = self.sources.raw(section, index).get("where")
         if text.where is None:
             if section == "exceptions" and raw_where is None:
-                self._problem(f"{name}.where: missing: say what is excepted", *place)
+                self._problem("missing: say what is excepted", *place, "where")
             return
         selection = self.text.scopes.get(text.where) if isinstance(text.where, str) else text.where
         wheres = selection.any if isinstance(selection, AnyOf) else (selection,) if selection else ()
         for where in wheres:
-            self._check_excused(name, where, *place, "where")
+            self._check_excused(where, *place, "where")
 
-    def _check_excused(self, name: str, where: Where, *loc: str | int) -> None:
-        for key in where.model_fields_set & _NOT_FOR_EXCUSES.keys():
-            self._problem(f"{name}.where: {_NOT_FOR_EXCUSES[key]}", *loc)
+    def _check_excused(self, where: Where, *loc: str | int) -> None:
+        for key in where.model_fields_set & NOT_FOR_EXCUSES.keys():
+            self._problem(NOT_FOR_EXCUSES[key], *loc)
         for resource in where.resource or ():
             if is_pattern(resource):
                 told = f"cannot select by a pattern of names: {resource}; write the whole id"
-                self._problem(f"{name}.where.resource: {told}", *loc, "resource")
+                self._problem(told, *loc, "resource")
             elif "/" not in resource and ":" not in resource and not where.account:
                 told = f"{resource} may exist in several accounts: add the account, or write the whole id"
-                self._problem(f"{name}.where.resource: {told}", *loc, "resource")
+                self._problem(told, *loc, "resource")
 
 
 def _chosen(selector: str, catalogue: Catalogue) -> Chosen:

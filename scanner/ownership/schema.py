@@ -73,7 +73,16 @@ def _tag_value(value: Any) -> Any:
     return value
 
 
+def _include(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.startswith(("/", "~")) or "\\" in value or ".." in value.split("/"):
+        raise ValueError(f"expected files below this one, such as owners.d/*.yaml, not {value}")
+    return value
+
+
 _Json = dict[str, Any]
+Provider = Literal["aws", "azure", "gcp", "entra"]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[
     tuple[Name, ...], BeforeValidator(_many, json_schema_input_type=str | list[str]), Field(min_length=1)
@@ -88,6 +97,7 @@ Duration = Annotated[
 """``180d`` or ``26w``."""
 OneTeam = Annotated[Name, BeforeValidator(_one_team, json_schema_input_type=str)]
 Path = Annotated[Name, BeforeValidator(_path, json_schema_input_type=str)]
+Include = Annotated[Name, BeforeValidator(_include, json_schema_input_type=str)]
 TagValue = Annotated[Name, BeforeValidator(_tag_value, json_schema_input_type=str)]
 
 
@@ -103,9 +113,10 @@ class Where(_Part):
     """
 
     provider: Annotated[
-        tuple[ProviderName, ...] | None,
-        BeforeValidator(_many, json_schema_input_type=ProviderName | list[ProviderName]),
+        tuple[Provider, ...] | None,
+        BeforeValidator(_many, json_schema_input_type=Provider | list[Provider]),
     ] = None
+    """A cloud; ``entra``: the directories behind Azure subscriptions, which ``azure`` does not mean."""
     path: Annotated[
         tuple[Path, ...] | None, BeforeValidator(_many, json_schema_input_type=str | list[str])
     ] = None
@@ -180,6 +191,14 @@ class Team(_Part):
     """Its last day."""
 
 
+class ProvidedBy(_Part):
+    """The scope of the organisation's that provides a control for others."""
+
+    provider: ProviderName
+    account: Name
+    """Account, subscription or project id, in quotes."""
+
+
 class OwnerText(_Part):
     """A line of ``owners``: who is accountable for controls somewhere."""
 
@@ -197,7 +216,11 @@ class OwnerText(_Part):
     """Whose work the line says that it is."""
     contract: Names = Field(default=())
     """The contracts that it relies on."""
+    provided_by: ProvidedBy | None = None
+    """Another scope provides the control here: its state there is the state here."""
     reviewed: Day | None = None
+    approval: Name | None = None
+    """Where the last review was agreed, such as a ticket or a pull request."""
     overrides: Names = Field(default=())
     """Ids of lines that do not count wherever this one fits."""
 
@@ -224,6 +247,18 @@ class StatementText(_Part):
     made: Day
     expires: Day
     evidence: Name | None = None
+
+
+class DocumentText(_Part):
+    """What a provider says of the split, read for some of its services."""
+
+    provider: ProviderName
+    services: Names
+    """The cloud's services, such as s3; ``*`` for all."""
+    reviewed: Day
+    by: Name
+    """The team that read it."""
+    ref: Name | None = None
 
 
 class ExcuseText(_Part):
@@ -253,9 +288,29 @@ class Sensitive(_Part):
 class Inferred(_Part):
     """A source of owners where the file says nothing."""
 
-    from_: Literal["resource_tag", "account_tag"] = Field(alias="from")
-    keys: Names
+    from_: Literal["resource_tag", "account_tag", "backstage", "contact"] = Field(alias="from")
+    """A tag of the resource or its account, an entity of a Backstage catalog, or the security contacts
+    of an account, which are only informed."""
+    keys: Names = Field(default=())
+    """Tags, the first that is there settles it."""
     domains: Names = INFERRED_DOMAINS
+    files: Annotated[tuple[Include, ...], BeforeValidator(_many, json_schema_input_type=str | list[str])] = ()
+    """Backstage: the catalog's files, as patterns below this file."""
+    annotation: Name = "gapscan/resource"
+    """Backstage: the annotation that names resources by id or name, with commas between."""
+    kinds: Names = Field(default=())
+    """Contact: which ones, such as aws.alternate.security."""
+    role: Literal["informed"] = "informed"
+
+    @model_validator(mode="after")
+    def _fits_its_origin(self) -> Self:
+        takes = {"backstage": {"files", "annotation"}, "contact": {"kinds", "role"}}.get(self.from_, {"keys"})
+        for name in sorted(self.model_fields_set - {"from_", "domains"} - takes):
+            raise ValueError(f"{name} is not for {self.from_}, which takes {', '.join(sorted(takes))}")
+        needed = {"backstage": "files", "contact": "kinds"}.get(self.from_, "keys")
+        if not getattr(self, needed):
+            raise ValueError(f"{needed} is missing: {self.from_} needs it")
+        return self
 
 
 class Settings(_Part):
@@ -274,23 +329,37 @@ class Settings(_Part):
     )
 
 
-class OwnershipText(_Part):
+class IncludedText(_Part):
+    """A file that an ownership file includes: any of its parts but the settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="included file of gapscan ownership")
+
+    version: Literal[1] = 1
+    include: Annotated[
+        tuple[Include, ...], BeforeValidator(_many, json_schema_input_type=str | list[str])
+    ] = ()
+    """Files that are part of this one, as patterns below its folder, such as ``owners.d/*.yaml``."""
+    teams: Mapping[Name, Team] = Field(default={})
+    scopes: Mapping[Name, Inline] = Field(default={})
+    """Selections with a name, for any ``where``."""
+    owners: tuple[OwnerText, ...] = ()
+    contracts: Mapping[Name, Contract] = Field(default={})
+    documents: tuple[DocumentText, ...] = ()
+    """The provider's documents that were read, by service."""
+    statements: tuple[StatementText, ...] = ()
+    exceptions: tuple[ExcuseText, ...] = ()
+    not_applicable: tuple[ExcuseText, ...] = ()
+    reviewed: Day | None = None
+    """The review date of all lines of this file that have none of their own."""
+
+
+class OwnershipText(IncludedText):
     """An ownership file: who in the organisation answers for which controls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="gapscan ownership file")
 
     version: Literal[1]
     settings: Settings = Settings()
-    teams: Mapping[Name, Team]
-    scopes: Mapping[Name, Inline] = Field(default={})
-    """Selections with a name, for any ``where``."""
-    owners: tuple[OwnerText, ...]
-    contracts: Mapping[Name, Contract] = Field(default={})
-    statements: tuple[StatementText, ...] = ()
-    exceptions: tuple[ExcuseText, ...] = ()
-    not_applicable: tuple[ExcuseText, ...] = ()
-    reviewed: Day | None = None
-    """The review date of all lines that have none of their own."""
 
 
 def schema_json() -> _Json:

@@ -25,6 +25,10 @@ Rank = tuple[int, ...]
 """How specific a clause is: greater is more specific."""
 
 
+DIRECTORY = "entra"
+"""What lines call the provider of a directory behind Azure subscriptions."""
+
+
 class Hidden(Enum):
     """Stands for what could not be read."""
 
@@ -53,22 +57,35 @@ class Subject:
     """The tags of the scope that holds it."""
     resource_id: str | None
     name: str | None
+    directory: bool = False
+    """It is, or is in, the directory behind the provider's scopes."""
+
+    @property
+    def cloud(self) -> str:
+        """The provider by which a line means it: a directory is no Azure subscription."""
+        return DIRECTORY if self.directory else self.provider
 
 
 class Facts(NamedTuple):
     """What of a subject any line of a file can tell apart. Equal facts have equal owners."""
 
     provider: str
+    """As lines call it."""
     account: str
-    path: tuple[str, ...] | Hidden | None
+    """The account; one that no line names is represented by the first of its like."""
+    path: tuple[str, ...] | Hidden
+    """As far as any line names it."""
     region: str | None
     service: str | None
     kind: str
     tags: Tags | Hidden
     account_tags: Tags | Hidden
     resource: tuple[str, ...]
-    """Its id and the last part of it, if any line selects by resource."""
-    name: str | None
+    """Its id and the last part of it, if any line selects by one of them."""
+    patterns: frozenset[re.Pattern[str]]
+    """The patterns of lines that its id or name matches."""
+    entry: tuple[str, str] | None = None
+    """The owner that the software catalog names for it, with the place that says so."""
 
 
 @dataclass(frozen=True)
@@ -100,47 +117,45 @@ class Clause:
             int(self.provider is not None),
         )
 
-    def in_scope(self, provider: str, account: str, path: tuple[str, ...] | Hidden | None) -> Fit:
-        """Whether anything in a scope can fit."""
-        if self.provider is not None and provider not in self.provider:
-            return "no"
-        if self.accounts is not None and account not in self.accounts:
-            return "no"
-        if self.account_pattern is not None and not self.account_pattern.match(account):
-            return "no"
-        if self.path is None:
-            return "yes"
-        if path is HIDDEN:
-            return "maybe"
-        return "yes" if path is not None and path[: len(self.path)] == self.path else "no"
-
     def fits(self, facts: Facts) -> Fit:
-        """Whether a resource of a scope that fits is meant."""
-        for allowed, given in (
-            (self.region, facts.region),
-            (self.service, facts.service),
-            (self.kind, facts.kind),
-        ):
-            if allowed is not None and given not in allowed:
-                return "no"
-        if not self._names(facts):
+        """Whether a resource is meant."""
+        if not (self._holds(facts) and self._names(facts)):
             return "no"
-        if self.tags is None:
-            return "yes"
-        if facts.tags is HIDDEN:
-            return "maybe"
-        told = all(any((key, value) in facts.tags for value in values) for key, values in self.tags)
-        return "yes" if told else "no"
+        certain = True
+        if self.path is not None:
+            if facts.path is HIDDEN:
+                certain = False
+            elif facts.path[: len(self.path)] != self.path:
+                return "no"
+        if self.tags is not None:
+            if facts.tags is HIDDEN:
+                certain = False
+            else:
+                for key, values in self.tags:
+                    if not any((key, value) in facts.tags for value in values):
+                        return "no"
+        return "yes" if certain else "maybe"
+
+    def _holds(self, facts: Facts) -> bool:
+        """Whether the conditions hold that can always be told."""
+        if self.account_pattern is not None and not self.account_pattern.match(facts.account):
+            return False
+        return (
+            (self.provider is None or facts.provider in self.provider)
+            and (self.accounts is None or facts.account in self.accounts)
+            and (self.region is None or facts.region in self.region)
+            and (self.service is None or facts.service in self.service)
+            and (self.kind is None or facts.kind in self.kind)
+        )
 
     def _names(self, facts: Facts) -> bool:
-        fold = str.lower if facts.provider == "azure" else str
-        if self.resources is not None:
-            wanted = {fold(name) for name in self.resources}
-            return any(fold(name) in wanted for name in facts.resource)
         if self.resource_pattern is not None:
-            told = (*facts.resource, *([facts.name] if facts.name is not None else []))
-            return any(self.resource_pattern.match(name) for name in told)
-        return True
+            return self.resource_pattern in facts.patterns
+        if self.resources is None:
+            return True
+        fold = str.lower if facts.provider in ("azure", DIRECTORY) else str
+        wanted = {fold(name) for name in self.resources}
+        return any(fold(name) in wanted for name in facts.resource)
 
     def can_meet(self, other: Clause) -> bool:
         """Whether one resource could fit both. Two patterns are taken to be able to."""
@@ -166,11 +181,10 @@ class Clause:
 
     def entails(self, other: Clause, facts: Facts) -> bool:
         """Whether, for hidden tags or path, this one cannot fit without the other fitting too."""
-        if facts.tags is HIDDEN:
+        if facts.tags is HIDDEN and other.tags is not None:
             mine = dict(self.tags or ())
-            for key, values in other.tags or ():
-                if key not in mine or not mine[key] <= values:
-                    return False
+            if not all(key in mine and mine[key] <= values for key, values in other.tags):
+                return False
         if facts.path is HIDDEN and other.path is not None:
             return self.path is not None and self.path[: len(other.path)] == other.path
         return True
@@ -249,15 +263,3 @@ def parts(path: str) -> tuple[str, ...]:
 def last_part(resource_id: str) -> str:
     """What follows the last ``/`` or ``:`` of an id."""
     return re.split(r"[/:]", resource_id)[-1] or resource_id
-
-
-def any_fits(clauses: Iterable[Clause], facts: Facts) -> Fit:
-    """Whether any of several clauses means a resource."""
-    best: Fit = "no"
-    for clause in clauses:
-        both = {clause.in_scope(facts.provider, facts.account, facts.path), clause.fits(facts)}
-        if both == {"yes"}:
-            return "yes"
-        if "no" not in both:
-            best = "maybe"
-    return best

@@ -11,9 +11,11 @@ from scanner.coverage import Coverage
 from scanner.diff import Sight, compare, gone
 from scanner.finding import Finding
 from scanner.gate import Decision
+from scanner.metrics import Metrics
 from scanner.report.model import (
     Acknowledged,
     Controls,
+    GateLine,
     GateResult,
     Head,
     Report,
@@ -77,7 +79,7 @@ def build(
             targets=tuple(TargetLine(**vars(target)) for target in inventory.targets),
             calls=inventory.calls,
         ),
-        summary=_summary(collected, coverage, decision, criteria, circumstances.gate),
+        summary=_summary(coverage, decision, criteria, circumstances.gate, assessment.metrics),
         rules={
             rule.id: RuleLine(
                 title=rule.text.title,
@@ -99,7 +101,7 @@ def build(
                 expected=spot.cause.reason == "disabled"
                 or (spot.provider, spot.scope, spot.region, spot.cause.call) in decision.acknowledged,
             )
-            for spot in inventory.blind_spots
+            for spot in coverage.blind_spots
         ),
         coverage=tuple(row for row in coverage.rows if shown(row.state)),
     )
@@ -133,7 +135,7 @@ class _Findings:
 
 
 def _summary(
-    collected: Collected, coverage: Coverage, decision: Decision, criteria: Criteria, gate: str
+    coverage: Coverage, decision: Decision, criteria: Criteria, gate: str, metrics: Metrics
 ) -> Summary:
     settles: Counter[tuple[ProviderName, str]] = Counter()
     for (provider, _, _, _), (permission, _) in decision.causes.items():
@@ -150,9 +152,7 @@ def _summary(
                 Settles(provider=provider, permission=permission, unknowns=number)
                 for (provider, permission), number in sorted(settles.items(), key=lambda e: (-e[1], e[0]))
             ),
-            regions_disabled=sum(
-                1 for spot in collected.inventory.blind_spots if spot.cause.reason == "disabled"
-            ),
+            regions_disabled=sum(1 for spot in coverage.blind_spots if spot.cause.reason == "disabled"),
             acknowledged=len(decision.acknowledged),
             expected=tuple(_acknowledged(decision, criteria)),
         ),
@@ -163,10 +163,24 @@ def _summary(
             failing_not_gated=decision.failing_not_gated,
             new_rule=decision.new_rule,
             baseline=baseline.name if baseline is not None else None,
+            scopes=tuple(_gate_lines(decision)) if criteria.terms.scopes else (),
         ),
         ownership_defects=coverage.defects,
+        metrics=metrics,
         exit=decision.exit,
     )
+
+
+def _gate_lines(decision: Decision) -> Iterator[GateLine]:
+    for scope, held in decision.held.items():
+        yield GateLine(
+            scope=scope,
+            gate=held.gate,
+            judged=held.judged,
+            uncertain=held.uncertain,
+            findings=held.at_gate,
+            failing_not_gated=held.failing_not_gated,
+        )
 
 
 def _acknowledged(decision: Decision, criteria: Criteria) -> Iterator[Acknowledged]:

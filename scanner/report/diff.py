@@ -40,11 +40,18 @@ class Comparison:
     after: Side
     changes: Iterable[Change]
     unfolded: bool = False
+    narrowed: tuple[str, ...] = ()
+    """The options that left changes out."""
 
 
 def render_json(comparison: Comparison, out: TextIO) -> None:
     """Writes every change, sorted by uid, and the numbers last."""
-    head = {"schema": DIFF_SCHEMA, "before": vars(comparison.before), "after": vars(comparison.after)}
+    head = {
+        "schema": DIFF_SCHEMA,
+        "before": vars(comparison.before),
+        "after": vars(comparison.after),
+        "narrowed": comparison.narrowed,
+    }
     out.write(json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}"))
     out.write(',\n "changes": [')
     numbers: Counter[str] = Counter()
@@ -129,6 +136,10 @@ def render_text(comparison: Comparison, out: TextIO) -> None:
             sections[name][change.finding.control, _how(change, name)].add(change.finding, limit)
     before, after = comparison.before, comparison.after
     out.write(printable(f"{before.name} ({before.finished}) → {after.name} ({after.finished})") + "\n")
+    if comparison.narrowed:
+        out.write(
+            printable(f"Narrowed by {' '.join(comparison.narrowed)}: nothing is said of the rest.") + "\n"
+        )
     told = [f"{numbers[name]} {name.replace('_', ' ')}" for name in (*KINDS, "changed_hands")]
     out.write(f"{' · '.join(told)}\n" if numbers else "Nothing changed.\n")
     for name, title in _TITLES.items():

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scanner.baseline import REPORT_SCHEMA, Baseline
 from scanner.evidence import Reason
 from scanner.finding import Finding
+from scanner.metrics import Metrics
 from scanner.resources import ProviderName
 from scanner.responsibility import Severity
 from scanner.rows import Row
@@ -54,7 +55,7 @@ class Scan(_Frozen):
     pack: tuple[str, ...]
     """Ids of every rule of the packs in use, chosen or not."""
     narrowed: tuple[str, ...]
-    """The options that left something out; empty for a whole scan."""
+    """The options that left something out; empty for a whole scan. Nothing in the report is about that."""
     ownership_digest: str | None
     ownership_commit: str | None
     """The commit of the repository that holds the ownership file, where it is in one."""
@@ -98,7 +99,7 @@ class Controls(_Frozen):
 
 
 class ScopeSummary(_Frozen):
-    """One scanned scope."""
+    """One scanned scope. ``resources`` are all that were seen there, also in a narrowed report."""
 
     provider: ProviderName
     scope: str
@@ -147,10 +148,27 @@ class Unknowns(_Frozen):
     """Every entry of ``expected_unknowns``."""
 
 
+class GateLine(_Frozen):
+    """What the gate of one named scope, or the default, was held against."""
+
+    scope: str
+    """The name of the scope; ``default``: wherever no named one fits."""
+    gate: str
+    judged: int
+    """Findings of evidence that it was held against."""
+    uncertain: int
+    """Of these, findings where another gate might hold too, since a tag or path could not be read: any of
+    the gates stops them."""
+    findings: int
+    """Of these, what stands at the gate."""
+    failing_not_gated: int
+
+
 class GateResult(_Frozen):
     """What stands at the gate."""
 
     name: str
+    """The gate; with named scopes the default, then theirs."""
     findings: int
     by_severity: Mapping[Severity, int]
     failing_not_gated: Mapping[Severity, int]
@@ -158,6 +176,8 @@ class GateResult(_Frozen):
     new_rule: int
     """Failing findings of rules that the baseline did not have."""
     baseline: str | None
+    scopes: tuple[GateLine, ...] = ()
+    """By named scope in the order of gapscan.yaml, then the default; empty where one gate is for all."""
 
 
 class Summary(_Frozen):
@@ -169,6 +189,8 @@ class Summary(_Frozen):
     unknowns: Unknowns
     gate: GateResult
     ownership_defects: int
+    metrics: Metrics | None = None
+    """Ownership, visibility and coverage in numbers, before ``--states`` narrows the report."""
     exit: int
     """The exit code that the findings call for."""
 

@@ -10,10 +10,9 @@ from typing import TextIO
 from scanner.gate import NOTHING
 from scanner.printable import printable
 from scanner.report.gist import Gathered, Gist, Group, Section, gather
-from scanner.report.model import Controls, Report, ScopeSummary, Settles, SpotLine, Summary
-
-FOLD = 8
-"""Lines of a section before the rest is folded."""
+from scanner.report.model import Controls, GateResult, Report, ScopeSummary, Settles, SpotLine, Summary
+from scanner.report.numbers import numbers, partly_seen
+from scanner.report.wording import FOLD, headline, many
 
 PROVIDER_NAMES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
@@ -52,18 +51,21 @@ def _lines(report: Report) -> Iterator[str]:
             name = f" {target.scope}" if target.scope else ""
             yield f"{PROVIDER_NAMES[target.provider]}{name}: {told}: {target.message}"
     if head.scan.narrowed:
-        yield f"Narrowed by {' '.join(head.scan.narrowed)}: nothing else was looked at or is shown."
+        yield f"Narrowed by {' '.join(head.scan.narrowed)}: nothing is said of the rest."
     if head.scan.now != head.scan.finished:
         yield f"Judged as of {head.scan.now:%Y-%m-%d %H:%M} UTC, not of the time of the scan."
     if head.summary.exit == NOTHING:
-        yield from _nothing(head.summary)
+        yield from _nothing(head.summary, head.scan.narrowed)
         return
     gist = gather(report.findings, _SECTIONS, report.unfolded)
     for section in _SECTIONS:
         yield from _section(section, gist.sections[section.title], report.unfolded)
     yield from _unattested(report, gist)
+    yield from partly_seen(head.coverage, report.unfolded)
     yield from _unseen(head.summary, head.blind_spots, report, gist)
     yield from _defects(report, gist)
+    if head.summary.metrics is not None:
+        yield from numbers(head.summary.metrics, head.scan.ownership_digest is not None, report.unfolded)
     yield ""
     yield from _next(report, gist)
     yield from _gate(head.summary, head.scan.complete)
@@ -113,16 +115,14 @@ def _section(section: Section, gathered: Gathered, unfolded: bool) -> Iterator[s
         return
     controls = len({control for control, _, _ in gathered.groups})
     yield ""
-    yield _headline(
-        section.title, f"{_many(controls, 'control')}, {_many(len(gathered.resources), 'resource')}"
-    )
+    yield headline(section.title, f"{many(controls, 'control')}, {many(len(gathered.resources), 'resource')}")
     ordered = sorted(gathered.groups.items(), key=lambda entry: (*entry[1].urgency, *map(str, entry[0])))
     shown = ordered if unfolded else ordered[:FOLD]
     for (control, _, owner), group in shown:
         who = f"{owner or 'nobody'}: " if section.owner else ""
         yield f" {group.priority:8}  {control:32}  {who}{_told(group)}"
     if len(ordered) > len(shown):
-        yield f" … {_many(len(ordered) - len(shown), 'more line')} (--all)"
+        yield f" … {many(len(ordered) - len(shown), 'more line')} (--all)"
 
 
 def _told(group: Group) -> str:
@@ -142,7 +142,7 @@ def _unattested(report: Report, gist: Gist) -> Iterator[str]:
     shown = controls if report.unfolded else controls[:4]
     more = f" … {len(controls) - len(shown)} more (--all)" if len(controls) > len(shown) else ""
     yield ""
-    yield _headline("A STATEMENT IS MISSING", f"{_many(len(controls), 'control')} only a person can attest")
+    yield headline("A STATEMENT IS MISSING", f"{many(len(controls), 'control')} only a person can attest")
     yield f" {', '.join(shown)}{more}"
 
 
@@ -153,8 +153,8 @@ def _unseen(summary: Summary, spots: Sequence[SpotLine], report: Report, gist: G
         yield ""
     if unknowns.causes:
         expected = f"{unknowns.acknowledged} expected, " if unknowns.acknowledged else ""
-        told = f"{_many(unknowns.causes, 'unknown')} ({expected}{unknowns.budget} tolerated)"
-        yield _headline("NOT SEEN", told)
+        told = f"{many(unknowns.causes, 'unknown')} ({expected}{unknowns.budget} tolerated)"
+        yield headline("NOT SEEN", told)
         if unknowns.settled_by:
             settled = sum(entry.unknowns for entry in unknowns.settled_by)
             number = len(unknowns.settled_by)
@@ -166,14 +166,14 @@ def _unseen(summary: Summary, spots: Sequence[SpotLine], report: Report, gist: G
         for text in sorted(gist.causes)[: None if report.unfolded else FOLD]:
             yield f" {text}"
     if unknowns.regions_disabled:
-        off = f"{_many(unknowns.regions_disabled, 'region')} switched off for the account"
-        yield f" {off}" if unknowns.causes else _headline("NOT SEEN", off)
+        off = f"{many(unknowns.regions_disabled, 'region')} switched off for the account"
+        yield f" {off}" if unknowns.causes else headline("NOT SEEN", off)
     for entry in unknowns.expected:
         if entry.causes:
             what = " ".join(part for part in (entry.call, entry.region, entry.scope) if part)
             told = "expected until" if entry.in_force else "EXPECTED ONLY UNTIL"
-            many = _many(entry.causes, "unknown")
-            yield f" {told} {entry.expires}: {many} of {what}: {entry.reason} ({entry.owner})"
+            causes = many(entry.causes, "unknown")
+            yield f" {told} {entry.expires}: {causes} of {what}: {entry.reason} ({entry.owner})"
 
 
 def _permissions(entries: Iterable[Settles], unfolded: bool) -> Iterator[str]:
@@ -189,22 +189,26 @@ def _defects(report: Report, gist: Gist) -> Iterator[str]:
     if not found:
         return
     yield ""
-    yield _headline("THE OWNERSHIP FILE", _many(len(found), "line") + " to mend")
+    yield headline("THE OWNERSHIP FILE", many(len(found), "line") + " to mend")
     for source, message in found if report.unfolded else found[:FOLD]:
         yield f" {source}: {message}"
     if not report.unfolded and len(found) > FOLD:
         yield f" … {len(found) - FOLD} more (--all)"
 
 
-def _nothing(summary: Summary) -> Iterator[str]:
+def _nothing(summary: Summary, narrowed: Sequence[str]) -> Iterator[str]:
     """Why nothing could be evaluated, and what to do."""
     unknowns = summary.unknowns
+    meant = [option for option in narrowed if option.startswith(("--team", "--where"))]
+    if meant and not unknowns.causes and not summary.scopes:
+        yield f"Nothing could be evaluated: nothing that was seen is meant by {' '.join(meant)} → exit 4."
+        return
     if not unknowns.causes:
         yield "Nothing could be evaluated: no scope was reached → exit 4."
         return
     needed = ", ".join(_permissions(unknowns.settled_by, False))
     advice = f" Grant the identity {needed}." if needed else ""
-    yield f"Nothing could be evaluated: all {_many(unknowns.causes, 'read')} failed → exit 4.{advice}"
+    yield f"Nothing could be evaluated: all {many(unknowns.causes, 'read')} failed → exit 4.{advice}"
 
 
 def _next(report: Report, gist: Gist) -> Iterator[str]:
@@ -216,15 +220,15 @@ def _next(report: Report, gist: Gist) -> Iterator[str]:
     where = "an ownership file" if report.head.scan.ownership_digest is None else "the ownership file"
     option = " (--ownership FILE)" if report.head.scan.ownership_digest is None else ""
     yield (
-        f"Next: {_many(len(domains), 'line')} in {where}{option}, for {', '.join(domains)}, would name "
-        f"someone for {_many(len(unowned), 'control')} that fail{'s' * (len(unowned) == 1)}."
+        f"Next: {many(len(domains), 'line')} in {where}{option}, for {', '.join(domains)}, would name "
+        f"someone for {many(len(unowned), 'control')} that fail{'s' * (len(unowned) == 1)}."
     )
 
 
 def _gate(summary: Summary, complete: bool) -> Iterator[str]:
     gate = summary.gate
     severities = ", ".join(f"{number} {severity}" for severity, number in gate.by_severity.items())
-    stands = f"{_many(gate.findings, 'finding')} ({severities})" if gate.findings else "nothing"
+    stands = f"{many(gate.findings, 'finding')} ({severities})" if gate.findings else "nothing"
     against = f" that {gate.baseline} did not have" if gate.baseline else ""
     waived = " Also incomplete." if not complete and summary.exit in (0, 1) else ""
     yield f"Gate {gate.name}: {stands}{against} → exit {summary.exit}.{waived}"
@@ -232,17 +236,25 @@ def _gate(summary: Summary, complete: bool) -> Iterator[str]:
         yield "Incomplete: not everything could be seen, so this is no pass."
     if waived and summary.exit == 0:
         yield "INCOMPLETE, AND WAIVED with --allow-incomplete: what was not seen is not known to be fine."
+    yield from _gates(gate)
     if gate.failing_not_gated:
         number = sum(gate.failing_not_gated.values())
         told = ", ".join(f"{count} {severity}" for severity, count in gate.failing_not_gated.items())
         yield f"{number} failing and not gated: {told}."
     if gate.new_rule:
-        yield f"{_many(gate.new_rule, 'finding')} of rules that the baseline did not have, not gated."
+        yield f"{many(gate.new_rule, 'finding')} of rules that the baseline did not have, not gated."
 
 
-def _headline(title: str, told: str) -> str:
-    return f"{title:44}{told}" if len(title) < 43 else f"{title}  {told}"
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _gates(gate: GateResult) -> Iterator[str]:
+    """Which gate held where."""
+    for line in gate.scopes:
+        uncertain = (
+            f", {line.uncertain:,} of them also to others, as a tag or path was not read"
+            if line.uncertain
+            else ""
+        )
+        lets = f", {line.failing_not_gated:,} failing and not gated" if line.failing_not_gated else ""
+        yield (
+            f" {line.scope} ({line.gate}): {line.findings:,} at the gate{lets}, of "
+            f"{many(line.judged, 'finding')} held to it{uncertain}"
+        )

@@ -13,6 +13,9 @@ from scanner.provider import Inventory, Limits, Request, Wanted
 from scanner.resources import Resource
 from scanner.workers import Workers
 
+HOME = Request("aws", regions=("eu-west-1", "us-east-1"))
+"""Where the sample company is: each region more would be asked the same, and only take longer."""
+WHOLE = Request("aws")
 QUICK = Limits(connect_seconds=2.0, read_seconds=5.0, attempts=1)
 EVERYTHING = {collector.kind.kind: frozenset(collector.facets) for collector in COLLECTORS}
 Scan = Callable[..., Inventory]

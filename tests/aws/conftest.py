@@ -7,7 +7,7 @@ import pytest
 
 from providers.sandbox.aws import AwsSandbox
 from scanner.provider import Inventory, Limits, Request, Wanted
-from tests.aws.aws_scan import EVERYTHING, QUICK, Scan, run
+from tests.aws.aws_scan import EVERYTHING, HOME, QUICK, Scan, run
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def scan(sandbox: AwsSandbox) -> Scan:
     def scanned(
         request: Request | None = None, limits: Limits = QUICK, wanted: Wanted = EVERYTHING
     ) -> Inventory:
-        return run(request or Request("aws"), limits, wanted)
+        return run(request or HOME, limits, wanted)
 
     return scanned
 

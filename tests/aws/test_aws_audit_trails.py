@@ -13,7 +13,7 @@ from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
 from scanner.resources import AuditTrail
-from tests.aws.aws_scan import EVERYTHING, Scan, known, named
+from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, known, named
 
 WANTED = {"audit_trail": frozenset(AUDIT_TRAILS.facets)}
 TRAILS: dict[str, dict[str, object]] = {
@@ -102,7 +102,7 @@ def test_a_trail_of_all_regions_is_one_resource_in_its_home_region(whole: Invent
 
 def test_what_other_kinds_ask_too_is_asked_once(scan: Scan, sandbox: AwsSandbox) -> None:
     kinds = {**WANTED, "account": frozenset({"audit_trails"}), "region": frozenset({"audit_trails"})}
-    scan(wanted=kinds)
+    scan(WHOLE, wanted=kinds)
     assert sandbox.calls["cloudtrail:DescribeTrails"] == len(ENABLED_BY_DEFAULT)
     for operation in ("GetTrailStatus", "GetEventSelectors", "ListTags"):
         assert sandbox.calls[f"cloudtrail:{operation}"] == len(TRAILS)
@@ -157,7 +157,7 @@ def test_a_region_that_cannot_be_listed_is_a_blind_spot(
     scan: Scan, sandbox: AwsSandbox, fault: Fault
 ) -> None:
     sandbox.fault = lambda name: fault if name == "cloudtrail:DescribeTrails" else None
-    found = scan(wanted=WANTED)
+    found = scan(WHOLE, wanted=WANTED)
     assert found.resources == ()
     assert {spot.region for spot in found.blind_spots} == ENABLED_BY_DEFAULT
     assert {(spot.kind, spot.cause.call) for spot in found.blind_spots} == {

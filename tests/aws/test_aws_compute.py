@@ -16,7 +16,7 @@ from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
 from scanner.resources import ContainerCluster, Function, Resource, VirtualMachine
-from tests.aws.aws_scan import Scan, known, named
+from tests.aws.aws_scan import WHOLE, Scan, known, named
 
 WANTED = {kind.kind: kind.facets() for kind in (VirtualMachine, Function, ContainerCluster)}
 FAULTS: tuple[Fault, ...] = ("denied", "denied_by_organisation", "throttled", "malformed", "reset", "failing")
@@ -104,7 +104,7 @@ def test_what_a_function_is_given_does_not_reach_a_record(scan: Scan) -> None:
 
 
 def test_a_region_is_asked_in_bulk(scan: Scan, sandbox: AwsSandbox) -> None:
-    scan(wanted=WANTED)
+    scan(WHOLE, wanted=WANTED)
     for call in ("ec2:DescribeInstances", "lambda:ListFunctions", "eks:ListClusters"):
         assert sandbox.calls[call] == len(ENABLED_BY_DEFAULT), call
     # Neither an image nor a deprecated runtime is asked about.

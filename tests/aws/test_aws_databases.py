@@ -15,7 +15,7 @@ from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
 from scanner.resources import Database
-from tests.aws.aws_scan import Scan, known, named
+from tests.aws.aws_scan import WHOLE, Scan, known, named
 
 WANTED = {"database": Database.facets()}
 HERE = Request("aws", regions=("eu-west-1",))
@@ -79,7 +79,7 @@ def test_a_database_is_named_by_its_arn(whole: Inventory) -> None:
 
 
 def test_a_region_is_asked_twice_however_many_there_are(scan: Scan, sandbox: AwsSandbox) -> None:
-    scan(wanted=WANTED)
+    scan(WHOLE, wanted=WANTED)
     assert sandbox.calls[INSTANCES] == sandbox.calls[CLUSTERS] == len(ENABLED_BY_DEFAULT)
     sandbox.calls.clear()
     found = scan(Request("aws", regions=("us-east-1", "af-south-1")), wanted=WANTED)

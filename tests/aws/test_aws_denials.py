@@ -10,7 +10,7 @@ from providers.sandbox import Fault
 from providers.sandbox.aws import AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Limits
-from tests.aws.aws_scan import EVERYTHING, Scan, known, named
+from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, known, named
 
 BUCKETS = {"bucket": EVERYTHING["bucket"]}
 EXPOSURE = {"public_read", "public_write", "public_via"}
@@ -224,7 +224,7 @@ def test_an_answer_that_does_not_come_is_unknown_after_the_limit(scan: Scan, san
 
 def test_a_region_that_the_organisation_closed_keeps_its_place(scan: Scan, sandbox: AwsSandbox) -> None:
     broken(sandbox, "cloudtrail:DescribeTrails", "denied_by_organisation")
-    inventory = scan(wanted={"region": REGIONS.kind.facets()})
+    inventory = scan(WHOLE, wanted={"region": REGIONS.kind.facets()})
     regions = named(inventory, "region")
     assert len(regions) == 17
     for region in regions.values():
@@ -234,6 +234,6 @@ def test_a_region_that_the_organisation_closed_keeps_its_place(scan: Scan, sandb
 
 def test_a_retry_that_succeeds_is_an_answer(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.fault = lambda name: "failing" if name == "s3:ListBuckets" and sandbox.calls[name] == 1 else None
-    inventory = scan(limits=Limits(attempts=2), wanted={"bucket": frozenset({"versioning"})})
+    inventory = scan(WHOLE, limits=Limits(attempts=2), wanted={"bucket": frozenset({"versioning"})})
     assert len(inventory.resources) == 7
     assert inventory.calls["aws"]["s3:ListBuckets"] == 2

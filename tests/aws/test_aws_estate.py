@@ -5,7 +5,7 @@ import pytest
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.provider import Inventory, Request
 from scanner.resources import Bucket, Encryption
-from tests.aws.aws_scan import EVERYTHING, Scan, named
+from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, named
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/7d0f3f9a-1f3c-4c55-9b0a-9c1f7a2f4e11"
 OFF = {
@@ -44,7 +44,7 @@ def kept() -> dict[str, Inventory]:
 def whole(kept: dict[str, Inventory], scan: Scan) -> Inventory:
     """One scan of everything, for all who only look."""
     if not kept:
-        kept["whole"] = scan()
+        kept["whole"] = scan(WHOLE)
     return kept["whole"]
 
 
@@ -138,14 +138,14 @@ def test_two_scans_of_the_same_account_are_equal(scan: Scan) -> None:
 
 def test_a_listing_of_many_pages_is_read_to_its_end(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.page_size = 2
-    assert named(scan(wanted=SMALL), "bucket").keys() == ESTATE.keys()
+    assert named(scan(WHOLE, wanted=SMALL), "bucket").keys() == ESTATE.keys()
     assert sandbox.calls["s3:ListBuckets"] == 4
 
 
 def test_half_a_listing_keeps_what_came_and_says_so(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.page_size = 3
     sandbox.fault = lambda name: "failing" if name == "s3:ListBuckets" and sandbox.calls[name] == 2 else None
-    inventory = scan(wanted={"bucket": Bucket.facets()})
+    inventory = scan(WHOLE, wanted={"bucket": Bucket.facets()})
     assert named(inventory, "bucket").keys() == {"app-artifacts", "audit-logs", "invoices-2024"}
     assert [(spot.kind, spot.cause.reason) for spot in inventory.blind_spots] == [("bucket", "error")]
     assert not inventory.complete("aws", "111122223333", "bucket")

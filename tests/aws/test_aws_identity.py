@@ -9,7 +9,7 @@ from providers.sandbox.aws import AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory
 from scanner.resources import PasswordPolicy, Resource
-from tests.aws.aws_scan import EVERYTHING, Scan, named
+from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, named
 
 IDENTITIES = {kind: EVERYTHING[kind] for kind in ("user", "access_key", "role")}
 ACCOUNT = "111122223333"
@@ -215,7 +215,7 @@ def test_keys_alone_need_no_more_than_the_report(scan: Scan, sandbox: AwsSandbox
 
 def test_a_new_report_is_waited_for(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.identities.written = False
-    assert len(named(scan(wanted={"access_key": IDENTITIES["access_key"]}), "access_key")) == 4
+    assert len(named(scan(WHOLE, wanted={"access_key": IDENTITIES["access_key"]}), "access_key")) == 4
     assert sandbox.calls["iam:GetCredentialReport"] == 2
 
 

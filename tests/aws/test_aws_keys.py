@@ -16,7 +16,7 @@ from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory
 from scanner.resources import Key
-from tests.aws.aws_scan import Scan, known, named
+from tests.aws.aws_scan import WHOLE, Scan, known, named
 
 WANTED = {"key": frozenset(KEYS.facets)}
 SAMPLE: dict[str, dict[str, object]] = {
@@ -130,7 +130,7 @@ def test_a_key_of_which_nobody_tells_whose_it_is_is_a_blind_spot(scan: Scan, san
 
 
 def test_aliases_are_asked_once_for_a_region(scan: Scan, sandbox: AwsSandbox) -> None:
-    scan(wanted=WANTED)
+    scan(WHOLE, wanted=WANTED)
     assert sandbox.calls["kms:ListAliases"] == sandbox.calls["kms:ListKeys"] == len(ENABLED_BY_DEFAULT)
     assert sandbox.calls["kms:GetKeyRotationStatus"] == len(SAMPLE) - 1
     assert sandbox.calls["organizations:ListAccounts"] == 1
@@ -179,7 +179,7 @@ def test_a_region_that_cannot_be_listed_is_a_blind_spot(
     scan: Scan, sandbox: AwsSandbox, fault: Fault
 ) -> None:
     sandbox.fault = lambda name: fault if name == "kms:ListKeys" else None
-    found = scan(wanted=WANTED)
+    found = scan(WHOLE, wanted=WANTED)
     assert found.resources == ()
     assert {spot.region for spot in found.blind_spots} == ENABLED_BY_DEFAULT
     assert {(spot.kind, spot.cause.call) for spot in found.blind_spots} == {("key", "kms:ListKeys")}

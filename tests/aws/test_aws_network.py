@@ -13,7 +13,7 @@ from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
 from scanner.resources import Firewall
-from tests.aws.aws_scan import Scan, known, named
+from tests.aws.aws_scan import WHOLE, Scan, known, named
 
 WANTED = {"firewall": Firewall.facets()}
 CLOSED = {
@@ -131,7 +131,7 @@ def test_a_group_is_named_by_its_arn(whole: Inventory) -> None:
 
 
 def test_only_enabled_and_chosen_regions_are_asked(scan: Scan, sandbox: AwsSandbox) -> None:
-    scan(wanted=WANTED)
+    scan(WHOLE, wanted=WANTED)
     assert sandbox.calls["ec2:DescribeSecurityGroups"] == len(ENABLED_BY_DEFAULT)
     # Interfaces are read once for all groups of a region, a prefix list once for all that name it.
     assert sandbox.calls["ec2:DescribeNetworkInterfaces"] == 2
@@ -182,7 +182,7 @@ def test_a_region_that_cannot_be_listed_is_a_blind_spot(
     scan: Scan, sandbox: AwsSandbox, fault: Fault
 ) -> None:
     sandbox.fault = lambda name: fault if name == "ec2:DescribeSecurityGroups" else None
-    found = scan(wanted=WANTED)
+    found = scan(WHOLE, wanted=WANTED)
     assert found.resources == ()
     assert {spot.region for spot in found.blind_spots} == ENABLED_BY_DEFAULT
     assert {(spot.kind, spot.cause.call) for spot in found.blind_spots} == {

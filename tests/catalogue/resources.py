@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
-from scanner.resources import Bucket, ProviderName, Resource
+from scanner.resources import KINDS, Bucket, ProviderName, Resource
 
 
 def resource(type_: str) -> Resource:
@@ -11,3 +11,11 @@ def resource(type_: str) -> Resource:
     header = {"provider": provider, "partition": provider, "scope": "111122223333", "region": None}
     names = {"id": "example", "name": "example", "type": type_}
     return Bucket.observe(frozenset(), {**header, **names, "tags": {}})
+
+
+def configured(kind: str, type_: str, **facets: Any) -> Resource:
+    """A resource of a kind of which just these facets were collected."""
+    provider = cast(ProviderName, type_.split(".")[0])
+    header = {"provider": provider, "partition": provider, "scope": "111122223333", "region": "somewhere"}
+    names = {"id": "example", "name": "example", "type": type_}
+    return KINDS[kind].observe(frozenset(facets), {**header, **names, "tags": {}, **facets})

@@ -98,6 +98,53 @@ def test_ids_of_other_catalogues_have_the_form_of_their_catalogue(catalogue: Cat
             assert len(set(ids)) == len(ids), control.id
 
 
+SAFEGUARDS = (5, 7, 14, 12, 6, 8, 7, 12, 7, 7, 5, 8, 11, 9, 7, 14, 9, 5)
+"""How many safeguards each of the 18 CIS Controls 8.1 has."""
+
+CLAUSES = {"5": 37, "6": 8, "7": 14, "8": 34}
+"""How many controls each clause of ISO/IEC 27001:2022 annex A has."""
+
+CCM = {
+    "A&A": 6,
+    "AIS": 7,
+    "BCR": 11,
+    "CCC": 9,
+    "CEK": 21,
+    "DCS": 15,
+    "DSP": 19,
+    "GRC": 8,
+    "HRS": 13,
+    "IAM": 16,
+    "IPY": 4,
+    "IVS": 9,
+    "LOG": 13,
+    "SEF": 8,
+    "STA": 14,
+    "TVM": 10,
+    "UEM": 14,
+}
+"""How many controls each domain of CSA CCM 4.0 has."""
+
+
+def test_ids_of_other_catalogues_exist_there(catalogue: Catalogue) -> None:
+    for control in catalogue.controls.values():
+        for name in control.refs.get("cis_controls_8_1", ()):
+            group, _, number = name.partition(".")
+            assert 1 <= int(number) <= SAFEGUARDS[int(group) - 1], (control.id, name)
+        for name in control.refs.get("iso_27001_2022", ()):
+            _, clause, number = name.split(".")
+            assert 1 <= int(number) <= CLAUSES[clause], (control.id, name)
+        for name in control.refs.get("csa_ccm_4_0", ()):
+            domain, _, number = name.rpartition("-")
+            assert 1 <= int(number) <= CCM[domain], (control.id, name)
+
+
+def test_every_control_is_related_to_what_most_auditors_ask_by(catalogue: Catalogue) -> None:
+    assert [
+        control.id for control in catalogue.controls.values() if "nist_800_53r5" not in control.refs
+    ] == []
+
+
 def test_every_layer_is_used(catalogue: Catalogue) -> None:
     assert {control.layer for control in catalogue.controls.values()} == set(catalogue.layers)
 

@@ -11,7 +11,7 @@ import pytest
 
 from providers.sandbox.aws import AwsSandbox
 from scanner.snapshot import read_snapshot
-from tests.cli.test_command_line import gapscan
+from tests.cli.test_command_line import HERE, gapscan
 
 NOW = "2026-11-22T06:00:00+00:00"
 PUBLIC = "data.bucket-not-public"
@@ -34,7 +34,7 @@ def environment(aws_of_all: AwsSandbox) -> Mapping[str, str]:
 def snapshot(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A snapshot of the account."""
     folder = tmp_path_factory.mktemp("snapshot")
-    done = gapscan("collect", "aws", cwd=folder, **environment)
+    done = gapscan("collect", "aws", *HERE, cwd=folder, **environment)
     assert done.returncode == 0, done.stderr
     path = folder / "gapscan-snapshot.ndjson.zst"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -50,7 +50,9 @@ def report(path: Path) -> dict[str, Any]:
 def test_a_snapshot_is_judged_as_the_scan_would_have_been(
     snapshot: Path, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
-    scan = gapscan("scan", "aws", "--now", NOW, "--report", "json=scan.json", cwd=tmp_path, **environment)
+    scan = gapscan(
+        "scan", "aws", *HERE, "--now", NOW, "--report", "json=scan.json", cwd=tmp_path, **environment
+    )
     assess = gapscan("assess", str(snapshot), "--now", NOW, "--report", "json=assess.json", cwd=tmp_path)
     assert assess.returncode == scan.returncode, assess.stderr
     live, stored = report(tmp_path / "scan.json"), report(tmp_path / "assess.json")
@@ -119,7 +121,9 @@ def test_a_report_is_no_snapshot(tmp_path: Path) -> None:
 def test_a_narrowed_snapshot_is_refused_for_other_rules(
     environment: Mapping[str, str], tmp_path: Path
 ) -> None:
-    done = gapscan("collect", "aws", "--rule", PUBLIC, "--out", "narrow.zst", cwd=tmp_path, **environment)
+    done = gapscan(
+        "collect", "aws", *HERE, "--rule", PUBLIC, "--out", "narrow.zst", cwd=tmp_path, **environment
+    )
     assert done.returncode == 0, done.stderr
     assert set(read_snapshot(tmp_path / "narrow.zst").inventory.collected) == {"account", "bucket"}
     refused = gapscan("assess", "narrow.zst", cwd=tmp_path)
@@ -132,14 +136,14 @@ def test_a_narrowed_snapshot_is_refused_for_other_rules(
 
 
 def test_without_credentials_no_snapshot_is_written(tmp_path: Path) -> None:
-    done = gapscan("collect", "aws", cwd=tmp_path)
+    done = gapscan("collect", "aws", *HERE, cwd=tmp_path)
     assert done.returncode == 4
     assert "credentials" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_snapshot_that_cannot_be_written_is_found_before_the_collection(tmp_path: Path) -> None:
-    done = gapscan("collect", "aws", "--out", "absent/snapshot.zst", cwd=tmp_path)
+    done = gapscan("collect", "aws", *HERE, "--out", "absent/snapshot.zst", cwd=tmp_path)
     assert done.returncode == 74
     assert "absent/snapshot.zst: cannot be written" in done.stderr
 

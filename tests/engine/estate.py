@@ -19,8 +19,11 @@ from scanner.resources import (
     Account,
     AuditTrail,
     Bucket,
+    ContainerCluster,
+    Database,
     Encryption,
     Firewall,
+    Function,
     Key,
     PasswordPolicy,
     ProviderName,
@@ -29,6 +32,7 @@ from scanner.resources import (
     Role,
     Tenant,
     User,
+    VirtualMachine,
 )
 from scanner.responsibility import load_catalogue
 from scanner.rule import BUILTIN, load_packs
@@ -169,6 +173,16 @@ GOOD: dict[type[Resource], dict[str, Any]] = {
         "everything_open": False,
         "default_allows": False,
     },
+    VirtualMachine: {"public_address": False, "node_of": None},
+    Database: {
+        "open_to_world": False,
+        "backed_up": True,
+        "minor_upgrades": True,
+        "serverless": False,
+        "os_access": False,
+    },
+    Function: {"runtime_updates": "automatic"},
+    ContainerCluster: {"nodes": ("managed",), "node_upgrades": True, "endpoint_open": False},
 }
 """Facets of other kinds that meet what is commonly asked."""
 

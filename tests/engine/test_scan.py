@@ -19,6 +19,7 @@ from scanner.resources import KINDS, Bucket, Encryption, Resource
 from scanner.scan import Assessment, assess, collect
 from scanner.states import GATES
 from tests.engine.estate import (
+    CATALOGUE,
     DENIED,
     EVERYTHING,
     FINE,
@@ -124,8 +125,9 @@ def test_hiding_any_facet_makes_just_the_rules_that_read_it_unknown(model: Resou
         assert unknown == reading
 
 
-def test_every_facet_is_read_by_a_rule() -> None:
+def test_every_facet_is_read_by_a_rule_or_tells_whose_a_control_is() -> None:
     read = {(rule.text.for_, name) for rule in PACK.rules.values() for name in rule.wanted}
+    read |= {(kind, name) for kind in KINDS for name in CATALOGUE.facets(kind)}
     facets = {(kind, name) for kind, model in KINDS.items() for name in model.facets()}
     assert {name for _, name in facets - read} <= {"tags"}, "tags are collected of everything, for ownership"
 
@@ -154,8 +156,9 @@ def test_a_region_that_is_switched_off_is_told_and_costs_nothing() -> None:
 
 def test_an_estate_without_the_kind_does_not_apply() -> None:
     result = judged([account(), region()])
-    rows = [row for row in result.coverage.rows if row.control == "data.classification"]
-    assert [row.evidence for row in rows] == ["unassessed"], "other kinds that it expects are not looked at"
+    rows = {row.control: row.evidence for row in result.coverage.rows}
+    assert rows["data.classification"] == "n/a", "both kinds that it expects were listed, and there are none"
+    assert rows["data.store-access-policy"] == "unassessed", "other kinds that it expects are not looked at"
     assert not [f for f in result.coverage.findings if f.rule and f.rule.startswith("data.bucket")]
 
 

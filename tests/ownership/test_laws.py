@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scanner.ownership import Ownership, Resolver, Subject
@@ -200,6 +200,8 @@ def test_contested_is_symmetrical(one: dict[str, Any], other: dict[str, Any], pl
     pair = [{**plain, "accountable": "web"}, {**plain, "accountable": "payments"}]
     for control in CONTROLS:
         alone = resolver(pair[0], settings={"inferred": []}).resolve(control, place)
+        # Where nobody can tell whether the line fits, one may hold alone and two still clash.
+        assume("owner_uncertain" not in alone.flags)
         both = [
             resolver(*order, settings={"inferred": []}).resolve(control, place).status
             for order in (pair, pair[::-1])

@@ -159,7 +159,7 @@ BAD = {
     ),
     "unknown provider": (
         OWNERS + "- {controls: [data], accountable: product, where: {provider: [aws, azur]}}\n",
-        "8: owners.0.where.provider.1: 'azur' is none of aws, azure, gcp; did you mean azure?",
+        "8: owners.0.where.provider.1: 'azur' is none of aws, azure, gcp, entra; did you mean azure?",
     ),
     "unknown domain of a tag": (
         HEAD
@@ -239,7 +239,7 @@ BAD = {
     ),
     "alias of two teams": (
         "version: 1\nteams:\n  a: {aliases: [x]}\n  b: {aliases: [y, X]}\nowners: []\n",
-        "4: teams.b: 'X' already means team a",
+        "4: teams.b.aliases: 'X' already means team a",
     ),
     "overrides itself": (
         OWNERS + "- {id: a, controls: [data], accountable: product, overrides: [a]}\n",
@@ -314,15 +314,26 @@ BAD = {
         "9: not_applicable.0.where: cannot select by tags",
     ),
     # Not yet
-    "include": ("include: [x]\n" + HEAD + "owners: []\n", "1: include: not supported yet"),
-    "documents": (HEAD + "owners: []\ndocuments: []\n", "8: documents: not supported yet"),
+    "include": ("include: [x]\n" + HEAD + "owners: []\n", "1: include: x matches no file"),
+    "documents of no team": (
+        HEAD + "owners: []\ndocuments:\n- {provider: aws, services: s3, reviewed: 2026-09-01, by: platfrm}\n",
+        "9: documents.0.by: no team 'platfrm'; did you mean platform?",
+    ),
     "provided_by": (
         OWNERS + "- controls: [data]\n  accountable: product\n  provided_by: {account: '1'}\n",
-        "10: provided_by: not supported yet",
+        "10: owners.0.provided_by.provider: missing",
     ),
-    "backstage": (
-        HEAD + "owners: []\nsettings:\n  inferred:\n  - {from: backstage, files: [x]}\n",
-        "10: settings.inferred: from backstage: not supported yet",
+    "backstage without files": (
+        HEAD + "owners: []\nsettings:\n  inferred:\n  - {from: backstage}\n",
+        "10: settings.inferred.0: files is missing: backstage needs it",
+    ),
+    "backstage elsewhere": (
+        HEAD + "owners: []\nsettings:\n  inferred:\n  - {from: backstage, files: [../x.yaml]}\n",
+        "10: settings.inferred.0.files.0: expected files below this one, such as owners.d/*.yaml, not ../x",
+    ),
+    "tags of a contact": (
+        HEAD + "owners: []\nsettings:\n  inferred:\n  - {from: contact, kinds: [x], keys: [owner]}\n",
+        "10: settings.inferred.0: keys is not for contact, which takes kinds, role",
     ),
 }
 

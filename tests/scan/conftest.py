@@ -53,7 +53,9 @@ class Cloud:
         chosen = PACK.choose()
         request = Request(self.name, regions=REGIONS.get(self.name, ()))
         connect = {self.name: import_module(f"providers.{self.name}").connect}
-        inventory = collect([request], connect, wanted_by(chosen, path=True), limits).inventory
+        inventory = collect(
+            [request], connect, wanted_by(chosen, path=True, catalogue=CATALOGUE), limits
+        ).inventory
         criteria = Criteria(
             chosen=chosen,
             pack=PACK,

@@ -14,7 +14,7 @@ import pytest
 
 from scanner.derive import collectable
 from scanner.scan import wanted_by
-from tests.scan.conftest import PACK, Cloud
+from tests.scan.conftest import CATALOGUE, PACK, Cloud
 
 CONDITIONAL = {
     "aws": {
@@ -43,10 +43,10 @@ def test_the_calls_of_a_whole_scan_are_the_calls_of_the_tables(cloud: Cloud) -> 
     grants = import_module(f"providers.{cloud.name}.grants")
     cloud.scan()
     made = set(cloud.sandbox.calls) - SIGN_IN[cloud.name]
-    needed = grants.calls_for(collectable(wanted_by(PACK.choose(), path=True)))
+    needed = grants.calls_for(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)))
     assert made - set(needed) == set(), "asked, and not among the permissions"
     assert set(needed) - made <= set(CONDITIONAL[cloud.name]), "among the permissions, and never asked"
-    assert grants.permissions(collectable(wanted_by(PACK.choose(), path=True))) == {
+    assert grants.permissions(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE))) == {
         permission for permission in needed.values() if permission is not None
     }
 
@@ -66,7 +66,7 @@ def test_granting_what_is_missing_settles_the_unknowns(cloud: Cloud, tmp_path: P
     """The identity lacks three permissions; what the report calls missing is granted; nothing is unknown."""
     grants = import_module(f"providers.{cloud.name}.grants")
     cloud.scan()
-    permission_of = grants.calls_for(collectable(wanted_by(PACK.choose(), path=True)))
+    permission_of = grants.calls_for(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)))
     bucket_calls = {
         "aws": ["s3:GetBucketVersioning", "s3:GetBucketLogging", "iam:GetAccountPasswordPolicy"],
         "azure": ["Microsoft.Storage/BlobContainers_List", "Microsoft.Security/SecurityContacts_List"],
@@ -118,5 +118,5 @@ def test_fewer_rules_need_fewer_permissions(cloud: Cloud, name: str) -> None:
     rule = next((rule for rule in PACK.rules.values() if rule.id == name), None)
     if rule is None:
         rule = next(rule for rule in PACK.rules.values() if rule.text.for_ == "firewall")
-    few = grants.permissions(collectable(wanted_by([rule], path=False)))
-    assert few < grants.permissions(collectable(wanted_by(PACK.choose(), path=True)))
+    few = grants.permissions(collectable(wanted_by([rule], path=False, catalogue=CATALOGUE)))
+    assert few < grants.permissions(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)))

@@ -1,0 +1,161 @@
+"""``gapscan ownership explain``: why a control's owner is who it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli import options as option
+from scanner.cli.exits import told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from scanner.cli.places import Estate, Place
+    from scanner.ownership.trace import Explanation
+    from scanner.responsibility import Catalogue, Control
+    from scanner.subjects import Stated
+
+    _Group = tuple[Explanation, list[Place]]
+    """An explanation, and the places where it holds."""
+
+
+def explain(
+    control: Annotated[str, typer.Argument(help="The id of a control.")],
+    resource: Annotated[
+        str | None,
+        typer.Argument(help="An id, a name, or a part of one. [default: each account as a whole]"),
+    ] = None,
+    ownership: Annotated[
+        str | None, typer.Option(help="ownership.yaml: who owns which control.", metavar="FILE")
+    ] = None,
+    snapshot: Annotated[
+        str | None, typer.Option(help="A snapshot that has the resource.", metavar="SNAPSHOT")
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(help="A JSON report instead; it tells no paths and services.", metavar="REPORT"),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(help="Only this account, by its id or name.", metavar="ACCOUNT")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(help="gapscan.yaml with paths and tags of scopes.", metavar="FILE")
+    ] = None,
+    now: option.Now = None,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Tell which lines fit, which one won and why, and what would change it.
+
+    Accounts with the same answer are told of together. The time is that of the snapshot or report, unless
+    --now says otherwise. The exit code is 0 whoever owns it.
+    """
+    with told():
+        from pathlib import Path
+
+        from scanner.cli.exits import Usage
+        from scanner.cli.moment import moment
+        from scanner.cli.screen import screen
+        from scanner.config import load_config
+        from scanner.ownership import Resolver, load_ownership
+        from scanner.responsibility import load_catalogue
+        from scanner.subjects import Stated
+
+        if form not in ("text", "json"):
+            raise Usage(f"--format {form}: it is text or json")
+        if (snapshot is None) == (report is None):
+            raise Usage("give either --snapshot or --report: where is the resource to be looked up?")
+        catalogue = load_catalogue()
+        wanted = the_control(control, catalogue)
+        settings = load_config(Path(config)) if config else None
+        named = ownership or (settings.ownership if settings else None)
+        if named is None:
+            raise Usage("--ownership is missing: without a file nobody owns anything")
+        file = load_ownership(Path(named), catalogue)
+        scopes = settings.scopes if settings else {}
+        stated = {scope: Stated(text.path, text.tags) for scope, text in scopes.items()}
+        estate = _estate(snapshot, report, catalogue, stated, file.uses_paths)
+        resolver = Resolver(file, catalogue, moment(now) or estate.finished)
+        places = [estate.find(resource, account)] if resource is not None else estate.scopes(account)
+        explained = [
+            (resolver.explain(wanted.id, place.subject, place.party(wanted, catalogue)), place)
+            for place in places
+        ]
+        with screen() as out:
+            if form == "json":
+                import json
+
+                entries = [_record(explanation, place) for explanation, place in explained]
+                told_too = {"notes": list(estate.notes)} if estate.notes else {}
+                out(json.dumps({**told_too, "explanations": entries}, indent=2))
+            else:
+                for line in _text(wanted, _grouped(explained), estate.notes):
+                    out(line)
+
+
+def the_control(name: str, catalogue: Catalogue) -> Control:
+    """The control of an id or former id. Raises ``Usage``."""
+    from scanner.cli.exits import Usage
+    from scanner.responsibility import UnknownControl
+
+    try:
+        found = catalogue.select(name)
+    except UnknownControl as error:
+        raise Usage(str(error)) from None
+    if len(found) != 1:
+        raise Usage(f"{name} means {len(found)} controls: name one of them (gapscan controls list)")
+    return catalogue.controls[next(iter(found))]
+
+
+def _estate(
+    snapshot: str | None,
+    report: str | None,
+    catalogue: Catalogue,
+    stated: Mapping[str, Stated],
+    paths: bool,
+) -> Estate:
+    from pathlib import Path
+
+    from scanner.cli.places import from_report, from_snapshot
+
+    if snapshot is not None:
+        return from_snapshot(Path(snapshot), catalogue, stated, paths)
+    return from_report(Path(str(report)), stated)
+
+
+def _grouped(explained: Iterable[tuple[Explanation, Place]]) -> Sequence[_Group]:
+    groups: dict[str, _Group] = {}
+    for explanation, place in explained:
+        # What is missed and advised names the place itself; it is told for the first of a group.
+        key = explanation.model_dump_json(exclude={"misses", "changes"})
+        groups.setdefault(key, (explanation, []))[1].append(place)
+    return tuple(groups.values())
+
+
+def _text(control: Control, groups: Sequence[_Group], notes: Sequence[str]) -> Iterable[str]:
+    from scanner.explain.owner import lines
+
+    for number, (explanation, places) in enumerate(groups):
+        if number:
+            yield ""
+        more = f" and {len(places) - 1} more accounts" if len(places) > 1 else ""
+        yield f"{control.id} on {places[0]}{more}"
+        yield from lines(explanation)
+        if len(places) > 1:
+            yield "Also"
+            yield from (f"  {place}" for place in places[1:])
+    if notes:
+        yield ""
+        yield from notes
+
+
+def _record(explanation: Explanation, place: Place) -> dict[str, object]:
+    subject = place.subject
+    return {
+        "provider": subject.provider,
+        "scope": subject.scope,
+        "path": subject.path if isinstance(subject.path, str) else None,
+        "resource": None if place.whole else {"id": place.id, "kind": subject.kind, "name": place.name},
+        **explanation.model_dump(mode="json"),
+    }

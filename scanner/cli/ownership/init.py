@@ -1,0 +1,47 @@
+"""``gapscan ownership init``: draft an ownership file from what a snapshot shows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scanner.cli.exits import told
+
+
+def init(
+    snapshot: Annotated[str, typer.Argument(help="A snapshot that gapscan collect wrote.")],
+    out: Annotated[
+        str, typer.Option("--out", help="Where the draft goes.", metavar="FILE")
+    ] = "ownership.yaml",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Draft an ownership file: teams and lines from tags, account names and contacts.
+
+    Every guess is marked as one, with what it rests on. Make a snapshot first: gapscan collect aws.
+    """
+    with told():
+        from datetime import UTC, datetime
+        from pathlib import Path
+
+        from scanner.atomic import replace_all
+        from scanner.cli.exits import Usage
+        from scanner.ownership import load_ownership
+        from scanner.ownership.draft import draft
+        from scanner.responsibility import load_catalogue
+        from scanner.snapshot import read_snapshot
+
+        path = Path(out)
+        if path.exists() and not force:
+            raise Usage(f"{out}: is already there; --force overwrites it")
+        catalogue = load_catalogue()
+        collected = read_snapshot(Path(snapshot))
+        domains = [domain for domain in catalogue.domains if domain != "plat"]
+        text = draft(collected.inventory, domains, datetime.now(UTC).date())
+        replace_all({path: text}, check=lambda new: load_ownership(new[path], catalogue))
+        file = load_ownership(path, catalogue)
+        lines, teams = (
+            f"{len(one)} {noun}" for one, noun in ((file.owners, "line(s)"), (file.teams, "team(s)"))
+        )
+        print(f"{out}: {lines}, {teams}, every one a guess: put them right")
+        print(f"Next: gapscan ownership lint {out} --snapshot {snapshot}")

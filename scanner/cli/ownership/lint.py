@@ -1,0 +1,96 @@
+"""``gapscan ownership lint``: check the ownership file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli import options as option
+from scanner.cli.exits import told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scanner.ownership import OwnershipFile
+    from scanner.provider import Inventory
+    from scanner.responsibility import Catalogue, Severity
+
+    _Told = tuple[str, int, Severity, str, str, list[str]]
+    """File, line, severity, code, message and controls."""
+
+
+def lint(
+    ownership: Annotated[str, typer.Argument(help="The ownership file.")],
+    snapshot: Annotated[
+        str | None,
+        typer.Option(help="Also tell which lines fit nothing of this snapshot.", metavar="SNAPSHOT"),
+    ] = None,
+    fail_on: Annotated[
+        str,
+        typer.Option(help="Exit with 1 from here on: low, medium, high or never.", metavar="SEVERITY"),
+    ] = "medium",
+    now: option.Now = None,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Check the file: mistakes (exit code 2), and what is wrong with its lines today (exit code 1).
+
+    Lapsed teams, overdue reviews, expired contracts, exceptions and statements, lines that contradict each
+    other; with a snapshot also lines that fit nothing.
+    """
+    with told():
+        import json
+        from datetime import UTC, datetime
+        from pathlib import Path
+
+        from scanner.cli.exits import Usage
+        from scanner.cli.moment import moment
+        from scanner.ownership import Resolver, load_ownership
+        from scanner.responsibility import load_catalogue
+        from scanner.snapshot import read_snapshot
+        from scanner.states import SEVERITIES
+
+        if fail_on not in (*SEVERITIES, "never"):
+            raise Usage(f"--fail-on {fail_on}: it is {', '.join(SEVERITIES)} or never")
+        if form not in ("text", "json"):
+            raise Usage(f"--format {form}: it is text or json")
+        catalogue = load_catalogue()
+        file = load_ownership(Path(ownership), catalogue)
+        resolver = Resolver(file, catalogue, moment(now) or datetime.now(UTC))
+        defects = [*resolver.defects(), *resolver.wrong_claims()]
+        lines: list[_Told] = [
+            (one.file, one.line, one.severity, one.code, one.message, list(one.controls)) for one in defects
+        ]
+        if snapshot is not None:
+            lines += _idle(file, catalogue, read_snapshot(Path(snapshot)).inventory)
+        lines.sort()
+        if form == "json":
+            names = ("file", "line", "severity", "code", "message", "controls")
+            print(json.dumps([dict(zip(names, line, strict=True)) for line in lines], indent=2))
+        else:
+            for name, number, severity, code, message, controls in lines:
+                print(f"{name}:{number}: {severity}: {message} [{code}, {_controls(controls)}]")
+            print(_summary(file, len(lines)))
+        worst = max((SEVERITIES.index(line[2]) for line in lines), default=-1)
+        raise typer.Exit(1 if fail_on != "never" and worst >= SEVERITIES.index(fail_on) else 0)
+
+
+def _controls(controls: list[str]) -> str:
+    return controls[0] if len(controls) == 1 else f"{len(controls)} controls"
+
+
+def _summary(file: OwnershipFile, defects: int) -> str:
+    told = f"{len(file.files)} files" if len(file.files) > 1 else file.file
+    found = "nothing to mend" if not defects else f"{defects} to mend"
+    return f"{told}: {len(file.owners)} lines, {len(file.teams)} teams: {found}"
+
+
+def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Told]:
+    """Lines whose ``where`` fits no resource of the snapshot, for certain."""
+    from scanner.ownership.usage import idle
+    from scanner.subjects import Subjects
+
+    subjects = Subjects(inventory, catalogue)
+    for line in idle(file, (subjects.of(one) for one in (*inventory.resources, *inventory.blind_spots))):
+        told = f"fits nothing in the snapshot: {line.where}"
+        yield line.file, line.number, "low", "idle", told, sorted(line.controls)

@@ -1,0 +1,137 @@
+"""``gapscan ownership matrix``: controls × scopes, with owner and state."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli.exits import told
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import TextIO
+
+    from scanner.exchange.matrix import Matrix
+    from scanner.report.model import Head
+
+
+class Form(StrEnum):
+    """How the matrix is written."""
+
+    text = "text"
+    csv = "csv"
+    json = "json"
+    oscal = "oscal"
+
+
+class Across(StrEnum):
+    """What the columns are."""
+
+    scope = "scope"
+    team = "team"
+
+
+def matrix(
+    report: Annotated[
+        str | None, typer.Option(help="A JSON report of a scan or an assessment.", metavar="REPORT")
+    ] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(help="A snapshot to judge instead, by the built-in rules.", metavar="SNAPSHOT"),
+    ] = None,
+    ownership: Annotated[
+        str | None, typer.Option(help="ownership.yaml to judge the snapshot with.", metavar="FILE")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(help="gapscan.yaml to judge the snapshot with.", metavar="FILE")
+    ] = None,
+    form: Annotated[
+        Form,
+        typer.Option("--format", help="Text for people, CSV, JSON, or an OSCAL 1.1 system security plan."),
+    ] = Form.text,
+    by: Annotated[Across, typer.Option(help="Controls × scopes, or × teams.")] = Across.scope,
+    out: Annotated[
+        str | None, typer.Option(help="File to write. [default: standard output]", metavar="FILE")
+    ] = None,
+) -> None:
+    """Show who owns which control where, and how it stands: the worst state and all owners of each.
+
+    OSCAL says "satisfied" only where every part of a control in a scope is owned and was seen to pass. The
+    exit code is 0 whatever the states are.
+    """
+    with told():
+        from pathlib import Path
+
+        from scanner.cli.exits import Usage
+        from scanner.exchange.matrix import matrix as matrix_of
+
+        if (report is None) == (snapshot is None):
+            raise Usage("give either --report or --snapshot")
+        if report is not None and (ownership is not None or config is not None):
+            raise Usage("--ownership and --config are for --snapshot: a report has been judged already")
+        if form is Form.oscal and by is Across.team:
+            raise Usage("--by team is not for --format oscal, which has a component for each scope")
+        if report is not None:
+            head = _reported(Path(report))
+        else:
+            head = _judged(
+                Path(str(snapshot)), Path(ownership) if ownership else None, Path(config) if config else None
+            )
+        _write(matrix_of(head, by.value), form, Path(out) if out else None)
+
+
+def _write(made: Matrix, form: Form, path: Path | None) -> None:
+    import os
+    import sys
+
+    from scanner.exchange.writing import writing
+
+    if path is not None:
+        with writing(path) as file:
+            _render(made, form, file)
+        return
+    try:
+        _render(made, form, sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of standard output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _render(made: Matrix, form: Form, out: TextIO) -> None:
+    if form is Form.oscal:
+        from scanner.exchange.oscal import render
+        from scanner.responsibility import load_catalogue
+
+        render(made, load_catalogue(), out)
+        return
+    from importlib import import_module
+
+    import_module(f"scanner.exchange.matrix_{form.value}").render(made, out)
+
+
+def _reported(path: Path) -> Head:
+    import json
+
+    from pydantic import ValidationError
+
+    from scanner.baseline import damaged, read_report
+    from scanner.report.model import Head
+
+    document = read_report(path)
+    document.pop("findings", None)
+    try:
+        return Head.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise damaged(path, error) from None
+
+
+def _judged(path: Path, ownership: Path | None, config: Path | None) -> Head:
+    from scanner.cli.assess import stored
+    from scanner.cli.plan import Options, plan
+    from scanner.cli.run import judge
+
+    planned = plan(Options(ownership=ownership, config=config))
+    return judge(planned, stored(path, planned)).head

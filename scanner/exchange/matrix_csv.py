@@ -1,0 +1,67 @@
+"""The matrix as CSV (RFC 4180, UTF-8): a line for each control, scope and owner."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import TextIO
+
+from scanner.exchange.cells import guarded
+from scanner.exchange.matrix import Matrix
+from scanner.rows import OUTCOMES, Row
+
+HEADER = (
+    "control",
+    "provider",
+    "scope",
+    "scope_name",
+    "owner",
+    "named",
+    "party",
+    "ownership",
+    "evidence",
+    "state",
+    "kinds_seen",
+    "kinds_expected",
+    *OUTCOMES,
+)
+"""``owner`` is who owns it; ``named`` is who is named without owning it: a team to ask, or that of a line
+that is wrong."""
+
+
+def render(matrix: Matrix, out: TextIO) -> None:
+    """Writes the matrix; ``out`` must not change line ends. By team, the lines of a team stand together."""
+    writer = csv.writer(out)
+    writer.writerow(HEADER)
+    for row in _ordered(matrix):
+        writer.writerow([guarded(cell) for cell in _cells(row, matrix)])
+
+
+def _ordered(matrix: Matrix) -> Iterator[Row]:
+    if matrix.by == "scope":
+        for cell in matrix.cells.values():
+            yield from cell.rows
+        return
+    for column in matrix.columns:
+        for control in matrix.controls:
+            found = matrix.cells.get((control, column))
+            yield from found.rows if found is not None else ()
+
+
+def _cells(row: Row, matrix: Matrix) -> list[str]:
+    owned = row.ownership == "owned"
+    return [
+        row.control,
+        row.provider,
+        row.scope,
+        matrix.names.get((row.provider, row.scope), ""),
+        (row.owner or "") if owned else "",
+        "" if owned else (row.owner or ""),
+        row.party,
+        row.ownership,
+        row.evidence,
+        row.state,
+        ";".join(row.kinds_seen),
+        ";".join(row.kinds_expected),
+        *(str(row.counts[outcome]) for outcome in OUTCOMES),
+    ]

@@ -1,0 +1,48 @@
+"""The matrix as JSON, ``gapscan.matrix/v1``: sorted, and the same for the same report."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+from scanner.exchange.matrix import Cell, Column, Matrix
+
+SCHEMA = "gapscan.matrix/v1"
+"""What the document says that it is."""
+
+
+def render(matrix: Matrix, out: TextIO) -> None:
+    """Writes the matrix; holds one cell at a time beside it."""
+    told = matrix.scan.model_dump(
+        mode="json", include={"id", "finished", "now", "version", "complete", "narrowed"}
+    )
+    head = {
+        "schema": SCHEMA,
+        "by": matrix.by,
+        "report": told,
+        "columns": [{**_key(column), "name": column.name} for column in matrix.columns],
+    }
+    out.write(json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}"))
+    out.write(',\n "cells": [')
+    separator = "\n  "
+    for (control, column), cell in matrix.cells.items():
+        out.write(separator + json.dumps(_cell(control, column, cell), ensure_ascii=False))
+        separator = ",\n  "
+    out.write("\n ]\n}\n")
+
+
+def _key(column: Column) -> dict[str, str]:
+    if column.kind == "scope":
+        return {"provider": column.provider, "scope": column.id}
+    return {column.kind: column.id}
+
+
+def _cell(control: str, column: Column, cell: Cell) -> dict[str, Any]:
+    return {
+        "control": control,
+        **_key(column),
+        "state": cell.state,
+        "evidence": cell.evidence,
+        "owners": list(cell.owners),
+        "rows": [row.model_dump(mode="json") for row in cell.rows],
+    }

@@ -1,0 +1,139 @@
+"""The matrix for a terminal of 100 columns: as a table while it fits, else counts of states."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TextIO
+
+from scanner.exchange.matrix import Cell, Column, Matrix
+from scanner.printable import printable
+from scanner.rows import ROW_ORDER
+from scanner.states import State
+
+WIDTH = 100
+"""Columns of the terminal."""
+
+_GAP = "  "
+_ABSENT = "-"
+
+_Lines = tuple[str, ...]
+"""The lines of one cell."""
+
+
+def render(matrix: Matrix, out: TextIO) -> None:
+    """Writes the widest layout that fits: state and owners in a line, beneath each other, or counts."""
+    out.write(f"{_title(matrix)}\n\n")
+    table = _fitting(matrix)
+    for line in table if table is not None else _counts(matrix):
+        out.write(f"{line.rstrip()}\n")
+    for line in _legend(matrix):
+        out.write(f"{line}\n")
+    if table is None:
+        out.write(f"\nToo many {matrix.by}s for a table: --format csv has every one with its owners.\n")
+
+
+def _fitting(matrix: Matrix) -> list[str] | None:
+    """The widest table that fits; ``None`` where none does."""
+    if len(matrix.columns) * (len(_GAP) + len(_ABSENT)) > WIDTH:
+        return None
+    for layout in (_beside, _beneath):
+        table = _table(matrix, layout)
+        if max(map(len, table)) <= WIDTH:
+            return table
+    return None
+
+
+def _title(matrix: Matrix) -> str:
+    scan = matrix.scan
+    things = {"scope": ("scope", "scopes"), "team": ("team", "teams")}[matrix.by]
+    number = sum(1 for column in matrix.columns if column.kind != "status")
+    told = f"{_number(len(matrix.controls), 'control', 'controls')} × {_number(number, *things)}"
+    incomplete = "" if scan.complete else " · incomplete: not everything could be seen"
+    return f"{told} · as of {scan.now.strftime('%Y-%m-%d %H:%M UTC')}{incomplete}"
+
+
+def _legend(matrix: Matrix) -> Iterator[str]:
+    if matrix.scan.narrowed:
+        yield f"\nNarrowed: {printable(', '.join(matrix.scan.narrowed))}"
+    if len(matrix.cells) < len(matrix.controls) * len(matrix.columns) and matrix.by == "scope":
+        yield (
+            f"\n{_ABSENT} not judged there: at another level (organisation, tenant), or left out of the scan"
+        )
+
+
+def _number(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"
+
+
+def _beside(matrix: Matrix, cell: Cell) -> _Lines:
+    told = _told(matrix, cell)
+    return (f"{cell.state} · {told}" if told else cell.state,)
+
+
+def _beneath(matrix: Matrix, cell: Cell) -> _Lines:
+    told = _told(matrix, cell)
+    return (cell.state, f"  {told}") if told else (cell.state,)
+
+
+def _told(matrix: Matrix, cell: Cell) -> str:
+    if matrix.by == "team":
+        return _number(len(cell.scopes), "scope", "scopes")
+    return ", ".join(printable(holder) for holder in cell.holders)
+
+
+def _table(matrix: Matrix, layout: Callable[[Matrix, Cell], _Lines]) -> list[str]:
+    header: list[_Lines] = [("control",), *(_heading(column) for column in matrix.columns)]
+    body: list[list[_Lines]] = []
+    for control in matrix.controls:
+        cells = (matrix.cells.get((control, column)) for column in matrix.columns)
+        told = (layout(matrix, cell) if cell is not None else (_ABSENT,) for cell in cells)
+        body.append([(printable(control),), *told])
+    rows = [header, *body]
+    widths = [max(len(line) for row in rows for line in row[place]) for place in range(len(header))]
+    return [line for row in rows for line in _laid(row, widths)]
+
+
+def _heading(column: Column) -> _Lines:
+    name = printable(column.name)
+    return (name, printable(column.id)) if column.kind == "scope" and column.name != column.id else (name,)
+
+
+def _laid(row: Sequence[_Lines], widths: Sequence[int]) -> Iterator[str]:
+    for number in range(max(len(cell) for cell in row)):
+        parts = (cell[number] if number < len(cell) else "" for cell in row)
+        yield _GAP.join(part.ljust(width) for part, width in zip(parts, widths, strict=True))
+
+
+def _counts(matrix: Matrix) -> Iterator[str]:
+    """A line for each control over all scopes, or for each team over all controls."""
+    entries: dict[str, list[Cell]] = defaultdict(list)
+    for (control, column), cell in sorted(matrix.cells.items(), key=lambda entry: _named(matrix, *entry[0])):
+        entries[_named(matrix, control, column)].append(cell)
+    width = min(max((len(name) for name in entries), default=0), WIDTH // 2)
+    for name, cells in entries.items():
+        shown = printable(name)
+        shown = shown if len(shown) <= width else f"{shown[: width - 1]}…"
+        yield from _wrapped(shown.ljust(width), _states(cells), len(cells), matrix)
+
+
+def _named(matrix: Matrix, control: str, column: Column) -> str:
+    return control if matrix.by == "scope" else column.name
+
+
+def _states(cells: Iterable[Cell]) -> list[tuple[State, int]]:
+    counts = Counter(cell.state for cell in cells)
+    return sorted(counts.items(), key=lambda entry: ROW_ORDER.index(entry[0]))
+
+
+def _wrapped(name: str, states: Sequence[tuple[State, int]], total: int, matrix: Matrix) -> Iterator[str]:
+    """The counts beside the name, on as many lines as they need."""
+    things = ("scope", "scopes") if matrix.by == "scope" else ("control", "controls")
+    line = f"{name}{_GAP}{_number(total, *things)}:"
+    for place, (state, number) in enumerate(states):
+        part = f" {number:,} {state}{',' if place + 1 < len(states) else ''}"
+        if len(line) + len(part) > WIDTH:
+            yield line
+            line = f"{'':{len(name)}}{_GAP}"
+        line += part
+    yield line

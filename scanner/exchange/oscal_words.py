@@ -1,0 +1,35 @@
+"""What every part of an OSCAL document is made of: identifiers, properties, times and names."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+
+from scanner.printable import printable
+
+VERSION = "1.1.3"
+"""The version of OSCAL that documents conform to."""
+
+NAMESPACE = "https://gapscan.example/ns/oscal"
+"""The namespace of properties that OSCAL does not define; a name, no address."""
+
+
+def identifier(*parts: str) -> str:
+    """A UUID that is always the same for the same parts."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{NAMESPACE}#{json.dumps(parts)}"))
+
+
+def prop(name: str, value: str) -> dict[str, str]:
+    """A property of ours."""
+    return {"name": name, "ns": NAMESPACE, "value": word(value)}
+
+
+def word(text: str) -> str:
+    """The text as OSCAL takes it for a name: on one line, without space around it, not empty."""
+    return printable(text).strip() or "-"
+
+
+def time(moment: datetime) -> str:
+    """A time with its zone."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

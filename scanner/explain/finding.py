@@ -1,0 +1,290 @@
+"""One finding, explained: what it is, whose, who owns it, since when, how sure it is and what ends it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from scanner.boundary import PROMOTED, Boundary
+from scanner.explain.ending import ends
+from scanner.explain.flags import told
+from scanner.explain.owner import answer
+from scanner.finding import Finding
+from scanner.ownership.trace import Explanation
+from scanner.report.model import Head
+from scanner.responsibility import Catalogue
+
+Title = Literal["WHAT", "WHOSE", "WHO", "SINCE", "SURE?", "ENDS"]
+
+_LONGEST = 80
+"""Characters of a value that are shown."""
+
+_TRACED = frozenset(
+    {
+        "catch_all",
+        "exception_expired",
+        "exception_invalid",
+        "lapsed",
+        "not_applicable_expired",
+        "not_applicable_invalid",
+        "tag_contradicts",
+        "unknown_team",
+    }
+)
+"""Flags that a trace of the owner tells in its own words."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sentence(_Frozen):
+    """Something that is so, and where it comes from."""
+
+    text: str
+    source: str | None = None
+    """A call, a file with its line, a catalogue's file, or a page."""
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.source})" if self.source else self.text
+
+
+class Section(_Frozen):
+    """One of the questions that a reader has."""
+
+    title: Title
+    sentences: tuple[Sentence, ...]
+
+
+class Explained(_Frozen):
+    """A finding, explained."""
+
+    uid: str
+    control: str
+    rule: str | None
+    state: str | None
+    sections: tuple[Section, ...]
+    owner: Explanation | None = None
+    """The trace of the owner, where the ownership file was given."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is known beside the finding itself."""
+
+    head: Head
+    catalogue: Catalogue
+    boundary: Boundary | None = None
+    """From a snapshot; without one, the service model of the finding has to do."""
+    owner: Explanation | None = None
+    owner_partly: bool = False
+    """The owner was traced from the report alone, which tells no paths and services."""
+    calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The calls that each facet of the rule takes."""
+    earlier: Finding | None = None
+    """The same finding in an earlier report."""
+    earlier_name: str | None = None
+    """That report, whether or not it has the finding."""
+    earlier_time: datetime | None = None
+
+
+def explain(finding: Finding, material: Material) -> Explained:
+    """Every section, each sentence with its source where it has one."""
+    parts: tuple[tuple[Title, Iterable[Sentence]], ...] = (
+        ("WHAT", _what(finding, material)),
+        ("WHOSE", _whose(finding, material)),
+        ("WHO", _who(finding, material)),
+        ("SINCE", _since(finding, material)),
+        ("SURE?", _sure(finding, material)),
+        (
+            "ENDS",
+            (Sentence(text=text) for text in ends(finding, material.head.rules.get(finding.rule or ""))),
+        ),
+    )
+    sections = (Section(title=title, sentences=tuple(sentences)) for title, sentences in parts)
+    return Explained(
+        uid=finding.uid,
+        control=finding.control,
+        rule=finding.rule,
+        state=finding.state,
+        sections=tuple(section for section in sections if section.sentences),
+        owner=material.owner,
+    )
+
+
+def _what(finding: Finding, material: Material) -> Iterator[Sentence]:
+    seen = _time(material.head.scan.finished)
+    yield Sentence(text=finding.message, source=f"seen {seen}")
+    if finding.resource is not None:
+        region = f" {finding.region}" if finding.region else ""
+        place = f"{finding.provider} {finding.scope}{region}"
+        yield Sentence(text=f"{finding.resource.kind} {finding.resource.id} in {place}.")
+    for facet, value in finding.observed.items():
+        calls = material.calls.get(facet, ())
+        yield Sentence(text=f"{facet} is {_value(value)}", source=", ".join(calls) or None)
+    rule = material.head.rules.get(finding.rule or "")
+    control = material.catalogue.controls.get(finding.control)
+    if rule is not None:
+        yield Sentence(text=f"{rule.title}: {rule.rationale}", source=f"rule {finding.rule}")
+    elif control is not None:
+        yield Sentence(text=f"{control.title}.", source=f"control {control.id}")
+    yield Sentence(text=_standing(finding))
+
+
+def _standing(finding: Finding) -> str:
+    if finding.subject == "ownership":
+        return f"A defect of the ownership file, {finding.severity}."
+    told_by = f"{finding.evidence} and {finding.ownership}"
+    return f"{finding.state} ({told_by}), {finding.severity}, priority {finding.priority}."
+
+
+def _whose(finding: Finding, material: Material) -> Iterator[Sentence]:
+    if finding.subject == "ownership":
+        return
+    control = material.catalogue.controls.get(finding.control)
+    if control is None:
+        yield Sentence(text=f"The {finding.party}'s. This version knows no control {finding.control}.")
+        return
+    where = f"rules/controls/{control.domain}.yaml, {control.id}"
+    boundary = material.boundary
+    reason: str | None = None
+    if boundary is not None:
+        if "promoted" in finding.flags:
+            boundary = boundary.promoted()
+        reason = boundary.reason
+        source = boundary.source
+        where = f"{source.title}, {source.url}" if source is not None else where
+    elif finding.service_model is not None:
+        reason = material.catalogue.standing(control, finding.service_model).reason
+        if "promoted" in finding.flags:
+            reason = f"{reason} {PROMOTED}"
+    whose = "Yours" if finding.party == "customer" else "The provider's"
+    yield Sentence(text=f"{whose}: {reason}" if reason else f"{whose}.", source=where)
+    duty = control.obligations[finding.party] if finding.party is not None else None
+    if duty:
+        verb = "You have to" if finding.party == "customer" else "The provider has to"
+        yield Sentence(text=f"{verb}: {duty}")
+
+
+def _who(finding: Finding, material: Material) -> Iterator[Sentence]:
+    if finding.subject == "ownership":
+        yield Sentence(text="Whoever keeps the ownership file.", source=finding.owner_source)
+        return
+    yield from _owner(finding, material)
+    known = _TRACED if material.owner is not None else frozenset()
+    odd = [flag for flag in finding.flags if not _doubtful(flag) and flag not in known | {"promoted"}]
+    yield from (Sentence(text=f"{text[0].upper()}{text[1:]}.") for text in told(odd))
+
+
+def _owner(finding: Finding, material: Material) -> Iterator[Sentence]:
+    trace = material.owner
+    if trace is None:
+        if material.head.scan.ownership_digest is None:
+            yield Sentence(text="Nobody is named: there was no ownership file (gapscan ownership init).")
+            return
+        who = finding.owner or "Nobody"
+        if finding.ownership == "nobody" and finding.owner:
+            who = f"Nobody; ask {finding.owner}"
+        elif finding.ownership in ("contested", "misattributed"):
+            who = f"{finding.owner or 'Nobody'}, but {finding.ownership}"
+        yield Sentence(text=f"{who}.", source=finding.owner_source)
+        yield Sentence(text="With --ownership it is told why, and what would change it.")
+        return
+    yield Sentence(text=f"{answer(trace)[0].upper()}{answer(trace)[1:]}")
+    if (trace.status, trace.owner) != (finding.ownership, finding.owner):
+        before = finding.owner if finding.ownership == "owned" else finding.ownership
+        yield Sentence(text=f"The report said {before}: the file, the time or the tags are not the same.")
+    for line in trace.lines:
+        name = (
+            f"{line.accountable or 'the provider'} ({line.selector}{f', {line.where}' if line.where else ''})"
+        )
+        if line.part != "won" or trace.status != "owned":
+            yield Sentence(text=f"{name}: {line.part}: {line.why}", source=f"{line.file}:{line.line}")
+    if trace.inference is not None and trace.inference.source is not None and not trace.inference.used:
+        yield Sentence(text=f"{trace.inference.source}: {trace.inference.why}")
+    for excuse in trace.excuses:
+        noun = "Exception" if excuse.noun == "exception" else "Declared not applicable,"
+        yield Sentence(text=f"{noun} {excuse.id} {excuse.why}", source=f"{excuse.file}:{excuse.line}")
+    for ending in trace.endings[:1]:
+        yield Sentence(text=f"Next: {ending.day} {ending.what}")
+
+
+def _doubtful(flag: str) -> bool:
+    return flag.endswith("_uncertain") or flag == "model_unresolved"
+
+
+def _since(finding: Finding, material: Material) -> Iterator[Sentence]:
+    scan = material.head.scan
+    if material.earlier_name is None:
+        measured = material.head.summary.gate.baseline
+        hint = f"; the scan was measured against {measured}, give it as --baseline" if measured else ""
+        yield Sentence(text=f"Not known: no history yet. It was so on {_time(scan.finished)}{hint}.")
+        return
+    when = f" of {_time(material.earlier_time)}" if material.earlier_time is not None else ""
+    source = f"{material.earlier_name}{when}"
+    if material.earlier is None:
+        yield Sentence(text="New: it was not there before.", source=source)
+        return
+    before = material.earlier
+    if before.subject == "ownership" or before.state == finding.state:
+        yield Sentence(text=f"At least since then: {before.state or 'the same defect'}.", source=source)
+    else:
+        yield Sentence(text=f"Changed since then: it was {before.state}.", source=source)
+    if before.owner != finding.owner:
+        yield Sentence(text=f"Then owned by {before.owner or 'nobody'}.", source=source)
+
+
+def _sure(finding: Finding, material: Material) -> Iterator[Sentence]:
+    for unknown in finding.unknowns:
+        facet = f"{unknown.facet} could not be told" if unknown.facet else "Could not be told"
+        needs = f"; needs {unknown.permission}" if unknown.permission else ""
+        yield Sentence(text=f"{facet}: {unknown.reason}{needs}.", source=unknown.call)
+    if finding.verdict in ("pass", "fail") and not finding.unknowns and finding.observed:
+        yield Sentence(text=f"{_list(finding.observed)} {_were(len(finding.observed))} read.")
+    spots = [
+        spot
+        for spot in material.head.blind_spots
+        if (spot.provider, spot.scope) == (finding.provider, finding.scope)
+        and finding.resource is not None
+        and spot.kind == finding.resource.kind
+    ]
+    if spots:
+        places = ", ".join(sorted({spot.region or "all regions" for spot in spots}))
+        calls = ", ".join(sorted({spot.call for spot in spots}))
+        yield Sentence(
+            text=f"There may be more: {spots[0].kind} could not be listed in {places}.", source=calls
+        )
+    doubts = [flag for flag in finding.flags if _doubtful(flag)]
+    yield from (Sentence(text=f"{text[0].upper()}{text[1:]}.") for text in told(doubts))
+    if material.owner is not None and material.owner_partly:
+        yield Sentence(text="The owner is told without paths and services, which --snapshot tells.")
+    if finding.party == "customer" and finding.subject == "evidence":
+        yield Sentence(text="A certificate of the provider says nothing about this.")
+
+
+def _ends(finding: Finding, material: Material) -> Iterator[Sentence]:
+    rule = material.head.rules.get(finding.rule or "")
+    yield from (Sentence(text=text) for text in ends(finding, rule))
+
+
+def _value(value: Any) -> str:
+    shown = json.dumps(value, ensure_ascii=False)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+
+
+def _list(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _were(count: int) -> str:
+    return "were" if count > 1 else "was"
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

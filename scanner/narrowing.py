@@ -1,0 +1,284 @@
+"""Narrowing an assessment to what one team owns, or to the resources of a selection.
+
+Three-valued: what may be meant, because a tag or a path could not be read, stays in and is flagged. It only
+ever leaves out; what stays is judged as it would be without.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from scanner.document import Document, DocumentError, suggestion
+from scanner.evidence import Observed, Unknown
+from scanner.finding import Finding
+from scanner.ownership import Ownership, OwnershipFile, Subject
+from scanner.ownership.facts import fold_tags
+from scanner.ownership.file import Line
+from scanner.ownership.inference import keys_of
+from scanner.ownership.schema import OwnerText, Where
+from scanner.ownership.selection import HIDDEN, Clause, Facts, Fit, Hidden, last_part, parts
+from scanner.resources import Account, Tenant
+
+NARROWING_UNCERTAIN = "narrowing_uncertain"
+"""Flag of a finding that stays in because it could not be told whether it is meant."""
+
+_REMEMBERED = 4096
+"""Places whose answers are kept."""
+
+UNSEEN_HOLDERS = frozenset({"account", "region", "tenant"})
+"""Where one of these could not be listed, resources of every kind may be in it."""
+
+
+class Selector:
+    """Whether a selection means a resource, or may mean one in a place that could not be listed."""
+
+    def __init__(self, clauses: Sequence[Clause]) -> None:
+        self._clauses = tuple(clauses)
+        self.uses_paths = any(clause.path is not None for clause in clauses)
+        """Whether it selects by path, so that a scan has to read the hierarchy."""
+        self.uses_services = any(clause.service is not None for clause in clauses)
+        self._keys = frozenset(key for clause in clauses for key, _ in clause.tags or ())
+        self._patterns = frozenset(clause.resource_pattern for clause in clauses) - {None}
+        self._conditions = frozenset(
+            name
+            for name in ("region", "service", "kind")
+            if any(getattr(clause, name) is not None for clause in clauses)
+        )
+        """The others make no difference, so that answers can be shared."""
+        self._names = bool(self._patterns) or any(clause.resources is not None for clause in clauses)
+        self._answers: dict[tuple[Facts, bool], Fit] = {}
+
+    def fit(self, subject: Subject) -> Fit:
+        """``maybe``: an unread tag or path decides, or what could not be listed."""
+        listed = subject.resource_id is not None
+        key = (self._facts(subject), listed)
+        answer = self._answers.get(key)
+        if answer is None:
+            if len(self._answers) >= _REMEMBERED:
+                self._answers.clear()
+            answer = _most(_fit(clause, *key) for clause in self._clauses)
+            self._answers[key] = answer
+        return answer
+
+    def _facts(self, subject: Subject) -> Facts:
+        ids: tuple[str, ...] = ()
+        names: tuple[str, ...] = ()
+        if self._names and subject.resource_id is not None:
+            ids = (subject.resource_id, last_part(subject.resource_id))
+            names = (*ids, *([subject.name] if subject.name is not None else []))
+        tags = fold_tags(subject.tags, self._keys)
+        path: tuple[str, ...] | Hidden = ()
+        if self.uses_paths and subject.path is not None:
+            path = HIDDEN if isinstance(subject.path, Unknown) else parts(subject.path)
+        return Facts(
+            provider=subject.cloud,
+            account=subject.scope.lower(),
+            path=path,
+            region=self._told("region", subject.region),
+            service=self._told("service", subject.service),
+            kind=subject.kind if "kind" in self._conditions else "",
+            tags=HIDDEN if tags is HIDDEN else frozenset(tags.items()),
+            account_tags=frozenset(),
+            resource=ids,
+            patterns=frozenset(
+                pattern
+                for pattern in self._patterns
+                if pattern is not None and any(pattern.match(name) for name in names)
+            ),
+        )
+
+    def _told(self, condition: str, value: str | None) -> str | None:
+        return value.lower() if value is not None and condition in self._conditions else None
+
+
+def _fit(clause: Clause, facts: Facts, listed: bool) -> Fit:
+    """Of what is in a place that could not be listed nothing is known: each condition on it may hold."""
+    told: dict[str, Any] = {}
+    if facts.service is None:
+        # A finding does not tell the service of its resource either.
+        told["service"] = None
+    if not listed:
+        told |= {"resources": None, "resource_pattern": None}
+        if facts.region is None:
+            told["region"] = None
+        if facts.kind in UNSEEN_HOLDERS:
+            told["kind"] = None
+    loosened = replace(clause, **told) if told else clause
+    fit = loosened.fits(facts)
+    return "maybe" if fit == "yes" and loosened != clause else fit
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """What an assessment is narrowed to: what a team owns, what a selection means, or what both do."""
+
+    file: OwnershipFile | None
+    team: str | None
+    """The team's id; then there is a file."""
+    where: Selector | None
+
+    @property
+    def uses_paths(self) -> bool:
+        """Whether it selects by path, so that a scan has to read the hierarchy."""
+        return self.where is not None and self.where.uses_paths
+
+    def fit(self, control: str, subject: Subject, ownership: Ownership) -> Fit:
+        """Whether a control at a resource is meant."""
+        fits = []
+        if self.where is not None:
+            fits.append(self.where.fit(subject))
+        if self.team is not None and "no" not in fits:
+            fits.append(self._of_team(control, subject, ownership))
+        return _least(fits)
+
+    def may_hold(self, subject: Subject) -> bool:
+        """Whether anything that is meant may be in a place that could not be listed."""
+        if self.where is not None and self.where.fit(subject) == "no":
+            return False
+        return self.team is None or self._lines_fit(self._lines, subject) != "no" or self._inferable(subject)
+
+    def concerns(self, file: str, line: int) -> bool:
+        """Whether a defect of the ownership file is told: that of the team's lines, or of lines that no
+        team answers for. A selection of resources leaves out no defect: the file belongs to none."""
+        if self.file is None or self.team is None:
+            return True
+        named = self._named.get((file, line))
+        return named is None or self.team in named
+
+    def _of_team(self, control: str, subject: Subject, ownership: Ownership) -> Fit:
+        uncertain = "owner_uncertain" in ownership.flags
+        if ownership.owner == self.team and ownership.status != "nobody":
+            return "maybe" if uncertain else "yes"
+        if not (uncertain or ownership.status == "contested" or subject.resource_id is None):
+            return "no"
+        lines = [line for line in self._lines if control in line.controls]
+        fit = self._lines_fit(lines, subject)
+        if fit == "no":
+            return "maybe" if uncertain and self._inferable(subject, control.split(".")[0]) else "no"
+        return "yes" if fit == "yes" and ownership.status == "contested" else "maybe"
+
+    @cached_property
+    def _lines(self) -> tuple[Line[OwnerText], ...]:
+        """The lines by which the team owns something; those that only route to it are not among them."""
+        file = self.file
+        if file is None:
+            return ()
+        return tuple(
+            line
+            for line in file.owners
+            if file.accountable(line) == self.team
+            and not all(file.routes(line, control) for control in line.controls)
+        )
+
+    @cached_property
+    def _selectors(self) -> Mapping[str, Selector]:
+        return {line.id: Selector(line.clauses) for line in self._lines}
+
+    def _lines_fit(self, lines: Iterable[Line[OwnerText]], subject: Subject) -> Fit:
+        return _most(self._selectors[line.id].fit(subject) for line in lines)
+
+    def _inferable(self, subject: Subject, domain: str | None = None) -> bool:
+        """Whether an unread tag might name the team."""
+        if self.file is None:
+            return False
+        sources = [
+            source for source in self.file.settings.inferred if domain is None or domain in source.domains
+        ]
+        return (
+            fold_tags(subject.tags, keys_of(sources, "resource_tag")) is HIDDEN
+            or fold_tags(subject.account_tags, keys_of(sources, "account_tag")) is HIDDEN
+        )
+
+    @cached_property
+    def _named(self) -> Mapping[tuple[str, int], frozenset[str]]:
+        """The teams that each line of the file names as those who answer for it."""
+        named: dict[tuple[str, int], set[str]] = defaultdict(set)
+        if self.file is not None:
+            told: list[tuple[Line[Any], str | None]] = [
+                *((line, line.text.accountable) for line in self.file.owners),
+                *((line, line.text.by) for line in self.file.statements),
+                *((line, line.text.owner) for line in (*self.file.exceptions, *self.file.not_applicable)),
+            ]
+            for line, name in told:
+                if name is not None:
+                    named[line.file, line.number].add(self.file.team(name) or name)
+        return {place: frozenset(teams) for place, teams in named.items()}
+
+
+_ORDER: tuple[Fit, ...] = ("no", "maybe", "yes")
+
+
+def _least(fits: Iterable[Fit]) -> Fit:
+    return min(fits, key=_ORDER.index, default="yes")
+
+
+def _most(fits: Iterable[Fit]) -> Fit:
+    return max(fits, key=_ORDER.index, default="no")
+
+
+def team_of(file: OwnershipFile, name: str) -> str:
+    """The id of a team that goes by a name. Raises :class:`ValueError` with a suggestion."""
+    id = file.team(name)
+    if id is None:
+        known = [known for id, team in file.teams.items() for known in (id, *team.aliases)]
+        raise ValueError(f"no team {name!r}{suggestion(name, known)} (teams of {file.file})")
+    return id
+
+
+def parse_where(text: str) -> Where:
+    """The selection that ``KEY=VALUE,…`` spells out, with the keys of ``where`` in the ownership file; tags
+    are ``tags.NAME=VALUE``, and a key that is given again has several values. Raises :class:`ValueError`."""
+    value: dict[str, Any] = {}
+    for part in text.split(","):
+        name, sign, given = (piece.strip() for piece in part.partition("="))
+        if not sign or not given:
+            raise ValueError(f"expected KEY=VALUE, such as account=111122223333, not {part.strip()!r}")
+        if name.startswith("tags."):
+            value.setdefault("tags", {}).setdefault(name.removeprefix("tags."), []).append(given)
+        elif name == "tags":
+            raise ValueError("name the tag, as in tags.env=prod")
+        else:
+            value.setdefault(name, []).append(given)
+    lines: dict[tuple[str | int, ...], int] = {(name,): 1 for name in value}
+    lines |= {("tags", name): 1 for name in value.get("tags", {})}
+    try:
+        return Document("--where", value, lines, {}).validate(Where)
+    except DocumentError as error:
+        raise ValueError("; ".join(problem.message for problem in error.problems)) from None
+
+
+def meant(narrowing: Narrowing, finding: Finding, account: Account | Tenant | None) -> Fit:
+    """Whether a finding of an earlier assessment is one that an assessment is narrowed to.
+
+    ``account`` is the scope of it, if that is known; else its path is as good as unread.
+    """
+    if finding.provider is None or finding.scope is None or finding.resource is None:
+        file, _, line = (finding.owner_source or "").rpartition(":")
+        return "yes" if not line.isdecimal() or narrowing.concerns(file, int(line)) else "no"
+    unread = Unknown.because("unsupported", "report", None, "a report does not tell it")
+    path: Observed[str | None] = unread
+    account_tags: Observed[Mapping[str, str]] = unread
+    if account is not None:
+        path = account.path if isinstance(account, Account) and "path" in account.collected() else None
+        account_tags = account.tags
+    resource = finding.resource
+    unlisted = resource.id == f"{resource.kind}@{finding.region or 'global'}"
+    subject = Subject(
+        provider=finding.provider,
+        scope=finding.scope,
+        path=path,
+        region=finding.region,
+        service=None,
+        kind=resource.kind,
+        tags=resource.tags if resource.tags is not None else unread,
+        account_tags=account_tags,
+        resource_id=None if unlisted else resource.id,
+        name=None if unlisted else resource.name,
+    )
+    flags = frozenset(finding.flags)
+    ownership = Ownership(finding.ownership or "nobody", finding.owner, finding.owner_source, flags=flags)
+    return narrowing.fit(finding.control, subject, ownership)

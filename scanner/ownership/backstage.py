@@ -1,0 +1,91 @@
+"""Owners from a Backstage catalog: which entity names a resource, and who owns the entity.
+
+Descriptor format: https://backstage.io/docs/features/software-catalog/descriptor-format
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from scanner.document import Document, DocumentError, read_all
+from scanner.ownership.schema import Inferred, Settings
+from scanner.ownership.sources import Sources
+
+MAX_FILES = 20_000
+"""More files than this are taken for a mistaken pattern."""
+
+
+def read_catalogs(sources: Sources, settings: Settings) -> Mapping[str, tuple[str, str]]:
+    """Owner and place (file:line) by resource id or name, in lower case; the first entity that names it.
+
+    Mistakes are noted in ``sources``: a resource that two entities with different owners name is one.
+    """
+    owners: dict[str, tuple[str, str]] = {}
+    for index, source in enumerate(settings.inferred):
+        if source.from_ != "backstage":
+            continue
+        for number, pattern in enumerate(source.files):
+            place = ("settings", "inferred", index, "files", number)
+            paths = _files(sources, pattern, place)
+            for path in paths:
+                for resource, owner, document, line in _entities(sources, source, path):
+                    name = path.absolute().relative_to(sources.folder).as_posix()
+                    known = owners.setdefault(resource, (owner, f"{name}:{line}"))
+                    if known[0] != owner:
+                        told = f"{resource}: owned by {owner}, but by {known[0]} in {known[1]}"
+                        sources.problems.append(document.problem(told, *_at(document, line)))
+    return owners
+
+
+def _files(sources: Sources, pattern: str, place: tuple[str | int, ...]) -> list[Path]:
+    try:
+        found = sorted(one for one in sources.folder.glob(pattern) if one.is_file())
+    except ValueError as error:
+        sources.problem(f"{pattern}: {str(error).lower()}", *place)
+        return []
+    if not found:
+        sources.problem(f"{pattern} matches no file", *place)
+    elif len(found) > MAX_FILES:
+        sources.problem(f"{pattern} matches more than {MAX_FILES} files", *place)
+        return []
+    root = sources.folder.resolve()
+    return [one for one in found if one.resolve().is_relative_to(root)]
+
+
+def _entities(sources: Sources, source: Inferred, path: Path) -> Iterator[tuple[str, str, Document, int]]:
+    """Every resource that an entity of the file names, with the entity's owner."""
+    try:
+        documents = read_all(path)
+    except DocumentError as error:
+        sources.problems.extend(error.problems)
+        return
+    for document in documents:
+        named = _text(document.value, "metadata", "annotations", source.annotation)
+        if named is None:
+            continue
+        line = document.line("metadata", "annotations", source.annotation)
+        owner = _text(document.value, "spec", "owner")
+        if owner is None:
+            told = f"an entity names resources ({source.annotation}), and has no spec.owner"
+            sources.problems.append(document.problem(told, "metadata", "annotations", source.annotation))
+            continue
+        for resource in named.split(","):
+            if resource.strip():
+                yield resource.strip().lower(), team_name(owner), document, line
+
+
+def team_name(reference: str) -> str:
+    """The name in an entity reference: ``group:default/payments`` is ``payments``."""
+    return reference.rpartition("/")[2].rpartition(":")[2].strip()
+
+
+def _text(value: Any, *keys: str) -> str | None:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _at(document: Document, line: int) -> tuple[str | int, ...]:
+    return next((loc for loc, number in document.lines.items() if number == line), ())

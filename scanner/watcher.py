@@ -1,0 +1,26 @@
+"""What may look on while the join works, one thing after another."""
+
+from __future__ import annotations
+
+from scanner.finding import Finding
+from scanner.ownership import Ownership, Subject
+from scanner.responsibility import Party
+from scanner.states import Evidence, State
+
+
+class Watcher:
+    """Is told of everything that the join makes. The base class does nothing."""
+
+    def found(self, finding: Finding, place: Subject | None, ownership: Ownership | None) -> None:
+        """A finding; one of ownership has neither place nor owner."""
+
+    def gathered(
+        self,
+        control: str,
+        place: Subject,
+        party: Party,
+        evidence: Evidence,
+        state: State,
+        ownership: Ownership | None,
+    ) -> None:
+        """Something that a row is made of. Without ownership it is that of the rest of its row."""

@@ -1,0 +1,208 @@
+"""Gates by named scope: the first that fits holds, and where that cannot be told, each that may hold does."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from scanner.cli.exits import Usage
+from scanner.cli.scoping import Gates, gates_of, names_of
+from scanner.config import load_config
+from scanner.document import DocumentError
+from scanner.gate import ScopeGate, Terms
+from scanner.narrowing import Selector, parse_where
+from scanner.ownership import load_ownership
+from scanner.ownership.selection import compile_selection
+from scanner.resources import Resource
+from scanner.scan import Assessment
+from scanner.states import GATES, Gate, parse_fail_on
+from tests.engine.estate import CATALOGUE, DENIED, account, bucket, judged
+
+OWNERSHIP = """
+version: 1
+reviewed: 2026-11-01
+teams: {platform: {contact: o@example.com}}
+scopes:
+  prod: {any: [{path: /Root/Prod}, {account: "999900001111"}]}
+owners:
+- {controls: [data, res, log, gov, key, iam, net], accountable: platform}
+"""
+
+
+def gates(default: str, **scopes: str) -> Terms:
+    """Gates by selection."""
+    return Terms(
+        GATES[default],
+        max_unknown=99,
+        scopes=tuple(
+            ScopeGate(where, Selector(compile_selection(parse_where(where))), GATES[name])
+            for where, name in scopes.items()
+        ),
+    )
+
+
+def open_bucket(name: str = "b", **facets: object) -> Resource:
+    return bucket(name, **{"public_read": True, "public_via": ("ACL",), **facets})
+
+
+@pytest.fixture
+def owned(tmp_path: Path) -> Path:
+    path = tmp_path / "ownership.yaml"
+    path.write_text(OWNERSHIP, encoding="utf-8")
+    return path
+
+
+def gated(result: Assessment, rule: str = "data.bucket-not-public") -> set[str]:
+    found = {finding.uid: finding for finding in result.coverage.findings}
+    at_gate = [found[uid] for uid in result.decision.at_gate]
+    return {one.resource.name for one in at_gate if one.rule == rule and one.resource is not None}
+
+
+def test_each_scope_has_its_gate(owned: Path) -> None:
+    estate = [account(), open_bucket("live", tags={"env": "prod"}), open_bucket("try", tags={"env": "test"})]
+    terms = gates("ownership", **{"tags.env=prod": "posture"})
+    result = judged(estate, ownership=owned, terms=terms)
+    assert gated(result) == {"live"}, "owned and failing is gated in production alone"
+    held = result.decision.held
+    assert [*held] == ["tags.env=prod", "default"]
+    assert (held["tags.env=prod"].at_gate, held["default"].at_gate) == (1, 0)
+    assert held["default"].failing_not_gated >= 1
+
+
+def test_the_first_scope_that_fits_holds() -> None:
+    estate = [account(), open_bucket(tags={"env": "prod", "lab": "yes"})]
+    lab, prod = "tags.lab=yes", "tags.env=prod"
+    assert gated(judged(estate, terms=gates("none", **{prod: "ownership", lab: "none"}))) == {"b"}
+    assert not gated(judged(estate, terms=gates("none", **{lab: "none", prod: "ownership"})))
+
+
+@pytest.mark.parametrize(
+    "order", [*itertools.permutations(["tags.env=prod", "path=/Root/Prod", "kind=bucket"])]
+)
+@pytest.mark.parametrize("names", [*itertools.product(["none", "ownership", "strict"], repeat=2)])
+def test_what_is_unread_is_never_gated_less_than_any_value_would_be(
+    order: Sequence[str], names: Sequence[str]
+) -> None:
+    scopes = dict(zip(order, (*names, "none"), strict=True))
+    terms = gates("ownership", **scopes)
+
+    def at_gate(path: object, tags: object) -> set[str]:
+        return set(judged([account(path=path), open_bucket(tags=tags)], terms=terms).decision.at_gate)
+
+    hidden = at_gate(DENIED, DENIED)
+    for path, tags in itertools.product(["/Root/Prod", "/Root/Lab"], [{"env": "prod"}, {"env": "test"}]):
+        revealed = judged([account(path=path), open_bucket(tags=tags)], terms=terms)
+        failing = {
+            finding.uid
+            for finding in revealed.coverage.findings
+            if finding.evidence == "fail" and finding.rule == "data.bucket-not-public"
+        }
+        assert set(revealed.decision.at_gate) & failing <= hidden
+
+
+def test_the_report_tells_where_the_gate_could_not_be_told() -> None:
+    terms = gates("ownership", **{"tags.env=lab": "none"})
+    held = judged([account(), open_bucket(tags=DENIED)], terms=terms).decision.held
+    assert held["tags.env=lab"].uncertain + held["default"].uncertain > 0
+    assert held["default"].at_gate >= 1, "of the two, the stricter gate stops it"
+
+
+@pytest.mark.parametrize("where", ["resource=b", "region=eu-west-1", "service=s3", "tags.env=lab"])
+def test_what_could_not_be_listed_may_be_in_any_scope(where: str) -> None:
+    """A bucket of the scope may be among those that were not listed, and so may others."""
+    strict = parse_fail_on("unknown:low")
+    scope = ScopeGate(where, Selector(compile_selection(parse_where(where))), GATES["none"])
+    blind = [("bucket", None, DENIED)]
+    result = judged([account()], blind, terms=Terms(strict, max_unknown=99, scopes=(scope,)))
+    assert "every bucket" in gated(result)
+    turned = Terms(GATES["none"], max_unknown=99, scopes=(ScopeGate(where, scope.selector, strict),))
+    assert "every bucket" in gated(judged([account()], blind, terms=turned))
+
+
+def test_the_counts_by_gate_add_up(owned: Path) -> None:
+    estate = [
+        account(),
+        *(open_bucket(str(n), tags={"env": env}) for n, env in enumerate(["prod", "lab", "x"])),
+    ]
+    terms = gates("posture", **{"tags.env=prod": "strict", "tags.env=lab": "none"})
+    for ownership in (None, owned):
+        decision = judged(estate, ownership=ownership, terms=terms).decision
+        assert sum(held.at_gate for held in decision.held.values()) == len(decision.at_gate)
+        assert sum(held.failing_not_gated for held in decision.held.values()) == sum(
+            decision.failing_not_gated.values()
+        )
+
+
+def configured(
+    tmp_path: Path, text: str, options: Mapping[str, str | None] = {}, ownership: Path | None = None
+) -> Gates:
+    path = tmp_path / "gapscan.yaml"
+    path.write_text(f"version: 1\n{text}\n", encoding="utf-8")
+    config = load_config(path)
+    file = load_ownership(ownership, CATALOGUE) if ownership is not None else None
+    names = names_of(config, file, CATALOGUE)
+    return gates_of(config, options.get("gate"), options.get("fail_on"), names)
+
+
+LAB = "selections: {lab: {tags: {env: lab}}}\n"
+
+
+def test_scopes_are_named_in_gapscan_yaml_or_in_the_ownership_file(owned: Path, tmp_path: Path) -> None:
+    text = f"{LAB}gate: {{prod: posture, default: strict, lab: 'unowned:critical'}}"
+    made = configured(tmp_path, text, ownership=owned)
+    assert made.default.name == "strict"
+    assert [(one.scope, one.gate.name) for one in made.scopes] == [
+        ("prod", "posture"),
+        ("lab", "unowned:critical"),
+    ]
+    assert made.scopes[0].selector.uses_paths
+    assert configured(tmp_path, f"{LAB}gate: {{lab: none}}").default is GATES["ownership"]
+
+
+@pytest.mark.parametrize(
+    ("text", "gate"),
+    [
+        ("gate: posture", "posture"),
+        ("fail_on: 'unowned:high'", "unowned:high"),
+        ("max_unknown: 1", "ownership"),
+    ],
+)
+def test_one_gate_for_everything_goes_on_working(text: str, gate: str, tmp_path: Path) -> None:
+    made = configured(tmp_path, text)
+    assert (made.default.name, made.scopes) == (gate, ())
+
+
+@pytest.mark.parametrize("options", [{"gate": "none"}, {"fail_on": "none"}, {"fail_on": "unowned:low"}])
+def test_the_command_line_overrides_the_gates_of_all_scopes(options: dict[str, str], tmp_path: Path) -> None:
+    made = configured(tmp_path, f"{LAB}gate: {{lab: strict, default: posture}}", options)
+    expected: Gate | None = GATES["none"] if "none" in options.values() else None
+    assert made.scopes == ()
+    assert made.default.name == (expected.name if expected else "unowned:low")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{LAB}gate:\n  default: none\n  labb: none", "yaml:5: gate.labb: no scope 'labb'; did you mean"),
+        (f"{LAB}gate:\n  lab: postur", "gapscan.yaml:4: gate.lab: no gate 'postur'; did you mean posture?"),
+        (f"{LAB}gate:\n  lab: 'unowed:high'", "yaml:4: gate.lab: no state 'unowed'; did you mean unowned?"),
+        (f"{LAB}gate: {{lab: none}}\nfail_on: 'unowned:low'", "gapscan.yaml:4: fail_on: give it under gate"),
+        ("selections:\n  lab: {kind: buckt}", "yaml:3: selections.lab: no kind 'buckt'; did you mean"),
+        ("selections:\n  lab: {tag: {a: b}}", "yaml:3: selections.lab.tag: unknown key; did you mean tags?"),
+        ("selections:\n  prod: {kind: bucket}", "yaml:3: selections.prod: ownership.yaml has a scope of"),
+        ("gate: {}", "gapscan.yaml:2: gate"),
+        ("gate: [prod]", "gapscan.yaml:2: gate"),
+    ],
+)  # fmt: skip
+def test_a_wrong_gate_is_told_with_its_line(text: str, told: str, owned: Path, tmp_path: Path) -> None:
+    with pytest.raises(DocumentError) as caught:
+        configured(tmp_path, text, ownership=owned)
+    assert told in str(caught.value)
+
+
+def test_a_gate_by_name_and_spelled_out_are_not_both_given(tmp_path: Path) -> None:
+    with pytest.raises(Usage):
+        configured(tmp_path, "max_unknown: 0", {"gate": "none", "fail_on": "none"})

@@ -1,0 +1,151 @@
+"""Controls that another account provides, by the ownership file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.evidence import Unknown
+from scanner.provider import Inventory, Target
+from scanner.resources import AuditTrail, Resource
+from scanner.rows import ROW_ORDER
+from scanner.scan import Assessment, assess
+from scanner.states import State
+from tests.engine.estate import ACCOUNT, EVERYTHING, account, bucket, criteria, other, region
+
+HUB = "444455556666"
+MIDDLE = "777788889999"
+STORED = "log.storage-protected"
+LINE = (
+    "version: 1\nreviewed: 2026-11-01\nteams: {{secops: {{}}, net: {{}}}}\nowners:\n"
+    "- {{controls: [log], accountable: secops, provided_by: {{provider: aws, account: '{by}'}}}}\n{more}"
+)
+HIDDEN = Unknown.because("denied", "s3:GetBucketVersioning", "s3:GetBucketVersioning", "")
+
+
+def at(scope: str, resource: Resource) -> Resource:
+    held = {name: getattr(resource, name) for name in resource.model_fields_set}
+    return type(resource)(**{**held, "scope": scope, "id": f"{resource.id}/{scope}"})
+
+
+def trail(**facets: Any) -> Resource:
+    return other(AuditTrail, **facets)
+
+
+def estate(scope: str, *resources: Resource) -> Inventory:
+    held = tuple(at(scope, one) for one in (account(), region(), *resources))
+    return inventory(held)
+
+
+def inventory(resources: Sequence[Resource]) -> Inventory:
+    scopes = sorted({one.scope for one in resources})
+    targets = tuple(Target("aws", scope, "reader", True, True, None) for scope in scopes)
+    return Inventory(resources=tuple(resources), blind_spots=(), targets=targets, collected=EVERYTHING)
+
+
+def together(*inventories: Inventory) -> Inventory:
+    return inventory([resource for one in inventories for resource in one.resources])
+
+
+def judged(
+    seen: Inventory, folder: Path, by: str = HUB, more: str = "", others: Sequence[Inventory] = ()
+) -> Assessment:
+    path = folder / "ownership.yaml"
+    path.write_text(LINE.format(by=by, more=more), encoding="utf-8")
+    return assess(seen, replace(criteria(path), others=tuple(others)))
+
+
+def state(assessment: Assessment, scope: str = ACCOUNT, control: str = STORED) -> State:
+    """The worst state of a control in a scope."""
+    rows = [row.state for row in assessment.coverage.rows if (row.control, row.scope) == (control, scope)]
+    return min(rows, key=ROW_ORDER.index)
+
+
+@pytest.mark.parametrize(
+    ("protected", "told"), [(True, "unassessed"), (False, "failing"), (HIDDEN, "unknown")]
+)
+def test_the_state_there_is_the_state_here(protected: Any, told: State, tmp_path: Path) -> None:
+    # The kinds of the control that nothing examines leave even the best of it unassessed.
+    hub = estate(HUB, trail(storage_protected=protected))
+    both = judged(together(hub, estate(ACCOUNT)), tmp_path)
+    assert state(both) == state(both, HUB) == told
+    apart = judged(estate(ACCOUNT), tmp_path, others=[hub])
+    assert state(apart) == told
+    assert {row.scope for row in apart.coverage.rows} == {ACCOUNT}
+    (row,) = (row for row in apart.coverage.rows if row.control == STORED)
+    assert row.provided_by == f"aws {HUB}"
+
+
+@pytest.mark.parametrize(("protected", "told"), [(False, "failing"), (HIDDEN, "unknown")])
+def test_what_fails_or_is_hidden_on_the_spot_stays(protected: Any, told: State, tmp_path: Path) -> None:
+    hub = estate(HUB, trail())
+    found = judged(together(hub, estate(ACCOUNT, trail(storage_protected=protected))), tmp_path)
+    assert state(found) == told
+
+
+def test_an_account_that_was_not_looked_at_provides_nothing(tmp_path: Path) -> None:
+    assert state(judged(estate(ACCOUNT), tmp_path)) == "unassessed"
+
+
+def test_a_statement_is_wanted_where_the_control_is_provided_alone(tmp_path: Path) -> None:
+    both = judged(together(estate(HUB), estate(ACCOUNT)), tmp_path)
+    wanted = {one.scope for one in both.coverage.findings if one.control == "log.reviewed"}
+    assert wanted == {HUB}
+    assert state(both, control="log.reviewed") == state(both, HUB, "log.reviewed") == "unattested"
+
+
+def test_a_provider_may_have_a_provider(tmp_path: Path) -> None:
+    more = (
+        f"- {{controls: [log], where: {{account: '{MIDDLE}'}}, accountable: net, "
+        f"provided_by: {{provider: aws, account: '{HUB}'}}}}\n"
+    )
+    hub = estate(HUB, trail(storage_protected=False))
+    found = judged(together(hub, estate(MIDDLE), estate(ACCOUNT)), tmp_path, by=MIDDLE, more=more)
+    assert state(found) == "failing"
+
+
+def test_accounts_that_provide_for_each_other_provide_nothing(tmp_path: Path) -> None:
+    more = (
+        f"- {{controls: [log], where: {{account: '{HUB}'}}, accountable: net, "
+        f"provided_by: {{provider: aws, account: '{ACCOUNT}'}}}}\n"
+    )
+    found = judged(together(estate(HUB), estate(ACCOUNT)), tmp_path, more=more)
+    assert state(found) == state(found, HUB) == "unassessed"
+
+
+def test_a_snapshot_beside_it_tells_what_a_trails_store_is_like(tmp_path: Path) -> None:
+    store = at(HUB, bucket("central-logs", versioning=False))
+    here = estate(ACCOUNT, trail(destinations=(store.id,), storage_protected=HIDDEN, storage_public=HIDDEN))
+    alone = judged(here, tmp_path, by=ACCOUNT)
+    assert state(alone) == "unknown"
+    beside = judged(here, tmp_path, by=ACCOUNT, others=[together(estate(HUB), inventory([store]))])
+    assert state(beside) == "failing"
+
+
+FACTS = st.sampled_from([True, False, HIDDEN])
+
+
+@given(here=FACTS, there=FACTS)
+def test_naming_a_provider_closes_nothing_and_hiding_never_helps(
+    here: Any, there: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("provided")
+
+    def told(here: Any, there: Any, by: str = HUB) -> State:
+        seen = together(
+            estate(HUB, trail(storage_protected=there)), estate(ACCOUNT, trail(storage_protected=here))
+        )
+        return state(judged(seen, folder, by=by))
+
+    found = told(here, there)
+    if here is False:
+        assert found == "failing"
+    assert told(HIDDEN, there) in (found, "unknown") or found == "unassessed"
+    assert told(here, HIDDEN) in (found, "unknown") or found == "unassessed"
+    assert ROW_ORDER.index(found) <= ROW_ORDER.index(told(here, there, by=ACCOUNT))

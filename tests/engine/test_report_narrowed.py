@@ -1,0 +1,305 @@
+"""--team and --where: what stays is judged as ever, what may be meant stays, nothing is said of the rest."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from scanner.evidence import BlindSpot, Unknown
+from scanner.finding import Finding
+from scanner.narrowing import NARROWING_UNCERTAIN, Narrowing, Selector, parse_where
+from scanner.ownership import OwnershipFile, load_ownership
+from scanner.ownership.selection import compile_selection
+from scanner.provider import Inventory, Target
+from scanner.report import text as text_report
+from scanner.report.build import Circumstances, build
+from scanner.report.model import Report
+from scanner.resources import Bucket, Resource
+from scanner.scan import Assessment, Collected, assess
+from tests.engine.estate import ACCOUNT, CATALOGUE, DENIED, EVERYTHING, NOW, account, bucket, criteria
+
+OTHER = "444455556666"
+CLOSED = Unknown.because("denied", "s3:ListAllMyBuckets", "s3:ListAllMyBuckets", "no")
+OWNERSHIP = """
+version: 1
+reviewed: 2026-11-01
+settings: {inferred: []}
+teams:
+  payments: {contact: p@example.com, aliases: [pay]}
+  web: {contact: w@example.com}
+  platform: {contact: o@example.com}
+owners:
+- {controls: ["*"], accountable: platform}
+- {controls: [data], where: {tags: {owner: payments}}, accountable: payments}
+- {controls: [data], where: {tags: {owner: web}}, accountable: web}
+- {controls: [log, iam], where: {path: /Root/Prod}, accountable: payments}
+- {controls: [log], where: {account: "444455556666"}, accountable: web}
+- {controls: [res], where: {kind: bucket}, accountable: payments}
+- {controls: [res], where: {kind: bucket}, accountable: web}
+"""
+
+
+def elsewhere(resource: Resource, scope: str = OTHER) -> Resource:
+    """The same resource in another account."""
+    return resource.model_copy(update={"scope": scope, "id": f"{resource.id}:{scope}"})
+
+
+def public(name: str, **facets: object) -> Bucket:
+    return bucket(name, **{"public_read": True, "public_via": ("ACL",), **facets})
+
+
+ESTATE: tuple[Resource, ...] = (
+    account(),
+    elsewhere(account(path="/Root/Sandbox")),
+    public("receipts", tags={"owner": "payments"}),
+    public("www", tags={"owner": "web"}),
+    public("unmarked", tags={}),
+    bucket("hidden", public_read=DENIED, tags=DENIED),
+    elsewhere(public("lab", tags={"owner": "web"})),
+)
+
+
+def inventory(resources: Sequence[Resource] = ESTATE, *spots: BlindSpot) -> Inventory:
+    targets = tuple(Target("aws", scope, "arn", True, True, None) for scope in (ACCOUNT, OTHER))
+    ordered = tuple(sorted(resources, key=lambda one: (one.scope, one.kind, one.id)))
+    return Inventory(ordered, tuple(spots), targets, EVERYTHING)
+
+
+def spot(scope: str, kind: str = "bucket", region: str | None = None) -> BlindSpot:
+    (cause,) = CLOSED.causes
+    return BlindSpot(provider="aws", scope=scope, region=region, kind=kind, cause=cause)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> OwnershipFile:
+    path = tmp_path / "ownership.yaml"
+    path.write_text(OWNERSHIP, encoding="utf-8")
+    return load_ownership(path, CATALOGUE)
+
+
+def narrowing(file: OwnershipFile | None, team: str | None = None, *where: str) -> Narrowing:
+    clauses = [clause for text in where for clause in compile_selection(parse_where(text))]
+    return Narrowing(file, team, Selector(clauses) if where else None)
+
+
+def judged(tmp_path: Path, what: Narrowing | None, given: Inventory | None = None) -> Assessment:
+    return assess(given or inventory(), replace(criteria(tmp_path / "ownership.yaml"), narrowing=what))
+
+
+def by_uid(result: Assessment) -> dict[str, Finding]:
+    return {finding.uid: finding for finding in result.coverage.findings}
+
+
+def names(result: Assessment, rule: str = "data.bucket-not-public") -> set[str]:
+    return {f.resource.name for f in result.coverage.findings if f.rule == rule and f.resource is not None}
+
+
+NARROWINGS = [
+    ("payments", ()),
+    ("web", ()),
+    (None, ("account=111122223333",)),
+    (None, ("path=/Root/Prod",)),
+    (None, ("tags.owner=payments",)),
+    (None, ("kind=bucket,tags.owner=web", "account=4444*")),
+    (None, ("resource=receipts",)),
+    ("payments", ("account=111122223333,kind=bucket",)),
+    ("web", ("account=111122223333",)),
+]
+
+
+@pytest.mark.parametrize(("team", "where"), NARROWINGS)
+def test_what_stays_is_judged_as_it_would_be_without(
+    team: str | None, where: tuple[str, ...], file: OwnershipFile, tmp_path: Path
+) -> None:
+    given = inventory(ESTATE, spot(ACCOUNT), spot(OTHER, "firewall", "eu-west-1"))
+    whole, narrow = judged(tmp_path, None, given), judged(tmp_path, narrowing(file, team, *where), given)
+    every, kept = by_uid(whole), by_uid(narrow)
+    assert kept.keys() < every.keys(), "some is left out, nothing is made up"
+    assert any(finding.subject == "evidence" for finding in kept.values())
+    for uid, finding in kept.items():
+        flags = tuple(flag for flag in finding.flags if flag != NARROWING_UNCERTAIN)
+        assert finding.model_copy(update={"flags": flags}) == every[uid]
+    rows = {(row.control, row.scope, row.owner, row.party, row.ownership) for row in whole.coverage.rows}
+    for row in narrow.coverage.rows:
+        assert (row.control, row.scope, row.owner, row.party, row.ownership) in rows
+    assert sum(narrow.coverage.states.values()) == sum(f.subject == "evidence" for f in kept.values())
+
+
+@pytest.mark.parametrize(("team", "where"), NARROWINGS)
+@pytest.mark.parametrize("tags", [{}, {"owner": "payments"}, {"owner": "web"}])
+@pytest.mark.parametrize("path", ["/Root/Prod", "/Root/Sandbox"])
+def test_reading_a_tag_or_a_path_never_brings_in_what_was_left_out(
+    team: str | None,
+    where: tuple[str, ...],
+    tags: dict[str, str],
+    path: str,
+    file: OwnershipFile,
+    tmp_path: Path,
+) -> None:
+    what = narrowing(file, team, *where)
+
+    def estate(of_bucket: object, of_account: object) -> Inventory:
+        return inventory((account(path=of_account), public("b", tags=of_bucket), public("c", tags={})))
+
+    revealed = judged(tmp_path, what, estate(tags, path))
+    hidden = judged(tmp_path, what, estate(DENIED, DENIED))
+    assert by_uid(revealed).keys() <= by_uid(hidden).keys()
+
+
+def test_a_team_has_what_it_owns_and_what_it_may_own(file: OwnershipFile, tmp_path: Path) -> None:
+    result = judged(tmp_path, narrowing(file, "payments"))
+    assert names(result) == {"receipts", "hidden"}
+    flags = {f.resource.name: f.flags for f in result.coverage.findings if f.rule == "data.bucket-not-public"}
+    assert NARROWING_UNCERTAIN in flags["hidden"]
+    assert NARROWING_UNCERTAIN not in flags["receipts"]
+
+
+def test_what_several_teams_tie_for_is_told_to_each_of_them(file: OwnershipFile, tmp_path: Path) -> None:
+    rule = "res.bucket-versioned"
+    for team in ("payments", "web"):
+        found = [f for f in judged(tmp_path, narrowing(file, team)).coverage.findings if f.rule == rule]
+        assert {f.ownership for f in found} == {"contested"}, team
+    assert not names(judged(tmp_path, narrowing(file, "platform")), rule)
+
+
+def test_a_team_that_a_catch_all_names_does_not_own_what_it_routes(
+    file: OwnershipFile, tmp_path: Path
+) -> None:
+    kept = by_uid(judged(tmp_path, narrowing(file, "platform"))).values()
+    assert not [f for f in kept if f.owner == "platform" and f.ownership == "nobody"]
+
+
+def test_nothing_is_said_of_what_is_left_out(file: OwnershipFile, tmp_path: Path) -> None:
+    """No row, no count and no scope; least of all that it is covered or does not apply."""
+    result = judged(tmp_path, narrowing(None, None, "kind=bucket,tags.owner=payments"))
+    assert {row.control.split(".")[0] for row in result.coverage.rows} <= {"data", "res", "log", "gov", "key"}
+    assert {scope for _, scope in result.coverage.scopes} == {ACCOUNT}
+    assert not any(result.coverage.not_judged.values())
+    assert {row.scope for row in result.coverage.rows} == {ACCOUNT}
+    assert result.metrics.total.controls <= len({row.control for row in result.coverage.rows})
+
+
+@pytest.mark.parametrize(
+    ("team", "where", "kept"),
+    [
+        (None, "account=111122223333", {ACCOUNT}),
+        (None, "account=444455556666", {OTHER}),
+        (None, "path=/Root/Sandbox", {OTHER}),
+        (None, "tags.owner=payments", {ACCOUNT, OTHER}),
+        (None, "resource=receipts", {ACCOUNT, OTHER}),
+        (None, "kind=firewall", set()),
+        (None, "region=eu-west-1", {ACCOUNT, OTHER}),
+        ("payments", None, {ACCOUNT, OTHER}),
+        ("payments", "path=/Root/Prod", {ACCOUNT}),
+    ],
+)
+def test_blind_spots_that_may_hold_what_is_meant_stay(
+    team: str | None, where: str | None, kept: set[str], file: OwnershipFile, tmp_path: Path
+) -> None:
+    given = inventory(ESTATE, spot(ACCOUNT), spot(OTHER))
+    what = narrowing(file, team, *([where] if where else []))
+    assert {one.scope for one in judged(tmp_path, what, given).coverage.blind_spots} == kept
+
+
+def test_a_region_out_of_sight_may_hold_resources_of_every_kind(file: OwnershipFile, tmp_path: Path) -> None:
+    given = inventory(ESTATE, spot(ACCOUNT, "region", "ap-south-1"))
+    for what in (narrowing(None, None, "kind=firewall"), narrowing(file, "payments")):
+        assert judged(tmp_path, what, given).coverage.blind_spots
+    assert not judged(tmp_path, narrowing(None, None, "account=444455556666"), given).coverage.blind_spots
+
+
+@pytest.mark.parametrize(
+    ("where", "complete"),
+    [("account=111122223333", True), ("account=777788889999", False), ("path=/Root/Prod", False)],
+)
+def test_a_scope_that_was_not_reached_counts_if_it_may_be_meant(
+    where: str, complete: bool, tmp_path: Path, file: OwnershipFile
+) -> None:
+    given = inventory((account(), public("b")))
+    lost = Target("aws", "777788889999", None, True, False, "no such role")
+    result = judged(tmp_path, narrowing(None, None, where), replace(given, targets=(*given.targets, lost)))
+    assert result.decision.complete is complete
+
+
+def test_a_selection_that_means_nothing_is_no_pass(file: OwnershipFile, tmp_path: Path) -> None:
+    result = judged(tmp_path, narrowing(None, None, "account=777788889999"))
+    assert result.decision.exit == 4
+
+
+def test_the_gate_counts_what_is_meant(file: OwnershipFile, tmp_path: Path) -> None:
+    given = inventory((*ESTATE, elsewhere(public("open", tags={}))))
+    sandbox = judged(tmp_path, narrowing(None, None, "account=444455556666"), given)
+    found = by_uid(sandbox)
+    assert sandbox.decision.exit == 1
+    assert {found[uid].scope for uid in sandbox.decision.at_gate} == {OTHER}
+    clean = judged(
+        tmp_path,
+        narrowing(None, None, "resource=receipts"),
+        inventory((account(), bucket("receipts"), public("www"))),
+    )
+    assert clean.decision.exit == 0
+
+
+def test_defects_of_the_file_are_told_to_those_who_answer_for_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "ownership.yaml"
+    text = OWNERSHIP + "- {controls: [net], accountable: web, reviewed: 2026-01-01}\n"
+    path.write_text(text, encoding="utf-8")
+    file = load_ownership(path, CATALOGUE)
+
+    def stale(team: str) -> bool:
+        found = judged(tmp_path, narrowing(file, team)).coverage.findings
+        return any(f.flags == ("stale",) for f in found if f.subject == "ownership")
+
+    assert stale("web")
+    assert not stale("payments")
+
+
+def report(result: Assessment, tmp_path: Path, what: Narrowing, *told: str) -> str:
+    collected = Collected(inventory(), NOW - timedelta(seconds=9), NOW, "0" * 32)
+    given = replace(criteria(tmp_path / "ownership.yaml"), narrowing=what)
+    circumstances = Circumstances("0.1.0", ("assess",), "ownership", "digest", None, narrowed=told)
+    made: Report = build(collected, result, given, circumstances)
+    out = io.StringIO()
+    text_report.render(made, out)
+    assert made.head.scan.narrowed == told
+    return out.getvalue()
+
+
+def test_the_report_says_that_it_is_narrowed(file: OwnershipFile, tmp_path: Path) -> None:
+    what = narrowing(file, "payments")
+    text = report(judged(tmp_path, what), tmp_path, what, "--team payments")
+    assert "Narrowed by --team payments: nothing is said of the rest." in text
+    assert "www" not in text
+    nothing = narrowing(None, None, "account=777788889999")
+    text = report(judged(tmp_path, nothing), tmp_path, nothing, "--where account=777788889999")
+    assert "nothing that was seen is meant by --where account=777788889999 → exit 4" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("account", "expected KEY=VALUE"),
+        ("account=", "expected KEY=VALUE"),
+        ("acount=1", "did you mean account?"),
+        ("provider=awz", "did you mean aws?"),
+        ("path=Root", "expected a path from the root"),
+        ("tags=prod", "name the tag, as in tags.env=prod"),
+        ("tags.env=prod*", "cannot hold a pattern"),
+        ("account=1,,kind=bucket", "expected KEY=VALUE"),
+    ],
+)
+def test_a_selection_that_cannot_be_read(text: str, told: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse_where(text)
+    assert told in str(caught.value)
+
+
+def test_a_key_that_is_given_again_has_several_values() -> None:
+    where = parse_where("account=111122223333, account=444455556666, tags.env=prod, tags.env=stage")
+    assert where.account == ("111122223333", "444455556666")
+    assert where.tags == {"env": ("prod", "stage")}

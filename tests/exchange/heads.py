@@ -1,0 +1,98 @@
+"""Reports with chosen rows, for everything that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from hypothesis import strategies as st
+
+from scanner.report.model import Head
+from scanner.responsibility import Catalogue, load_catalogue
+from scanner.rows import Row
+from scanner.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
+from tests.engine.test_report import report
+
+ACCOUNT = "111122223333"
+OTHER = "444455556666"
+ENCRYPTION = "data.encryption-at-rest"
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The built-in one."""
+    return load_catalogue()
+
+
+@cache
+def _base() -> Head:
+    return report().head
+
+
+def row(**told: Any) -> Row:
+    """A covered row, but for what is told."""
+    counts = {"pass": 1, "fail": 0, "unknown": 0, "n/a": 0, **told.pop("counts", {})}
+    known: dict[str, Any] = {
+        "control": ENCRYPTION,
+        "provider": "aws",
+        "scope": ACCOUNT,
+        "owner": "payments",
+        "party": "customer",
+        "ownership": "owned",
+        "evidence": "pass",
+        "state": "covered",
+        "kinds_seen": ("bucket",),
+        "kinds_expected": ("bucket", "volume"),
+    }
+    return Row(**{**known, **told, "counts": counts})
+
+
+def head(rows: Sequence[Row], names: dict[str, str] | None = None, narrowed: Sequence[str] = ()) -> Head:
+    """The report of a scan that gave these rows."""
+    base = _base()
+    (scope,) = base.summary.scopes
+    places = sorted({(one.provider, one.scope) for one in rows})
+    scopes = tuple(
+        scope.model_copy(
+            update={"provider": provider, "scope": id, "name": (names or {}).get(id, f"name-of-{id}")}
+        )
+        for provider, id in places
+    )
+    return base.model_copy(
+        update={
+            "coverage": tuple(rows),
+            "summary": base.summary.model_copy(update={"scopes": scopes}),
+            "scan": base.scan.model_copy(update={"narrowed": tuple(narrowed)}),
+        }
+    )
+
+
+TEAMS = ("payments", "platform", "=cmd|'/c calc'!A1", "Zoë & Co")
+
+
+@st.composite
+def judged_rows(draw: st.DrawFn, control: str = ENCRYPTION) -> Row:
+    """A row as the table of states makes it."""
+    ownership = draw(st.sampled_from(OWNERSHIP_STATUSES))
+    evidence = draw(st.sampled_from(EVIDENCE_ORDER))
+    party = draw(st.sampled_from(("customer", "provider")))
+    claim = Claim(
+        ownership=ownership,
+        exception_in_force=draw(st.booleans()),
+        declared_not_applicable=draw(st.booleans()),
+        party=party,
+        certificate_in_date=draw(st.booleans()),
+        may_become_customers=draw(st.booleans()),
+    )
+    return row(
+        control=control,
+        scope=draw(st.sampled_from((ACCOUNT, OTHER))),
+        owner=draw(st.sampled_from(TEAMS)) if ownership != "contested" else None,
+        # What fails on a setting that can be seen is the customer's.
+        party="customer" if evidence == "fail" else party,
+        ownership=ownership,
+        evidence=evidence,
+        state=judge(claim, evidence).state,
+        counts={"pass": draw(st.integers(0, 3))},
+    )

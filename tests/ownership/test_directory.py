@@ -1,0 +1,37 @@
+"""The directory behind Azure subscriptions, as ``where`` means it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.ownership.build import resolver, subject
+
+SUBSCRIPTION = replace(subject(), provider="azure")
+DIRECTORY = replace(SUBSCRIPTION, kind="tenant", directory=True)
+CONTROL = "iam.saas-conditional-access"
+
+
+@pytest.mark.parametrize(
+    ("provider", "subscription", "directory"),
+    [
+        ("azure", "platform", None),
+        ("entra", None, "platform"),
+        (["azure", "entra"], "platform", "platform"),
+        ("aws", None, None),
+    ],
+)
+def test_a_directory_is_no_subscription(
+    provider: object, subscription: str | None, directory: str | None
+) -> None:
+    answers = resolver({"controls": "iam", "where": {"provider": provider}, "accountable": "platform"})
+    assert answers.resolve(CONTROL, SUBSCRIPTION).owner == subscription
+    assert answers.resolve(CONTROL, DIRECTORY).owner == directory
+
+
+def test_the_certificate_of_azure_is_that_of_its_directory() -> None:
+    line = {"controls": "plat.*", "claim": "provider", "contract": "soc2", "accountable": "platform"}
+    contract = {"party": "azure", "type": "certificate", "covers": ["plat"], "expires": "2026-11-01"}
+    answers = resolver(line, contracts={"soc2": contract})
+    assert "contract_expired" in answers.resolve("plat.physical-security", DIRECTORY, "provider").flags

@@ -1,0 +1,76 @@
+"""Owners from a Backstage catalog, where the file says nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scanner.ownership import Resolver, load_ownership
+from tests.ownership.build import CONTROL, DENIED, NOW, catalogue, subject
+
+ENTITIES = """\
+kind: Component
+metadata: {name: pay, annotations: {gapscan/resource: "arn:aws:s3:::pay-receipts, pay-db, old-db"}}
+spec: {owner: group:default/payments}
+---
+kind: Component
+metadata: {name: gone, annotations: {gapscan/resource: "archive"}}
+spec: {owner: group:default/nobody-we-know}
+"""
+BACKSTAGE = {"from": "backstage", "files": ["catalog-info.yaml"]}
+TAGS = {"from": "resource_tag", "keys": ["owner"]}
+
+
+def answers(folder: Path, *sources: dict[str, Any], owners: tuple[dict[str, Any], ...] = ()) -> Resolver:
+    (folder / "catalog-info.yaml").write_text(ENTITIES, encoding="utf-8")
+    teams: dict[str, Any] = {"payments": {}, "web": {}}
+    file = {"version": 1, "settings": {"inferred": list(sources)}, "teams": teams, "owners": list(owners)}
+    (folder / "ownership.yaml").write_text(yaml.safe_dump(file), encoding="utf-8")
+    return Resolver(load_ownership(folder / "ownership.yaml", catalogue()), catalogue(), NOW)
+
+
+@pytest.mark.parametrize(
+    ("resource", "owner", "flag"),
+    [
+        ({"resource_id": "arn:aws:s3:::pay-receipts", "name": "x"}, "payments", None),
+        ({"resource_id": "arn:aws:rds:eu-west-1:111122223333:db:pay-db", "name": "x"}, "payments", None),
+        ({"resource_id": "ocid-1", "name": "Pay-DB"}, "payments", None),
+        ({"resource_id": "arn:aws:s3:::archive", "name": "archive"}, None, "unknown_team"),
+        ({"resource_id": "arn:aws:s3:::other", "name": "other"}, None, None),
+    ],
+)
+def test_an_entity_owns_the_resources_that_it_names(
+    resource: dict[str, str], owner: str | None, flag: str | None, tmp_path: Path
+) -> None:
+    found = answers(tmp_path, BACKSTAGE).resolve(CONTROL, subject(**resource))
+    assert (found.owner, found.specificity) == (owner, "inferred" if owner else None)
+    assert found.flags == ({flag} if flag else frozenset())
+    if owner:
+        assert found.source == "catalog catalog-info.yaml:2 (owner payments)"
+
+
+def test_sources_are_asked_in_the_order_of_the_settings(tmp_path: Path) -> None:
+    tagged = subject(tags={"owner": "web"})
+    assert answers(tmp_path, TAGS, BACKSTAGE).resolve(CONTROL, tagged).owner == "web"
+    assert answers(tmp_path, BACKSTAGE, TAGS).resolve(CONTROL, tagged).owner == "payments"
+    unread = answers(tmp_path, TAGS, BACKSTAGE).resolve(CONTROL, subject(tags=DENIED))
+    assert (unread.status, unread.flags) == ("nobody", {"owner_uncertain"})
+    assert answers(tmp_path, BACKSTAGE, TAGS).resolve(CONTROL, subject(tags=DENIED)).owner == "payments"
+
+
+def test_a_line_beats_the_catalog_and_says_so(tmp_path: Path) -> None:
+    resolver = answers(tmp_path, BACKSTAGE, owners=({"controls": "data", "accountable": "web"},))
+    found = resolver.resolve(CONTROL, subject())
+    assert (found.owner, "tag_contradicts" in found.flags) == ("web", True)
+    inference = resolver.explain(CONTROL, subject()).inference
+    assert inference is not None
+    assert (inference.team, inference.why) == ("payments", "a written line beats a tag or a catalog")
+
+
+def test_contacts_own_nothing(tmp_path: Path) -> None:
+    contact = {"from": "contact", "kinds": ["aws.alternate.security"]}
+    assert answers(tmp_path, contact).resolve(CONTROL, subject()).status == "nobody"
+    assert answers(tmp_path, contact, BACKSTAGE).resolve(CONTROL, subject()).owner == "payments"
