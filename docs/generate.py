@@ -12,7 +12,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import typer
+
+from scanner.cli import app
 from scanner.cli.schema import What, json_schema
 from scanner.expression import reference
 from scanner.resources import HEADER, KINDS
@@ -208,20 +212,7 @@ def states() -> str:
 def command_line() -> str:
     """What the commands say of themselves."""
     lines = ["# The command line", ""]
-    for command in (
-        (),
-        ("scan",),
-        ("collect",),
-        ("assess",),
-        ("diff",),
-        ("demo",),
-        ("rules",),
-        ("rules", "list"),
-        ("rules", "show"),
-        ("rules", "test"),
-        ("permissions",),
-        ("schema",),
-    ):
+    for command in _commands(typer.main.get_command(app), ()):
         told = subprocess.run(
             [sys.executable, "-m", "scanner", *command, "--help"],
             capture_output=True,
@@ -231,6 +222,13 @@ def command_line() -> str:
         )
         lines += [f"## gapscan {' '.join(command)}".rstrip(), "", "```text", told.stdout.rstrip(), "```", ""]
     return "\n".join(lines)
+
+
+def _commands(command: Any, name: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """A command and all below it, in the order of its help."""
+    yield name
+    for own, below in getattr(command, "commands", {}).items():
+        yield from _commands(below, (*name, own))
 
 
 def main() -> int:

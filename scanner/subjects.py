@@ -91,6 +91,7 @@ class Subjects:
             if isinstance(scope.account, Account) and "path" in scope.account.collected():
                 path = scope.account.path
         directory = scope is not None and isinstance(scope.account, Tenant)
+        contacts = _contacts(scope.account) if scope is not None else ()
         stated = self._stated.get(subject.scope)
         if stated is not None:
             path = stated.path if isinstance(path, Unknown) and stated.path is not None else path
@@ -109,6 +110,7 @@ class Subjects:
                 resource_id=None,
                 name=None,
                 directory=directory,
+                contacts=contacts,
             )
         return Subject(
             provider=subject.provider,
@@ -122,4 +124,12 @@ class Subjects:
             resource_id=subject.id,
             name=subject.name,
             directory=directory,
+            contacts=contacts,
         )
+
+
+def _contacts(account: Account | Tenant) -> tuple[str, ...]:
+    if not isinstance(account, Account) or "security_contacts" not in account.collected():
+        return ()
+    told = account.security_contacts
+    return () if isinstance(told, Unknown) else told

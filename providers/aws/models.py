@@ -12,18 +12,38 @@ INTERNAL = frozenset({("s3", "HeadBucket")})
 """What the SDK calls by itself, to find a bucket that has moved; the guard of the clients refuses it."""
 
 
-def only_called(session: Any, allowed: Sequence[AwsCall]) -> None:
-    """From now on the clients of the botocore session have the allowed operations alone.
+class Models:
+    """The models of the allowed operations. Shared by all sessions of the process."""
 
-    A client has a method for each operation of its service, some 780 for EC2: making them is half of what
-    the client of one more region costs.
-    """
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+        self._booleans: dict[tuple[str, str], frozenset[str]] = {}
+
+    def serve(self, session: Any) -> None:
+        """From now on the clients of the botocore session have the allowed operations alone.
+
+        A client has a method for each operation of its service, some 780 for EC2: making them is half of
+        what the client of one more region costs.
+        """
+        session.register_component("data_loader", self._loader)
+
+    def booleans(self, service: str, operation: Any) -> frozenset[str]:
+        """The names of the XML elements of an operation's answer that hold a boolean and nothing else."""
+        key = (service, operation.name)
+        found = self._booleans.get(key)
+        if found is None:
+            found = self._booleans[key] = _booleans(operation.output_shape)
+        return found
+
+
+def models(session: Any, allowed: Sequence[AwsCall]) -> Models:
+    """The models of the allowed operations, as the botocore session finds them."""
     names = frozenset((call.service, call.method) for call in allowed)
-    session.register_component("data_loader", _loader(session.get_config_variable("data_path"), names))
+    return _models(session.get_config_variable("data_path"), names)
 
 
 @cache
-def _loader(folders: str | None, allowed: frozenset[tuple[str, str]]) -> Any:
+def _models(folders: str | None, allowed: frozenset[tuple[str, str]]) -> Models:
     from botocore.loaders import Loader, create_loader
 
     class OnlyCalled(Loader):
@@ -45,4 +65,24 @@ def _loader(folders: str | None, allowed: frozenset[tuple[str, str]]) -> Any:
             }
             return {**model, "operations": operations}
 
-    return OnlyCalled(create_loader(folders).search_paths, include_default_search_paths=False)
+    return Models(OnlyCalled(create_loader(folders).search_paths, include_default_search_paths=False))
+
+
+def _booleans(shape: Any) -> frozenset[str]:
+    booleans: set[str] = set()
+    others: set[str] = set()
+    seen: set[str] = set()
+    left = [] if shape is None else [shape]
+    while left:
+        each = left.pop()
+        if each.name in seen:
+            continue
+        seen.add(each.name)
+        if each.type_name == "structure":
+            for name, member in each.members.items():
+                of_its_kind = booleans if member.type_name == "boolean" else others
+                of_its_kind.add(member.serialization.get("name", name))
+                left.append(member)
+        elif each.type_name in ("list", "map"):
+            left.append(each.member if each.type_name == "list" else each.value)
+    return frozenset(booleans - others)

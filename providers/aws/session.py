@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from providers.aws.calls import AwsCall
 from providers.aws.failures import refused
-from providers.aws.models import only_called
+from providers.aws.models import Models, models
 from providers.aws.pace import Pace
 from scanner.provider import Limits, Request
 
@@ -31,11 +31,14 @@ class NotInTables(Exception):
 class AwsClients:
     """One session and its clients: one for each service and region, created when first needed."""
 
-    def __init__(self, session: Any, region: str, limits: Limits, allowed: Sequence[AwsCall]) -> None:
+    def __init__(
+        self, session: Any, region: str, limits: Limits, allowed: Sequence[AwsCall], models: Models
+    ) -> None:
         self.region = region
         """The region that is asked about what is global."""
         self._session = session
         self._limits = limits
+        self._models = models
         self._allowed = {(call.service, call.method): call for call in allowed}
         self._creating = threading.Lock()
         self._counting = threading.Lock()
@@ -64,7 +67,7 @@ class AwsClients:
         from botocore.session import Session
 
         source, session = self._session, Session()
-        only_called(session, tuple(self._allowed.values()))
+        self._models.serve(session)
         own = source.get_credentials()
         if own is None:
             raise NoCredentialsError
@@ -118,16 +121,13 @@ class AwsClients:
             if report is not None:
                 report(name)
 
-        flags: dict[str, frozenset[str]] = {}
-
         def form(operation_model: Any, response_dict: Any, **_: Any) -> None:
             name = operation_model.name
             call = self._allowed[(service, name)]
-            if name not in flags:
-                flags[name] = _flags(operation_model.output_shape)
             # Emulators call the root by the operation, as other XML protocols do.
             roots = {call.root, f"{call.method}Response", f"{call.method}Result"} if call.root else set()
-            _check_form(roots, flags[name], operation_model.service_model.resolved_protocol, response_dict)
+            flags = self._models.booleans(service, operation_model)
+            _check_form(roots, flags, operation_model.service_model.resolved_protocol, response_dict)
 
         pace = Pace()
 
@@ -153,10 +153,11 @@ def open_session(request: Request, limits: Limits, allowed: Sequence[AwsCall]) -
     from botocore.session import Session
 
     core = Session(profile=request.profile)
-    only_called(core, allowed)
+    read = models(core, allowed)
+    read.serve(core)
     session = boto3.Session(botocore_session=core)
     region = session.region_name or next(iter(request.regions), FALLBACK_REGION)
-    clients = AwsClients(session, region, limits, allowed)
+    clients = AwsClients(session, region, limits, allowed, read)
     if request.role is not None:
         clients.assume(request.role)
     return clients
@@ -171,27 +172,6 @@ def _config(limits: Limits) -> Any:
         read_timeout=limits.read_seconds,
         retries={"mode": "standard", "total_max_attempts": limits.attempts},
     )
-
-
-def _flags(shape: Any) -> frozenset[str]:
-    """The names of the XML elements of an answer that hold a boolean, by the SDK's model of it."""
-    booleans: set[str] = set()
-    others: set[str] = set()
-    seen: set[str] = set()
-    left = [] if shape is None else [shape]
-    while left:
-        each = left.pop()
-        if each.name in seen:
-            continue
-        seen.add(each.name)
-        if each.type_name == "structure":
-            for name, member in each.members.items():
-                of_its_kind = booleans if member.type_name == "boolean" else others
-                of_its_kind.add(member.serialization.get("name", name))
-                left.append(member)
-        elif each.type_name in ("list", "map"):
-            left.append(each.member if each.type_name == "list" else each.value)
-    return frozenset(booleans - others)
 
 
 def _check_form(roots: Set[str], flags: Set[str], protocol: str, response: Any) -> None:

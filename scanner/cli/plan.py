@@ -160,7 +160,7 @@ def plan(options: Options) -> Plan:
         chosen=chosen,
         controls=controls,
         ownership=file,
-        commit=_commit(ownership) if ownership else None,
+        commit=_commit(ownership, file) if ownership and file else None,
         gates=gates_of(config, options.gate, options.fail_on, names),
         narrowing=narrowing_of(options.team, options.where, file, names, catalogue),
         baseline=load_baseline(baseline) if baseline else None,
@@ -296,19 +296,19 @@ def _limits(timeout: float | None) -> Limits:
     return Limits(connect_seconds=min(usual.connect_seconds, timeout), read_seconds=timeout)
 
 
-def _commit(path: Path) -> str | None:
-    """The commit that last changed the file, if it is in a repository and unchanged since."""
-    folder = str(path.absolute().parent)
+def _commit(path: Path, file: OwnershipFile) -> str | None:
+    """The commit that last changed any part of the file, if all are in a repository and unchanged since."""
+    changed = _git(path, "status", "--porcelain", "--", *file.files)
+    if changed is None or changed:
+        return None
+    return _git(path, "log", "-n", "1", "--format=%H", "--", *file.files) or None
+
+
+def _git(path: Path, *arguments: str) -> str | None:
+    """What git says in the folder of a file; ``None`` where it cannot tell."""
     try:
-        clean = subprocess.run(
-            ["git", "-C", folder, "status", "--porcelain", "--", path.name],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-        commit = subprocess.run(
-            ["git", "-C", folder, "log", "-n", "1", "--format=%H", "--", path.name],
+        done = subprocess.run(
+            ["git", "-C", str(path.absolute().parent), *arguments],
             capture_output=True,
             text=True,
             timeout=5,
@@ -316,4 +316,4 @@ def _commit(path: Path) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return None if clean.stdout.strip() else commit.stdout.strip() or None
+    return done.stdout.strip()

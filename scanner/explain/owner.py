@@ -34,11 +34,8 @@ def lines(explanation: Explanation) -> Iterator[str]:
     yield from _part("Lines, the most specific first", _weighed(explanation))
     yield from _part("Exceptions and declarations", _excuses(explanation))
     yield from _part("Tags and catalogs", _inferred(explanation))
-    missed = (
-        f"{one.file}:{one.line} ({one.accountable or 'the provider'}): {one.why}"
-        for one in explanation.misses
-    )
-    yield from _part("Nearly", missed)
+    yield from _part("Informed", (f"{one} (the account's security contact)" for one in explanation.informed))
+    yield from _part("Nearly", _missed(explanation))
     yield from _part("Would change it", explanation.changes)
     yield from _part("Ends", (f"{ending.day}  {ending.what}" for ending in explanation.endings))
 

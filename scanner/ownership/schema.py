@@ -83,6 +83,8 @@ def _include(value: Any) -> Any:
 
 _Json = dict[str, Any]
 Provider = Literal["aws", "azure", "gcp", "entra"]
+ContactKind = Literal["aws.alternate.security", "azure.security", "gcp.essential.security"]
+"""The contacts for security notices that each cloud keeps for a scope."""
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[
     tuple[Name, ...], BeforeValidator(_many, json_schema_input_type=str | list[str]), Field(min_length=1)
@@ -298,8 +300,11 @@ class Inferred(_Part):
     """Backstage: the catalog's files, as patterns below this file."""
     annotation: Name = "gapscan/resource"
     """Backstage: the annotation that names resources by id or name, with commas between."""
-    kinds: Names = Field(default=())
-    """Contact: which ones, such as aws.alternate.security."""
+    kinds: Annotated[
+        tuple[ContactKind, ...],
+        BeforeValidator(_many, json_schema_input_type=ContactKind | list[ContactKind]),
+    ] = ()
+    """Contact: which ones."""
     role: Literal["informed"] = "informed"
 
     @model_validator(mode="after")

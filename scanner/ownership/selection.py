@@ -59,6 +59,8 @@ class Subject:
     name: str | None
     directory: bool = False
     """It is, or is in, the directory behind the provider's scopes."""
+    contacts: tuple[str, ...] = ()
+    """Mail addresses that get the provider's security notices for the scope, as far as they were read."""
 
     @property
     def cloud(self) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from scanner.evidence import Unknown
 from scanner.ownership.advice import Ending, endings, what_would_change
 from scanner.ownership.excuses import Excuse, Excuses
-from scanner.ownership.file import Line, Specificity
+from scanner.ownership.file import Line, OwnershipFile, Specificity
 from scanner.ownership.lint import invalid
 from scanner.ownership.misses import Miss, misses
 from scanner.ownership.outcomes import Entry, Ownership, misattributes
@@ -96,6 +96,8 @@ class Explanation(_Frozen):
     lines: tuple[TracedLine, ...] = ()
     """The most specific first."""
     excuses: tuple[TracedExcuse, ...] = ()
+    informed: tuple[str, ...] = ()
+    """The account's contacts, where the settings say that they are informed."""
     inference: TracedTag | None = None
     """``None``: no tag or catalog is asked about controls of this domain."""
     misses: tuple[Miss, ...] = ()
@@ -121,11 +123,22 @@ def explain(resolver: Resolver, control: str, subject: Subject, party: Party = "
         party,
         answer,
         lines=tuple(_lines(known, control, place, entries, deciding, subject, party)),
+        informed=subject.contacts if _informs(known.file, control, subject) else (),
         excuses=tuple(_excuses(known, control, place)),
         inference=_inference(known, control, place, answer),
         misses=misses(known.file, control, place.facts, subject),
         changes=tuple(what_would_change(known, control, subject, answer, [e.fitting.line for e in deciding])),
         endings=endings(known, control, place, answer, [entry.fitting.line for entry in deciding]),
+    )
+
+
+def _informs(file: OwnershipFile, control: str, subject: Subject) -> bool:
+    """Whether the contacts of the subject's cloud are informed about the control."""
+    return any(
+        source.from_ == "contact"
+        and control.partition(".")[0] in source.domains
+        and any(kind.partition(".")[0] == subject.provider for kind in source.kinds)
+        for source in file.settings.inferred
     )
 
 

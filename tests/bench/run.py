@@ -165,7 +165,8 @@ def _apart(begin: str, end: str) -> float:
 
 if __name__ == "__main__":
     help_time()
+    # Before this process grows: the peak of a child counts what its parent held when it was made.
+    assess_snapshot()
     rules()
     owned()
     aws_scan()
-    assess_snapshot()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,12 @@ import yaml
 from scanner.evidence import Unknown
 from scanner.ownership import load_ownership
 from scanner.provider import Inventory, Target
-from scanner.resources import Resource
+from scanner.resources import AuditTrail, Resource
 from scanner.responsibility import load_catalogue
 from scanner.scan import Collected, everything
 from scanner.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan
-from tests.engine.estate import ACCOUNT, DENIED, NOW, account, bucket
+from tests.engine.estate import ACCOUNT, DENIED, NOW, account, bucket, other
 
 FILE = """\
 version: 1
@@ -228,3 +229,66 @@ def test_lint_tells_claims_that_nobody_has_taken_over(tmp_path: Path) -> None:
         (one["line"], *one["controls"]) for one in json.loads(done.stdout) if one["code"] == "misattributed"
     }
     assert told == {(5, "data.encryption-at-rest"), (6, "data.classification")}
+
+
+PROVIDED = """\
+version: 1
+reviewed: 2026-11-01
+teams: {secops: {}}
+owners:
+- controls: [log.storage-protected]
+  accountable: secops
+  provided_by: {provider: aws, account: "444455556666"}
+"""
+
+
+def test_a_snapshot_of_the_providing_account_is_taken_along(tmp_path: Path) -> None:
+    (tmp_path / "ownership.yaml").write_text(PROVIDED, encoding="utf-8")
+    snapshot(tmp_path, account()).rename(tmp_path / "here.zst")
+    hub = other(AuditTrail, storage_protected=False)
+    held = {name: getattr(hub, name) for name in hub.model_fields_set}
+    there = type(hub)(**{**held, "scope": "444455556666"})
+    snapshot(tmp_path, there)
+    states = {}
+    for name, options in (("alone", ()), ("beside", ("--with", "it.zst"))):
+        report = ("--report", f"json={name}.json", "--gate", "none", "--allow-incomplete")
+        done = gapscan("assess", "here.zst", "--ownership", "ownership.yaml", *report, *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        rows = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))["coverage"]
+        (row,) = (row for row in rows if row["control"] == "log.storage-protected")
+        states[name] = (row["scope"], row["state"], row["provided_by"])
+    assert states["alone"] == (ACCOUNT, "unassessed", "aws 444455556666")
+    assert states["beside"] == (ACCOUNT, "failing", "aws 444455556666")
+    absent = gapscan("assess", "here.zst", "--with", "absent.zst", cwd=tmp_path)
+    assert (absent.returncode, "absent.zst" in absent.stderr) == (2, True)
+
+
+def test_the_commit_of_a_file_in_parts_is_that_of_its_latest_part(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=example", "-c", "user.email=git@example.com")
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def told() -> str | None:
+        report = ("--report", "json=r.json", "--gate", "none", "--allow-incomplete")
+        gapscan("assess", "it.zst", "--ownership", "ownership.yaml", *report, cwd=tmp_path)
+        commit: str | None = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["scan"][
+            "ownership_commit"
+        ]
+        return commit
+
+    snapshot(tmp_path, account())
+    (tmp_path / "ownership.yaml").write_text("version: 1\ninclude: part.yaml\n", encoding="utf-8")
+    (tmp_path / "part.yaml").write_text(FILE.removeprefix("version: 1\n"), encoding="utf-8")
+    git("init", "--quiet")
+    git("add", "ownership.yaml")
+    git("commit", "--quiet", "-m", "root")
+    assert told() is None
+    git("add", "part.yaml")
+    git("commit", "--quiet", "-m", "part")
+    assert told() == git("rev-parse", "HEAD")
+    with (tmp_path / "part.yaml").open("a", encoding="utf-8") as part:
+        part.write("# changed\n")
+    assert told() is None
