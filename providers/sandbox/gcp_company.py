@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from providers.sandbox.gcp_asset import Asset, asset
+
 ORGANISATION = "123456789012"
 FOLDER = "345678901234"
 PROJECT = "batch-prod"
 NUMBER = "210987654321"
 KEY = f"projects/{PROJECT}/locations/us-central1/keyRings/batch/cryptoKeys/storage"
-
-Asset = Mapping[str, Any]
 
 
 @dataclass
@@ -36,31 +36,6 @@ class Company:
             if parent.startswith("projects/") and f"projects/{data.get('projectId')}" == parent:
                 return f"projects/{data['projectNumber']}"
         return parent
-
-
-def asset(
-    kind: str,
-    name: str,
-    data: Mapping[str, Any],
-    above: Sequence[str],
-    *,
-    location: str | None = None,
-    **more: Any,
-) -> Asset:
-    """An asset with a resource. ``above``: its ancestors, nearest first."""
-    return {
-        "name": name,
-        "assetType": kind,
-        "resource": {
-            "version": "v1",
-            "discoveryName": kind.rpartition("/")[2],
-            "parent": f"//cloudresourcemanager.googleapis.com/{above[0]}",
-            "data": data,
-            "location": (location or data.get("location", "global")).lower(),
-        },
-        "ancestors": list(above),
-        **more,
-    }
 
 
 def project(

@@ -117,6 +117,7 @@ def _placed(
     from scanner.cli.places import from_report, from_snapshot
     from scanner.config import load_config
     from scanner.ownership import Resolver, load_ownership
+    from scanner.ownership.trace import trace
     from scanner.subjects import Stated
 
     file = load_ownership(Path(ownership), catalogue) if ownership else None
@@ -137,7 +138,7 @@ def _placed(
     if file is None:
         return boundary, None
     resolver = Resolver(file, catalogue, moment(now) or head.scan.now)
-    return boundary, resolver.explain(finding.control, place.subject, finding.party)
+    return boundary, trace(resolver, finding.control, place.subject, finding.party)
 
 
 def _of(finding: Finding, estate: Estate, name: str) -> Place | None:

@@ -17,7 +17,8 @@ from typing import Any
 from scanner.document import Problem
 from scanner.exchange.draft import Draft, Entry
 from scanner.exchange.requirements import Requirements
-from scanner.exchange.table import Sheet, TableError, TableRow, locate
+from scanner.exchange.sheet import Sheet, TableError, TableRow
+from scanner.exchange.table import locate
 from scanner.resources import ProviderName
 from scanner.responsibility import SERVICE_MODELS, Catalogue, Control, ServiceModel
 

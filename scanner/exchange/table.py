@@ -10,47 +10,16 @@ from pathlib import Path
 
 from scanner.document import suggestion
 from scanner.exchange.cells import unguarded
+from scanner.exchange.sheet import MAX_COLUMNS, MAX_ROWS, Sheet, TableError, TableRow
 from scanner.printable import printable
 
 MAX_BYTES = 50_000_000
 """Size of a file that is read at all."""
-MAX_ROWS = 200_000
-"""Rows with anything in them."""
-MAX_COLUMNS = 256
-
 _HEADER_WITHIN = 30
 """Rows among which the header is looked for; titles may stand above it."""
 
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
-
-
-class TableError(ValueError):
-    """A file that cannot be read as a table, or lacks a column. The message names the file."""
-
-    exit_code = 2
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """A row with something in it."""
-
-    number: int
-    """As a spreadsheet or an editor counts: from 1."""
-    cells: tuple[str, ...]
-
-    def cell(self, place: int) -> str:
-        """The text of a cell without space around it; empty where the row is shorter."""
-        return self.cells[place].strip() if place < len(self.cells) else ""
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """One table of a file."""
-
-    file: str
-    """What messages call it; in a workbook with the sheet's name."""
-    rows: tuple[TableRow, ...]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile, ZipFile
 
-from scanner.exchange.table import MAX_COLUMNS, MAX_ROWS, Sheet, TableError, TableRow
+from scanner.exchange.sheet import MAX_COLUMNS, MAX_ROWS, Sheet, TableError, TableRow
 
 MAX_UNPACKED = 200_000_000
 """Bytes of all parts of a workbook, unpacked."""

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from scanner.ownership.excuses import Excuse, Excuses
 from scanner.ownership.facts import Lens, fold_tags
@@ -18,9 +17,6 @@ from scanner.ownership.outcomes import Outcomes, Ownership, Situation, misattrib
 from scanner.ownership.schema import OwnerText, StatementText
 from scanner.ownership.selection import HIDDEN, Facts, Subject
 from scanner.responsibility import Catalogue, Party
-
-if TYPE_CHECKING:
-    from scanner.ownership.trace import Explanation
 
 __all__ = ["NOBODY", "Ownership", "Resolver"]
 
@@ -120,12 +116,6 @@ class Resolver:
         if answer is None:
             answer = place.answers[control_id, party] = self._resolve(self.known, control_id, place, party)
         return answer
-
-    def explain(self, control_id: str, subject: Subject, party: Party = "customer") -> Explanation:
-        """The same answer, with every line that was weighed, why one won, and what would change it."""
-        from scanner.ownership.trace import explain
-
-        return explain(self, control_id, subject, party)
 
     def certificate(self, control_id: str, provider: str) -> bool:
         """Whether a certificate of the provider that covers the control is in date."""

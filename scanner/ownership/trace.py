@@ -108,7 +108,7 @@ class Explanation(_Frozen):
     """What changes by itself when time passes, soonest first."""
 
 
-def explain(resolver: Resolver, control: str, subject: Subject, party: Party = "customer") -> Explanation:
+def trace(resolver: Resolver, control: str, subject: Subject, party: Party = "customer") -> Explanation:
     """The answer of :meth:`Resolver.resolve` to the same question, and how it came to be."""
     answer = resolver.resolve(control, subject, party)
     known = resolver.known

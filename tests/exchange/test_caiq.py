@@ -8,7 +8,8 @@ import pytest
 
 from scanner.exchange.caiq import draft_of
 from scanner.exchange.draft import Draft, render
-from scanner.exchange.table import TableError, read_tables
+from scanner.exchange.sheet import TableError
+from scanner.exchange.table import read_tables
 from scanner.resources import ProviderName
 from scanner.responsibility import ServiceModel
 from tests.exchange.heads import catalogue

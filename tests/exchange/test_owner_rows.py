@@ -13,7 +13,8 @@ from scanner.exchange.columns import ColumnsError, parse_columns
 from scanner.exchange.draft import Draft, render
 from scanner.exchange.owner_rows import draft_of
 from scanner.exchange.requirements import NoControl, Requirements
-from scanner.exchange.table import Found, Sheet, TableError, TableRow, find
+from scanner.exchange.sheet import Sheet, TableError, TableRow
+from scanner.exchange.table import Found, find
 from scanner.ownership import OwnershipFile, Resolver
 from tests.exchange.heads import catalogue
 from tests.ownership.build import NOW, load, subject

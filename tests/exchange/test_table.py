@@ -10,7 +10,8 @@ import pytest
 
 from scanner.exchange import table
 from scanner.exchange import workbook as workbooks
-from scanner.exchange.table import TableError, find, read_tables
+from scanner.exchange.sheet import TableError
+from scanner.exchange.table import find, read_tables
 from tests.exchange.workbooks import workbook
 
 SHEET = "xl/worksheets/sheet1.xml"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from scanner.ownership.trace import trace
 from tests.ownership.build import mistakes, resolver, subject
 
 PLACE = replace(subject(), contacts=("security@example.com",))
@@ -23,7 +24,7 @@ SOURCE = {"from": "contact", "kinds": ["aws.alternate.security"]}
 )
 def test_a_contact_is_informed_and_owns_nothing(source: dict[str, object], informed: tuple[str, ...]) -> None:
     answers = resolver(settings={"inferred": [source]})
-    found = answers.explain("data.encryption-at-rest", PLACE)
+    found = trace(answers, "data.encryption-at-rest", PLACE)
     assert found.informed == informed
     assert (found.status, found.owner) == ("nobody", None)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from scanner.ownership import Subject
-from scanner.ownership.trace import Explanation
+from scanner.ownership.trace import Explanation, trace
 from tests.ownership.build import CONTROL, DENIED, catalogue, resolver, subject
 from tests.ownership.test_laws import CONTROLS, answers_of, files, hidings, subjects
 
@@ -23,7 +23,7 @@ def line(team: str, controls: str = "data", id: str | None = None, **where: Any)
 
 
 def explained(*lines: dict[str, Any], place: Subject | None = None, **sections: Any) -> Explanation:
-    return resolver(*lines, **sections).explain(CONTROL, place or subject())
+    return trace(resolver(*lines, **sections), CONTROL, place or subject())
 
 
 def parts(found: Explanation) -> dict[str, str]:
@@ -157,7 +157,7 @@ def test_tags_tell_why_they_count_or_do_not(
 
 def test_no_tag_is_asked_about_other_domains() -> None:
     answers = resolver(WIDE)
-    assert answers.explain("log.reviewed", subject(tags={"team": "web"})).inference is None
+    assert trace(answers, "log.reviewed", subject(tags={"team": "web"})).inference is None
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_without_a_file_it_says_so() -> None:
     from scanner.ownership import Resolver
 
     answers = Resolver(None, catalogue(), datetime(2026, 11, 22, tzinfo=UTC))
-    found = answers.explain(CONTROL, subject())
+    found = trace(answers, CONTROL, subject())
     assert (found.status, found.lines) == ("nobody", ())
     assert "gapscan ownership init" in found.changes[0]
 
@@ -235,7 +235,7 @@ def test_an_explanation_agrees_with_the_answer(file: dict[str, Any], place: Subj
     answers = answers_of(file)
     for where in (place, *hidings(place)):
         for control in CONTROLS:
-            answer, found = answers.resolve(control, where), answers.explain(control, where)
+            answer, found = answers.resolve(control, where), trace(answers, control, where)
             assert (found.status, found.owner, found.source) == (answer.status, answer.owner, answer.source)
             assert set(found.flags) == answer.flags
             assert found.exception in {None, *(excuse.id for excuse in found.excuses if excuse.in_force)}

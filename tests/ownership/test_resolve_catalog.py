@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from scanner.ownership import Resolver, load_ownership
+from scanner.ownership.trace import trace
 from tests.ownership.build import CONTROL, DENIED, NOW, catalogue, subject
 
 ENTITIES = """\
@@ -65,7 +66,7 @@ def test_a_line_beats_the_catalog_and_says_so(tmp_path: Path) -> None:
     resolver = answers(tmp_path, BACKSTAGE, owners=({"controls": "data", "accountable": "web"},))
     found = resolver.resolve(CONTROL, subject())
     assert (found.owner, "tag_contradicts" in found.flags) == ("web", True)
-    inference = resolver.explain(CONTROL, subject()).inference
+    inference = trace(resolver, CONTROL, subject()).inference
     assert inference is not None
     assert (inference.team, inference.why) == ("payments", "a written line beats a tag or a catalog")
 

@@ -59,6 +59,7 @@ def explain(
         from scanner.cli.screen import screen
         from scanner.config import load_config
         from scanner.ownership import Resolver, load_ownership
+        from scanner.ownership.trace import trace
         from scanner.responsibility import load_catalogue
         from scanner.subjects import Stated
 
@@ -79,7 +80,7 @@ def explain(
         resolver = Resolver(file, catalogue, moment(now) or estate.finished)
         places = [estate.find(resource, account)] if resource is not None else estate.scopes(account)
         explained = [
-            (resolver.explain(wanted.id, place.subject, place.party(wanted, catalogue)), place)
+            (trace(resolver, wanted.id, place.subject, place.party(wanted, catalogue)), place)
             for place in places
         ]
         with screen() as out:
