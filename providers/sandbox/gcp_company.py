@@ -27,12 +27,12 @@ class Company:
     def within(self, parent: str) -> list[Asset]:
         """The assets at or below ``projects/ID``, ``projects/NUMBER``, ``folders/N``, ``organizations/N``."""
         places = {parent, self.numbered(parent)}
-        return [asset for asset in self.assets if places & set(asset["ancestors"])]
+        return [one for one in self.assets if places & set(one["ancestors"])]
 
     def numbered(self, parent: str) -> str:
         """The parent by number where it names a project by id."""
-        for asset in self.assets:
-            data = asset.get("resource", {}).get("data", {})
+        for one in self.assets:
+            data = one.get("resource", {}).get("data", {})
             if parent.startswith("projects/") and f"projects/{data.get('projectId')}" == parent:
                 return f"projects/{data['projectNumber']}"
         return parent
