@@ -332,7 +332,8 @@ BAD = {
         "10: settings.inferred.0.files.0: expected files below this one, such as owners.d/*.yaml, not ../x",
     ),
     "tags of a contact": (
-        HEAD + "owners: []\nsettings:\n  inferred:\n  - {from: contact, kinds: [aws.alternate.security], keys: [owner]}\n",
+        HEAD + "owners: []\nsettings:\n  inferred:\n"
+        "  - {from: contact, kinds: [aws.alternate.security], keys: [owner]}\n",
         "10: settings.inferred.0: keys is not for contact, which takes kinds, role",
     ),
 }
