@@ -217,12 +217,13 @@ def _next(report: Report, gist: Gist) -> Iterator[str]:
     if not unowned:
         return
     domains = sorted({control.split(".")[0] for control in unowned})
-    where = "an ownership file" if report.head.scan.ownership_digest is None else "the ownership file"
-    option = " (--ownership FILE)" if report.head.scan.ownership_digest is None else ""
-    yield (
-        f"Next: {many(len(domains), 'line')} in {where}{option}, for {', '.join(domains)}, would name "
-        f"someone for {many(len(unowned), 'control')} that fail{'s' * (len(unowned) == 1)}."
-    )
+    told = f"{many(len(domains), 'line')} in {{}}, for {', '.join(domains)}, would name someone for "
+    told += f"{many(len(unowned), 'control')} that fail{'s' * (len(unowned) == 1)}."
+    if report.head.scan.ownership_digest is not None:
+        yield f"Next: {told.format('the ownership file')}"
+    else:
+        yield f"Next: {told.format('an ownership file (--ownership FILE)')}"
+        yield "      gapscan ownership init SNAPSHOT drafts one from a snapshot that gapscan collect made."
 
 
 def _gate(summary: Summary, complete: bool) -> Iterator[str]:
