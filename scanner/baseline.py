@@ -73,6 +73,9 @@ def read_report(path: Path) -> dict[str, Any]:
         raise DocumentError(
             [Problem(str(path), error.lineno, f"is not a JSON report: {error.msg}")]
         ) from None
+    except ValueError:
+        told = "is not a JSON report: a number in it is too long"
+        raise DocumentError([Problem(str(path), 1, told)]) from None
     except RecursionError:
         told = "is not a JSON report: nested too deeply"
         raise DocumentError([Problem(str(path), 1, told)]) from None

@@ -144,6 +144,7 @@ class Join:
                     self._scope_level(control, scope)
             not_judged[provider, name] = tuple(elsewhere)
         self._provided.settle((self._rows,) if self.narrowing is None else (self._rows, self._narrowed))
+        self._tell_provided()
         defects = tuple(self._defects())
         for finding in defects:
             self._keep(finding, None, None)
@@ -177,10 +178,24 @@ class Join:
         ownership = self.resolver.resolve(control.id, place)
         return self._provided.note(control.id, place.provider, place.scope, ownership)
 
+    def _tell_provided(self) -> None:
+        """What the rows have that another scope provides, now that it is known."""
+        for key, gathered in self._told_rows:
+            if gathered.provided_by is None:
+                continue
+            place = self.subjects.of(self.subjects.scopes[key.provider, key.scope].account)
+            ownership = self.resolver.resolve(key.control, place)
+            for evidence, state in sorted(gathered.pieces):
+                for watcher in self.watchers:
+                    watcher.gathered(key.control, place, key.party, evidence, state, ownership)
+
     def _wants_statement(self, control: Control, place: Subject) -> bool:
         """Whether a person has to attest the control here, and has not."""
-        ownership = self.resolver.resolve(control.id, place)
-        own = ownership.provided_by in (None, (place.provider, place.scope.lower()))
+        scope = self.subjects.scopes.get((place.provider, place.scope))
+        # Only what the scope itself gets from elsewhere has its state from there.
+        places = [place] if scope is None else [place, self.subjects.of(scope.account)]
+        by = {self.resolver.resolve(control.id, one).provided_by for one in places}
+        own = scope is None or bool(by & {None, (place.provider, place.scope.lower())})
         return own and self.resolver.statement(control.id, place) is None
 
     def _verdict(self, verdict: Verdict) -> None:
@@ -268,18 +283,19 @@ class Join:
         """What is told of a control at the scope: its statement, and the kinds that no rule examined."""
         account = scope.account
         place = self.subjects.of(account)
-        party = self.catalogue.party_at_scope(control, account.provider, scope.models)
+        models = self._examined.models(control, scope)
+        party = self.catalogue.party_at_scope(control, account.provider, models)
         rows = self._rows.of(control.id, account.provider, account.scope)
         if party is None:
             if not rows:
                 self._gather(control, place, self._judge(control, place, "customer", "n/a"))
             return
-        if self._elsewhere(control, place):
-            if not rows:
-                self._gather(control, place, self._judge(control, place, party, "unassessed"))
-            return
         unassessed = self._examined.unassessed(control, scope, party)
-        if control.evidence != "auto" and party == "customer":
+        if self._elsewhere(control, place):
+            if not any(map(self._provided.takes, rows)):
+                judged = self._judge(control, place, party, "unassessed")
+                self._gather(control, place, judged, settled=False)
+        elif control.evidence != "auto" and party == "customer":
             self._statement(control, account, place)
         elif not rows:
             self._gather(
@@ -288,6 +304,8 @@ class Join:
         if unassessed:
             # What nobody looked at is unseen whoever owns the rest: no owner's row may look complete.
             for key in self._rows.of(control.id, account.provider, account.scope):
+                if self._provided.takes(key):
+                    continue
                 claim = Claim(
                     ownership=key.ownership,
                     exception_in_force=False,
@@ -388,9 +406,18 @@ class Join:
             watcher.found(finding, place, ownership)
 
     def _gather(
-        self, control: Control, place: Subject, judged: _Judged, outcome: Outcome | None = None
+        self,
+        control: Control,
+        place: Subject,
+        judged: _Judged,
+        outcome: Outcome | None = None,
+        *,
+        settled: bool = True,
     ) -> bool:
-        """Adds to the row; whether it is of what the assessment is narrowed to."""
+        """Adds to the row; whether it is of what the assessment is narrowed to.
+
+        What is not ``settled`` gets its state from another scope, and is told of then.
+        """
         key = judged.row(control, place)
         kept = judged.fit != "no"
         for rows in self._tables(kept):
@@ -398,7 +425,7 @@ class Join:
             row.add(judged.evidence, judged.judgement.state)
             if outcome is not None:
                 row.counts[outcome] += 1
-        if kept:
+        if kept and settled:
             for watcher in self.watchers:
                 watcher.gathered(
                     control.id, place, judged.party, judged.evidence, judged.judgement.state, judged.ownership

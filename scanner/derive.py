@@ -123,11 +123,13 @@ def derive(inventory: Inventory, wanted: Wanted, others: Iterable[Inventory] = (
     chosen = [d for d in DERIVATIONS if d.facet in wanted.get(d.kind.kind, ())]
     if not chosen:
         return inventory
+    # Of a bucket that was collected for something else nothing is known here.
+    needs = frozenset().union(*(d.needs[Bucket.kind] for d in chosen))
     buckets = {
         resource.id: resource
         for one in (*others, inventory)
         for resource in one.resources
-        if isinstance(resource, Bucket)
+        if isinstance(resource, Bucket) and needs <= resource.collected()
     }
 
     def complete(resource: Resource) -> Resource:

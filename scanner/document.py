@@ -24,6 +24,15 @@ MAX_NODES = 2_000_000
 MAX_BYTES = 10_000_000
 """The largest file that is read: what people write is far smaller."""
 
+MAX_DEPTH = 64
+"""Mappings and lists within each other."""
+
+_LONGEST_VALUE = 1_000
+"""Characters of a number."""
+
+_SHALLOW = 10_000
+"""Characters of a text that cannot nest deeply enough to do harm."""
+
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 _EXPECTED = {
@@ -135,6 +144,8 @@ class Document:
             allowed = [part.strip(" '") for part in expected.split(",")]
             given = str(problem["input"])
             return f"{name}: {given!r} is none of {', '.join(allowed)}{suggestion(given, allowed)}"
+        if kind in ("too_short", "string_too_short") and problem["ctx"]["min_length"] == 1:
+            return f"{name}: is empty"
         if kind in ("value_error", "assertion_error"):
             return f"{name}: {problem['ctx']['error']}"
         if (expected := _EXPECTED.get(kind)) is not None:
@@ -190,6 +201,8 @@ def _content(path: Path, label: str) -> str:
 def _nodes(text: str, name: str) -> list[Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        if len(text) > _SHALLOW:
+            _check_depth(text, name, loader)
         return list(yaml.compose_all(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -199,6 +212,19 @@ def _nodes(text: str, name: str) -> list[Any]:
         raise DocumentError([Problem(name, 1, f"not valid YAML: {error}")]) from None
     except RecursionError:
         raise DocumentError([Problem(name, 1, "not valid YAML: nested too deeply")]) from None
+
+
+def _check_depth(text: str, name: str, loader: Any) -> None:
+    """Composing recurses in C, without a limit of its own: a file of brackets would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH + 1:
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise DocumentError([Problem(name, line, "nested too deeply, or contains itself")])
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _document(node: Any, name: str) -> Document:
@@ -230,7 +256,7 @@ class _Builder:
         if node.tag not in _COLLECTIONS:
             self.problems.append(Problem(self.name, line, f"the tag {node.tag} is not used here"))
             return None
-        if id(node) in self._open or len(loc) > 64:
+        if id(node) in self._open or len(loc) > MAX_DEPTH:
             raise DocumentError([Problem(self.name, line, "nested too deeply, or contains itself")])
         self._open.add(id(node))
         value: Any
@@ -266,7 +292,9 @@ class _Builder:
         try:
             return self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
-            self.problems.append(Problem(self.name, line, f"cannot be read: {error}"))
+            long = len(node.value) > _LONGEST_VALUE and node.tag == "tag:yaml.org,2002:int"
+            told = f"a number of {len(node.value)} characters" if long else str(error)
+            self.problems.append(Problem(self.name, line, f"cannot be read: {told}"))
             return None
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scanner.provider import Inventory
-from scanner.resources import ProviderName
-from scanner.responsibility import Control, Party
+from scanner.resources import KINDS, ProviderName
+from scanner.responsibility import Control, Party, ServiceModel
 from scanner.rule import Pack, Rule
 from scanner.subjects import Scope, Subjects
 
@@ -55,6 +55,18 @@ class Examined:
         """Whether any chosen rule examines a kind."""
         return kind in self._examined
 
+    def models(self, control: Control, scope: Scope) -> frozenset[ServiceModel]:
+        """The service models in use as far as they concern a control; empty: nobody can tell, as something
+        that the control is about could not be listed or was not asked for. A region that is switched off
+        hides nothing here, and neither does a kind that no adapter collects."""
+        account = scope.account
+        hidden = any(
+            (account.provider, account.scope, kind) in self._hidden
+            or (kind in KINDS and kind not in self.inventory.collected)
+            for kind in control.kinds.get(account.provider, ())
+        )
+        return frozenset() if hidden else scope.models
+
     def _left_to_provider(self, control: Control, scope: Scope, kind: str) -> bool:
         """Whether the control is the provider's part on everything of a kind in a scope, all of it listed."""
         models = scope.models_of.get(kind)
@@ -73,6 +85,11 @@ class Examined:
     @cached_property
     def _unlisted(self) -> frozenset[tuple[str, str, str]]:
         return frozenset((spot.provider, spot.scope, spot.kind) for spot in self.inventory.blind_spots)
+
+    @cached_property
+    def _hidden(self) -> frozenset[tuple[str, str, str]]:
+        spots = self.inventory.blind_spots
+        return frozenset((s.provider, s.scope, s.kind) for s in spots if s.cause.reason != "disabled")
 
     @cached_property
     def _rules_of(self) -> Mapping[tuple[str, ProviderName], list[Rule]]:

@@ -263,7 +263,10 @@ def meant(narrowing: Narrowing, finding: Finding, account: Account | Tenant | No
     path: Observed[str | None] = unread
     account_tags: Observed[Mapping[str, str]] = unread
     if account is not None:
-        path = account.path if isinstance(account, Account) and "path" in account.collected() else None
+        if not isinstance(account, Account):
+            path = None
+        elif "path" in account.collected():
+            path = account.path
         account_tags = account.tags
     resource = finding.resource
     unlisted = resource.id == f"{resource.kind}@{finding.region or 'global'}"

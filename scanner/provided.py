@@ -13,7 +13,7 @@ from functools import cached_property
 
 from scanner.ownership import Ownership
 from scanner.resources import ProviderName
-from scanner.rows import ROW_ORDER, Row, Rows
+from scanner.rows import ROW_ORDER, Row, RowKey, Rows
 from scanner.states import Evidence, State
 
 Place = tuple[str, str]
@@ -53,6 +53,11 @@ class Provided:
         self._links[control, (provider, scope.lower())] = _Link(control, provider, scope, by, ownership.owner)
         return True
 
+    def takes(self, key: RowKey) -> bool:
+        """Whether the row has the state of another scope: only what the team owns that says so there."""
+        link = self._links.get((key.control, (key.provider, key.scope.lower())))
+        return link is not None and key.owner == link.owner and key.ownership == "owned"
+
     def settle(self, tables: Sequence[Rows]) -> None:
         """Gives every row of a provided control the state that it has in the providing scope."""
         # All states are looked up before any row changes: the order of scopes makes no difference.
@@ -60,7 +65,7 @@ class Provided:
         for link, piece in told.items():
             for table in tables:
                 for key in table.of(link.control, link.provider, link.scope):
-                    if key.owner == link.owner:
+                    if self.takes(key):
                         row = table.row(key)
                         row.pieces = {one for one in row.pieces if one[0] in STANDING} | {piece}
                         row.provided_by = " ".join(link.by)

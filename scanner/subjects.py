@@ -17,6 +17,8 @@ from scanner.responsibility import Catalogue, ServiceModel
 
 _PROVIDERS: Mapping[str, ProviderName] = {name: name for name in get_args(ProviderName)}
 
+_PATH_UNREAD = Unknown.because("unsupported", "account", None, "the path was not collected")
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -88,8 +90,9 @@ class Subjects:
             path = account_tags = Unknown.because("error", "account", None, "the account could not be read")
         else:
             account_tags = scope.account.tags
-            if isinstance(scope.account, Account) and "path" in scope.account.collected():
-                path = scope.account.path
+            if isinstance(scope.account, Account):
+                collected = "path" in scope.account.collected()
+                path = scope.account.path if collected else _PATH_UNREAD
         directory = scope is not None and isinstance(scope.account, Tenant)
         contacts = _contacts(scope.account) if scope is not None else ()
         stated = self._stated.get(subject.scope)

@@ -57,10 +57,17 @@ def databases(caller: AwsCaller, item: Item) -> Listing:
     """
     answers = [caller.answer(question, item) for question in (INSTANCES, CLUSTERS)]
     instances, clusters = (Listing((), each) if isinstance(each, Unknown) else each for each in answers)
-    alone = [each for each in instances.items if each.get("DBClusterIdentifier") is None]
+    # An instance of a cluster that a whole list does not name would else be in no list at all.
+    named = {each["DBClusterIdentifier"] for each in clusters.items}
+    alone = [each for each in instances.items if not _in_cluster(each, named, clusters)]
     whole = [{**each, "members": tuple(_members(each, instances))} for each in clusters.items]
     missing = [each.missing for each in (instances, clusters) if each.missing is not None]
     return Listing((*alone, *whole), join(missing) if missing else None)
+
+
+def _in_cluster(instance: Item, named: set[str], clusters: Listing) -> bool:
+    cluster = instance.get("DBClusterIdentifier")
+    return cluster is not None and (cluster in named or clusters.missing is not None)
 
 
 def _members(cluster: Item, instances: Listing) -> Iterator[Observed[Item]]:

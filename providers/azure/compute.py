@@ -162,15 +162,13 @@ def to_runtime_updates(item: Row) -> Observed[RuntimeUpdates]:
         return _untold("on the customer's own cluster its extension decides how the runtime is updated")
     if str(properties.get("sku") or "").lower() == "flexconsumption":
         return "automatic"
-    versions = {
-        one["name"].lower(): (one["value"] or "").strip().lower()
-        for one in properties["siteProperties"]["properties"]
-    }
-    if versions.get("windowsfxversion", "").startswith("docker|"):
+    versions = {one["name"].lower(): one["value"] for one in properties["siteProperties"]["properties"]}
+    if (versions.get("windowsfxversion") or "").strip().lower().startswith("docker|"):
         return "own_image"
     if "linux" not in kinds:
         return _untold("app settings may pin the runtime, and who may read them reads secrets")
-    linux = versions["linuxfxversion"]
+    # No text at all is not the empty one, which pins nothing: it was not told.
+    linux = versions["linuxfxversion"].strip().lower()
     if linux.startswith(("docker|", "sitecontainers")):
         return "manual" if linux.startswith(_PINNED_HOST) else "own_image"
     if "container" in kinds:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -66,15 +69,45 @@ app.command("permissions")(permissions)
 app.command("schema")(schema)
 
 
+_UNWRITABLE = frozenset({errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
+"""What the system answers where standard output takes no more."""
+
+
+def _flush() -> None:
+    """Writes what is held back now: after this, a failure would come too late for the exit code."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop()
+
+
+def _drop() -> None:
+    """Standard output goes nowhere from here on, what it holds back included."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> NoReturn:
     """Runs the command line and ends the process with the exit code of the design."""
+    # A pipeline that gives up sends this one; it is to leave as little behind as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if sys.stdout is None:
+        # Closed by the caller. Without this, the first file that is opened would become standard output.
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal or pipe that cannot show a character must not cost the report.
             stream.reconfigure(errors="replace")
     try:
-        app(prog_name="gapscan")
+        try:
+            app(prog_name="gapscan")
+        finally:
+            _flush()
     except Exception as error:  # noqa: BLE001  (the last place where a failure can be told)
+        if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+            _drop()
+            told = f"gapscan: standard output: could not be written: {error.strerror}"
+            print(told, file=sys.stderr)
+            sys.exit(74)
         import traceback
 
         traceback.print_exc()

@@ -72,11 +72,12 @@ def explain(
             catalogue=catalogue,
             boundary=boundary,
             owner=trace,
+            owner_asked=ownership is not None,
             owner_partly=snapshot is None,
             calls=_calls(one),
             earlier=next((known for known in before if known.uid == one.uid), None),
             earlier_name=baseline,
-            earlier_time=earlier.scan.finished if earlier is not None else None,
+            earlier_head=earlier,
         )
         made = explained(one, material)
         with screen() as out:
@@ -121,9 +122,10 @@ def _placed(
     from scanner.subjects import Stated
 
     file = load_ownership(Path(ownership), catalogue) if ownership else None
+    time = moment(now) or head.scan.now
+    scopes = load_config(Path(config)).scopes if config else {}
     if finding.resource is None or finding.party is None or (file is None and snapshot is None):
         return None, None
-    scopes = load_config(Path(config)).scopes if config else {}
     stated = {scope: Stated(text.path, text.tags) for scope, text in scopes.items()}
     if snapshot is not None:
         uses_paths = file is not None and file.uses_paths
@@ -137,7 +139,7 @@ def _placed(
         boundary = catalogue.boundary(catalogue.controls[finding.control], place.resource)
     if file is None:
         return boundary, None
-    resolver = Resolver(file, catalogue, moment(now) or head.scan.now)
+    resolver = Resolver(file, catalogue, time)
     return boundary, trace(resolver, finding.control, place.subject, finding.party)
 
 

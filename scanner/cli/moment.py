@@ -15,4 +15,7 @@ def moment(text: str | None) -> datetime | None:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise Usage(f"--now {text}: expected a time such as 2026-11-22T06:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:
+        raise Usage(f"--now {text}: is before the first or after the last day there is") from None

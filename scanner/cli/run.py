@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from importlib.metadata import version
 
@@ -23,8 +22,6 @@ def read_clouds(plan: Plan, wanted: Wanted, lost: str) -> Collected | None:
     ``lost`` is what will not be written then.
     """
     quieten()
-    # A pipeline that gives up sends this one; it is to leave as little behind as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for line in plan.skipped:
         print(line, file=sys.stderr)
     try:

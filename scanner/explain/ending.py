@@ -51,6 +51,10 @@ def ends(finding: Finding, rule: RuleLine | None) -> Iterator[str]:
             yield from _failing(finding)
         case "missing":
             yield "When the team that answers for it states so (`statements` in the ownership file)."
+            if finding.ownership == "nobody":
+                yield "It needs an owner, too."
+            elif finding.ownership != "owned":
+                yield "Who owns it has to be settled, too."
         case "unknown":
             causes = [(one.reason, one.call, one.permission, one.message) for one in finding.unknowns]
             for reason, call, permission, message in dict.fromkeys(causes):

@@ -82,6 +82,8 @@ class Material:
     boundary: Boundary | None = None
     """From a snapshot; without one, the service model of the finding has to do."""
     owner: Explanation | None = None
+    owner_asked: bool = False
+    """The ownership file was given; what could not be listed has no trace all the same."""
     owner_partly: bool = False
     """The owner was traced from the report alone, which tells no paths and services."""
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -90,7 +92,7 @@ class Material:
     """The same finding in an earlier report."""
     earlier_name: str | None = None
     """That report, whether or not it has the finding."""
-    earlier_time: datetime | None = None
+    earlier_head: Head | None = None
 
 
 def explain(finding: Finding, material: Material) -> Explained:
@@ -123,7 +125,9 @@ def _what(finding: Finding, material: Material) -> Iterator[Sentence]:
     if finding.resource is not None:
         region = f" {finding.region}" if finding.region else ""
         place = f"{finding.provider} {finding.scope}{region}"
-        yield Sentence(text=f"{finding.resource.kind} {finding.resource.id} in {place}.")
+        kind, id = finding.resource.kind, finding.resource.id
+        all_of_it = id == f"{kind}@{finding.region or 'global'}"
+        yield Sentence(text=f"Every {kind} in {place}." if all_of_it else f"{kind} {id} in {place}.")
     for facet, value in finding.observed.items():
         calls = material.calls.get(facet, ())
         yield Sentence(text=f"{facet} is {_value(value)}", source=", ".join(calls) or None)
@@ -151,7 +155,8 @@ def _whose(finding: Finding, material: Material) -> Iterator[Sentence]:
         yield Sentence(text=f"The {finding.party}'s. This version knows no control {finding.control}.")
         return
     where = f"rules/controls/{control.domain}.yaml, {control.id}"
-    boundary = material.boundary
+    # A control judged once for a scope is not judged by the service model of the account itself.
+    boundary = material.boundary if finding.rule is not None else None
     reason: str | None = None
     if boundary is not None:
         if "promoted" in finding.flags:
@@ -163,6 +168,16 @@ def _whose(finding: Finding, material: Material) -> Iterator[Sentence]:
         reason = material.catalogue.standing(control, finding.service_model).reason
         if "promoted" in finding.flags:
             reason = f"{reason} {PROMOTED}"
+    elif finding.rule is None and finding.party == "customer":
+        models = [
+            model
+            for model, cell in control.responsibility.items()
+            if cell in ("customer", "both") and model != "on_prem"
+        ]
+        place = finding.resource.kind if finding.resource is not None else "scope"
+        if models:
+            enough = f"one of these is enough for the {place} as a whole"
+            reason = f"It is your part under {_list(models)}, and {enough}."
     whose = "Yours" if finding.party == "customer" else "The provider's"
     yield Sentence(text=f"{whose}: {reason}" if reason else f"{whose}.", source=where)
     duty = control.obligations[finding.party] if finding.party is not None else None
@@ -193,7 +208,8 @@ def _owner(finding: Finding, material: Material) -> Iterator[Sentence]:
         elif finding.ownership in ("contested", "misattributed"):
             who = f"{finding.owner or 'Nobody'}, but {finding.ownership}"
         yield Sentence(text=f"{who}.", source=finding.owner_source)
-        yield Sentence(text="With --ownership it is told why, and what would change it.")
+        if not material.owner_asked:
+            yield Sentence(text="With --ownership it is told why, and what would change it.")
         return
     yield Sentence(text=f"{answer(trace)[0].upper()}{answer(trace)[1:]}")
     if (trace.status, trace.owner) != (finding.ownership, finding.owner):
@@ -225,10 +241,13 @@ def _since(finding: Finding, material: Material) -> Iterator[Sentence]:
         hint = f"; the scan was measured against {measured}, give it as --baseline" if measured else ""
         yield Sentence(text=f"Not known: no history yet. It was so on {_time(scan.finished)}{hint}.")
         return
-    when = f" of {_time(material.earlier_time)}" if material.earlier_time is not None else ""
+    head = material.earlier_head
+    when = f" of {_time(head.scan.finished)}" if head is not None else ""
     source = f"{material.earlier_name}{when}"
     if material.earlier is None:
-        yield Sentence(text="New: it was not there before.", source=source)
+        unseen = _unseen(finding, head) if head is not None else None
+        told = f"Not known: {unseen}." if unseen else "New: it was not there before."
+        yield Sentence(text=told, source=source)
         return
     before = material.earlier
     if before.subject == "ownership" or before.state == finding.state:
@@ -237,6 +256,19 @@ def _since(finding: Finding, material: Material) -> Iterator[Sentence]:
         yield Sentence(text=f"Changed since then: it was {before.state}.", source=source)
     if before.owner != finding.owner:
         yield Sentence(text=f"Then owned by {before.owner or 'nobody'}.", source=source)
+
+
+def _unseen(finding: Finding, earlier: Head) -> str | None:
+    """Why an earlier report would not have had the finding in any case."""
+    if earlier.scan.narrowed:
+        return f"that report leaves something out ({', '.join(earlier.scan.narrowed)})"
+    if finding.subject == "ownership":
+        return None
+    if (finding.provider, finding.scope) not in {(s.provider, s.scope) for s in earlier.summary.scopes}:
+        return f"that report does not have {finding.provider} {finding.scope}"
+    if finding.rule is not None and finding.rule not in earlier.rules:
+        return f"that report was made without the rule {finding.rule}"
+    return None
 
 
 def _sure(finding: Finding, material: Material) -> Iterator[Sentence]:

@@ -72,32 +72,35 @@ def endings(
     known: Known, control: str, place: Place, answer: Ownership, deciding: Sequence[Line[OwnerText]]
 ) -> tuple[Ending, ...]:
     """What ends or falls due at this place, soonest first."""
-    found = [*_line_endings(known, control, deciding), *_excuse_endings(known, control, place)]
+    found = [*_line_endings(known, control, answer, deciding), *_excuse_endings(known, control, place)]
     team = known.file.teams.get(answer.owner or "")
     if answer.specificity == "inferred" and team is not None and team.disbanded_on is not None:
         found.append(Ending(day=team.disbanded_on, what=f"the last day of team {answer.owner}"))
     return tuple(sorted(set(found), key=lambda ending: (ending.day, ending.what)))
 
 
-def _line_endings(known: Known, control: str, deciding: Sequence[Line[OwnerText]]) -> Iterator[Ending]:
+def _line_endings(
+    known: Known, control: str, answer: Ownership, deciding: Sequence[Line[OwnerText]]
+) -> Iterator[Ending]:
     file, now = known.file, known.now
     for line in deciding:
         place = f"{line.file}:{line.number}"
         id = file.accountable(line)
         team = file.teams.get(id or "")
+        stays = f"; {id} stays accountable" if answer.status == "owned" else ""
         if team is not None and team.disbanded_on is not None and not is_over(team.disbanded_on, now):
             yield Ending(day=team.disbanded_on, what=f"the last day of team {id}: {place} lapses")
         for name in line.text.contract:
             contract = file.contracts[name]
             if control in file.covers[name] and not is_over(contract.expires, now):
-                told = f"contract {name} with {contract.party} ends; {id} stays accountable"
+                told = f"contract {name} with {contract.party} ends{stays}"
                 yield Ending(day=contract.expires, what=told)
         held = file.review(line.file)
         reviewed = line.text.reviewed or (held[1].day if held is not None else None)
         if reviewed is not None and has_begun(reviewed, now):
             due = _later(reviewed, file.settings.review_every + file.settings.review_grace)
             if due is not None and not is_over(due, now):
-                yield Ending(day=due, what=f"the review of {place} is overdue; {id} stays accountable")
+                yield Ending(day=due, what=f"the review of {place} is overdue{stays}")
 
 
 def _excuse_endings(known: Known, control: str, place: Place) -> Iterator[Ending]:

@@ -23,6 +23,8 @@ class Section:
     chosen: Callable[[Finding], bool]
     owner: bool
     """Whether the lines name the owner."""
+    nobody: str = ""
+    """What they say where there is no single one."""
 
 
 @dataclass(frozen=True, order=True)
@@ -101,7 +103,9 @@ def gather(findings: Iterable[Finding], sections: Iterable[Section], unfolded: b
 
 
 def _add(gathered: Gathered, section: Section, finding: Finding, limit: int | None) -> None:
-    key = (finding.control, finding.rule or "", finding.owner if section.owner else None)
+    # The team of a catch-all is only asked: it is not told as the owner.
+    owner = finding.owner if section.owner and finding.ownership != "nobody" else None
+    key = (finding.control, finding.rule or "", owner)
     if key not in gathered.groups:
         gathered.groups[key] = Group(limit)
     gathered.groups[key].add(finding)

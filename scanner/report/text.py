@@ -25,7 +25,7 @@ _SECTIONS = (
         True,
     ),
     Section("FAILING, AND OWNED", lambda f: f.evidence == "fail" and f.state == "failing", True),
-    Section("ACCEPTED FOR NOW", lambda f: f.evidence == "fail" and f.state == "accepted", True),
+    Section("ACCEPTED FOR NOW", lambda f: f.evidence == "fail" and f.state == "accepted", True, "nobody: "),
 )
 
 
@@ -119,7 +119,7 @@ def _section(section: Section, gathered: Gathered, unfolded: bool) -> Iterator[s
     ordered = sorted(gathered.groups.items(), key=lambda entry: (*entry[1].urgency, *map(str, entry[0])))
     shown = ordered if unfolded else ordered[:FOLD]
     for (control, _, owner), group in shown:
-        who = f"{owner or 'nobody'}: " if section.owner else ""
+        who = (f"{owner}: " if owner else section.nobody) if section.owner else ""
         yield f" {group.priority:8}  {control:32}  {who}{_told(group)}"
     if len(ordered) > len(shown):
         yield f" … {many(len(ordered) - len(shown), 'more line')} (--all)"

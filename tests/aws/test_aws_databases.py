@@ -177,8 +177,14 @@ def test_members_are_not_counted_beside_their_cluster() -> None:
     whole = {**PLACE, "DBClusterIdentifier": "c", "DBClusterMembers": [{"DBInstanceIdentifier": "c-1"}]}
     found = seen([first, alone, other, second], [whole])
     assert found.missing is None
-    assert [item.get("DBInstanceIdentifier") for item in found.items] == ["a", None]
-    assert found.items[1]["members"] == (first, second)
+    # No list names the cluster of the other one, so that it would be in none.
+    assert [item.get("DBInstanceIdentifier") for item in found.items] == ["a", "d-1", None]
+    assert found.items[2]["members"] == (first, second)
+
+
+def test_members_of_clusters_that_could_not_be_listed_are_not_counted_alone() -> None:
+    found = seen([instance("d-1", DBClusterIdentifier="d")], Listing((), CUT))
+    assert (found.items, found.missing) == ((), CUT)
 
 
 @pytest.mark.parametrize(

@@ -168,8 +168,9 @@ def test_an_app_without_its_version_is_no_update() -> None:
     for properties in ({}, {"siteProperties": {"properties": []}}, {"siteProperties": None}):
         with pytest.raises(SHAPE):
             read.function({"kind": "functionapp,linux", "properties": properties})
-    with pytest.raises(SHAPE):
-        updates("functionapp,linux,container", None)
+    for kind in ("functionapp,linux", "functionapp,linux,container"):
+        with pytest.raises(SHAPE):
+            updates(kind, None)
 
 
 # Clusters

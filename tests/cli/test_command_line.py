@@ -58,6 +58,10 @@ def gapscan(*arguments: str, cwd: Path | None = None, **environment: str) -> sub
         (["scan", "aws", "--control", "dta"], "did you mean data?"),
         (["scan", "aws", "--control", "plat"], "no rule is evidence for the chosen controls"),
         (["scan", "aws", "--now", "yesterday"], "--now yesterday: expected a time"),
+        (
+            ["scan", "aws", "--now", "9999-12-31T23:59:59-14:00"],
+            "--now 9999-12-31T23:59:59-14:00: is before the first",
+        ),
         (["scan", "aws", "--rules", "absent"], "no such rule pack"),
         (["scan", "aws", "--ownership", "absent.yaml"], "absent.yaml:1: no such file"),
         (["scan", "aws", "--config", "absent.yaml"], "absent.yaml:1: no such file"),
@@ -73,6 +77,28 @@ def test_wrong_usage_is_told_and_exits_with_2(arguments: list[str], told: str, t
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("controls", "list"), ("responsibility",), ("ownership", "lint", "o.yaml")]
+)
+@pytest.mark.parametrize("target", [">/dev/full", ">&-"])
+def test_a_standard_output_that_takes_nothing_is_told(
+    arguments: tuple[str, ...], target: str, tmp_path: Path
+) -> None:
+    (tmp_path / "o.yaml").write_text(OWNERSHIP, encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {target}', "sh", sys.executable, "-m", "scanner", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 74, done.stderr
+    assert done.stderr.startswith("gapscan: standard output: could not be written: ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,57 @@ def test_an_earlier_report_tells_since_when(folder: Path) -> None:
     assert before.startswith("At least since then: failing.")
 
 
+def test_what_an_earlier_report_could_not_have_is_not_new(folder: Path) -> None:
+    uid = finding(folder, "www", rule="data.bucket-not-public")
+    whole = json.loads((folder / "old.json").read_text(encoding="utf-8"))
+    less = {**whole, "findings": []}
+    without = {rule: line for rule, line in whole["rules"].items() if rule != "data.bucket-not-public"}
+    cases = {
+        "New: it was not there before.": less,
+        "that report does not have aws 111122223333.": {
+            **less,
+            "summary": {**whole["summary"], "scopes": []},
+        },
+        "was made without the rule data.bucket-not-public.": {**less, "rules": without},
+        "leaves something out (--team web).": {**less, "scan": {**whole["scan"], "narrowed": ["--team web"]}},
+    }
+    for told, report in cases.items():
+        (folder / "earlier.json").write_text(json.dumps(report), encoding="utf-8")
+        since = sections(folder, uid, "--report", "old.json", "--baseline", "earlier.json")["SINCE"]
+        assert told in since
+        assert since.startswith("New:") == (report is less)
+
+
+def test_what_is_judged_for_the_whole_account_is_not_told_by_the_model_of_the_account(folder: Path) -> None:
+    findings = json.loads((folder / "none.json").read_text(encoding="utf-8"))["findings"]
+    uids = {one["control"]: one["uid"] for one in findings if one["evidence"] == "missing"}
+    found = sections(folder, uids["compute.malware-protection"], "--report", "none.json")
+    assert found["WHOSE"].startswith("Yours: It is your part under iaas and caas, and one of these is enough")
+    assert "It needs an owner, too." in found["ENDS"]
+    options = ("--ownership", "old.yaml", "--snapshot", "snapshot.zst")
+    whole = sections(folder, uids["compute.malware-protection"], "--report", "none.json", *options)
+    assert whole["WHOSE"] == found["WHOSE"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--now", "soon"), "--now soon: expected a time"),
+        (("--config", "absent.yaml"), "absent.yaml:1: no such file"),
+        (("--report", "long.json"), "long.json:1: is not a JSON report: a number in it is too long"),
+    ],
+)
+def test_wrong_options_of_an_explanation_are_told(
+    options: tuple[str, ...], message: str, folder: Path
+) -> None:
+    (folder / "long.json").write_text(f'{{"x": {"9" * 6000}}}', encoding="utf-8")
+    uid = finding(folder, "www", rule="data.bucket-not-public")
+    done = gapscan("explain", uid, "--report", "old.json", *options, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"gapscan: {message}")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_what_could_not_be_read_names_call_and_permission(folder: Path) -> None:
     uid = finding(folder, "hidden", rule="data.bucket-not-public")
     found = sections(folder, uid, "--report", "old.json", "--ownership", "old.yaml")
@@ -114,6 +165,8 @@ def test_a_kind_that_could_not_be_listed_is_explained(folder: Path) -> None:
     options = ("--ownership", "old.yaml", "--snapshot", "snapshot.zst")
     found = sections(folder, uid, "--report", "old.json", *options)
     assert "Could not be told: denied; needs s3:GetBucketTagging." in found["SURE?"]
+    assert "Every bucket in aws 111122223333 eu-north-1." in found["WHAT"]
+    assert "With --ownership" not in found["WHO"]
 
 
 def test_a_defect_of_the_file_is_explained(folder: Path) -> None:

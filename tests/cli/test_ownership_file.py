@@ -109,17 +109,17 @@ def test_a_renewal_changes_two_values_and_nothing_else(tmp_path: Path) -> None:
         "--approval",
         "SEC-1",
         "--on",
-        "2026-11-22",
+        "2026-03-01",
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "ownership.yaml").read_text(encoding="utf-8") == FILE.replace(
-        "reviewed: 2026-01-01}", 'reviewed: 2026-11-22, approval: "SEC-1"}'
-    ).replace("- id: pay", '- approval: "SEC-1"\n  reviewed: 2026-11-22\n  id: pay').replace(
+        "reviewed: 2026-01-01}", 'reviewed: 2026-03-01, approval: "SEC-1"}'
+    ).replace("- id: pay", '- approval: "SEC-1"\n  reviewed: 2026-03-01\n  id: pay').replace(
         'controls: ["*"], accountable: platform}',
-        'controls: ["*"], accountable: platform, approval: "SEC-1", reviewed: 2026-11-22}',
+        'controls: ["*"], accountable: platform, approval: "SEC-1", reviewed: 2026-03-01}',
     )
-    assert "ownership.yaml:7: 2026-01-01 → 2026-11-22 (platform)" in done.stdout
+    assert "ownership.yaml:7: 2026-01-01 → 2026-03-01 (platform)" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,7 @@ def test_a_renewal_means_the_lines_that_fit_all_options(
         (["--approval", "X", "--id", "log"], "--id log: no line has it; did you mean logs?"),
         (["--approval", "X", "--path", "/Nowhere"], "ownership.yaml: no line fits"),
         (["--approval", "X", "--all", "--on", "soon"], "--on soon: expected a day"),
+        (["--approval", "X", "--all", "--on", "9999-12-31"], "--on 9999-12-31: is still to come"),
     ],
 )
 def test_a_renewal_that_cannot_be_made(options: list[str], told: str, tmp_path: Path) -> None:
@@ -182,6 +183,20 @@ def test_lint_tells_what_is_wrong_today(tmp_path: Path) -> None:
     assert "3 lines, 2 teams: 2 to mend" in done.stdout
     strict = gapscan("ownership", "lint", "ownership.yaml", *NOW_OPTION, "--fail-on", "low", cwd=tmp_path)
     assert strict.returncode == 1
+
+
+def test_names_of_teams_cannot_move_the_cursor_or_begin_a_line(tmp_path: Path) -> None:
+    (tmp_path / "ownership.yaml").write_text(
+        "version: 1\nteams: {a: {}}\nowners:\n"
+        '- {controls: [data], accountable: "a\\u001b[2J\\nall is well"}\n',
+        encoding="utf-8",
+    )
+    lint = gapscan("ownership", "lint", "ownership.yaml", cwd=tmp_path).stdout
+    renew = gapscan("ownership", "renew", "ownership.yaml", "--all", "--approval", "X", cwd=tmp_path).stdout
+    for told in (lint, renew):
+        assert "\x1b" not in told
+        assert all(line.startswith("ownership.yaml:") for line in told.splitlines())
+    assert "1 line, 1 team: 2 to mend" in lint
 
 
 def test_lint_tells_every_mistake_with_its_line(tmp_path: Path) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -212,3 +216,19 @@ def test_a_report_of_some_states_cannot_be_compared(snapshot: Path, tmp_path: Pa
     done = gapscan("diff", "some.json", str(snapshot), cwd=tmp_path)
     assert done.returncode == 2
     assert "does not hold every finding" in done.stderr
+
+
+def test_an_assessment_that_is_ended_leaves_the_old_report_and_nothing_else(tmp_path: Path) -> None:
+    make = [sys.executable, "-m", "tests.bench.large", str(tmp_path / "large.zst"), "4000"]
+    subprocess.run(make, check=True, cwd=Path(__file__).parents[2])
+    (tmp_path / "report.json").write_text("before", encoding="utf-8")
+    command = [sys.executable, "-m", "scanner", "assess", "large.zst", "--report", "json=report.json"]
+    repository = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    assess = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, **repository}, stderr=subprocess.PIPE)
+    while assess.poll() is None and len(list(tmp_path.iterdir())) < 3:
+        time.sleep(0.05)
+    assess.terminate()
+    assess.communicate(timeout=30)
+    assert assess.returncode == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["large.zst", "report.json"]
+    assert (tmp_path / "report.json").read_text(encoding="utf-8") == "before"

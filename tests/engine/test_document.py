@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from scanner.document import DocumentError, parse, read
 
@@ -21,6 +22,7 @@ class Line(BaseModel):
     model_config = ConfigDict(extra="forbid")
     controls: tuple[str, ...]
     where: Place | str | None = None
+    kinds: Annotated[tuple[str, ...], Field(min_length=1)] = ("any",)
 
 
 class File(BaseModel):
@@ -43,6 +45,8 @@ class File(BaseModel):
         ("version: 1\nowners: !!python/object/apply:os.system [id]", "f:2: the tag tag:yaml.org,2002:python/object/apply:os.system is not used here"),
         ("version: 1\nowners: 3", "f:2: owners: expected a list"),
         ("version: one", "f:1: version: expected a whole number"),
+        (f"version: {'9' * 5000}", "f:1: cannot be read: a number of 5000 characters"),
+        ("version: 1\nowners:\n- {controls: [a], kinds: []}", "f:3: owners.0.kinds: is empty"),
         ("version: !!python/name:os.system", "f:1: cannot be read"),
         ("a: &a {b: *a}", "contains itself"),
     ],
@@ -51,6 +55,17 @@ def test_mistakes_name_their_place(text: str, told: str) -> None:
     with pytest.raises(DocumentError) as caught:
         parse(text, "f").validate(File)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000, "{a: " * 100_000])
+def test_a_text_of_brackets_is_refused_and_does_not_end_the_process(text: str) -> None:
+    with pytest.raises(DocumentError, match=r"^f:1: nested too deeply"):
+        parse(text, "f")
+
+
+def test_a_text_may_be_long_where_it_is_not_deep() -> None:
+    lines = "\n".join(["- {controls: [a, b], where: {account: 'x'}}"] * 1000)
+    assert len(parse(f"version: 1\nowners:\n{lines}", "f").validate(File).owners) == 1000
 
 
 def test_every_mistake_of_a_file_is_told_at_once() -> None:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Target
 from scanner.resources import AuditTrail, Resource
-from scanner.rows import ROW_ORDER
+from scanner.rows import ROW_ORDER, Row
 from scanner.scan import Assessment, assess
 from scanner.states import State
-from tests.engine.estate import ACCOUNT, EVERYTHING, account, bucket, criteria, other, region
+from tests.engine.estate import ACCOUNT, CATALOGUE, EVERYTHING, account, bucket, criteria, other, region
 
 HUB = "444455556666"
 MIDDLE = "777788889999"
@@ -117,6 +117,78 @@ def test_accounts_that_provide_for_each_other_provide_nothing(tmp_path: Path) ->
     )
     found = judged(together(estate(HUB), estate(ACCOUNT)), tmp_path, more=more)
     assert state(found) == state(found, HUB) == "unassessed"
+
+
+def rows(assessment: Assessment, control: str) -> dict[tuple[str | None, str], Row]:
+    """The rows of a control in the account, by owner and ownership."""
+    return {
+        (row.owner, row.ownership): row
+        for row in assessment.coverage.rows
+        if (row.control, row.scope) == (control, ACCOUNT)
+    }
+
+
+def test_what_another_team_has_is_not_complete_because_the_account_is_provided_for(tmp_path: Path) -> None:
+    more = "- {controls: [log], where: {kind: audit_trail}, accountable: net}\n"
+    found = rows(judged(estate(ACCOUNT, trail()), tmp_path, more=more), STORED)
+    alone = rows(judged(estate(ACCOUNT, trail()), tmp_path, by=ACCOUNT, more=more), STORED)
+    # A bucket and a log group are expected, too, and no rule examines them for this control.
+    assert found["net", "owned"].state == alone["net", "owned"].state == "unassessed"
+    assert found["net", "owned"].provided_by is None
+    assert found["secops", "owned"].provided_by == f"aws {HUB}"
+    assert found["secops", "owned"].state == "unassessed"
+
+
+def test_what_a_team_is_only_asked_about_has_no_state_from_elsewhere(tmp_path: Path) -> None:
+    control = "gov.resource-ownership-tag"
+    path = tmp_path / "ownership.yaml"
+    path.write_text(
+        "version: 1\nreviewed: 2026-11-01\nteams: {secops: {}}\nowners:\n"
+        "- {controls: ['*'], accountable: secops}\n"
+        "- {controls: [gov], where: {kind: account}, accountable: secops,"
+        f" provided_by: {{provider: aws, account: '{HUB}'}}}}\n",
+        encoding="utf-8",
+    )
+    seen = together(estate(HUB), estate(ACCOUNT, bucket("www")))
+    found = rows(assess(seen, replace(criteria(path), others=())), control)
+    assert found["secops", "nobody"].state == "unclaimed"
+    assert found["secops", "nobody"].provided_by is None
+    assert found["secops", "owned"].provided_by == f"aws {HUB}"
+
+
+def test_a_line_for_some_resources_alone_spares_no_statement(tmp_path: Path) -> None:
+    # The account itself gets the control from nowhere, so no state of another one is looked at.
+    path = tmp_path / "ownership.yaml"
+    path.write_text(
+        "version: 1\nreviewed: 2026-11-01\nteams: {secops: {}}\nowners:\n"
+        "- {controls: [log], where: {kind: account}, accountable: secops}\n"
+        "- {controls: [log], where: {kind: audit_trail}, accountable: secops,"
+        f" provided_by: {{provider: aws, account: '{HUB}'}}}}\n",
+        encoding="utf-8",
+    )
+    wanted = CATALOGUE.controls[STORED].model_copy(update={"evidence": "hybrid"})
+    catalogue = replace(CATALOGUE, controls={**CATALOGUE.controls, STORED: wanted})
+    asked = replace(criteria(path), catalogue=catalogue)
+    found = assess(estate(ACCOUNT, trail()), asked).coverage.findings
+    evidence = {one.evidence for one in found if one.control == STORED}
+    assert evidence == {"missing"}
+
+
+def test_the_numbers_hold_nothing_as_covered_that_nobody_looked_at(tmp_path: Path) -> None:
+    with_hub = judged(estate(ACCOUNT, trail()), tmp_path)
+    logs = [row for row in with_hub.coverage.rows if row.provided_by is not None]
+    assert logs and {row.state for row in logs} == {"unassessed"}
+    assert with_hub.metrics.visibility.covered == 0
+    alone = judged(estate(ACCOUNT, trail()), tmp_path, by=ACCOUNT)
+    assert alone.metrics.visibility.covered > 0
+
+
+def test_the_numbers_hold_as_covered_what_is_covered_there(tmp_path: Path) -> None:
+    enabled = "log.audit-trail-enabled"
+    both = judged(together(estate(HUB, trail()), estate(ACCOUNT)), tmp_path)
+    assert state(both, control=enabled) == state(both, HUB, enabled) == "covered"
+    hub_alone = judged(estate(HUB, trail()), tmp_path, by=HUB)
+    assert both.metrics.visibility.covered == 2 * hub_alone.metrics.visibility.covered
 
 
 def test_a_snapshot_beside_it_tells_what_a_trails_store_is_like(tmp_path: Path) -> None:

@@ -170,6 +170,25 @@ def test_the_text_report_reads_as_it_should(name: str, ownership: Path) -> None:
     assert text == golden.read_text(encoding="utf-8")
 
 
+def test_no_team_is_told_as_owner_of_what_is_contested_or_only_asked(ownership: Path) -> None:
+    both = "".join(f"- {{controls: [data], accountable: {team}}}\n" for team in ("a", "b"))
+    teams = "version: 1\nreviewed: 2026-11-01\nteams: {a: {}, b: {}}\nowners:\n"
+    bucket_ = bucket("www", public_read=True, public_via=("ACL",))
+    ownership.write_text(f"{teams}{both}", encoding="utf-8")
+    contested = rendered(text_report, report((account(), bucket_), ownership))
+    assert "TO SEVERAL" in contested
+    assert "critical  data.no-public-exposure           www: anyone can read" in contested
+    excuse = (
+        "exceptions:\n- {id: X, controls: [data.no-public-exposure], where: {provider: aws}, owner: a, "
+        "approver: b, reason: r, ticket: t, expires: 2027-01-31}\n"
+    )
+    asked = f"{teams}- {{controls: ['*'], accountable: a}}\n{excuse}settings: {{inferred: []}}\n"
+    ownership.write_text(asked, encoding="utf-8")
+    accepted = rendered(text_report, report((account(), bucket_), ownership))
+    assert "ACCEPTED FOR NOW" in accepted
+    assert "critical  data.no-public-exposure           nobody: www: anyone can read" in accepted
+
+
 def test_a_target_that_was_not_reached_is_told() -> None:
     made = report()
     lost = Target("azure", None, None, True, False, "no credentials: run az login")

@@ -79,6 +79,7 @@ def test_a_lapsed_line_wins_and_owns_nothing() -> None:
     found = explained(WIDE, line("gone", CONTROL))
     assert (found.status, parts(found)) == ("nobody", {"gone": "lapsed", "platform": "lost"})
     assert any(change.startswith("naming an active team in ownership.yaml:") for change in found.changes)
+    assert not any("stays accountable" in ending.what for ending in found.endings)
 
 
 def test_a_catch_all_is_asked_only() -> None:

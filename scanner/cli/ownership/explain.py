@@ -140,7 +140,8 @@ def _text(control: Control, groups: Sequence[_Group], notes: Sequence[str]) -> I
     for number, (explanation, places) in enumerate(groups):
         if number:
             yield ""
-        more = f" and {len(places) - 1} more accounts" if len(places) > 1 else ""
+        others = "1 more account" if len(places) == 2 else f"{len(places) - 1} more accounts"
+        more = f" and {others}" if len(places) > 1 else ""
         yield f"{control.id} on {places[0]}{more}"
         yield from lines(explanation)
         if len(places) > 1:

@@ -28,6 +28,7 @@ def init(
         from scanner.cli.exits import Usage
         from scanner.ownership import load_ownership
         from scanner.ownership.draft import draft
+        from scanner.printable import printable
         from scanner.responsibility import load_catalogue
         from scanner.snapshot import read_snapshot
 
@@ -41,7 +42,8 @@ def init(
         replace_all({path: text}, check=lambda new: load_ownership(new[path], catalogue))
         file = load_ownership(path, catalogue)
         lines, teams = (
-            f"{len(one)} {noun}" for one, noun in ((file.owners, "line(s)"), (file.teams, "team(s)"))
+            f"{len(one)} {noun}{'' if len(one) == 1 else 's'}"
+            for one, noun in ((file.owners, "line"), (file.teams, "team"))
         )
-        print(f"{out}: {lines}, {teams}, every one a guess: put them right")
-        print(f"Next: gapscan ownership lint {out} --snapshot {snapshot}")
+        print(printable(f"{out}: {lines}, {teams}, every one a guess: put them right"))
+        print(printable(f"Next: gapscan ownership lint {out} --snapshot {snapshot}"))

@@ -28,7 +28,7 @@ def lint(
     ] = None,
     fail_on: Annotated[
         str,
-        typer.Option(help="Exit with 1 from here on: low, medium, high or never.", metavar="SEVERITY"),
+        typer.Option(help="Exit with 1 from here on: low to critical, or never.", metavar="SEVERITY"),
     ] = "medium",
     now: option.Now = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
@@ -46,6 +46,7 @@ def lint(
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
         from scanner.ownership import Resolver, load_ownership
+        from scanner.printable import printable
         from scanner.responsibility import load_catalogue
         from scanner.snapshot import read_snapshot
         from scanner.states import SEVERITIES
@@ -69,8 +70,9 @@ def lint(
             print(json.dumps([dict(zip(names, line, strict=True)) for line in lines], indent=2))
         else:
             for name, number, severity, code, message, controls in lines:
-                print(f"{name}:{number}: {severity}: {message} [{code}, {_controls(controls)}]")
-            print(_summary(file, len(lines)))
+                where = f"{name}:{number}: {severity}"
+                print(printable(f"{where}: {message} [{code}, {_controls(controls)}]"))
+            print(printable(_summary(file, len(lines))))
         worst = max((SEVERITIES.index(line[2]) for line in lines), default=-1)
         raise typer.Exit(1 if fail_on != "never" and worst >= SEVERITIES.index(fail_on) else 0)
 
@@ -82,7 +84,11 @@ def _controls(controls: list[str]) -> str:
 def _summary(file: OwnershipFile, defects: int) -> str:
     told = f"{len(file.files)} files" if len(file.files) > 1 else file.file
     found = "nothing to mend" if not defects else f"{defects} to mend"
-    return f"{told}: {len(file.owners)} lines, {len(file.teams)} teams: {found}"
+    return f"{told}: {_count(len(file.owners), 'line')}, {_count(len(file.teams), 'team')}: {found}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Told]:

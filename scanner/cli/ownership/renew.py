@@ -48,6 +48,7 @@ def renew(
         from scanner.cli.exits import Usage
         from scanner.ownership import load_ownership
         from scanner.ownership.renewal import renewed
+        from scanner.printable import printable
         from scanner.responsibility import load_catalogue
 
         if not (team or path or line or everything):
@@ -55,9 +56,12 @@ def renew(
         if not approval.strip():
             raise Usage("--approval is empty: name a ticket or a pull request")
         try:
-            day = date.fromisoformat(on) if on is not None else datetime.now(UTC).date()
+            today = datetime.now(UTC).date()
+            day = date.fromisoformat(on) if on is not None else today
         except ValueError:
             raise Usage(f"--on {on}: expected a day such as 2026-11-22") from None
+        if day > today:
+            raise Usage(f"--on {on}: is still to come; today is {today.isoformat()} (UTC)")
         root, catalogue = Path(ownership), load_catalogue()
         file = load_ownership(root, catalogue)
         chosen = _chosen(file, team or [], path or [], line or [])
@@ -67,7 +71,8 @@ def renew(
         texts = renewed(root, file, chosen, day, approval)
         for one in found:
             before = one.text.reviewed.isoformat() if one.text.reviewed else "never by itself"
-            print(f"{one.file}:{one.number}: {before} → {day.isoformat()} ({one.text.accountable})")
+            change = f"{before} → {day.isoformat()} ({one.text.accountable})"
+            print(printable(f"{one.file}:{one.number}: {change}"))
         if not dry_run:
             replace_all(texts)
 

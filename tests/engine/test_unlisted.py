@@ -1,0 +1,119 @@
+"""What could not be listed, or was not collected, is never the provider's by that and never absent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scanner.derive import derive
+from scanner.evaluate import NotCollected
+from scanner.evidence import Unknown
+from scanner.provider import Inventory
+from scanner.resources import Account, AuditTrail, Bucket, Resource, VirtualMachine
+from scanner.rows import ROW_ORDER, Row
+from scanner.scan import assess
+from scanner.subjects import Subjects
+from tests.engine.estate import (
+    CATALOGUE,
+    DENIED,
+    EVERYTHING,
+    MemoryCloud,
+    account,
+    bucket,
+    criteria,
+    inventory_of,
+    judged,
+    other,
+    region,
+)
+
+ABOUT_MACHINES = (
+    "compute.malware-protection",
+    "compute.os-hardening",
+    "compute.os-patching",
+    "compute.self-hosted-database",
+)
+OWNERSHIP = """
+version: 1
+reviewed: 2026-11-01
+teams: {platform: {}}
+owners:
+- {controls: ["*"], where: {provider: aws}, accountable: platform}
+contracts:
+  soc: {party: aws, type: certificate, covers: ["*"], expires: 2027-11-01}
+"""
+
+
+def machine() -> Resource:
+    made = other(VirtualMachine)
+    return type(made)(**{**{n: getattr(made, n) for n in made.model_fields_set}, "type": "aws.ec2.instance"})
+
+
+@pytest.mark.parametrize("control", ABOUT_MACHINES)
+def test_machines_that_could_not_be_listed_may_be_there(control: str, tmp_path: Path) -> None:
+    path = tmp_path / "ownership.yaml"
+    path.write_text(OWNERSHIP, encoding="utf-8")
+
+    def row(more: Sequence[Resource], unlisted: Unknown | None) -> Row:
+        blind = [] if unlisted is None else [("virtual_machine", "eu-west-1", unlisted)]
+        found = judged([account(), region(), *more], blind, ownership=path).coverage.rows
+        (one,) = (one for one in found if one.control == control)
+        return one
+
+    listed, hidden, none = row([machine()], None), row([], DENIED), row([], None)
+    assert (hidden.party, hidden.state) == (listed.party, listed.state)
+    assert hidden.party == "customer"
+    assert ROW_ORDER.index(hidden.state) < ROW_ORDER.index("assumed") < ROW_ORDER.index(none.state)
+    closed = Unknown.because("disabled", "ec2:DescribeRegions", None, "switched off")
+    assert row([], closed).party == none.party
+
+
+def test_machines_that_nobody_asked_for_may_be_there() -> None:
+    told = {kind: facets for kind, facets in EVERYTHING.items() if kind != VirtualMachine.kind}
+    cloud = MemoryCloud((account(), region(), machine()))
+    control = "compute.os-hardening"
+    narrowed = replace(criteria(), chosen=(), controls=frozenset({control}))
+    (row,) = assess(inventory_of(cloud, told), narrowed).coverage.rows
+    (seen,) = assess(inventory_of(cloud), narrowed).coverage.rows
+    assert (row.party, row.state) == (seen.party, seen.state) == ("customer", "unclaimed")
+
+
+def _without(resource: Resource, *facets: str) -> Resource:
+    known = {name: getattr(resource, name) for name in resource.model_fields_set if name not in facets}
+    return type(resource).observe(resource.collected() - set(facets), known)
+
+
+def test_a_bucket_beside_it_that_was_collected_for_something_else_tells_nothing() -> None:
+    store = bucket("audit-logs", public_read=True)
+    trail = other(AuditTrail, destinations=(store.id,))
+    here = inventory_of(MemoryCloud((account(), trail)))
+
+    def public(beside: Resource) -> object:
+        others = replace(here, resources=(beside,))
+        found = derive(here, EVERYTHING, [others]).resources
+        (one,) = (one for one in found if isinstance(one, AuditTrail))
+        return one.storage_public
+
+    assert public(store) is True
+    assert isinstance(public(_without(store, "public_read", "versioning")), Unknown)
+
+
+def test_a_snapshot_beside_it_that_lacks_what_the_rules_read_is_refused() -> None:
+    thin = _without(bucket("audit-logs"), *(Bucket.facets() - {"tags"}))
+    here = inventory_of(MemoryCloud((account(), region(), other(AuditTrail, destinations=(thin.id,)))))
+    beside = replace(here, resources=(thin,), collected={"bucket": frozenset({"tags"})})
+    with pytest.raises(NotCollected):
+        assess(here, replace(criteria(), others=(beside,)))
+
+
+@pytest.mark.parametrize("collected", [True, False])
+def test_a_path_that_was_not_collected_is_not_read(collected: bool) -> None:
+    home = account(path=None)
+    seen = home if collected else _without(home, "path")
+    assert isinstance(seen, Account)
+    inventory = Inventory(resources=(seen,), blind_spots=(), targets=(), collected=EVERYTHING)
+    path = Subjects(inventory, CATALOGUE).of(seen).path
+    assert path is None if collected else isinstance(path, Unknown)
