@@ -221,3 +221,16 @@ def test_naming_a_provider_closes_nothing_and_hiding_never_helps(
     assert told(HIDDEN, there) in (found, "unknown") or found == "unassessed"
     assert told(here, HIDDEN) in (found, "unknown") or found == "unassessed"
     assert ROW_ORDER.index(found) <= ROW_ORDER.index(told(here, there, by=ACCOUNT))
+
+
+def test_a_whole_organisation_has_the_state_of_its_log_account(tmp_path: Path) -> None:
+    members = [f"{number:012d}" for number in range(1, 391)]
+    hub = estate(HUB, trail(storage_protected=False))
+    found = judged(together(hub, *(estate(member) for member in members)), tmp_path)
+    rows = [row for row in found.coverage.rows if row.control == STORED]
+    assert {row.scope for row in rows} == {HUB, *members}
+    assert {(row.owner, row.state) for row in rows} == {("secops", "failing")}
+    failures = {
+        one.scope for one in found.coverage.findings if one.control == STORED and one.verdict == "fail"
+    }
+    assert failures == {HUB}, "one failure, told once"
