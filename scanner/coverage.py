@@ -7,29 +7,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from scanner.evaluate import Verdict
 from scanner.evidence import BlindSpot
 from scanner.examined import Examined
 from scanner.finding import Finding, FoundUnknown, found, identity, observed, of_defect, unknowns_of
-from scanner.narrowing import NARROWING_UNCERTAIN, UNSEEN_HOLDERS, Narrowing
+from scanner.judged import Judge, Judged
+from scanner.narrowing import UNSEEN_HOLDERS, Narrowing
 from scanner.ownership import Ownership, Resolver, Subject
-from scanner.ownership.selection import Fit
 from scanner.provided import Provided
 from scanner.provider import Inventory
 from scanner.resources import Account, Tenant
-from scanner.responsibility import Catalogue, Control, Party, Severity
+from scanner.responsibility import Catalogue, Control, Party
 from scanner.rows import OUTCOMES, Gathered, Row, RowKey, Rows
 from scanner.rule import Outcome, Pack, Rule
 from scanner.spool import Spool
 from scanner.states import (
     Claim,
     Evidence,
-    Judgement,
     State,
     judge,
-    priority,
     worst,
 )
 from scanner.subjects import Scope, Subjects
@@ -52,46 +49,6 @@ class Coverage:
     """By provider and scope: controls of organisation or tenant level, which are judged only there."""
     blind_spots: tuple[BlindSpot, ...]
     """Those of the inventory that may hold something of what the assessment is narrowed to."""
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """One piece of evidence with its owner and state."""
-
-    party: Party
-    ownership: Ownership
-    evidence: Evidence
-    judgement: Judgement
-    flags: frozenset[str] = frozenset()
-    """How its party was found: see :data:`scanner.boundary.Flag`."""
-    fit: Fit = "yes"
-    """Whether it is of what the assessment is narrowed to."""
-
-    def row(self, control: Control, place: Subject) -> RowKey:
-        return RowKey(
-            control.id,
-            place.provider,
-            place.scope,
-            self.ownership.owner,
-            self.party,
-            self.ownership.status,
-        )
-
-    def told(self) -> dict[str, Any]:
-        """What the finding says of it."""
-        return {
-            "party": self.party,
-            "ownership": self.ownership.status,
-            "owner": self.ownership.owner,
-            "owner_source": self.ownership.source,
-            "evidence": self.evidence,
-            "state": self.judgement.state,
-            "flags": tuple(sorted(self._flags())),
-        }
-
-    def _flags(self) -> frozenset[str]:
-        narrowed = {NARROWING_UNCERTAIN} if self.fit == "maybe" else set()
-        return self.flags | self.ownership.flags | self.judgement.flags | narrowed
 
 
 _SpotKey = tuple[str, str, str | None, str]
@@ -170,6 +127,10 @@ class Join:
         return Examined(self.inventory, self.chosen, self.pack, self.subjects)
 
     @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self.resolver, self.narrowing)
+
+    @cached_property
     def _provided(self) -> Provided:
         return Provided(self.elsewhere)
 
@@ -217,7 +178,7 @@ class Join:
                 # A failure is the customer's in any case; of anything else nobody knows for whom it counts.
                 evidence = "unknown"
             flags = (boundary.promoted() if evidence == "fail" else boundary).flags
-        judged = self._judge(control, place, party, evidence, may_become=True, flags=flags)
+        judged = self._judge.of(control, place, party, evidence, may_become=True, flags=flags)
         if not self._gather(control, place, judged, verdict.outcome):
             return
         if isinstance(subject, BlindSpot):
@@ -259,7 +220,7 @@ class Join:
                 observed=observed(rule, resource) if resource is not None else {},
                 message=self._message(verdict, what.name, unknowns, evidence),
                 severity=rule.text.severity,
-                priority=self._priority(rule.text.severity, judged, place),
+                priority=self._judge.priority(rule.text.severity, judged, place),
                 **judged.told(),
             ),
             place,
@@ -288,18 +249,18 @@ class Join:
         rows = self._rows.of(control.id, account.provider, account.scope)
         if party is None:
             if not rows:
-                self._gather(control, place, self._judge(control, place, "customer", "n/a"))
+                self._gather(control, place, self._judge.of(control, place, "customer", "n/a"))
             return
         unassessed = self._examined.unassessed(control, scope, party)
         if self._elsewhere(control, place):
             if not any(map(self._provided.takes, rows)):
-                judged = self._judge(control, place, party, "unassessed")
+                judged = self._judge.of(control, place, party, "unassessed")
                 self._gather(control, place, judged, settled=False)
         elif control.evidence != "auto" and party == "customer":
             self._statement(control, account, place)
         elif not rows:
             self._gather(
-                control, place, self._judge(control, place, party, "unassessed" if unassessed else "n/a")
+                control, place, self._judge.of(control, place, party, "unassessed" if unassessed else "n/a")
             )
         if unassessed:
             # What nobody looked at is unseen whoever owns the rest: no owner's row may look complete.
@@ -325,7 +286,7 @@ class Join:
     def _statement(self, control: Control, account: Account | Tenant, place: Subject) -> None:
         """Whether a person attested the control; makes the finding of the statement."""
         statement = self.resolver.statement(control.id, place)
-        judged = self._judge(control, place, "customer", "missing" if statement is None else "pass")
+        judged = self._judge.of(control, place, "customer", "missing" if statement is None else "pass")
         if not self._gather(control, place, judged):
             return
         told = (
@@ -356,46 +317,11 @@ class Join:
                 observed={},
                 message=told,
                 severity=control.severity,
-                priority=self._priority(control.severity, judged, place),
+                priority=self._judge.priority(control.severity, judged, place),
                 **judged.told(),
             ),
             place,
             judged.ownership,
-        )
-
-    def _judge(
-        self,
-        control: Control,
-        place: Subject,
-        party: Party,
-        evidence: Evidence,
-        *,
-        may_become: bool = False,
-        flags: frozenset[str] = frozenset(),
-    ) -> _Judged:
-        # If a setting that the customer can see fails, it is the customer's to set (Boundary.promoted).
-        owes: Party = "customer" if evidence == "fail" else party
-        ownership = self.resolver.resolve(control.id, place, owes)
-        claim = Claim(
-            ownership=ownership.status,
-            exception_in_force=ownership.exception is not None,
-            declared_not_applicable=ownership.not_applicable is not None,
-            party=party,
-            certificate_in_date=self.resolver.certificate(control.id, place.provider),
-            may_become_customers=may_become,
-        )
-        fit: Fit = "yes"
-        if self.narrowing is not None:
-            fit = self.narrowing.fit(control.id, place, ownership)
-        return _Judged(owes, ownership, evidence, judge(claim, evidence), flags, fit)
-
-    def _priority(self, severity: Severity, judged: _Judged, place: Subject) -> Severity:
-        return priority(
-            severity,
-            judged.judgement.state,
-            judged.evidence,
-            sensitive=self.resolver.sensitive(place),
-            ownership_file=self.resolver.file is not None,
         )
 
     def _keep(self, finding: Finding, place: Subject | None, ownership: Ownership | None) -> None:
@@ -409,7 +335,7 @@ class Join:
         self,
         control: Control,
         place: Subject,
-        judged: _Judged,
+        judged: Judged,
         outcome: Outcome | None = None,
         *,
         settled: bool = True,
