@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from scanner.document import Document, DocumentError, Problem, read
 from scanner.expectation import Expectation
@@ -58,6 +58,12 @@ class ScopeText(_Frozen):
     tags: Mapping[str, str] | None = None
 
 
+def _gate(value: Any) -> Any:
+    if isinstance(value, str) or (isinstance(value, dict) and value):
+        return value
+    raise ValueError("expected a gate such as ownership, or gates by scope such as {default: ownership}")
+
+
 class Config(_Frozen):
     """The configuration file. Paths in it are relative to the file; options of the command line win."""
 
@@ -68,7 +74,9 @@ class Config(_Frozen):
     ownership: str | None = None
     rules: tuple[str, ...] = ()
     """Rule packs: folders, or ``builtin``."""
-    gate: str | Annotated[Mapping[str, str], Field(min_length=1)] | None = None
+    gate: Annotated[
+        str | Annotated[Mapping[str, str], Field(min_length=1)] | None, BeforeValidator(_gate)
+    ] = None
     """``ownership``, ``posture``, ``strict`` or ``none``; or one of these, or a gate spelled out, for each
     named scope. The first scope of the list that fits holds, and ``default`` where none does."""
     selections: Mapping[str, Inline] = {}

@@ -59,7 +59,11 @@ def gates_of(config: Config, name: str | None, fail_on: str | None, names: Names
     given = _gate(name, fail_on)
     if given is not None:
         return Gates(given)
-    default = _gate(configured, config.fail_on)
+    try:
+        default = _gate(configured, config.fail_on)
+    except Usage as error:
+        key = "gate" if configured is not None else "fail_on"
+        raise config.mistake(f"{key}: {str(error).removeprefix('--fail-on: ')}", key) from None
     if DEFAULT in by_scope:
         default = _named(config, DEFAULT, by_scope[DEFAULT])
     return Gates(default or GATES["ownership"], scopes)

@@ -280,3 +280,22 @@ def test_a_report_that_somebody_stops_reading_changes_no_exit_code(aws_sandbox: 
     told = scan.stderr.read()
     assert scan.wait(60) == 1, told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("gate: 5", "gapscan.yaml:2: gate: expected a gate such as ownership, or gates by scope"),
+        ("gate: {}", "gapscan.yaml:2: gate: expected a gate such as ownership, or gates by scope"),
+        ("gate: postur", "gapscan.yaml:2: gate: no gate 'postur'"),
+        ("fail_on: unowned", "gapscan.yaml:2: fail_on: expected STATE:SEVERITY"),
+    ],
+)
+def test_a_wrong_gate_of_the_configuration_is_told_with_its_line(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "gapscan.yaml").write_text(f"version: 1\n{text}\n", encoding="utf-8")
+    done = gapscan("scan", "aws", "--config", "gapscan.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert told in done.stderr
