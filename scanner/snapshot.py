@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
@@ -262,8 +262,8 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise SnapshotError(f"{path}: is damaged: what it holds is not what its end says")
 
 
-def _decompressed(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    if file.peek(4)[:4] != _MAGIC:  # type: ignore[attr-defined]  # open in binary mode is buffered
+def _decompressed(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
+    if file.peek(4)[:4] != _MAGIC:
         raise SnapshotError(f"{path}: is not a gapscan snapshot")
     decompressor = ZstdDecompressor(max_window_size=_WINDOW)
     stream = decompressor.stream_reader(file, read_across_frames=True, closefd=False)

@@ -14,6 +14,7 @@ from providers.aws.authorization import DETAILS, Attachment, Detail, Details
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.credential_report import Row
 from providers.aws.principals import KEY_LISTING, ROLE_LISTING, USER_LISTING, Listing
+from providers.aws.privileges import Identity
 from providers.aws.privileges import Read as Policy
 from providers.aws.trust import Home, Organisation, Trust
 from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, told
@@ -193,12 +194,14 @@ def principal_type(item: Item) -> Observed[str]:
 
 def allows_everything(item: Item) -> Observed[bool]:
     """See :attr:`providers.aws.privileges.Identity.everything`."""
-    return item["identity"].everything  # type: ignore[no-any-return]
+    identity: Identity = item["identity"]
+    return identity.everything
 
 
 def gives_rights(item: Item) -> Observed[bool]:
     """See :attr:`providers.aws.privileges.Identity.grants_rights`."""
-    return item["identity"].grants_rights  # type: ignore[no-any-return]
+    identity: Identity = item["identity"]
+    return identity.grants_rights
 
 
 def is_conditioned(item: Item) -> Observed[bool]:

@@ -69,7 +69,8 @@ def _changed(path: Path, name: str, numbers: set[int], reviewed: date, approval:
                     raise DocumentError([Problem(name, number, told)])
             edits.extend(made)
     new = _apply(text, edits)
-    if _without_reviews(new) != _without_reviews(text):
+    before = _without_reviews(text)
+    if before is None or _without_reviews(new) != before:
         raise DocumentError([Problem(name, min(numbers), "cannot be changed in place: set it by hand")])
     return new
 
@@ -79,6 +80,7 @@ def _owners(root: Any) -> list[Any]:
 
 
 def _without_reviews(text: str) -> Any:
+    """Everything that a renewal leaves as it is; ``None`` where the text has not the form of a file."""
     try:
         value = yaml.safe_load(text)
         for line in value["owners"]:

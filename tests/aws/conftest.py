@@ -30,6 +30,19 @@ def scan(sandbox: AwsSandbox) -> Scan:
     return scanned
 
 
+@pytest.fixture(scope="module")
+def kept() -> dict[str, Inventory]:
+    return {}
+
+
+@pytest.fixture
+def whole(kept: dict[str, Inventory], scan: Scan, request: pytest.FixtureRequest) -> Inventory:
+    """One scan of what the file is about, its ``WANTED``, for all who only look."""
+    if not kept:
+        kept["whole"] = scan(wanted=request.module.WANTED)
+    return kept["whole"]
+
+
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     folder = Path(__file__).parents[2].parent / "shared" / "recordings"

@@ -69,18 +69,6 @@ ITEM = {
 }
 
 
-@pytest.fixture(scope="module")
-def kept() -> dict[str, Inventory]:
-    return {}
-
-
-@pytest.fixture
-def whole(kept: dict[str, Inventory], scan: Scan) -> Inventory:
-    if not kept:
-        kept["whole"] = scan(wanted=WANTED)
-    return kept["whole"]
-
-
 def test_every_facet_but_the_derived_ones_is_collected() -> None:
     assert AUDIT_TRAILS.facets.keys() == AuditTrail.facets() - AuditTrail.derived
 

@@ -46,18 +46,6 @@ FACTS: dict[str, dict[str, dict[str, object]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def kept() -> dict[str, Inventory]:
-    return {}
-
-
-@pytest.fixture
-def whole(kept: dict[str, Inventory], scan: Scan) -> Inventory:
-    if not kept:
-        kept["whole"] = scan(wanted=WANTED)
-    return kept["whole"]
-
-
 def hidden(inventory: Inventory) -> set[tuple[str, str]]:
     """Which facets of which resources are unknown."""
     return {(resource.name, facet) for resource in inventory.resources for facet in resource.unknowns()}

@@ -40,18 +40,6 @@ FACTS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def kept() -> dict[str, Inventory]:
-    return {}
-
-
-@pytest.fixture
-def whole(kept: dict[str, Inventory], scan: Scan) -> Inventory:
-    if not kept:
-        kept["whole"] = scan(wanted=WANTED)
-    return kept["whole"]
-
-
 def test_every_facet_is_collected() -> None:
     assert DATABASES.facets.keys() == Database.facets()
 

@@ -73,18 +73,6 @@ US, THEM, ORG = "111122223333", "444455556666", "o-example123"
 ROOT, THEIRS = f"arn:aws:iam::{US}:root", f"arn:aws:iam::{THEM}:root"
 
 
-@pytest.fixture(scope="module")
-def kept() -> dict[str, Inventory]:
-    return {}
-
-
-@pytest.fixture
-def whole(kept: dict[str, Inventory], scan: Scan) -> Inventory:
-    if not kept:
-        kept["whole"] = scan(wanted=WANTED)
-    return kept["whole"]
-
-
 def test_every_facet_is_collected() -> None:
     assert KEYS.facets.keys() == Key.facets() - Key.derived
 

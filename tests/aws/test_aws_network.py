@@ -87,18 +87,6 @@ def opened(item: Any, **lists: Any) -> Any:
     return network.to_open(item, reach(item, **lists))
 
 
-@pytest.fixture(scope="module")
-def kept() -> dict[str, Inventory]:
-    return {}
-
-
-@pytest.fixture
-def whole(kept: dict[str, Inventory], scan: Scan) -> Inventory:
-    if not kept:
-        kept["whole"] = scan(wanted=WANTED)
-    return kept["whole"]
-
-
 def test_every_facet_is_collected() -> None:
     assert FIREWALLS.facets.keys() == Firewall.facets() - Firewall.derived
 

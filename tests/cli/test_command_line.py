@@ -221,7 +221,7 @@ def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
         stderr=subprocess.PIPE,
         text=True,
         # A shell that runs the tests in its background lets its children ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # type: ignore[arg-type,return-value]
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert asked.wait(30)
     scan.send_signal(sent)

@@ -51,7 +51,7 @@ def test_both_evaluators_agree_when_everything_is_known(seed: int) -> None:
     source = any_condition(chance)
     root = check(parse(source), "thing", Thing)
     slow = exact(root)
-    plain = compiled(root, lambda resource, now: "handed over")  # type: ignore[arg-type, return-value]
+    plain = compiled(root, lambda resource, now: "handed over")
     for _ in range(2):
         resource = thing(**any_values(chance))
         known, answer = plain(resource, NOW), slow(resource, NOW)
