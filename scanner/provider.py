@@ -5,6 +5,7 @@ A cloud's package offers ``connect(request, limits) -> Provider``, which may rai
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -128,3 +129,13 @@ class Inventory:
             spot.kind == kind and spot.provider == provider and spot.scope == scope
             for spot in self.blind_spots
         )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself: to any other, nothing goes unencrypted."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, which may lead anywhere

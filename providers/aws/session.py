@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import threading
 from collections import Counter
@@ -14,7 +13,7 @@ from providers.aws.calls import AwsCall
 from providers.aws.failures import refused
 from providers.aws.models import Models, models
 from providers.aws.pace import Pace
-from scanner.provider import Limits, Request
+from scanner.provider import Limits, Request, is_loopback
 
 FALLBACK_REGION = "us-east-1"
 CONNECTIONS = 32
@@ -221,7 +220,7 @@ def _says_throttled(http: Any, parsed: Any) -> bool:
 
 def _refuse_plaintext(endpoint: str) -> None:
     parts = urlsplit(endpoint)
-    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         # Only scheme and host: the rest of the address may hold a password.
         place = f"{parts.scheme}://{parts.hostname}"
         raise ValueError(f"{place} is not encrypted; plain HTTP is only for this machine itself")
@@ -231,14 +230,5 @@ def _keep_loopback_host(request: Any, **_: Any) -> None:
     """S3 Control puts the account's id before the host; an address of this machine cannot have one."""
     parts = urlsplit(request.url)
     account, _, host = parts.netloc.partition(".")
-    if account.isdigit() and len(account) == 12 and _is_loopback(urlsplit(f"//{host}").hostname or ""):
+    if account.isdigit() and len(account) == 12 and is_loopback(urlsplit(f"//{host}").hostname or ""):
         request.url = urlunsplit(parts._replace(netloc=host))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 
 from providers.gcp.call import METHODS
 from providers.gcp.failure import one_line
-from scanner.provider import Limits, Unreachable
+from scanner.provider import Limits, Unreachable, is_loopback
 
 ASSETS = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDASSET", "cloudasset.googleapis.com")
 POLICIES = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY", "orgpolicy.googleapis.com")
@@ -110,19 +109,10 @@ def endpoint(variable: str, host: str) -> Endpoint:
     shown = f"[{name}]" if ":" in name else name
     if url.scheme == "https" and name:
         return Endpoint(f"{shown}:{port or 443}", plaintext=False)
-    if url.scheme == "http" and name and _loopback(name):
+    if url.scheme == "http" and name and is_loopback(name):
         return Endpoint(f"{shown}:{port or 80}", plaintext=True)
     why = "would send credentials in plaintext" if url.scheme == "http" else "is no https:// address"
     raise Unreachable("gcp", f"{variable} {why}.", f"Use https://, or unset {variable}.")
-
-
-def _loopback(name: str) -> bool:
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _credentials(limits: Limits) -> tuple[Any, str | None]:
