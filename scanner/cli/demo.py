@@ -31,11 +31,15 @@ def demo(
         from providers.sandbox.company import estate, write_files
 
         place = Path(folder)
-        files = write_files(place)
+        try:
+            files = write_files(place)
+        except OSError as error:
+            raise Usage(f"--folder {folder}: cannot be written: {error.strerror}") from None
         print("Starting three simulated clouds on this machine …", file=sys.stderr)
         with estate() as environment:
-            command = [sys.executable, "-m", "scanner", "scan", "all", "--config", str(files.config)]
-            print(f"$ gapscan {' '.join(command[3:])}\n", flush=True)
+            # -P: a folder of the same name where the user stands must not run in gapscan's place.
+            command = [sys.executable, "-P", "-m", "scanner", "scan", "all", "--config", str(files.config)]
+            print(f"$ gapscan {' '.join(command[4:])}\n", flush=True)
             scan = subprocess.run(command, env={**os.environ, **environment}, check=False)
     if scan.returncode not in (0, 1, 3):
         stop(f"gapscan: the scan of the simulated clouds ended with {scan.returncode}", scan.returncode)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from scanner.base.commits import last_commit
 from scanner.baseline import Baseline, load_baseline
 from scanner.cli.connect import CLOUDS, missing
 from scanner.cli.exits import Usage
@@ -160,7 +160,7 @@ def plan(options: Options) -> Plan:
         chosen=chosen,
         controls=controls,
         ownership=file,
-        commit=_commit(ownership, file) if ownership and file else None,
+        commit=last_commit(ownership.parent / name for name in file.files) if ownership and file else None,
         gates=gates_of(config, options.gate, options.fail_on, names),
         narrowing=narrowing_of(options.team, options.where, file, names, catalogue),
         baseline=load_baseline(baseline) if baseline else None,
@@ -294,26 +294,3 @@ def _limits(timeout: float | None) -> Limits:
     if timeout is None:
         return usual
     return Limits(connect_seconds=min(usual.connect_seconds, timeout), read_seconds=timeout)
-
-
-def _commit(path: Path, file: OwnershipFile) -> str | None:
-    """The commit that last changed any part of the file, if all are in a repository and unchanged since."""
-    changed = _git(path, "status", "--porcelain", "--", *file.files)
-    if changed is None or changed:
-        return None
-    return _git(path, "log", "-n", "1", "--format=%H", "--", *file.files) or None
-
-
-def _git(path: Path, *arguments: str) -> str | None:
-    """What git says in the folder of a file; ``None`` where it cannot tell."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(path.absolute().parent), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

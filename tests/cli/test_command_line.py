@@ -35,7 +35,7 @@ def gapscan(*arguments: str, cwd: Path | None = None, **environment: str) -> sub
     """Runs the command without credentials of any cloud."""
     bare = {"PATH": os.environ["PATH"], "HOME": str(cwd or "."), "AWS_EC2_METADATA_DISABLED": "true"}
     return subprocess.run(
-        [sys.executable, "-m", "scanner", *arguments],
+        [sys.executable, "-P", "-m", "scanner", *arguments],
         capture_output=True,
         text=True,
         timeout=120,
