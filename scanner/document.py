@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -29,6 +30,9 @@ MAX_DEPTH = 64
 
 _LONGEST_VALUE = 1_000
 """Characters of a number."""
+
+_LOOKAHEAD = 600
+"""Characters that a parser reads beyond the place where it refuses a text that nests too deeply."""
 
 _SHALLOW = 10_000
 """Characters of a text that cannot nest deeply enough to do harm."""
@@ -206,12 +210,16 @@ def _nodes(text: str, name: str) -> list[Any]:
         return list(yaml.compose_all(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if mark is not None:
+            # Parsers have limits of their own, with words of their own: ours are told first.
+            with suppress(yaml.YAMLError):
+                _check_depth(text[: max(0, mark.index - _LOOKAHEAD)], name, loader)
         line = mark.line + 1 if mark else 1
         raise DocumentError([Problem(name, line, f"not valid YAML: {error.problem or error}")]) from None
     except yaml.YAMLError as error:
         raise DocumentError([Problem(name, 1, f"not valid YAML: {error}")]) from None
     except RecursionError:
-        raise DocumentError([Problem(name, 1, "not valid YAML: nested too deeply")]) from None
+        raise DocumentError([Problem(name, 1, "nested too deeply, or contains itself")]) from None
 
 
 def _check_depth(text: str, name: str, loader: Any) -> None:

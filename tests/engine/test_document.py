@@ -57,9 +57,19 @@ def test_mistakes_name_their_place(text: str, told: str) -> None:
     assert told in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000, "{a: " * 100_000])
-def test_a_text_of_brackets_is_refused_and_does_not_end_the_process(text: str) -> None:
-    with pytest.raises(DocumentError, match=r"^f:1: nested too deeply"):
+DEEP = {
+    "a hundred lists": "[" * 100 + "]" * 100,
+    "a hundred mappings": "{a: " * 100 + "}" * 100,
+    "a hundred items": "- " * 100,
+    "levels of indentation": "".join(f"{' ' * level}a:\n" for level in range(1_500)),
+} | {
+    f"{size} {part}": part * size for part in ("[", "- ", "{a: ", "? ", "[{a: ") for size in (1_500, 100_000)
+}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_a_text_that_nests_deeply_is_refused_in_our_words(text: str) -> None:
+    with pytest.raises(DocumentError, match=r"^f:\d+: nested too deeply, or contains itself$"):
         parse(text, "f")
 
 
