@@ -18,9 +18,9 @@ import typer
 
 from scanner.cli import app
 from scanner.cli.schema import What, json_schema
-from scanner.expression import reference
-from scanner.resources import HEADER, KINDS
-from scanner.resources.base import Resource
+from scanner.expression.reference import reference
+from scanner.resources.base import HEADER, Resource
+from scanner.resources.kinds import KINDS
 from scanner.responsibility import Catalogue, load_catalogue
 from scanner.rule import BUILTIN, Pack, Rule, load_packs
 from scanner.states import states_markdown
@@ -152,9 +152,8 @@ def permissions() -> str:
     from providers.aws.scopes import all_calls
     from providers.azure.scopes import COLLECTORS as AZURE
     from providers.azure.scopes import OTHER_CALLS
-    from providers.gcp import COLLECTORS as GCP
-    from providers.gcp import IDENTIFY
-    from providers.gcp.account import LOCATIONS
+    from providers.gcp.account import IDENTIFY, LOCATIONS
+    from providers.gcp.scopes import COLLECTORS as GCP
 
     azure = {call for table in AZURE for call in table.calls(table.kind.facets())} | set(OTHER_CALLS)
     gcp = {call for table in GCP.values() for call in table.calls(table.kind.facets())} | {

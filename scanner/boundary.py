@@ -19,9 +19,12 @@ from pydantic import Field
 from scanner.control import SERVICE_MODELS, Cell, Control, Party, ServiceModel, Text, Written
 from scanner.document import Document, Problem, suggestion
 from scanner.evidence import Observed, Unknown, join
-from scanner.expression import ExpressionError, Predicate, compile_predicate, located, variable_of
+from scanner.expression.errors import ExpressionError
 from scanner.expression.lexer import tokens
-from scanner.resources import KINDS, ProviderName, Resource
+from scanner.expression.located import located
+from scanner.expression.predicate import Predicate, compile_predicate, variable_of
+from scanner.resources.base import ProviderName, Resource
+from scanner.resources.kinds import KINDS
 
 Flag = Literal["boundary_uncertain", "model_unresolved", "promoted"]
 """What a finding says of how its party was found.

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from scanner.evidence import BlindSpot, Cause, Observed, Unknown
 from scanner.provider import Inventory, Target, Wanted
-from scanner.resources import HEADER, Resource
+from scanner.resources.base import HEADER, Resource
 from scanner.workers import Workers
 
 T = TypeVar("T")

@@ -11,7 +11,9 @@ from typing import Any
 
 from scanner.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.provider import Inventory, Wanted
-from scanner.resources import AuditTrail, Bucket, Resource
+from scanner.resources.audit import AuditTrail
+from scanner.resources.base import Resource
+from scanner.resources.storage import Bucket
 
 Buckets = Mapping[str, Bucket]
 """By canonical id."""

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from scanner.evidence import BlindSpot, Unknown, join
 from scanner.provider import Inventory
-from scanner.resources import Resource
+from scanner.resources.base import Resource
 from scanner.rule import Outcome, Rule
 
 

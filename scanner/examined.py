@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from scanner.control import Control, Party, ServiceModel
 from scanner.provider import Inventory
-from scanner.resources import KINDS, ProviderName
-from scanner.responsibility import Control, Party, ServiceModel
+from scanner.resources.base import ProviderName
+from scanner.resources.kinds import KINDS
 from scanner.rule import Pack, Rule
 from scanner.subjects import Scope, Subjects
 

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scanner.baseline import Baseline
+from scanner.control import Severity
 from scanner.evidence import BlindSpot
 from scanner.expectation import Expectation
 from scanner.finding import Finding
 from scanner.narrowing import Selector
-from scanner.ownership import Ownership, Subject
+from scanner.ownership.outcomes import Ownership
+from scanner.ownership.selection import Subject
 from scanner.provider import Target
-from scanner.responsibility import Severity
 from scanner.states import SEVERITIES, Evidence, Gate, State, gated
 from scanner.watcher import Watcher
 

@@ -11,11 +11,12 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.ownership import Ownership, OwnershipFile, Resolver, Subject
-from scanner.ownership.file import Line
+from scanner.control import Party
+from scanner.ownership.file import Line, OwnershipFile
+from scanner.ownership.outcomes import Ownership
+from scanner.ownership.resolve import Resolver
 from scanner.ownership.schema import ExcuseText, OwnerText
-from scanner.ownership.selection import DIRECTORY, Clause
-from scanner.responsibility import Party
+from scanner.ownership.selection import DIRECTORY, Clause, Subject
 from scanner.states import OwnershipStatus
 
 Kind = Literal["lost", "hands", "gained", "otherwise", "excuse"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scanner.control import Control, Party, Severity
 from scanner.narrowing import NARROWING_UNCERTAIN, Narrowing
-from scanner.ownership import Ownership, Resolver, Subject
-from scanner.ownership.selection import Fit
-from scanner.responsibility import Control, Party, Severity
+from scanner.ownership.outcomes import Ownership
+from scanner.ownership.resolve import Resolver
+from scanner.ownership.selection import Fit, Subject
 from scanner.rows import RowKey
 from scanner.states import Claim, Evidence, Judgement, judge, priority
 

@@ -8,8 +8,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.ownership import OwnershipFile
-from scanner.ownership.file import Line, is_over
+from scanner.ownership.file import Line, OwnershipFile, is_over
 from scanner.ownership.lint import invalid
 from scanner.ownership.schema import ExcuseText
 

@@ -12,12 +12,14 @@ from typing import Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from scanner.control import Party, Severity
 from scanner.finding import Finding
 from scanner.lapses import AGE_BANDS, AgeBand, ExceptionAge, Lapse, exceptions_by_age, lapses
 from scanner.narrowing import Narrowing
-from scanner.ownership import Ownership, Resolver, Subject
-from scanner.resources import ProviderName
-from scanner.responsibility import Party, Severity
+from scanner.ownership.outcomes import Ownership
+from scanner.ownership.resolve import Resolver
+from scanner.ownership.selection import Subject
+from scanner.resources.base import ProviderName
 from scanner.states import Evidence, State
 from scanner.watcher import Watcher
 

@@ -15,13 +15,14 @@ from typing import Any
 from scanner.document import Document, DocumentError, suggestion
 from scanner.evidence import Observed, Unknown
 from scanner.finding import Finding
-from scanner.ownership import Ownership, OwnershipFile, Subject
 from scanner.ownership.facts import fold_tags
-from scanner.ownership.file import Line
+from scanner.ownership.file import Line, OwnershipFile
 from scanner.ownership.inference import keys_of
+from scanner.ownership.outcomes import Ownership
 from scanner.ownership.schema import OwnerText, Where
-from scanner.ownership.selection import HIDDEN, Clause, Facts, Fit, Hidden, last_part, parts
-from scanner.resources import Account, Tenant
+from scanner.ownership.selection import HIDDEN, Clause, Facts, Fit, Hidden, Subject, last_part, parts
+from scanner.resources.account import Account
+from scanner.resources.identity import Tenant
 
 NARROWING_UNCERTAIN = "narrowing_uncertain"
 """Flag of a finding that stays in because it could not be told whether it is meant."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from scanner.evidence import BlindSpot
-from scanner.resources import ProviderName, Resource
+from scanner.resources.base import ProviderName, Resource
 
 if TYPE_CHECKING:
     from scanner.collect import Collection

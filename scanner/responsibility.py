@@ -44,7 +44,7 @@ from scanner.control import (
     Written,
 )
 from scanner.document import Document, DocumentError, Problem, read, suggestion
-from scanner.resources import ProviderName, Resource
+from scanner.resources.base import ProviderName, Resource
 
 __all__ = [
     "SERVICE_MODELS",

@@ -9,8 +9,8 @@ from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.resources import ProviderName
-from scanner.responsibility import Party
+from scanner.control import Party
+from scanner.resources.base import ProviderName
 from scanner.rule import Outcome
 from scanner.states import Evidence, OwnershipStatus, State, worst
 

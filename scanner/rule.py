@@ -18,19 +18,16 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scanner.control import Severity
 from scanner.document import Document, DocumentError, Problem, read, suggestion
 from scanner.evidence import Unknown
-from scanner.expression import (
-    ExpressionError,
-    Predicate,
-    Template,
-    compile_predicate,
-    compile_template,
-    located,
-    variable_of,
-)
-from scanner.resources import HEADER, KINDS, ProviderName, Resource
-from scanner.responsibility import Catalogue, Severity
+from scanner.expression.errors import ExpressionError
+from scanner.expression.located import located
+from scanner.expression.predicate import Predicate, compile_predicate, variable_of
+from scanner.expression.template import Template, compile_template
+from scanner.resources.base import HEADER, ProviderName, Resource
+from scanner.resources.kinds import KINDS
+from scanner.responsibility import Catalogue
 
 Outcome = Literal["pass", "fail", "unknown", "n/a"]
 """The verdict of a rule on a resource."""

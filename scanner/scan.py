@@ -17,9 +17,10 @@ from scanner.expectation import Expectation
 from scanner.gate import Decision, Tally, Terms
 from scanner.metrics import Meter, Metrics
 from scanner.narrowing import Narrowing
-from scanner.ownership import Resolver
+from scanner.ownership.resolve import Resolver
 from scanner.provider import Inventory, Limits, Provider, Request, Target, Unreachable, Wanted
-from scanner.resources import KINDS, ProviderName
+from scanner.resources.base import ProviderName
+from scanner.resources.kinds import KINDS
 from scanner.responsibility import Catalogue
 from scanner.rows import Row
 from scanner.rule import Pack, Rule

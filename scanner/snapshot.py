@@ -24,7 +24,8 @@ from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 from scanner.atomic import Unwritable, beside
 from scanner.evidence import BlindSpot
 from scanner.provider import Inventory, Target
-from scanner.resources import KINDS, Resource
+from scanner.resources.base import Resource
+from scanner.resources.kinds import KINDS
 from scanner.scan import Collected
 
 SCHEMA: Literal["gapscan.snapshot/v1"] = "gapscan.snapshot/v1"

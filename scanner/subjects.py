@@ -9,11 +9,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import get_args
 
+from scanner.control import ServiceModel
 from scanner.evidence import BlindSpot, Observed, Unknown
-from scanner.ownership import Subject
+from scanner.ownership.selection import Subject
 from scanner.provider import Inventory
-from scanner.resources import Account, ProviderName, Resource, Tenant
-from scanner.responsibility import Catalogue, ServiceModel
+from scanner.resources.account import Account
+from scanner.resources.base import ProviderName, Resource
+from scanner.resources.identity import Tenant
+from scanner.responsibility import Catalogue
 
 _PROVIDERS: Mapping[str, ProviderName] = {name: name for name in get_args(ProviderName)}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from scanner.control import Party
 from scanner.finding import Finding
-from scanner.ownership import Ownership, Subject
-from scanner.responsibility import Party
+from scanner.ownership.outcomes import Ownership
+from scanner.ownership.selection import Subject
 from scanner.states import Evidence, State
 
 

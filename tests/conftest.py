@@ -3,8 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from providers.sandbox.aws import AwsSandbox, no_fault
+
+# A slow machine is no wrong answer. A failure prints what repeats it.
+settings.register_profile("gapscan", deadline=None, print_blob=True)
+settings.load_profile("gapscan")
 
 
 @pytest.fixture(scope="session")

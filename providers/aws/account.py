@@ -9,7 +9,7 @@ from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect import Answer, Collector, Facet, Item, Read, asked, told
 from scanner.evidence import Observed, Unknown
-from scanner.resources import Account, PasswordPolicy, Region
+from scanner.resources.account import Account, PasswordPolicy, Region
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

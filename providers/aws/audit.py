@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
 from scanner.evidence import Observed, Unknown, all_of, lift
-from scanner.resources import AuditTrail
+from scanner.resources.audit import AuditTrail
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

@@ -12,8 +12,7 @@ from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.listing import Listing, listing, run
 from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
 from scanner.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.resources import ContainerCluster, Function, VirtualMachine
-from scanner.resources.compute import Nodes, RuntimeUpdates
+from scanner.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.resources.reachability import Ingress, open_to_world
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.listing import Listing, listing, run
 from scanner.collect import Collection, Collector, Item, Place, told
 from scanner.evidence import Observed, Unknown, all_of, any_of, join, lift
-from scanner.resources import Database
+from scanner.resources.compute import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from providers.aws.privileges import Read as Policy
 from providers.aws.trust import Home, Organisation, Trust
 from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, told
 from scanner.evidence import Observed, Unknown, any_of, lift
-from scanner.resources import AccessKey, Role, User
+from scanner.resources.identity import AccessKey, Role, User
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

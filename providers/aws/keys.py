@@ -13,7 +13,7 @@ from providers.aws.identity import MEMBERS
 from providers.aws.key_policy import openings
 from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
 from scanner.evidence import Observed, Unknown, all_of, any_of, join, lift
-from scanner.resources import Key
+from scanner.resources.keys import Key
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

@@ -21,7 +21,7 @@ from providers.aws.storage import BUCKETS
 from scanner.collect import Collection, Collector, Place
 from scanner.evidence import Observed, Unknown
 from scanner.provider import Limits, Request, Target, Unreachable, Wanted
-from scanner.resources import ProviderName
+from scanner.resources.base import ProviderName
 
 COMPUTE: tuple[Collector[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)
 REGIONAL: tuple[Collector[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, *COMPUTE)

@@ -16,8 +16,7 @@ from providers.azure.calls import AzureCall, GraphCall
 from providers.azure.guard import resource_id
 from scanner.collect import Collector, Facet, asked, told
 from scanner.evidence import Observed, Unknown
-from scanner.resources import ContainerCluster, Function, VirtualMachine
-from scanner.resources.compute import Nodes, RuntimeUpdates
+from scanner.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.resources.reachability import Ingress, open_to_world
 
 Row = Mapping[str, Any]

@@ -29,7 +29,7 @@ from providers.azure.compute import (
 )
 from scanner.collect import Collector, Facet, Read, asked, told
 from scanner.evidence import Observed, Unknown, all_of, any_of
-from scanner.resources import Database
+from scanner.resources.compute import Database
 
 Row = Mapping[str, Any]
 

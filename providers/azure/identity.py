@@ -43,7 +43,7 @@ from providers.azure.roles import (
 )
 from scanner.collect import Collector, Facet, Read, asked, told
 from scanner.evidence import Observed, Unknown, all_of, any_of, join, lift
-from scanner.resources import AccessKey, User
+from scanner.resources.identity import AccessKey, User
 
 Row = Mapping[str, Any]
 

@@ -17,7 +17,7 @@ from providers.azure.calls import ArmCall, Digest, DirectoryCall, IdentityCall
 from providers.azure.permissions import allows, covers
 from scanner.collect import Collector, Facet, Read, asked, told
 from scanner.evidence import Observed, Unknown, any_of
-from scanner.resources import Role
+from scanner.resources.identity import Role
 
 Row = Mapping[str, Any]
 

@@ -45,7 +45,8 @@ from providers.azure.tenant import TENANTS, tenants
 from scanner.collect import Collection, Collector, Place
 from scanner.evidence import Observed, Unknown
 from scanner.provider import Limits, Request, Target, Unreachable, Wanted
-from scanner.resources import ProviderName, Role
+from scanner.resources.base import ProviderName
+from scanner.resources.identity import Role
 
 Row = Mapping[str, Any]
 

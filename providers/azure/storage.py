@@ -15,7 +15,7 @@ from providers.azure.diagnostics import diagnostic_settings, logged
 from providers.azure.guard import resource_id
 from scanner.collect import Collector, Facet, Read, asked, told
 from scanner.evidence import Observed, Unknown, all_of, any_of
-from scanner.resources import Bucket, Encryption
+from scanner.resources.storage import Bucket, Encryption
 
 Row = Mapping[str, Any]
 

@@ -27,7 +27,7 @@ from providers.azure.entra import (
 )
 from scanner.collect import Collector, Facet, Read, asked, told
 from scanner.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.resources import Tenant
+from scanner.resources.identity import Tenant
 
 Row = Mapping[str, Any]
 Invites = Literal["nobody", "administrators", "members", "everyone"]

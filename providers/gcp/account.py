@@ -12,7 +12,7 @@ from providers.gcp.policies import PROJECT
 from providers.gcp.storage import PREVENTION, to_enforced
 from scanner.collect import Collector, Facet, Read, asked, told
 from scanner.evidence import Observed, Unknown, lift
-from scanner.resources import Account, Region
+from scanner.resources.account import Account, Region
 
 _CONTACT = "essentialcontacts.googleapis.com/Contact"
 

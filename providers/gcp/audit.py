@@ -19,7 +19,7 @@ from providers.gcp.logfilter import ACTIVITY, ALL, DATA_ACCESS, NONE, Passing, b
 from providers.gcp.policies import POLICIES_ABOVE, PROJECT_POLICY, above_project, of_project
 from scanner.collect import Collector, Facet, Read, told
 from scanner.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.resources import AuditTrail
+from scanner.resources.audit import AuditTrail
 
 _SINK = "logging.googleapis.com/LogSink"
 

@@ -11,8 +11,7 @@ from providers.gcp.call import Call, Item, to_region
 from providers.gcp.packets import anyone
 from scanner.collect import Collector, Facet, Read, told
 from scanner.evidence import Observed, Unknown, lift
-from scanner.resources import ContainerCluster, Function, VirtualMachine
-from scanner.resources.compute import Nodes, RuntimeUpdates
+from scanner.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 
 _INSTANCE = "compute.googleapis.com/Instance"
 _FUNCTION = "cloudfunctions.googleapis.com/Function"

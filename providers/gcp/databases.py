@@ -15,7 +15,7 @@ from providers.gcp.call import Call, Item
 from providers.gcp.packets import anyone
 from scanner.collect import Collector, Facet, Read, told
 from scanner.evidence import Observed, Unknown
-from scanner.resources import Database
+from scanner.resources.compute import Database
 
 _INSTANCE = "sqladmin.googleapis.com/Instance"
 _EXTERNAL = "ON_PREMISES_INSTANCE"

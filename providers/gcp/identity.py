@@ -42,7 +42,7 @@ from providers.gcp.policies import (
 )
 from scanner.collect import Collector, Facet, Read, told
 from scanner.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.resources import AccessKey, Role, User
+from scanner.resources.identity import AccessKey, Role, User
 
 _SERVICE_ACCOUNT = "iam.googleapis.com/ServiceAccount"
 _KEY = "iam.googleapis.com/ServiceAccountKey"

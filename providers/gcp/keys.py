@@ -29,7 +29,7 @@ from providers.gcp.policies import (
 )
 from scanner.collect import Collector, Facet, Read, told
 from scanner.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.resources import Key
+from scanner.resources.keys import Key
 
 _KEY = "cloudkms.googleapis.com/CryptoKey"
 _RING = "cloudkms.googleapis.com/KeyRing"

@@ -25,7 +25,7 @@ from providers.gcp.storage import BUCKETS
 from scanner.collect import Collection, Collector, Place
 from scanner.evidence import Cause, Observed, Unknown
 from scanner.provider import Limits, Request, Target, Unreachable, Wanted
-from scanner.resources import ProviderName
+from scanner.resources.base import ProviderName
 from scanner.workers import Workers
 
 COLLECTORS: Mapping[str, Collector[Call]] = MappingProxyType(

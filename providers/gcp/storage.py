@@ -14,7 +14,7 @@ from providers.gcp.exposure import NOTHING, Exposure, from_acl, from_bindings, o
 from providers.gcp.policies import POLICIES_ABOVE, PROJECT
 from scanner.collect import Collector, Facet, Read, asked, told
 from scanner.evidence import Observed, Unknown, any_of, lift
-from scanner.resources import Bucket, Encryption
+from scanner.resources.storage import Bucket, Encryption
 
 _BUCKET = "storage.googleapis.com/Bucket"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scanner.provider import Limits, Provider, Request
-    from scanner.resources import ProviderName
+    from scanner.resources.base import ProviderName
     from scanner.scan import Connect
 
 CLOUDS: tuple[ProviderName, ...] = ("aws", "azure", "gcp")
@@ -50,7 +50,7 @@ def connectors(clouds: Sequence[ProviderName]) -> dict[ProviderName, Connect]:
     """The connect functions of the clouds; the SDKs are imported when one is called."""
 
     def connect(request: Request, limits: Limits) -> Provider:
-        found: Connect = import_module(f"providers.{request.provider}").connect
+        found: Connect = import_module(f"providers.{request.provider}.scopes").connect
         return found(request, limits)
 
     return dict.fromkeys(clouds, connect)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from scanner.narrowing import Narrowing
     from scanner.report.diff import Side
     from scanner.report.model import Head
-    from scanner.resources import Account, Tenant
+    from scanner.resources.account import Account
+    from scanner.resources.identity import Tenant
 
     Accounts = Mapping[tuple[str, str], Account | Tenant]
 
@@ -144,7 +145,8 @@ def _judged(path: Path, plan: Plan) -> tuple[Head, Iterable[Finding], Accounts]:
 
     from scanner.cli.assess import stored
     from scanner.cli.run import judge
-    from scanner.resources import Account, Tenant
+    from scanner.resources.account import Account
+    from scanner.resources.identity import Tenant
 
     collected = stored(path, plan)
     # Judged whole: only then is it known what closed.

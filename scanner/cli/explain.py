@@ -117,7 +117,8 @@ def _placed(
     from scanner.cli.moment import moment
     from scanner.cli.places import from_report, from_snapshot
     from scanner.config import load_config
-    from scanner.ownership import Resolver, load_ownership
+    from scanner.ownership.load import load_ownership
+    from scanner.ownership.resolve import Resolver
     from scanner.ownership.trace import trace
     from scanner.subjects import Stated
 
@@ -162,7 +163,7 @@ def _calls(finding: Finding) -> Mapping[str, tuple[str, ...]]:
     from importlib import import_module
 
     from scanner.derive import collectable, needed
-    from scanner.resources import KINDS
+    from scanner.resources.kinds import KINDS
 
     if finding.resource is None or finding.provider is None or finding.resource.kind not in KINDS:
         return {}

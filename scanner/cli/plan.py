@@ -19,10 +19,12 @@ from scanner.document import suggestion
 from scanner.expectation import Expectation
 from scanner.gate import Terms
 from scanner.narrowing import Narrowing
-from scanner.ownership import OwnershipFile, Resolver, load_ownership
+from scanner.ownership.file import OwnershipFile
+from scanner.ownership.load import load_ownership
+from scanner.ownership.resolve import Resolver
 from scanner.provider import Inventory, Limits, Request
 from scanner.report.output import Destination, destinations
-from scanner.resources import ProviderName
+from scanner.resources.base import ProviderName
 from scanner.responsibility import Catalogue, UnknownControl, load_catalogue
 from scanner.rule import BUILTIN, Pack, Rule, load_packs
 from scanner.scan import Criteria

@@ -12,8 +12,10 @@ import typer
 from scanner.cli.exits import Usage, told
 
 if TYPE_CHECKING:
+    from scanner.boundary import Shift
+    from scanner.control import Control, ServiceModel
     from scanner.published import Compared, Matrix, Published
-    from scanner.responsibility import Catalogue, Control, ServiceModel, Shift
+    from scanner.responsibility import Catalogue
 
 
 class Model(StrEnum):

@@ -10,7 +10,7 @@ from scanner.config import Config
 from scanner.document import suggestion
 from scanner.gate import DEFAULT, ScopeGate
 from scanner.narrowing import Narrowing, Selector, parse_where, team_of
-from scanner.ownership import OwnershipFile
+from scanner.ownership.file import OwnershipFile
 from scanner.ownership.schema import AnyOf, Where
 from scanner.ownership.selection import Clause, compile_selection
 from scanner.responsibility import Catalogue

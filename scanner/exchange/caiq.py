@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scanner.control import SERVICE_MODELS, Control, ServiceModel
 from scanner.document import Problem
 from scanner.exchange.draft import Draft, Entry
 from scanner.exchange.requirements import Requirements
 from scanner.exchange.sheet import Sheet, TableError, TableRow
 from scanner.exchange.table import locate
-from scanner.resources import ProviderName
-from scanner.responsibility import SERVICE_MODELS, Catalogue, Control, ServiceModel
+from scanner.resources.base import ProviderName
+from scanner.responsibility import Catalogue
 
 _QUESTION = re.compile(r"([A-Z][A-Z&]{2})-(\d{2})(?:\.\d+)?")
 

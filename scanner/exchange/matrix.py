@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from scanner.report.model import Head, Scan
-from scanner.resources import ProviderName
+from scanner.resources.base import ProviderName
 from scanner.rows import ROW_ORDER, Row
 from scanner.states import Evidence, State
 

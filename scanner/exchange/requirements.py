@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from scanner.control import Framework
 from scanner.document import suggestion
-from scanner.responsibility import Catalogue, Framework, UnknownControl
+from scanner.responsibility import Catalogue, UnknownControl
 
 _FRAMEWORKS: tuple[str, ...] = get_args(Framework)
 _OSCAL = re.compile(r"([A-Za-z]{2}-\d+)\.(\d+)")

@@ -28,7 +28,7 @@ from scanner.expression.typed import (
     Variable,
     walk,
 )
-from scanner.resources import Resource
+from scanner.resources.base import Resource
 
 
 class Evaluation(Protocol):

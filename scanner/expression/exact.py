@@ -22,7 +22,7 @@ from scanner.expression.typed import (
     Value,
     Variable,
 )
-from scanner.resources import Resource
+from scanner.resources.base import Resource
 
 
 def exact(root: Typed) -> Callable[[Resource, datetime], Any]:

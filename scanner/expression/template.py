@@ -16,7 +16,7 @@ from scanner.expression.lexer import MAX_SOURCE
 from scanner.expression.parse import parse_hole
 from scanner.expression.predicate import facets_of
 from scanner.expression.types import ListOf, MapOf, Model, Type, required
-from scanner.resources import Resource
+from scanner.resources.base import Resource
 
 NOT_SEEN = "(not seen)"
 """What stands for an unknown value."""

@@ -13,7 +13,9 @@ from scanner.evidence import Unknown
 from scanner.ownership.schema import INFERRED_DOMAINS, Settings
 from scanner.printable import printable
 from scanner.provider import Inventory
-from scanner.resources import Account, Resource, Tenant
+from scanner.resources.account import Account
+from scanner.resources.base import Resource
+from scanner.resources.identity import Tenant
 
 _ENOUGH = 0.5
 """The share of an account's tagged resources that must name one owner for the account to be guessed so."""

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from scanner.control import Severity
 from scanner.document import suggestion
 from scanner.ownership.file import Line, OwnershipFile, Review, TextT, has_begun, is_over
 from scanner.ownership.schema import ExcuseText, OwnerText
 from scanner.ownership.selection import Clause, Rank
 from scanner.ownership.ties import ties
-from scanner.responsibility import Severity
 
 DOCUMENTED = "gov.provider-docs-reviewed"
 """The control that the documents of providers are read for."""

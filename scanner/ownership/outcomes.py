@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
+from scanner.control import Party
 from scanner.ownership.file import Line, OwnershipFile, Specificity, is_over
 from scanner.ownership.index import Fitting
 from scanner.ownership.inference import Guess
@@ -15,7 +16,6 @@ from scanner.ownership.lint import review_overdue
 from scanner.ownership.schema import OwnerText
 from scanner.ownership.selection import HIDDEN, Facts, Rank
 from scanner.ownership.ties import first_tie
-from scanner.responsibility import Party
 from scanner.states import OwnershipStatus
 
 _WORST: tuple[OwnershipStatus, ...] = ("misattributed", "contested", "nobody", "owned")

@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from scanner.evidence import Observed
 from scanner.ownership.schema import AnyOf, Where
-from scanner.resources import ProviderName
+from scanner.resources.base import ProviderName
 
 Fit = Literal["yes", "no", "maybe"]
 """Whether a clause means a resource; ``maybe``: an unread tag or path decides."""

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from scanner.control import Party
 from scanner.evidence import Unknown
 from scanner.ownership.advice import Ending, endings, what_would_change
 from scanner.ownership.excuses import Excuse, Excuses
@@ -22,7 +23,6 @@ from scanner.ownership.ranks import beats, rank_words
 from scanner.ownership.resolve import Known, Place, Resolver
 from scanner.ownership.schema import OwnerText
 from scanner.ownership.selection import Subject
-from scanner.responsibility import Party
 from scanner.states import OwnershipStatus
 
 Part = Literal["won", "tied", "may win", "lost", "overridden", "lapsed", "asked only"]

@@ -28,7 +28,7 @@ from scanner.report.model import (
     TargetLine,
     Unknowns,
 )
-from scanner.resources import ProviderName
+from scanner.resources.base import ProviderName
 from scanner.rows import Row
 from scanner.scan import Assessment, Collected, Criteria
 from scanner.states import State

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from scanner.control import Severity
 from scanner.finding import Finding
-from scanner.responsibility import Severity
 from scanner.states import SEVERITIES
 
 NAMED = 3

@@ -10,11 +10,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from scanner.baseline import REPORT_SCHEMA, Baseline
+from scanner.control import Severity
 from scanner.evidence import Reason
 from scanner.finding import Finding
 from scanner.metrics import Metrics
-from scanner.resources import ProviderName
-from scanner.responsibility import Severity
+from scanner.resources.base import ProviderName
 from scanner.rows import Row
 from scanner.states import State
 

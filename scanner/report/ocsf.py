@@ -9,10 +9,10 @@ import json
 from datetime import datetime
 from typing import Any, Literal, TextIO
 
+from scanner.control import Severity
 from scanner.diff import OPEN
 from scanner.finding import Finding
 from scanner.report.model import Report
-from scanner.responsibility import Severity
 from scanner.states import Evidence, standing
 
 OCSF_VERSION = "1.5.0"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from providers.aws import connect
-from providers.aws.scopes import COLLECTORS
+from providers.aws.scopes import COLLECTORS, connect
 from scanner.collect import Collection
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Limits, Request, Wanted
-from scanner.resources import Resource
+from scanner.resources.base import Resource
 from scanner.workers import Workers
 
 HOME = Request("aws", regions=("eu-west-1", "us-east-1"))

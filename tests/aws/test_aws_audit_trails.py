@@ -12,7 +12,7 @@ from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
-from scanner.resources import AuditTrail
+from scanner.resources.audit import AuditTrail
 from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, known, named
 
 WANTED = {"audit_trail": frozenset(AUDIT_TRAILS.facets)}

@@ -15,7 +15,8 @@ from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
-from scanner.resources import ContainerCluster, Function, Resource, VirtualMachine
+from scanner.resources.base import Resource
+from scanner.resources.compute import ContainerCluster, Function, VirtualMachine
 from tests.aws.aws_scan import WHOLE, Scan, known, named
 
 WANTED = {kind.kind: kind.facets() for kind in (VirtualMachine, Function, ContainerCluster)}

@@ -14,7 +14,7 @@ from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
-from scanner.resources import Database
+from scanner.resources.compute import Database
 from tests.aws.aws_scan import WHOLE, Scan, known, named
 
 WANTED = {"database": Database.facets()}

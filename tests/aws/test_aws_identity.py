@@ -8,7 +8,8 @@ import pytest
 from providers.sandbox.aws import AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory
-from scanner.resources import PasswordPolicy, Resource
+from scanner.resources.account import PasswordPolicy
+from scanner.resources.base import Resource
 from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, named
 
 IDENTITIES = {kind: EVERYTHING[kind] for kind in ("user", "access_key", "role")}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.aws.patterns import intersect, narrowest, widest
@@ -165,7 +165,6 @@ def test_a_policy_that_was_not_read_hides_what_it_could_change() -> None:
     assert rights([UNREAD], policy(allow("s3:*"))) == (False, False)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_hiding_a_policy_never_turns_the_answer(data: st.DataObject) -> None:
     texts = st.sampled_from(

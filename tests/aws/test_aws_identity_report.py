@@ -11,7 +11,7 @@ from providers.aws.account import to_password_policy
 from providers.aws.identity import of_row, to_organisation, to_root_password, user_tags
 from providers.aws.principals import Listing, list_keys, list_roles, list_users
 from scanner.evidence import Observed, Unknown
-from scanner.resources import PasswordPolicy
+from scanner.resources.account import PasswordPolicy
 
 COLUMNS = (
     "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,"

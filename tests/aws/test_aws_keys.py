@@ -15,7 +15,7 @@ from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory
-from scanner.resources import Key
+from scanner.resources.keys import Key
 from tests.aws.aws_scan import WHOLE, Scan, known, named
 
 WANTED = {"key": frozenset(KEYS.facets)}

@@ -12,7 +12,7 @@ from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
-from scanner.resources import Firewall
+from scanner.resources.network import Firewall
 from tests.aws.aws_scan import WHOLE, Scan, known, named
 
 WANTED = {"firewall": Firewall.facets()}

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from providers.aws import connect, storage
+from providers.aws import storage
 from providers.aws.account import TAGS
 from providers.aws.calls import AwsQuestion
 from providers.aws.client import AwsCaller
 from providers.aws.exposure import openness
 from providers.aws.failures import one_line
-from providers.aws.scopes import all_calls, calls
+from providers.aws.scopes import all_calls, calls, connect
 from providers.aws.session import open_session
 from providers.sandbox.aws import AwsSandbox
 from scanner.evidence import Unknown
 from scanner.provider import Request, Unreachable
-from scanner.resources import Encryption
+from scanner.resources.storage import Encryption
 from tests.aws.aws_scan import QUICK, Scan, named
 
 ACCOUNT = "111122223333"

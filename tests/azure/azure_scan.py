@@ -7,7 +7,9 @@ from collections.abc import Callable
 from scanner.derive import collectable
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Limits
-from scanner.resources import KINDS, Bucket, Resource
+from scanner.resources.base import Resource
+from scanner.resources.kinds import KINDS
+from scanner.resources.storage import Bucket
 
 NEVER_TOLD = {("role", "last_used"), ("access_key", "last_used")}
 """Azure keeps neither, so that they are unknown in every scan. A test of identities collects them."""

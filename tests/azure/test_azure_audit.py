@@ -15,7 +15,8 @@ from providers.sandbox.azure_estate import SUBSCRIPTION
 from scanner.derive import derive
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
-from scanner.resources import KINDS, AuditTrail
+from scanner.resources.audit import AuditTrail
+from scanner.resources.kinds import KINDS
 from tests.azure.azure_scan import WANTED, Scan, of_kind, unknown_facets
 
 SHAPE = (KeyError, TypeError, ValueError, AttributeError)

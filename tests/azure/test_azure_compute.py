@@ -13,7 +13,7 @@ from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import SUBSCRIPTION
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
-from scanner.resources import ContainerCluster, Function, VirtualMachine
+from scanner.resources.compute import ContainerCluster, Function, VirtualMachine
 from tests.azure.azure_scan import WANTED, Scan, of_kind, unknown_facets
 
 Row = dict[str, Any]

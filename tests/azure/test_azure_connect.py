@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from providers.azure import connect
+from providers.azure.scopes import connect
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import CLIENT, OTHER_SUBSCRIPTION, SUBSCRIPTION
 from scanner.provider import Limits, Request, Unreachable

@@ -14,7 +14,7 @@ from providers.sandbox.azure_compute import rule
 from providers.sandbox.azure_estate import SUBSCRIPTION
 from scanner.evidence import Observed, Unknown
 from scanner.provider import Inventory, Request
-from scanner.resources import Database
+from scanner.resources.compute import Database
 from tests.azure.azure_scan import WANTED, Scan, of_kind, reasons, unknown_facets
 
 Row = dict[str, Any]

@@ -29,7 +29,8 @@ from providers.sandbox.azure_identity import (
 from scanner.collect import Collection
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
-from scanner.resources import KINDS, AccessKey, Role, Tenant, User
+from scanner.resources.identity import AccessKey, Role, Tenant, User
+from scanner.resources.kinds import KINDS
 from scanner.workers import Workers
 from tests.azure.azure_scan import LIMITS, NEVER_TOLD, Scan, of_kind, reasons, unknown_facets
 

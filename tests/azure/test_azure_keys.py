@@ -19,7 +19,7 @@ from providers.sandbox.azure_keys import Vault, key_properties, rotation_policy
 from scanner.collect import Collection
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
-from scanner.resources import Key
+from scanner.resources.keys import Key
 from scanner.workers import Workers
 from tests.azure.azure_scan import LIMITS, WANTED, Scan, of_kind, reasons, unknown_facets
 

@@ -23,7 +23,7 @@ from providers.azure.storage import (
 )
 from providers.azure.storage import to_tags as to_bucket_tags
 from scanner.evidence import Unknown
-from scanner.resources import Encryption
+from scanner.resources.storage import Encryption
 
 UNKNOWN = Unknown.because("denied", "x", "y", "z")
 SHAPE = (KeyError, TypeError, ValueError, AttributeError)

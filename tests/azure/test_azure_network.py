@@ -18,7 +18,7 @@ from providers.sandbox.azure_estate import SUBSCRIPTION
 from providers.sandbox.azure_network import DEFAULT_RULES, rule
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Request
-from scanner.resources import Firewall
+from scanner.resources.network import Firewall
 from scanner.resources.reachability import admin_ports
 from tests.azure.azure_scan import WANTED, Scan, of_kind, unknown_facets
 

@@ -11,8 +11,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from scanner.expression import compile_predicate
-from scanner.resources import Bucket, Encryption, Firewall, Resource, User
+from scanner.expression.predicate import compile_predicate
+from scanner.resources.base import Resource
+from scanner.resources.identity import User
+from scanner.resources.network import Firewall
+from scanner.resources.storage import Bucket, Encryption
 from scanner.responsibility import load_catalogue
 from scanner.rule import load_packs
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from scanner.provider import Inventory, Target
-from scanner.resources import Resource
+from scanner.resources.base import Resource
 from scanner.scan import Collected, everything
 from scanner.snapshot import NewSnapshot
 from tests.engine.estate import ACCOUNT, DENIED, NOW, account, bucket, region

@@ -12,7 +12,9 @@ from typing import Any
 import yaml
 
 from scanner.evidence import Unknown
-from scanner.ownership import Resolver, Subject, load_ownership
+from scanner.ownership.load import load_ownership
+from scanner.ownership.resolve import Resolver
+from scanner.ownership.selection import Subject
 from scanner.responsibility import load_catalogue
 
 ACCOUNTS, LINES, RESOURCES, CONTROLS = 2_000, 500, 100_000, 10

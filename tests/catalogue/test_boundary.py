@@ -10,9 +10,11 @@ from typing import Any, get_args
 
 import pytest
 
+from scanner.control import Control, Party, ServiceModel
 from scanner.evidence import Unknown
-from scanner.resources import KINDS, Resource
-from scanner.responsibility import Catalogue, Control, Party, ServiceModel, load_catalogue
+from scanner.resources.base import Resource
+from scanner.resources.kinds import KINDS
+from scanner.responsibility import Catalogue, load_catalogue
 from scanner.rule import BUILTIN, load_packs
 from scanner.scan import wanted_by
 from tests.catalogue.conftest import Edit

@@ -10,7 +10,8 @@ import pytest
 from scanner.evidence import Unknown
 from scanner.finding import Finding
 from scanner.provider import Inventory, Target
-from scanner.resources import KINDS, Resource
+from scanner.resources.base import Resource
+from scanner.resources.kinds import KINDS
 from scanner.scan import Assessment, assess
 from tests.catalogue.resources import configured
 from tests.engine.estate import CATALOGUE, account, criteria

@@ -8,8 +8,10 @@ from typing import get_args
 
 import pytest
 
-from scanner.resources import KINDS, ProviderName
-from scanner.responsibility import Catalogue, Cell, ServiceModel
+from scanner.control import Cell, ServiceModel
+from scanner.resources.base import ProviderName
+from scanner.resources.kinds import KINDS
+from scanner.responsibility import Catalogue
 
 PROVIDERS: tuple[ProviderName, ...] = get_args(ProviderName)
 MODELS: tuple[ServiceModel, ...] = get_args(ServiceModel)

@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
-from scanner.resources import ProviderName
-from scanner.responsibility import Catalogue, ServiceModel
+from scanner.control import ServiceModel
+from scanner.resources.base import ProviderName
+from scanner.responsibility import Catalogue
 from tests.catalogue.resources import resource
 
 PROVIDERS: tuple[ProviderName, ...] = get_args(ProviderName)

@@ -7,7 +7,7 @@ from typing import Any
 
 from scanner.evidence import Unknown
 from scanner.provider import Limits, Provider, Request
-from scanner.resources import User
+from scanner.resources.identity import User
 from scanner.scan import collect
 from scanner.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan

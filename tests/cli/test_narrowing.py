@@ -12,7 +12,7 @@ import pytest
 
 from scanner.provider import Inventory, Target
 from scanner.report.model import json_schema
-from scanner.resources import Resource
+from scanner.resources.base import Resource
 from scanner.scan import Collected, everything
 from scanner.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan

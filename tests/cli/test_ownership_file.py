@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from scanner.evidence import Unknown
-from scanner.ownership import load_ownership
+from scanner.ownership.load import load_ownership
 from scanner.provider import Inventory, Target
-from scanner.resources import AuditTrail, Resource
+from scanner.resources.audit import AuditTrail
+from scanner.resources.base import Resource
 from scanner.responsibility import load_catalogue
 from scanner.scan import Collected, everything
 from scanner.snapshot import NewSnapshot

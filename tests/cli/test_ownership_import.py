@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.ownership import load_ownership
+from scanner.ownership.load import load_ownership
 from scanner.responsibility import load_catalogue
 from tests.cli.test_command_line import gapscan
 from tests.exchange.workbooks import caiq, workbook

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scanner.config import load_config, requests
-from scanner.ownership import load_ownership
+from scanner.ownership.load import load_ownership
 from scanner.responsibility import load_catalogue
 from scanner.rule import load_packs, run_examples
 

@@ -13,7 +13,8 @@ import yaml
 
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Target
-from scanner.resources import KINDS, Resource
+from scanner.resources.base import Resource
+from scanner.resources.kinds import KINDS
 from scanner.scan import Assessment, assess
 from tests.engine.estate import ACCOUNT, EVERYTHING, account, bucket, criteria, other, region
 

@@ -11,29 +11,18 @@ from typing import Any
 from scanner.collect import Collection, Place
 from scanner.evidence import Unknown
 from scanner.gate import Terms
-from scanner.ownership import Resolver, load_ownership
+from scanner.ownership.load import load_ownership
+from scanner.ownership.resolve import Resolver
 from scanner.provider import Inventory, Limits, Provider, Request, Target, Wanted
-from scanner.resources import (
-    KINDS,
-    AccessKey,
-    Account,
-    AuditTrail,
-    Bucket,
-    ContainerCluster,
-    Database,
-    Encryption,
-    Firewall,
-    Function,
-    Key,
-    PasswordPolicy,
-    ProviderName,
-    Region,
-    Resource,
-    Role,
-    Tenant,
-    User,
-    VirtualMachine,
-)
+from scanner.resources.account import Account, PasswordPolicy, Region
+from scanner.resources.audit import AuditTrail
+from scanner.resources.base import ProviderName, Resource
+from scanner.resources.compute import ContainerCluster, Database, Function, VirtualMachine
+from scanner.resources.identity import AccessKey, Role, Tenant, User
+from scanner.resources.keys import Key
+from scanner.resources.kinds import KINDS
+from scanner.resources.network import Firewall
+from scanner.resources.storage import Bucket, Encryption
 from scanner.responsibility import load_catalogue
 from scanner.rule import BUILTIN, load_packs
 from scanner.scan import Assessment, Criteria, assess, collect

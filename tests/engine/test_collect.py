@@ -14,7 +14,7 @@ import pytest
 from scanner.collect import Collection, Collector, Facet, Item, Place, Read, asked, told
 from scanner.evidence import Observed, Unknown, any_of
 from scanner.provider import Inventory
-from scanner.resources import Bucket, Encryption
+from scanner.resources.storage import Bucket, Encryption
 from scanner.workers import Workers
 
 

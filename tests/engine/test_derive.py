@@ -6,7 +6,9 @@ import pytest
 
 from scanner.derive import needed
 from scanner.evidence import Observed, Unknown
-from scanner.resources import KINDS, AuditTrail, Resource
+from scanner.resources.audit import AuditTrail
+from scanner.resources.base import Resource
+from scanner.resources.kinds import KINDS
 from tests.engine.estate import DENIED, EVERYTHING, MemoryCloud, account, bucket, inventory_of, other
 
 LOGS = "arn:aws:s3:::audit-logs"

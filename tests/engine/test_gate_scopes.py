@@ -14,9 +14,9 @@ from scanner.config import load_config
 from scanner.document import DocumentError
 from scanner.gate import ScopeGate, Terms
 from scanner.narrowing import Selector, parse_where
-from scanner.ownership import load_ownership
+from scanner.ownership.load import load_ownership
 from scanner.ownership.selection import compile_selection
-from scanner.resources import Resource
+from scanner.resources.base import Resource
 from scanner.scan import Assessment
 from scanner.states import GATES, Gate, parse_fail_on
 from tests.engine.estate import CATALOGUE, DENIED, account, bucket, judged

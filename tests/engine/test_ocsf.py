@@ -21,7 +21,7 @@ from scanner.report import json as json_report
 from scanner.report import ocsf
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report
-from scanner.resources import Resource
+from scanner.resources.base import Resource
 from scanner.scan import Collected, assess, collect
 from scanner.states import GATES
 from tests.engine.estate import (

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Target
-from scanner.resources import AuditTrail, Resource
+from scanner.resources.audit import AuditTrail
+from scanner.resources.base import Resource
 from scanner.rows import ROW_ORDER, Row
 from scanner.scan import Assessment, assess
 from scanner.states import State

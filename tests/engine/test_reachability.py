@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.resources.reachability import (
@@ -102,7 +102,8 @@ def told(found: tuple[str, ...], protocol: str, port: int | None) -> bool:
 
 
 # Packet by packet is slow, and slower still on a busy machine.
-@settings(deadline=None)
+
+
 @given(st.lists(ingress(), max_size=6))
 def test_each_port_is_as_open_as_packets_find_it(rules: list[Ingress]) -> None:
     found = open_to_world(rules)

@@ -13,13 +13,15 @@ import pytest
 from scanner.evidence import BlindSpot, Unknown
 from scanner.finding import Finding
 from scanner.narrowing import NARROWING_UNCERTAIN, Narrowing, Selector, parse_where
-from scanner.ownership import OwnershipFile, load_ownership
+from scanner.ownership.file import OwnershipFile
+from scanner.ownership.load import load_ownership
 from scanner.ownership.selection import compile_selection
 from scanner.provider import Inventory, Target
 from scanner.report import text as text_report
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report
-from scanner.resources import Bucket, Resource
+from scanner.resources.base import Resource
+from scanner.resources.storage import Bucket
 from scanner.scan import Assessment, Collected, assess
 from tests.engine.estate import ACCOUNT, CATALOGUE, DENIED, EVERYTHING, NOW, account, bucket, criteria
 

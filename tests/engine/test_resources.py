@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from scanner.evidence import Cause, Unknown
-from scanner.resources import HEADER, Bucket, Encryption
+from scanner.resources.base import HEADER
+from scanner.resources.storage import Bucket, Encryption
 
 HEAD: dict[str, Any] = {
     "provider": "aws",

@@ -15,7 +15,9 @@ from scanner.evidence import Unknown
 from scanner.finding import Finding
 from scanner.gate import Terms
 from scanner.provider import Limits, Provider, Request, Unreachable
-from scanner.resources import KINDS, Bucket, Encryption, Resource
+from scanner.resources.base import Resource
+from scanner.resources.kinds import KINDS
+from scanner.resources.storage import Bucket, Encryption
 from scanner.scan import Assessment, assess, collect
 from scanner.states import GATES
 from tests.engine.estate import (
@@ -92,7 +94,7 @@ def facet_values(name: str) -> st.SearchStrategy[Any]:
     return st.booleans()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_hiding_a_fact_turns_verdicts_to_unknown_and_nothing_else(data: st.DataObject) -> None:
     values = {name: data.draw(facet_values(name), label=name) for name in sorted(Bucket.facets())}

@@ -12,7 +12,11 @@ from scanner.derive import derive
 from scanner.evaluate import NotCollected
 from scanner.evidence import Unknown
 from scanner.provider import Inventory
-from scanner.resources import Account, AuditTrail, Bucket, Resource, VirtualMachine
+from scanner.resources.account import Account
+from scanner.resources.audit import AuditTrail
+from scanner.resources.base import Resource
+from scanner.resources.compute import VirtualMachine
+from scanner.resources.storage import Bucket
 from scanner.rows import ROW_ORDER, Row
 from scanner.scan import assess
 from scanner.subjects import Subjects

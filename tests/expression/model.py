@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from scanner.evidence import Observed, Unknown
-from scanner.resources import Resource
+from scanner.resources.base import Resource
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 

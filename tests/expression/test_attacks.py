@@ -9,8 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scanner.evidence import Unknown
-from scanner.expression import ExpressionError, compile_predicate, compile_template
+from scanner.expression.errors import ExpressionError
 from scanner.expression.lexer import MAX_SOURCE
+from scanner.expression.predicate import compile_predicate
+from scanner.expression.template import compile_template
 from tests.expression.model import NOW, Grant, Thing, any_condition, thing
 
 PIECES = st.sampled_from(
@@ -80,7 +82,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=2500, deadline=None, derandomize=True)
+@settings(max_examples=2500, derandomize=True)
 @given(
     st.one_of(
         st.lists(PIECES, max_size=25).map(" ".join),
@@ -105,7 +107,7 @@ def test_no_text_does_more_than_be_refused(source: str) -> None:
         assert 0 <= error.offset <= len(source)
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500, derandomize=True)
 @given(st.integers(0, 2**32), st.data())
 def test_damaged_conditions_are_refused_or_run(seed: int, data: st.DataObject) -> None:
     source = any_condition(random.Random(seed), 2)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 
 from scanner.evidence import Unknown
-from scanner.expression import ExpressionError, compile_predicate, reference
 from scanner.expression import functions as table
+from scanner.expression.errors import ExpressionError
 from scanner.expression.functions import function_of
-from scanner.resources import KINDS, Account, Bucket
+from scanner.expression.predicate import compile_predicate
+from scanner.expression.reference import reference
+from scanner.resources.account import Account
+from scanner.resources.kinds import KINDS
+from scanner.resources.storage import Bucket
 from tests.expression.model import NOW, Grant, Seal, Thing, hidden, thing
 
 FULL = thing(

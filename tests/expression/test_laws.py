@@ -9,19 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.evidence import Unknown
-from scanner.expression import compile_predicate
 from scanner.expression.check import check
 from scanner.expression.compile import compiled
 from scanner.expression.exact import exact
 from scanner.expression.parse import parse
-from scanner.expression.predicate import facets_of
+from scanner.expression.predicate import compile_predicate, facets_of
 from scanner.expression.typed import Loop, walk
 from tests.expression.model import FACETS, NOW, Thing, any_condition, any_values, hidden, thing
 
 SEEDS = st.integers(0, 2**48)
 
 
-@settings(max_examples=4000, deadline=None, derandomize=True)
+@settings(max_examples=4000, derandomize=True)
 @given(SEEDS)
 def test_hiding_facts_never_gives_the_other_verdict(seed: int) -> None:
     chance = random.Random(seed)
@@ -44,7 +43,7 @@ def _without(values: dict[str, Any], dark: set[str]) -> Thing:
     return thing(**{**values, **{facet: hidden(facet) for facet in dark}})
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=1500, derandomize=True)
 @given(SEEDS)
 def test_both_evaluators_agree_when_everything_is_known(seed: int) -> None:
     chance = random.Random(seed)
@@ -73,7 +72,7 @@ def _error_calls(root: Any, resource: Thing) -> set[str]:
     return calls
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500, derandomize=True)
 @given(SEEDS)
 def test_unread_facets_do_not_matter_and_all_dark_is_told_with_its_reasons(seed: int) -> None:
     chance = random.Random(seed)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from scanner.evidence import Unknown
-from scanner.expression import compile_predicate
+from scanner.expression.predicate import compile_predicate
 from tests.expression.model import FACETS, HEADER_VALUES, NOW, Thing, any_condition, any_values, thing
 
 NAMES = [*FACETS, *HEADER_VALUES]
@@ -35,7 +35,7 @@ def _theirs(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=3000, deadline=None, derandomize=True)
+@settings(max_examples=3000, derandomize=True)
 @given(st.integers(0, 2**48))
 def test_the_answer_is_that_of_cel(seed: int) -> None:
     chance = random.Random(seed)

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from scanner.expression import ExpressionError, compile_template
+from scanner.expression.errors import ExpressionError
+from scanner.expression.template import compile_template
 from tests.expression.model import NOW, Grant, Seal, Thing, hidden, thing
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from providers.gcp import connect
+from providers.gcp.scopes import connect
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
 from scanner.collect import Collection
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Limits, Request
-from scanner.resources import KINDS
+from scanner.resources.kinds import KINDS
 from scanner.workers import Workers
 
 EVERYTHING = {cls.kind: cls.facets() - cls.derived for cls in KINDS.values()}

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from providers.gcp import COLLECTORS, IDENTIFY
+from providers.gcp.account import IDENTIFY
 from providers.gcp.call import Item, Project
-from providers.gcp.scopes import BESIDES
+from providers.gcp.scopes import BESIDES, COLLECTORS
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import Company, bucket, example_shop, project, sink
 from scanner.evidence import Unknown
 from scanner.provider import Request
-from scanner.resources import KINDS
+from scanner.resources.kinds import KINDS
 
 HERE = ("projects/210987654321", "folders/345678901234", "organizations/123456789012")
 

@@ -26,7 +26,7 @@ from providers.sandbox.gcp_compute import function, machine, service
 from scanner.collect import Collector
 from scanner.evidence import Unknown
 from scanner.provider import Limits, Request
-from scanner.resources import HEADER
+from scanner.resources.base import HEADER
 from tests.gcp.test_gcp_recordings import told
 
 HERE = Project("batch-prod", "12", "Batch", {}, ("folders/2", "organizations/3"), "3")

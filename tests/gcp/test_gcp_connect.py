@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from providers.gcp import IDENTIFY, connect
+from providers.gcp.account import IDENTIFY
 from providers.gcp.channel import ReadOnlyViolation, sign_in
+from providers.gcp.scopes import connect
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import example_shop

@@ -20,7 +20,7 @@ from providers.gcp.databases import (
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
 from scanner.evidence import Unknown
-from scanner.resources import HEADER
+from scanner.resources.base import HEADER
 from tests.gcp.test_gcp_compute import values
 from tests.gcp.test_gcp_recordings import told
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from providers.gcp import IDENTIFY
+from providers.gcp.account import IDENTIFY
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
 from scanner.evidence import Unknown

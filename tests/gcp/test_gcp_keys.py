@@ -25,7 +25,7 @@ from providers.gcp.keys import (
 )
 from scanner.evidence import Unknown
 from scanner.provider import Limits, Request
-from scanner.resources import HEADER
+from scanner.resources.base import HEADER
 
 HERE = Project("batch-prod", "12", "Batch", {}, ("folders/2", "organizations/3"), "3")
 LOST = Unknown.because("denied", "a call", "a.permission", "denied")

@@ -21,7 +21,7 @@ from providers.gcp.network import (
 from providers.sandbox.gcp_network import policy, policy_rule, rule, tcp
 from scanner.evidence import Unknown
 from scanner.provider import Limits
-from scanner.resources import HEADER
+from scanner.resources.base import HEADER
 from scanner.resources.reachability import everything
 
 PROJECT, NUMBER = "batch-prod", "12"

@@ -84,7 +84,7 @@ def names_icmp(asked: list[Level]) -> bool:
     return any(name == "icmp" for rule in rules for name, _ in rule.traffic)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(levels)
 def test_every_packet_gets_through_as_told(asked: list[Level]) -> None:
     found = reach(asked)
@@ -99,7 +99,7 @@ def test_every_packet_gets_through_as_told(asked: list[Level]) -> None:
         assert told(found, protocol, port) is open_, (found, protocol, port)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(levels)
 def test_without_doubt_there_is_one_reading(asked: list[Level]) -> None:
     assert readings(asked) == (asked,)

@@ -15,7 +15,7 @@ from providers.gcp.exposure import from_bindings
 from providers.gcp.storage import BUCKETS
 from scanner.evidence import Unknown
 from scanner.provider import Limits
-from scanner.resources import HEADER
+from scanner.resources.base import HEADER
 
 Recorded = Callable[[str], list[dict[str, Any]]]
 HERE = Project("batch-prod", "1", "Batch", {}, (), None)

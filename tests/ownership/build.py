@@ -13,7 +13,10 @@ import yaml
 
 from scanner.document import DocumentError
 from scanner.evidence import Unknown
-from scanner.ownership import OwnershipFile, Resolver, Subject, load_ownership
+from scanner.ownership.file import OwnershipFile
+from scanner.ownership.load import load_ownership
+from scanner.ownership.resolve import Resolver
+from scanner.ownership.selection import Subject
 from scanner.responsibility import Catalogue, load_catalogue
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

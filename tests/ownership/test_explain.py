@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from scanner.ownership import Subject
+from scanner.ownership.selection import Subject
 from scanner.ownership.trace import Explanation, trace
 from tests.ownership.build import CONTROL, DENIED, catalogue, resolver, subject
 from tests.ownership.test_laws import CONTROLS, answers_of, files, hidings, subjects
@@ -222,7 +222,7 @@ def test_who_follows_the_advice_wins(advice: str) -> None:
 
 
 def test_without_a_file_it_says_so() -> None:
-    from scanner.ownership import Resolver
+    from scanner.ownership.resolve import Resolver
 
     answers = Resolver(None, catalogue(), datetime(2026, 11, 22, tzinfo=UTC))
     found = trace(answers, CONTROL, subject())
@@ -230,7 +230,7 @@ def test_without_a_file_it_says_so() -> None:
     assert "gapscan ownership init" in found.changes[0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(files(), subjects)
 def test_an_explanation_agrees_with_the_answer(file: dict[str, Any], place: Subject) -> None:
     answers = answers_of(file)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from scanner.document import MAX_BYTES, DocumentError
-from scanner.ownership import OwnershipFile, Resolver, load_ownership
+from scanner.ownership.file import OwnershipFile
+from scanner.ownership.load import load_ownership
+from scanner.ownership.resolve import Resolver
 from tests.ownership.build import NOW, catalogue, subject
 
 ROOT = """\

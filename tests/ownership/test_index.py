@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.evidence import Unknown
-from scanner.ownership import Subject
-from scanner.ownership.selection import Clause
+from scanner.ownership.selection import Clause, Subject
 from scanner.ownership.ties import first_tie, ties
 from tests.ownership.build import TEAMS, resolver, subject
 from tests.ownership.test_laws import CONTRACTS, CONTROLS, answers_of, files, hidings, subjects
@@ -188,7 +187,7 @@ def guessed(control: str, place: Subject) -> tuple[str | None, bool]:
     return None, False
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(files(), st.lists(subjects, min_size=1, max_size=3))
 def test_the_indexed_answer_is_the_plain_one(file: dict[str, Any], places: list[Subject]) -> None:
     answers = answers_of(file)
@@ -199,7 +198,7 @@ def test_the_indexed_answer_is_the_plain_one(file: dict[str, Any], places: list[
             assert told == plain_answer(file, control, place)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(files(), st.lists(subjects, min_size=2, max_size=6), st.randoms(use_true_random=False))
 def test_what_was_asked_before_changes_no_answer(
     file: dict[str, Any], places: list[Subject], random: Any

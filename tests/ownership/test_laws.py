@@ -8,7 +8,9 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scanner.ownership import Ownership, Resolver, Subject
+from scanner.ownership.outcomes import Ownership
+from scanner.ownership.resolve import Resolver
+from scanner.ownership.selection import Subject
 from scanner.states import EVIDENCE_ORDER, Claim, judge, standing
 from tests.ownership.build import DENIED, TEAMS, resolver, subject
 
@@ -131,7 +133,7 @@ def hidings(place: Subject) -> list[Subject]:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(files(), subjects)
 def test_hiding_a_tag_or_a_path_never_makes_it_better(file: dict[str, Any], place: Subject) -> None:
     answers = answers_of(file)
@@ -150,7 +152,7 @@ def test_hiding_a_tag_or_a_path_never_makes_it_better(file: dict[str, Any], plac
                 assert STANDINGS.index(after) <= STANDINGS.index(before)
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(files(), subjects)
 def test_what_nothing_unread_could_change_is_certain(file: dict[str, Any], place: Subject) -> None:
     answers = answers_of(file)
@@ -159,7 +161,7 @@ def test_what_nothing_unread_could_change_is_certain(file: dict[str, Any], place
         assert "owner_uncertain" not in answers.resolve(control, place).flags or twice
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(files(), st.randoms(use_true_random=False), st.lists(subjects, min_size=1, max_size=3))
 def test_the_order_of_lines_never_matters(file: dict[str, Any], random: Any, places: list[Subject]) -> None:
     shuffled = {
@@ -175,7 +177,7 @@ def test_the_order_of_lines_never_matters(file: dict[str, Any], random: Any, pla
     assert first_codes == sorted((defect.code, defect.line_id, defect.controls) for defect in other.defects())
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(files(), subjects)
 def test_a_most_specific_line_wins(file: dict[str, Any], place: Subject) -> None:
     """Exact control on the exact resource with its tags, account, path and the rest: nothing beats it."""
@@ -192,7 +194,7 @@ def test_a_most_specific_line_wins(file: dict[str, Any], place: Subject) -> None
     assert (found.status, found.owner) == ("owned", "platform")
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(lines, lines, subjects)
 def test_contested_is_symmetrical(one: dict[str, Any], other: dict[str, Any], place: Subject) -> None:
     """Two lines that differ only in the team: wherever they fit, neither wins."""
@@ -210,7 +212,7 @@ def test_contested_is_symmetrical(one: dict[str, Any], other: dict[str, Any], pl
         assert both == [expected, expected]
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(files(), subjects)
 def test_only_an_active_team_owns(file: dict[str, Any], place: Subject) -> None:
     answers = answers_of(file)

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from scanner.document import DocumentError
-from scanner.ownership import Resolver, load_ownership, schema_json
+from scanner.ownership.load import load_ownership
+from scanner.ownership.resolve import Resolver
+from scanner.ownership.schema import schema_json
 from tests.ownership.build import NOW, catalogue, load, mistakes, subject
 
 SAMPLE = """\

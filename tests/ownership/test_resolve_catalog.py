@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from scanner.ownership import Resolver, load_ownership
+from scanner.ownership.load import load_ownership
+from scanner.ownership.resolve import Resolver
 from scanner.ownership.trace import trace
 from tests.ownership.build import CONTROL, DENIED, NOW, catalogue, subject
 

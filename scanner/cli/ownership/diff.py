@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from scanner.cli.places import Place
+    from scanner.control import Control
     from scanner.handover import Change, Held, Judged
-    from scanner.responsibility import Catalogue, Control
+    from scanner.responsibility import Catalogue
 
 _SHOWN = 5
 """Controls and places that a line names."""
@@ -57,7 +58,8 @@ def diff(
         from scanner.cli.screen import screen
         from scanner.config import load_config
         from scanner.handover import by_lines, on_resources
-        from scanner.ownership import Resolver, load_ownership
+        from scanner.ownership.load import load_ownership
+        from scanner.ownership.resolve import Resolver
         from scanner.responsibility import load_catalogue
         from scanner.subjects import Stated
 

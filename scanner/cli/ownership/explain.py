@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from scanner.cli.places import Estate, Place
+    from scanner.control import Control
     from scanner.ownership.trace import Explanation
-    from scanner.responsibility import Catalogue, Control
+    from scanner.responsibility import Catalogue
     from scanner.subjects import Stated
 
     _Group = tuple[Explanation, list[Place]]
@@ -58,7 +59,8 @@ def explain(
         from scanner.cli.moment import moment
         from scanner.cli.screen import screen
         from scanner.config import load_config
-        from scanner.ownership import Resolver, load_ownership
+        from scanner.ownership.load import load_ownership
+        from scanner.ownership.resolve import Resolver
         from scanner.ownership.trace import trace
         from scanner.responsibility import load_catalogue
         from scanner.subjects import Stated

@@ -122,7 +122,7 @@ def _write(draft: Draft, path: Path, catalogue: Catalogue) -> None:
     from scanner.cli.exits import Usage
     from scanner.document import DocumentError
     from scanner.exchange.draft import render
-    from scanner.ownership import load_ownership
+    from scanner.ownership.load import load_ownership
 
     text = render(draft)
     with TemporaryDirectory() as folder:

@@ -26,8 +26,8 @@ def init(
 
         from scanner.atomic import replace_all
         from scanner.cli.exits import Usage
-        from scanner.ownership import load_ownership
         from scanner.ownership.draft import draft
+        from scanner.ownership.load import load_ownership
         from scanner.printable import printable
         from scanner.responsibility import load_catalogue
         from scanner.snapshot import read_snapshot

@@ -12,9 +12,10 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scanner.ownership import OwnershipFile
+    from scanner.control import Severity
+    from scanner.ownership.file import OwnershipFile
     from scanner.provider import Inventory
-    from scanner.responsibility import Catalogue, Severity
+    from scanner.responsibility import Catalogue
 
     _Told = tuple[str, int, Severity, str, str, list[str]]
     """File, line, severity, code, message and controls."""
@@ -45,7 +46,8 @@ def lint(
 
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
-        from scanner.ownership import Resolver, load_ownership
+        from scanner.ownership.load import load_ownership
+        from scanner.ownership.resolve import Resolver
         from scanner.printable import printable
         from scanner.responsibility import load_catalogue
         from scanner.snapshot import read_snapshot

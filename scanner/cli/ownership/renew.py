@@ -11,8 +11,7 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scanner.ownership import OwnershipFile
-    from scanner.ownership.file import Line
+    from scanner.ownership.file import Line, OwnershipFile
     from scanner.ownership.schema import OwnerText
 
 Many = list[str] | None
@@ -46,7 +45,7 @@ def renew(
 
         from scanner.atomic import replace_all
         from scanner.cli.exits import Usage
-        from scanner.ownership import load_ownership
+        from scanner.ownership.load import load_ownership
         from scanner.ownership.renewal import renewed
         from scanner.printable import printable
         from scanner.responsibility import load_catalogue
