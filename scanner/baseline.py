@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from scanner.document import DocumentError, Problem
+from scanner.base.yaml import DocumentError, Problem
 from scanner.finding import Finding
 from scanner.states import EVIDENCE_ORDER, Evidence
 

@@ -16,8 +16,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from scanner.base.yaml import Document, Problem, suggestion
 from scanner.control import SERVICE_MODELS, Cell, Control, Party, ServiceModel, Text, Written
-from scanner.document import Document, Problem, suggestion
 from scanner.evidence import Observed, Unknown, join
 from scanner.expression.errors import ExpressionError
 from scanner.expression.lexer import tokens

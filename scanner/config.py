@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
-from scanner.document import Document, DocumentError, Problem, read
+from scanner.base.yaml import Document, DocumentError, Problem, read
 from scanner.expectation import Expectation
 from scanner.ownership.schema import Inline
 from scanner.provider import Request

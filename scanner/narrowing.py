@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from scanner.document import Document, DocumentError, suggestion
+from scanner.base.yaml import Document, DocumentError, suggestion
 from scanner.evidence import Observed, Unknown
 from scanner.finding import Finding
 from scanner.ownership.facts import fold_tags

@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
 from scanner.control import Cell, ServiceModel, Text, Written
-from scanner.document import Document, DocumentError, Problem, read, suggestion
 from scanner.resources.base import ProviderName
 from scanner.responsibility import Catalogue
 
@@ -99,7 +99,7 @@ def compare(matrix: Matrix, catalogue: Catalogue) -> Iterator[Compared]:
 def load_published(catalogue: Catalogue, folder: Path | None = None) -> Published:
     """Reads ``published.yaml`` of a folder; ``None``: the built-in one.
 
-    Raises :class:`~scanner.document.DocumentError` with every mistake, each with file and line.
+    Raises :class:`~scanner.base.yaml.DocumentError` with every mistake, each with file and line.
     """
     root = folder or Path(str(files("rules")))
     document = read(root / "published.yaml", str((folder or Path("rules")) / "published.yaml"))

@@ -18,6 +18,7 @@ from typing import Annotated, TypeVar, get_args
 
 from pydantic import Field
 
+from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
 from scanner.boundary import (
     Boundary,
     Flag,
@@ -43,7 +44,6 @@ from scanner.control import (
     Text,
     Written,
 )
-from scanner.document import Document, DocumentError, Problem, read, suggestion
 from scanner.resources.base import ProviderName, Resource
 
 __all__ = [
@@ -233,7 +233,7 @@ class Catalogue:
 def load_catalogue(folder: Path | None = None) -> Catalogue:
     """Reads ``responsibility.yaml`` and ``controls/*.yaml`` of a folder; ``None``: the built-in ones.
 
-    Raises :class:`~scanner.document.DocumentError` with every mistake, each with file and line.
+    Raises :class:`~scanner.base.yaml.DocumentError` with every mistake, each with file and line.
     """
     root = folder or Path(str(files("rules")))
     shown = folder or Path("rules")

@@ -18,8 +18,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
 from scanner.control import Severity
-from scanner.document import Document, DocumentError, Problem, read, suggestion
 from scanner.evidence import Unknown
 from scanner.expression.errors import ExpressionError
 from scanner.expression.located import located

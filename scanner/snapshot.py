@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
-from scanner.atomic import Unwritable, beside
+from scanner.base.files import Unwritable, beside
 from scanner.evidence import BlindSpot
 from scanner.provider import Inventory, Target
 from scanner.resources.base import Resource
@@ -70,7 +70,7 @@ class _End(BaseModel):
 class NewSnapshot:
     """A snapshot that is going to be written: opened before the collection, put in place when whole.
 
-    Entering and writing raise :class:`~scanner.atomic.Unwritable`; leaving without a write leaves nothing
+    Entering and writing raise :class:`~scanner.base.files.Unwritable`; leaving without a write leaves nothing
     behind.
     """
 

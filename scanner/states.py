@@ -12,8 +12,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from scanner.base.yaml import suggestion
 from scanner.control import Party, Severity
-from scanner.document import suggestion
 
 Evidence = Literal["fail", "missing", "unknown", "unassessed", "pass", "n/a"]
 """What the configuration and the statements say of a control.

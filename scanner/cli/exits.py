@@ -33,7 +33,7 @@ def told() -> Iterator[None]:
 
 def stop(message: str, code: int) -> None:
     """Ends the process."""
-    from scanner.printable import printable
+    from scanner.base.terminal import printable
 
     print("\n".join(printable(line) for line in message.splitlines()), file=sys.stderr)
     raise SystemExit(code)

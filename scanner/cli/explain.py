@@ -179,8 +179,8 @@ def _calls(finding: Finding) -> Mapping[str, tuple[str, ...]]:
 
 
 def _tell(made: Explained, out: Callable[[str], None]) -> None:
+    from scanner.base.terminal import printable
     from scanner.cli.prose import entry
-    from scanner.printable import printable
 
     out(f"{made.uid[:16]}  {made.control}" + (f"  {made.rule}" if made.rule else ""))
     for section in made.sections:

@@ -84,8 +84,8 @@ def _missing(path: Path, cloud: str) -> frozenset[str]:
 
     from pydantic import ValidationError
 
+    from scanner.base.yaml import DocumentError, Problem
     from scanner.baseline import read_report
-    from scanner.document import DocumentError, Problem
     from scanner.report.model import Head
 
     document = read_report(path)

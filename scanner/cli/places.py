@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from scanner.base.yaml import suggestion
 from scanner.baseline import damaged, findings_of, read_report
 from scanner.cli.exits import Usage
 from scanner.control import Control, Party
-from scanner.document import suggestion
 from scanner.evidence import Observed, Unknown
 from scanner.finding import Finding
 from scanner.ownership.selection import Subject

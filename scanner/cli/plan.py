@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from scanner.base.commits import last_commit
+from scanner.base.yaml import suggestion
 from scanner.baseline import Baseline, load_baseline
 from scanner.cli.connect import CLOUDS, missing
 from scanner.cli.exits import Usage
 from scanner.cli.moment import moment
 from scanner.cli.scoping import Gates, gates_of, names_of, narrowing_of
 from scanner.config import Config, load_config, requests
-from scanner.document import suggestion
 from scanner.expectation import Expectation
 from scanner.gate import Terms
 from scanner.narrowing import Narrowing

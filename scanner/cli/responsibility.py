@@ -75,7 +75,7 @@ def responsibility(
 
 
 def _matrix(published: Published, name: str, service_model: Model | None) -> Matrix:
-    from scanner.document import suggestion
+    from scanner.base.yaml import suggestion
 
     matrix = published.matrix(name)
     if matrix is None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version
 
+from scanner.base.terminal import printable
 from scanner.cli.connect import CLOUDS, connectors, quieten
 from scanner.cli.plan import Plan
 from scanner.cli.progress import progress
-from scanner.printable import printable
 from scanner.provider import Wanted
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scanner.base.yaml import suggestion
 from scanner.cli.exits import Usage
 from scanner.config import Config
-from scanner.document import suggestion
 from scanner.gate import DEFAULT, ScopeGate
 from scanner.narrowing import Narrowing, Selector, parse_where, team_of
 from scanner.ownership.file import OwnershipFile
@@ -31,7 +31,7 @@ class Gates:
 def names_of(config: Config, file: OwnershipFile | None, catalogue: Catalogue) -> Names:
     """The ``selections`` of gapscan.yaml and the ``scopes`` of the ownership file.
 
-    Raises :class:`~scanner.document.DocumentError` for a name that means two things.
+    Raises :class:`~scanner.base.yaml.DocumentError` for a name that means two things.
     """
     names = dict(file.scopes) if file is not None else {}
     for name, selection in config.selections.items():
@@ -48,7 +48,7 @@ def names_of(config: Config, file: OwnershipFile | None, catalogue: Catalogue) -
 def gates_of(config: Config, name: str | None, fail_on: str | None, names: Names) -> Gates:
     """The gate of the command line, which holds everywhere, else those of gapscan.yaml, else the usual one.
 
-    Raises :class:`Usage` or :class:`~scanner.document.DocumentError`, also for what the command line
+    Raises :class:`Usage` or :class:`~scanner.base.yaml.DocumentError`, also for what the command line
     overrides.
     """
     configured = config.gate if isinstance(config.gate, str) else None

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from scanner.printable import printable
+from scanner.base.terminal import printable
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scanner.base.yaml import Problem
 from scanner.control import SERVICE_MODELS, Control, ServiceModel
-from scanner.document import Problem
 from scanner.exchange.draft import Draft, Entry
 from scanner.exchange.requirements import Requirements
 from scanner.exchange.sheet import Sheet, TableError, TableRow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scanner.document import suggestion
+from scanner.base.yaml import suggestion
 
 FIELDS = (
     "control",

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from scanner.document import Problem
-from scanner.printable import printable
+from scanner.base.terminal import printable
+from scanner.base.yaml import Problem
 
 
 @dataclass(frozen=True)

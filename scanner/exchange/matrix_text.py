@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
+from scanner.base.terminal import printable
 from scanner.exchange.matrix import Cell, Column, Matrix
-from scanner.printable import printable
 from scanner.rows import ROW_ORDER
 from scanner.states import State
 

@@ -6,7 +6,7 @@ import json
 import uuid
 from datetime import UTC, datetime
 
-from scanner.printable import printable
+from scanner.base.terminal import printable
 
 VERSION = "1.1.3"
 """The version of OSCAL that documents conform to."""

@@ -10,14 +10,14 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from scanner.document import Problem, suggestion
+from scanner.base.terminal import printable
+from scanner.base.yaml import Problem, suggestion
 from scanner.exchange.columns import TAGS
 from scanner.exchange.draft import Draft, Entry
 from scanner.exchange.requirements import Named, NoControl, Requirements
 from scanner.exchange.sheet import TableError, TableRow
 from scanner.exchange.table import Found
 from scanner.ownership.schema import Where
-from scanner.printable import printable
 from scanner.responsibility import Catalogue
 
 _LONGEST = 100

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from scanner.base.yaml import suggestion
 from scanner.control import Framework
-from scanner.document import suggestion
 from scanner.responsibility import Catalogue, UnknownControl
 
 _FRAMEWORKS: tuple[str, ...] = get_args(Framework)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanner.document import suggestion
+from scanner.base.terminal import printable
+from scanner.base.yaml import suggestion
 from scanner.exchange.cells import unguarded
 from scanner.exchange.sheet import MAX_COLUMNS, MAX_ROWS, Sheet, TableError, TableRow
-from scanner.printable import printable
 
 MAX_BYTES = 50_000_000
 """Size of a file that is read at all."""

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from scanner.atomic import Unwritable, beside
+from scanner.base.files import Unwritable, beside
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[TextIO]:
     """A file to write to, UTF-8, with line ends as written; in place when the block ends well.
 
-    Raises :class:`~scanner.atomic.Unwritable` and leaves nothing behind where that cannot be.
+    Raises :class:`~scanner.base.files.Unwritable` and leaves nothing behind where that cannot be.
     """
     part = None
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanner.document import Document, Problem
+from scanner.base.yaml import Document, Problem
 from scanner.expression.errors import ExpressionError
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scanner.document import Document, DocumentError, read_all
+from scanner.base.yaml import Document, DocumentError, read_all
 from scanner.ownership.schema import Inferred, Settings
 from scanner.ownership.sources import Sources
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from scanner.base.terminal import printable
 from scanner.evidence import Unknown
 from scanner.ownership.schema import INFERRED_DOMAINS, Settings
-from scanner.printable import printable
 from scanner.provider import Inventory
 from scanner.resources.account import Account
 from scanner.resources.base import Resource

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scanner.document import DocumentError, suggestion
+from scanner.base.yaml import DocumentError, suggestion
 from scanner.ownership.backstage import read_catalogs
 from scanner.ownership.file import Chosen, Line, OwnershipFile, ReadDocument, Review, TextT
 from scanner.ownership.schema import (
@@ -28,7 +28,7 @@ from scanner.responsibility import Catalogue, UnknownControl
 def load_ownership(path: Path, catalogue: Catalogue) -> OwnershipFile:
     """The file at ``path`` with all that it includes.
 
-    Raises :class:`~scanner.document.DocumentError` with every mistake.
+    Raises :class:`~scanner.base.yaml.DocumentError` with every mistake.
     """
     sources = read_sources(path)
     loading = _Loading(sources, sources.whole(), catalogue)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from scanner.document import DocumentError, Problem
+from scanner.base.yaml import DocumentError, Problem
 from scanner.ownership.file import Line, OwnershipFile
 from scanner.ownership.schema import OwnerText
 
@@ -43,7 +43,7 @@ def renewed(
     """The new text of every file that has a chosen line: its ``reviewed`` and ``approval`` are set.
 
     Comments, order and everything else stay as they are. Raises
-    :class:`~scanner.document.DocumentError` where a line cannot be changed in place.
+    :class:`~scanner.base.yaml.DocumentError` where a line cannot be changed in place.
     """
     lines: dict[str, set[int]] = defaultdict(set)
     for line in file.owners:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from scanner.document import Document, DocumentError, Problem, read
+from scanner.base.yaml import Document, DocumentError, Problem, read
 from scanner.ownership.schema import IncludedText, OwnershipText
 
 MAX_FILES = 5_000
@@ -113,7 +113,7 @@ class Sources:
 
 
 def read_sources(path: Path) -> Sources:
-    """The root file and all that it includes. Raises :class:`~scanner.document.DocumentError`."""
+    """The root file and all that it includes. Raises :class:`~scanner.base.yaml.DocumentError`."""
     sources = Sources(path.absolute().parent)
     whole = _Reading(sources).add(path, path.name, ())
     if not whole:

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from scanner.atomic import Unwritable, beside
-from scanner.document import suggestion
+from scanner.base.files import Unwritable, beside
+from scanner.base.yaml import suggestion
 from scanner.report.model import Report
 
 FORMATS: tuple[str, ...] = ("text", "json", "ocsf")

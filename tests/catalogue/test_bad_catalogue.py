@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.document import DocumentError, Problem
+from scanner.base.yaml import DocumentError, Problem
 from scanner.responsibility import load_catalogue
 from tests.catalogue.conftest import Edit
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.document import DocumentError
+from scanner.base.yaml import DocumentError
 from scanner.published import Published, compare, load_published
 from scanner.responsibility import Catalogue
 from tests.catalogue.conftest import Edit

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scanner.base.yaml import DocumentError
 from scanner.config import load_config
-from scanner.document import DocumentError
 from scanner.evidence import Unknown
 from scanner.expectation import Expectation
 from scanner.gate import Terms

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scanner.base.yaml import DocumentError
 from scanner.cli.exits import Usage
 from scanner.cli.scoping import Gates, gates_of, names_of
 from scanner.config import load_config
-from scanner.document import DocumentError
 from scanner.gate import ScopeGate, Terms
 from scanner.narrowing import Selector, parse_where
 from scanner.ownership.load import load_ownership

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from scanner.atomic import Unwritable
+from scanner.base.files import Unwritable
 from scanner.evidence import Unknown
 from scanner.provider import Limits, Provider, Request, Target
 from scanner.report import json as json_report

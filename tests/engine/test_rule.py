@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.document import DocumentError
+from scanner.base.yaml import DocumentError
 from scanner.responsibility import load_catalogue
 from scanner.rule import BUILTIN, load_packs, run_examples
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from scanner.atomic import Unwritable
+from scanner.base.files import Unwritable
 from scanner.evaluate import NotCollected, evaluate
 from scanner.evidence import Unknown
 from scanner.provider import Inventory, Limits, Request

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from scanner.document import DocumentError
+from scanner.base.yaml import DocumentError
 from scanner.evidence import Unknown
 from scanner.ownership.file import OwnershipFile
 from scanner.ownership.load import load_ownership

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.document import MAX_BYTES, DocumentError
+from scanner.base.yaml import MAX_BYTES, DocumentError
 from scanner.ownership.file import OwnershipFile
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver

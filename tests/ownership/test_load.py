@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from scanner.document import DocumentError
+from scanner.base.yaml import DocumentError
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver
 from scanner.ownership.schema import schema_json

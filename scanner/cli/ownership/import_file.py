@@ -118,9 +118,9 @@ def _write(draft: Draft, path: Path, catalogue: Catalogue) -> None:
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
-    from scanner.atomic import replace_all
+    from scanner.base.files import replace_all
+    from scanner.base.yaml import DocumentError
     from scanner.cli.exits import Usage
-    from scanner.document import DocumentError
     from scanner.exchange.draft import render
     from scanner.ownership.load import load_ownership
 
@@ -139,7 +139,7 @@ def _write(draft: Draft, path: Path, catalogue: Catalogue) -> None:
 def _tell(draft: Draft, out: str) -> None:
     import sys
 
-    from scanner.printable import printable
+    from scanner.base.terminal import printable
 
     for title, problems in (("left out", draft.left_out), ("to be decided", draft.warnings)):
         for problem in problems[:_SHOWN]:

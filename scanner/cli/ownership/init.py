@@ -24,11 +24,11 @@ def init(
         from datetime import UTC, datetime
         from pathlib import Path
 
-        from scanner.atomic import replace_all
+        from scanner.base.files import replace_all
+        from scanner.base.terminal import printable
         from scanner.cli.exits import Usage
         from scanner.ownership.draft import draft
         from scanner.ownership.load import load_ownership
-        from scanner.printable import printable
         from scanner.responsibility import load_catalogue
         from scanner.snapshot import read_snapshot
 

@@ -44,11 +44,11 @@ def lint(
         from datetime import UTC, datetime
         from pathlib import Path
 
+        from scanner.base.terminal import printable
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
         from scanner.ownership.load import load_ownership
         from scanner.ownership.resolve import Resolver
-        from scanner.printable import printable
         from scanner.responsibility import load_catalogue
         from scanner.snapshot import read_snapshot
         from scanner.states import SEVERITIES

@@ -43,11 +43,11 @@ def renew(
         from datetime import UTC, date, datetime
         from pathlib import Path
 
-        from scanner.atomic import replace_all
+        from scanner.base.files import replace_all
+        from scanner.base.terminal import printable
         from scanner.cli.exits import Usage
         from scanner.ownership.load import load_ownership
         from scanner.ownership.renewal import renewed
-        from scanner.printable import printable
         from scanner.responsibility import load_catalogue
 
         if not (team or path or line or everything):
@@ -79,8 +79,8 @@ def renew(
 def _chosen(
     file: OwnershipFile, teams: list[str], paths: list[str], ids: list[str]
 ) -> Callable[[Line[OwnerText]], bool]:
+    from scanner.base.yaml import suggestion
     from scanner.cli.exits import Usage
-    from scanner.document import suggestion
     from scanner.ownership.selection import parts
 
     known = {line.text.id for line in file.owners if line.text.id is not None}

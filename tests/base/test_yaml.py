@@ -9,7 +9,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from scanner.document import DocumentError, parse, read
+from scanner.base.yaml import DocumentError, parse, read
 
 
 class Place(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.printable import printable
+from scanner.base.terminal import printable
 
 
 @pytest.mark.parametrize(
