@@ -18,13 +18,13 @@ from pydantic import Field
 
 from scanner.base.yaml import Document, Problem, suggestion
 from scanner.control import SERVICE_MODELS, Cell, Control, Party, ServiceModel, Text, Written
-from scanner.evidence import Observed, Unknown, join
 from scanner.expression.errors import ExpressionError
 from scanner.expression.lexer import tokens
 from scanner.expression.located import located
 from scanner.expression.predicate import Predicate, compile_predicate, variable_of
-from scanner.resources.base import ProviderName, Resource
-from scanner.resources.kinds import KINDS
+from scanner.model.evidence import Observed, Unknown, join
+from scanner.model.resources.base import ProviderName, Resource
+from scanner.model.resources.kinds import KINDS
 
 Flag = Literal["boundary_uncertain", "model_unresolved", "promoted"]
 """What a finding says of how its party was found.

@@ -3,7 +3,7 @@
 A collector names a kind, the call that lists it, and for each facet the calls that it takes with the
 plain function that maps their answers. Each cloud has its own type of call and its own caller; the loop
 knows neither. Every call is asked once per subject, all calls of all resources run side by side, and
-whatever fails becomes :class:`~scanner.evidence.Unknown` or a blind spot.
+whatever fails becomes :class:`~scanner.model.evidence.Unknown` or a blind spot.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from scanner.evidence import BlindSpot, Cause, Observed, Unknown
+from scanner.model.evidence import BlindSpot, Cause, Observed, Unknown
+from scanner.model.resources.base import HEADER, Resource
 from scanner.provider import Inventory, Target, Wanted
-from scanner.resources.base import HEADER, Resource
 from scanner.workers import Workers
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scanner.resources.base import ProviderName
+from scanner.model.resources.base import ProviderName
 
 Party = Literal["customer", "provider"]
 """Who must do something. "Shared" is never an answer: a shared control is one obligation of each."""

@@ -10,18 +10,18 @@ from functools import cached_property
 
 from scanner.control import Control, Party
 from scanner.evaluate import Verdict
-from scanner.evidence import BlindSpot
 from scanner.examined import Examined
 from scanner.finding import Finding, FoundUnknown, found, identity, observed, of_defect, unknowns_of
 from scanner.judged import Judge, Judged
+from scanner.model.evidence import BlindSpot
+from scanner.model.resources.account import Account
+from scanner.model.resources.identity import Tenant
 from scanner.narrowing import UNSEEN_HOLDERS, Narrowing
 from scanner.ownership.outcomes import Ownership
 from scanner.ownership.resolve import Resolver
 from scanner.ownership.selection import Subject
 from scanner.provided import Provided
 from scanner.provider import Inventory
-from scanner.resources.account import Account
-from scanner.resources.identity import Tenant
 from scanner.responsibility import Catalogue
 from scanner.rows import OUTCOMES, Gathered, Row, RowKey, Rows
 from scanner.rule import Outcome, Pack, Rule

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from scanner.evidence import BlindSpot, Unknown, join
+from scanner.model.evidence import BlindSpot, Unknown, join
+from scanner.model.resources.base import Resource
 from scanner.provider import Inventory
-from scanner.resources.base import Resource
 from scanner.rule import Outcome, Rule
 
 

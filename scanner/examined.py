@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scanner.control import Control, Party, ServiceModel
+from scanner.model.resources.base import ProviderName
+from scanner.model.resources.kinds import KINDS
 from scanner.provider import Inventory
-from scanner.resources.base import ProviderName
-from scanner.resources.kinds import KINDS
 from scanner.rule import Pack, Rule
 from scanner.subjects import Scope, Subjects
 

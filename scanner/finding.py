@@ -14,8 +14,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from scanner.control import Control, Party, ServiceModel, Severity
-from scanner.evidence import BlindSpot, Reason
-from scanner.resources.base import ProviderName, Resource
+from scanner.model.evidence import BlindSpot, Reason
+from scanner.model.resources.base import ProviderName, Resource
 from scanner.rule import Outcome, Rule
 from scanner.states import Evidence, OwnershipStatus, State
 

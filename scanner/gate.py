@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from scanner.baseline import Baseline
 from scanner.control import Severity
-from scanner.evidence import BlindSpot
 from scanner.expectation import Expectation
 from scanner.finding import Finding
+from scanner.model.evidence import BlindSpot
 from scanner.narrowing import Selector
 from scanner.ownership.outcomes import Ownership
 from scanner.ownership.selection import Subject

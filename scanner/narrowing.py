@@ -13,16 +13,16 @@ from functools import cached_property
 from typing import Any
 
 from scanner.base.yaml import Document, DocumentError, suggestion
-from scanner.evidence import Observed, Unknown
 from scanner.finding import Finding
+from scanner.model.evidence import Observed, Unknown
+from scanner.model.resources.account import Account
+from scanner.model.resources.identity import Tenant
 from scanner.ownership.facts import fold_tags
 from scanner.ownership.file import Line, OwnershipFile
 from scanner.ownership.inference import keys_of
 from scanner.ownership.outcomes import Ownership
 from scanner.ownership.schema import OwnerText, Where
 from scanner.ownership.selection import HIDDEN, Clause, Facts, Fit, Hidden, Subject, last_part, parts
-from scanner.resources.account import Account
-from scanner.resources.identity import Tenant
 
 NARROWING_UNCERTAIN = "narrowing_uncertain"
 """Flag of a finding that stays in because it could not be told whether it is meant."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from scanner.model.resources.base import ProviderName
 from scanner.ownership.outcomes import Ownership
-from scanner.resources.base import ProviderName
 from scanner.rows import ROW_ORDER, Row, RowKey, Rows
 from scanner.states import Evidence, State
 

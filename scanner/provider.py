@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from scanner.evidence import BlindSpot
-from scanner.resources.base import ProviderName, Resource
+from scanner.model.evidence import BlindSpot
+from scanner.model.resources.base import ProviderName, Resource
 
 if TYPE_CHECKING:
     from scanner.collect import Collection

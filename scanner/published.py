@@ -16,7 +16,7 @@ from pydantic import Field
 
 from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
 from scanner.control import Cell, ServiceModel, Text, Written
-from scanner.resources.base import ProviderName
+from scanner.model.resources.base import ProviderName
 from scanner.responsibility import Catalogue
 
 PublishedCell = Literal["customer", "provider", "both"]

@@ -44,7 +44,7 @@ from scanner.control import (
     Text,
     Written,
 )
-from scanner.resources.base import ProviderName, Resource
+from scanner.model.resources.base import ProviderName, Resource
 
 __all__ = [
     "SERVICE_MODELS",

@@ -10,7 +10,7 @@ from typing import NamedTuple, get_args
 from pydantic import BaseModel, ConfigDict
 
 from scanner.control import Party
-from scanner.resources.base import ProviderName
+from scanner.model.resources.base import ProviderName
 from scanner.rule import Outcome
 from scanner.states import Evidence, OwnershipStatus, State, worst
 

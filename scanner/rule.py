@@ -20,13 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
 from scanner.control import Severity
-from scanner.evidence import Unknown
 from scanner.expression.errors import ExpressionError
 from scanner.expression.located import located
 from scanner.expression.predicate import Predicate, compile_predicate, variable_of
 from scanner.expression.template import Template, compile_template
-from scanner.resources.base import HEADER, ProviderName, Resource
-from scanner.resources.kinds import KINDS
+from scanner.model.evidence import Unknown
+from scanner.model.resources.base import HEADER, ProviderName, Resource
+from scanner.model.resources.kinds import KINDS
 from scanner.responsibility import Catalogue
 
 Outcome = Literal["pass", "fail", "unknown", "n/a"]

@@ -16,11 +16,11 @@ from scanner.evaluate import evaluate
 from scanner.expectation import Expectation
 from scanner.gate import Decision, Tally, Terms
 from scanner.metrics import Meter, Metrics
+from scanner.model.resources.base import ProviderName
+from scanner.model.resources.kinds import KINDS
 from scanner.narrowing import Narrowing
 from scanner.ownership.resolve import Resolver
 from scanner.provider import Inventory, Limits, Provider, Request, Target, Unreachable, Wanted
-from scanner.resources.base import ProviderName
-from scanner.resources.kinds import KINDS
 from scanner.responsibility import Catalogue
 from scanner.rows import Row
 from scanner.rule import Pack, Rule

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect import Answer, Collector, Facet, Item, Read, asked, told
-from scanner.evidence import Observed, Unknown
-from scanner.resources.account import Account, PasswordPolicy, Region
+from scanner.model.evidence import Observed, Unknown
+from scanner.model.resources.account import Account, PasswordPolicy, Region
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
-from scanner.evidence import Observed, Unknown, all_of, lift
-from scanner.resources.audit import AuditTrail
+from scanner.model.evidence import Observed, Unknown, all_of, lift
+from scanner.model.resources.audit import AuditTrail
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

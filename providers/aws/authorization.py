@@ -14,7 +14,7 @@ from providers.aws.calls import AwsCall, AwsChain
 from providers.aws.privileges import Identity, Read
 from providers.aws.statements import statements
 from scanner.collect import Item
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Union
 
 from scanner.collect import Answer, Item
-from scanner.evidence import Observed
+from scanner.model.evidence import Observed
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

@@ -16,7 +16,7 @@ from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.failures import from_response, one_line
 from providers.aws.session import AwsClients, NotInTables, open_session
 from scanner.collect import Answer, Item
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
 from scanner.provider import Limits, Request, Unreachable
 
 T = TypeVar("T")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.listing import Listing, listing, run
 from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
-from scanner.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
-from scanner.resources.reachability import Ingress, open_to_world
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
+from scanner.policy.reachability import Ingress, open_to_world
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

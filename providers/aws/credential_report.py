@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.calls import AwsCall, AwsChain
 from scanner.collect import Item
-from scanner.evidence import Observed, Unknown, any_of, join, lift
+from scanner.model.evidence import Observed, Unknown, any_of, join, lift
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from providers.aws.policy import Condition, Part, Statement, parse
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
 
 ANY_KEY = ("\x01", "\x01\x02\x01\x02")
 """Object keys that no policy spells out: a pattern that matches both matches every key."""

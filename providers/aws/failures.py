@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from scanner.evidence import Reason, Unknown
+from scanner.model.evidence import Reason, Unknown
 
 LONGEST_MESSAGE = 300
 

@@ -18,8 +18,8 @@ from providers.aws.privileges import Identity
 from providers.aws.privileges import Read as Policy
 from providers.aws.trust import Home, Organisation, Trust
 from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, told
-from scanner.evidence import Observed, Unknown, any_of, lift
-from scanner.resources.identity import AccessKey, Role, User
+from scanner.model.evidence import Observed, Unknown, any_of, lift
+from scanner.model.resources.identity import AccessKey, Role, User
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from providers.aws.policy import NEGATED, POSITIVE, RESTRICTING, Condition, Statement, matches, parse
-from scanner.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 
 ALWAYS_THERE = frozenset({"kms:calleraccount", "aws:principalaccount", "aws:principalarn"})
 """Condition keys that every request to KMS has: there are no anonymous ones."""

@@ -12,8 +12,8 @@ from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.identity import MEMBERS
 from providers.aws.key_policy import openings
 from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
-from scanner.evidence import Observed, Unknown, all_of, any_of, join, lift
-from scanner.resources.keys import Key
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
+from scanner.model.resources.keys import Key
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

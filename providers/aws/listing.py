@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect import Collection, Collector, Item, Place
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

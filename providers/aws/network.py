@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect import Answer, Collector, Item, asked, told
-from scanner.evidence import Observed, Unknown, join, lift
-from scanner.resources.network import Firewall
-from scanner.resources.reachability import Ingress, admin_ports, everything, open_to_world
+from scanner.model.evidence import Observed, Unknown, join, lift
+from scanner.model.resources.network import Firewall
+from scanner.policy.reachability import Ingress, admin_ports, everything, open_to_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable

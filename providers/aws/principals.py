@@ -12,7 +12,7 @@ from providers.aws.calls import AwsChain
 from providers.aws.credential_report import REPORT, ROOT, Row
 from providers.aws.trust import trust
 from scanner.collect import Item
-from scanner.evidence import Observed, Unknown, join
+from scanner.model.evidence import Observed, Unknown, join
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

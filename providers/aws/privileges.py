@@ -18,7 +18,7 @@ from functools import lru_cache
 from providers.aws.patterns import intersect, narrowest, widest
 from providers.aws.policy import matches
 from providers.aws.statements import Statement
-from scanner.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 
 Read = Observed[tuple[Statement, ...]]
 """The statements of a policy, or why it could not be read."""

@@ -19,9 +19,9 @@ from providers.aws.keys import KEYS
 from providers.aws.network import FIREWALLS
 from providers.aws.storage import BUCKETS
 from scanner.collect import Collection, Collector, Place
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
+from scanner.model.resources.base import ProviderName
 from scanner.provider import Limits, Request, Target, Unreachable, Wanted
-from scanner.resources.base import ProviderName
 
 COMPUTE: tuple[Collector[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)
 REGIONAL: tuple[Collector[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, *COMPUTE)

@@ -12,8 +12,8 @@ from providers.aws.exposure import NOTHING_OPEN, Openness, openness, refuses_pla
 from providers.aws.keys import DESCRIBE_KEY, OF_AWS, described
 from providers.aws.policy import Part
 from scanner.collect import Answer, Collector, Facet, Item, Read, asked
-from scanner.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.resources.storage import Bucket, Encryption
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.resources.storage import Bucket, Encryption
 
 if TYPE_CHECKING:
     from providers.aws.client import AwsCaller

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from providers.aws.policy import NEGATED, POSITIVE, Condition
 from providers.aws.statements import Statement, statements
-from scanner.evidence import Observed, Unknown, all_of, any_of
+from scanner.model.evidence import Observed, Unknown, all_of, any_of
 
 PrincipalType = Literal["user", "group", "workload", "account", "public"]
 WIDEST_FIRST: tuple[PrincipalType, ...] = ("public", "account", "group", "user", "workload")

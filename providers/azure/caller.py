@@ -12,7 +12,7 @@ from providers.azure.client import BATCH, DENY_ASSIGNMENTS, PERMISSIONS, Count, 
 from providers.azure.guard import resource_id
 from providers.azure.permissions import allows, may_hide
 from scanner.collect import Answer, Call, Collection, Item
-from scanner.evidence import Observed, Unknown, join
+from scanner.model.evidence import Observed, Unknown, join
 
 T = TypeVar("T")
 Row = Mapping[str, Any]

@@ -25,7 +25,7 @@ from providers.azure.guard import Guard
 from providers.azure.pacing import RETRIED, Pace, pause
 from providers.azure.sign_in import NO_CREDENTIALS, refusal
 from scanner.collect import Call
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
 from scanner.provider import Limits, Unreachable
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scanner.evidence import Observed, Unknown, all_of, any_of, join, lift
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 
 Row = Mapping[str, Any]
 Share = Literal["none", "some", "all"]

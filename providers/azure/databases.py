@@ -28,8 +28,8 @@ from providers.azure.compute import (
     to_tags,
 )
 from scanner.collect import Collector, Facet, Read, asked, told
-from scanner.evidence import Observed, Unknown, all_of, any_of
-from scanner.resources.compute import Database
+from scanner.model.evidence import Observed, Unknown, all_of, any_of
+from scanner.model.resources.compute import Database
 
 Row = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from providers.azure.caller import SubscriptionCaller
 from providers.azure.calls import ArmCall, Digest, DirectoryCall, GraphCall, IdentityCall, MembersCall
 from providers.azure.client import Count, MicrosoftGraph
 from scanner.collect import Answer, Item
-from scanner.evidence import Observed, Unknown, join
+from scanner.model.evidence import Observed, Unknown, join
 
 T = TypeVar("T")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

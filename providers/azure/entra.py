@@ -16,7 +16,7 @@ from providers.azure.conditional_access import (
 )
 from providers.azure.roles import ASSIGNED, PERMITS, Assignments, Permit, allow_everything
 from scanner.collect import Read
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
 
 Row = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from providers.azure.calls import ArmCall
 from scanner.collect import Call
-from scanner.evidence import Reason, Unknown
+from scanner.model.evidence import Reason, Unknown
 
 _SECRETS = re.compile(
     r"(?i)(eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|bearer\s+\S+|"

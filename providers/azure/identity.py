@@ -42,8 +42,8 @@ from providers.azure.roles import (
     is_outsider,
 )
 from scanner.collect import Collector, Facet, Read, asked, told
-from scanner.evidence import Observed, Unknown, all_of, any_of, join, lift
-from scanner.resources.identity import AccessKey, User
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
+from scanner.model.resources.identity import AccessKey, User
 
 Row = Mapping[str, Any]
 

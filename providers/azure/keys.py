@@ -15,7 +15,7 @@ from providers.azure.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.guard import resource_id
 from providers.azure.nested import Nested
 from scanner.collect import Facet, asked, told
-from scanner.resources.keys import Key
+from scanner.model.resources.keys import Key
 
 Row = Mapping[str, Any]
 _VERSION = "2023-07-01"

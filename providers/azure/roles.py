@@ -16,8 +16,8 @@ from typing import Any, Literal
 from providers.azure.calls import ArmCall, Digest, DirectoryCall, IdentityCall
 from providers.azure.permissions import allows, covers
 from scanner.collect import Collector, Facet, Read, asked, told
-from scanner.evidence import Observed, Unknown, any_of
-from scanner.resources.identity import Role
+from scanner.model.evidence import Observed, Unknown, any_of
+from scanner.model.resources.identity import Role
 
 Row = Mapping[str, Any]
 

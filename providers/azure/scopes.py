@@ -43,10 +43,10 @@ from providers.azure.roles import ROLES, roles
 from providers.azure.storage import BUCKETS, buckets
 from providers.azure.tenant import TENANTS, tenants
 from scanner.collect import Collection, Collector, Place
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
+from scanner.model.resources.base import ProviderName
+from scanner.model.resources.identity import Role
 from scanner.provider import Limits, Request, Target, Unreachable, Wanted
-from scanner.resources.base import ProviderName
-from scanner.resources.identity import Role
 
 Row = Mapping[str, Any]
 

@@ -14,8 +14,8 @@ from providers.azure.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.diagnostics import diagnostic_settings, logged
 from providers.azure.guard import resource_id
 from scanner.collect import Collector, Facet, Read, asked, told
-from scanner.evidence import Observed, Unknown, all_of, any_of
-from scanner.resources.storage import Bucket, Encryption
+from scanner.model.evidence import Observed, Unknown, all_of, any_of
+from scanner.model.resources.storage import Bucket, Encryption
 
 Row = Mapping[str, Any]
 

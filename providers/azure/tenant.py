@@ -26,8 +26,8 @@ from providers.azure.entra import (
     whole,
 )
 from scanner.collect import Collector, Facet, Read, asked, told
-from scanner.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.resources.identity import Tenant
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.resources.identity import Tenant
 
 Row = Mapping[str, Any]
 Invites = Literal["nobody", "administrators", "members", "everyone"]

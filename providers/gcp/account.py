@@ -11,8 +11,8 @@ from providers.gcp.members import HIERARCHY
 from providers.gcp.policies import PROJECT
 from providers.gcp.storage import PREVENTION, to_enforced
 from scanner.collect import Collector, Facet, Read, asked, told
-from scanner.evidence import Observed, Unknown, lift
-from scanner.resources.account import Account, Region
+from scanner.model.evidence import Observed, Unknown, lift
+from scanner.model.resources.account import Account, Region
 
 _CONTACT = "essentialcontacts.googleapis.com/Contact"
 

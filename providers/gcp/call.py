@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from scanner.evidence import Observed
+from scanner.model.evidence import Observed
 
 Operation = Literal["ListAssets", "SearchAllResources", "GetEffectivePolicy"]
 

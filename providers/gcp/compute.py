@@ -10,8 +10,8 @@ from typing import Any
 from providers.gcp.call import Call, Item, to_region
 from providers.gcp.packets import anyone
 from scanner.collect import Collector, Facet, Read, told
-from scanner.evidence import Observed, Unknown, lift
-from scanner.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
+from scanner.model.evidence import Observed, Unknown, lift
+from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 
 _INSTANCE = "compute.googleapis.com/Instance"
 _FUNCTION = "cloudfunctions.googleapis.com/Function"

@@ -14,8 +14,8 @@ from typing import Any
 from providers.gcp.call import Call, Item
 from providers.gcp.packets import anyone
 from scanner.collect import Collector, Facet, Read, told
-from scanner.evidence import Observed, Unknown
-from scanner.resources.compute import Database
+from scanner.model.evidence import Observed, Unknown
+from scanner.model.resources.compute import Database
 
 _INSTANCE = "sqladmin.googleapis.com/Instance"
 _EXTERNAL = "ON_PREMISES_INSTANCE"

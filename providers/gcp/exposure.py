@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scanner.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 
 PUBLIC = frozenset({"allUsers", "allAuthenticatedUsers"})
 """Anyone, and anyone with a Google account: https://cloud.google.com/iam/docs/principals-overview."""

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from providers.gcp.call import Call
-from scanner.evidence import Reason, Unknown
+from scanner.model.evidence import Reason, Unknown
 
 NOT_ENABLED = "is not enabled on the quota project"
 LONGEST = 300

@@ -41,8 +41,8 @@ from providers.gcp.policies import (
     to_permissions,
 )
 from scanner.collect import Collector, Facet, Read, told
-from scanner.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.resources.identity import AccessKey, Role, User
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.resources.identity import AccessKey, Role, User
 
 _SERVICE_ACCOUNT = "iam.googleapis.com/ServiceAccount"
 _KEY = "iam.googleapis.com/ServiceAccountKey"

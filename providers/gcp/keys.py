@@ -28,8 +28,8 @@ from providers.gcp.policies import (
     to_permissions,
 )
 from scanner.collect import Collector, Facet, Read, told
-from scanner.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.resources.keys import Key
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.resources.keys import Key
 
 _KEY = "cloudkms.googleapis.com/CryptoKey"
 _RING = "cloudkms.googleapis.com/KeyRing"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from providers.gcp.call import RESOURCE_MANAGER, Call, Item, Project
 from providers.gcp.policies import FOLDER, ORGANIZATION, PROJECT
-from scanner.evidence import Observed, Unknown, any_of, lift
+from scanner.model.evidence import Observed, Unknown, any_of, lift
 
 HIERARCHY = Call("ListAssets", (ORGANIZATION, FOLDER), parent="organization")
 PROJECTS = Call("ListAssets", (PROJECT,), parent="organization")

@@ -17,9 +17,9 @@ from typing import Any
 from providers.gcp.call import Call, Item
 from providers.gcp.packets import Level, Ports, Rule, reach, readings
 from scanner.collect import Collector, Facet, Read, told
-from scanner.evidence import Observed, Unknown, all_of, lift
-from scanner.resources.network import Firewall
-from scanner.resources.reachability import admin_ports, everything
+from scanner.model.evidence import Observed, Unknown, all_of, lift
+from scanner.model.resources.network import Firewall
+from scanner.policy.reachability import admin_ports, everything
 
 _NETWORK = "compute.googleapis.com/Network"
 _FIREWALL = "compute.googleapis.com/Firewall"

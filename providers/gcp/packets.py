@@ -14,7 +14,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Literal
 
-from scanner.resources.reachability import ANY_PORT, Ingress, open_to_world
+from scanner.policy.reachability import ANY_PORT, Ingress, open_to_world
 
 Ports = tuple[tuple[int, int], ...]
 Network = IPv4Network | IPv6Network
@@ -90,7 +90,7 @@ def readings(levels: Sequence[Level]) -> tuple[Sequence[Level], ...]:
 
 def reach(levels: Sequence[Level]) -> tuple[str, ...]:
     """What anyone on the internet reaches on some instance, in the words of
-    :func:`~scanner.resources.reachability.open_to_world`.
+    :func:`~scanner.policy.reachability.open_to_world`.
 
     Raises :class:`ValueError` for ranges that cannot be read, and where there are more than :data:`MOST`
     kinds of instances.

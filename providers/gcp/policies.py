@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from providers.gcp.call import RESOURCE_MANAGER, Call, Item
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
 
 PROJECT = "cloudresourcemanager.googleapis.com/Project"
 FOLDER = "cloudresourcemanager.googleapis.com/Folder"

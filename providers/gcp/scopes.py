@@ -23,9 +23,9 @@ from providers.gcp.keys import KEYS
 from providers.gcp.network import FIREWALLS
 from providers.gcp.storage import BUCKETS
 from scanner.collect import Collection, Collector, Place
-from scanner.evidence import Cause, Observed, Unknown
+from scanner.model.evidence import Cause, Observed, Unknown
+from scanner.model.resources.base import ProviderName
 from scanner.provider import Limits, Request, Target, Unreachable, Wanted
-from scanner.resources.base import ProviderName
 from scanner.workers import Workers
 
 COLLECTORS: Mapping[str, Collector[Call]] = MappingProxyType(

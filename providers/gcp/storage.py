@@ -13,8 +13,8 @@ from providers.gcp.call import RESOURCE_MANAGER, Call, Item
 from providers.gcp.exposure import NOTHING, Exposure, from_acl, from_bindings, open_to, union
 from providers.gcp.policies import POLICIES_ABOVE, PROJECT
 from scanner.collect import Collector, Facet, Read, asked, told
-from scanner.evidence import Observed, Unknown, any_of, lift
-from scanner.resources.storage import Bucket, Encryption
+from scanner.model.evidence import Observed, Unknown, any_of, lift
+from scanner.model.resources.storage import Bucket, Encryption
 
 _BUCKET = "storage.googleapis.com/Bucket"
 

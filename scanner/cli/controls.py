@@ -14,7 +14,7 @@ from scanner.cli.rules import Packs
 if TYPE_CHECKING:
     from scanner.boundary import Shift
     from scanner.control import Control
-    from scanner.resources.base import ProviderName
+    from scanner.model.resources.base import ProviderName
     from scanner.responsibility import Catalogue
     from scanner.rule import Pack, Rule
 
@@ -142,7 +142,7 @@ def _echo(record: Any) -> None:
 
 def _table(seen: Sequence[_Seen]) -> Iterator[str]:
     from scanner.cli.prose import row
-    from scanner.resources.base import ProviderName
+    from scanner.model.resources.base import ProviderName
 
     providers: tuple[ProviderName, ...] = get_args(ProviderName)
     clouds = [(provider, 6) for provider in providers]

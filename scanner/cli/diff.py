@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from scanner.cli.plan import Plan
     from scanner.diff import Change
     from scanner.finding import Finding
+    from scanner.model.resources.account import Account
+    from scanner.model.resources.identity import Tenant
     from scanner.narrowing import Narrowing
     from scanner.report.diff import Side
     from scanner.report.model import Head
-    from scanner.resources.account import Account
-    from scanner.resources.identity import Tenant
 
     Accounts = Mapping[tuple[str, str], Account | Tenant]
 
@@ -145,8 +145,8 @@ def _judged(path: Path, plan: Plan) -> tuple[Head, Iterable[Finding], Accounts]:
 
     from scanner.cli.assess import stored
     from scanner.cli.run import judge
-    from scanner.resources.account import Account
-    from scanner.resources.identity import Tenant
+    from scanner.model.resources.account import Account
+    from scanner.model.resources.identity import Tenant
 
     collected = stored(path, plan)
     # Judged whole: only then is it known what closed.

@@ -163,7 +163,7 @@ def _calls(finding: Finding) -> Mapping[str, tuple[str, ...]]:
     from importlib import import_module
 
     from scanner.derive import collectable, needed
-    from scanner.resources.kinds import KINDS
+    from scanner.model.resources.kinds import KINDS
 
     if finding.resource is None or finding.provider is None or finding.resource.kind not in KINDS:
         return {}

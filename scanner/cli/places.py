@@ -14,12 +14,12 @@ from scanner.base.yaml import suggestion
 from scanner.baseline import damaged, findings_of, read_report
 from scanner.cli.exits import Usage
 from scanner.control import Control, Party
-from scanner.evidence import Observed, Unknown
 from scanner.finding import Finding
+from scanner.model.evidence import Observed, Unknown
+from scanner.model.resources.base import Resource
 from scanner.ownership.selection import Subject
 from scanner.provider import Inventory
 from scanner.report.model import Head, ScopeSummary
-from scanner.resources.base import Resource
 from scanner.responsibility import Catalogue
 from scanner.snapshot import read_snapshot
 from scanner.subjects import Stated, Subjects

@@ -18,13 +18,13 @@ from scanner.cli.scoping import Gates, gates_of, names_of, narrowing_of
 from scanner.config import Config, load_config, requests
 from scanner.expectation import Expectation
 from scanner.gate import Terms
+from scanner.model.resources.base import ProviderName
 from scanner.narrowing import Narrowing
 from scanner.ownership.file import OwnershipFile
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver
 from scanner.provider import Inventory, Limits, Request
 from scanner.report.output import Destination, destinations
-from scanner.resources.base import ProviderName
 from scanner.responsibility import Catalogue, UnknownControl, load_catalogue
 from scanner.rule import BUILTIN, Pack, Rule, load_packs
 from scanner.scan import Criteria

@@ -20,7 +20,7 @@ from scanner.exchange.draft import Draft, Entry
 from scanner.exchange.requirements import Requirements
 from scanner.exchange.sheet import Sheet, TableError, TableRow
 from scanner.exchange.table import locate
-from scanner.resources.base import ProviderName
+from scanner.model.resources.base import ProviderName
 from scanner.responsibility import Catalogue
 
 _QUESTION = re.compile(r"([A-Z][A-Z&]{2})-(\d{2})(?:\.\d+)?")

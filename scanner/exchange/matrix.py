@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from scanner.model.resources.base import ProviderName
 from scanner.report.model import Head, Scan
-from scanner.resources.base import ProviderName
 from scanner.rows import ROW_ORDER, Row
 from scanner.states import Evidence, State
 

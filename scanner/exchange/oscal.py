@@ -20,7 +20,7 @@ from scanner.control import Control
 from scanner.exchange.matrix import Cell, Column, Matrix, NotWhole
 from scanner.exchange.oscal_catalog import CATALOG, NIST_CATALOG, catalog_resource, nist_ids, nist_resource
 from scanner.exchange.oscal_words import VERSION, identifier, prop, time, word
-from scanner.resources.base import ProviderName
+from scanner.model.resources.base import ProviderName
 from scanner.responsibility import Catalogue, UnknownControl
 from scanner.rows import Row
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from scanner.evidence import Reason
 from scanner.finding import Finding
+from scanner.model.evidence import Reason
 from scanner.report.model import RuleLine
 
 _MENDED: Mapping[str, str] = MappingProxyType(

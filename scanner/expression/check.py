@@ -61,7 +61,7 @@ from scanner.expression.types import (
     list_of,
     required,
 )
-from scanner.resources.base import HEADER, Resource
+from scanner.model.resources.base import HEADER, Resource
 
 MAX_MACROS = 4
 """How many macros may run inside one another."""

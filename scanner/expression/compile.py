@@ -11,7 +11,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-from scanner.evidence import Unknown
 from scanner.expression.functions import FAILS_ON_UNKNOWN
 from scanner.expression.operations import BUDGET, FAILURES, NAMESPACE
 from scanner.expression.typed import (
@@ -28,7 +27,8 @@ from scanner.expression.typed import (
     Variable,
     walk,
 )
-from scanner.resources.base import Resource
+from scanner.model.evidence import Unknown
+from scanner.model.resources.base import Resource
 
 
 class Evaluation(Protocol):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from scanner.evidence import Unknown, join
 from scanner.expression.functions import EQUALITY, function_of
 from scanner.expression.operations import BUDGET, FAILURES, BudgetExhausted, spend, spend_text
 from scanner.expression.typed import (
@@ -22,7 +21,8 @@ from scanner.expression.typed import (
     Value,
     Variable,
 )
-from scanner.resources.base import Resource
+from scanner.model.evidence import Unknown, join
+from scanner.model.resources.base import Resource
 
 
 def exact(root: Typed) -> Callable[[Resource, datetime], Any]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 
 T = TypeVar("T", bound=Collection[Any])
 

@@ -11,7 +11,7 @@ from scanner.expression.exact import exact
 from scanner.expression.parse import RESERVED, parse
 from scanner.expression.typed import Read, Typed, walk
 from scanner.expression.types import Optional
-from scanner.resources.base import Resource
+from scanner.model.resources.base import Resource
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from scanner.evidence import Unknown
 from scanner.expression.check import check
 from scanner.expression.errors import ExpressionError
 from scanner.expression.exact import exact
@@ -16,7 +15,8 @@ from scanner.expression.lexer import MAX_SOURCE
 from scanner.expression.parse import parse_hole
 from scanner.expression.predicate import facets_of
 from scanner.expression.types import ListOf, MapOf, Model, Type, required
-from scanner.resources.base import Resource
+from scanner.model.evidence import Unknown
+from scanner.model.resources.base import Resource
 
 NOT_SEEN = "(not seen)"
 """What stands for an unknown value."""

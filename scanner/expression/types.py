@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 
 
 @dataclass(frozen=True)

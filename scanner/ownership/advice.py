@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 from scanner.ownership.file import Line, has_begun, is_over
 from scanner.ownership.outcomes import Ownership
 from scanner.ownership.resolve import Known, Place

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
 from scanner.ownership.file import OwnershipFile
 from scanner.ownership.inference import keys_of
 from scanner.ownership.selection import HIDDEN, Facts, Hidden, Subject, Tags, last_part, parts

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from scanner.resources.base import ProviderName
+from scanner.model.resources.base import ProviderName
 
 INFERRED_DOMAINS = ("app", "data", "compute", "res")
 """The domains in which a tag may name an owner unless the settings say otherwise."""

@@ -14,9 +14,9 @@ from enum import Enum
 from fnmatch import translate
 from typing import Final, Literal, NamedTuple
 
-from scanner.evidence import Observed
+from scanner.model.evidence import Observed
+from scanner.model.resources.base import ProviderName
 from scanner.ownership.schema import AnyOf, Where
-from scanner.resources.base import ProviderName
 
 Fit = Literal["yes", "no", "maybe"]
 """Whether a clause means a resource; ``maybe``: an unread tag or path decides."""

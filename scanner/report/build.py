@@ -12,6 +12,7 @@ from scanner.diff import Sight, compare, gone
 from scanner.finding import Finding
 from scanner.gate import Decision
 from scanner.metrics import Metrics
+from scanner.model.resources.base import ProviderName
 from scanner.report.model import (
     Acknowledged,
     Controls,
@@ -28,7 +29,6 @@ from scanner.report.model import (
     TargetLine,
     Unknowns,
 )
-from scanner.resources.base import ProviderName
 from scanner.rows import Row
 from scanner.scan import Assessment, Collected, Criteria
 from scanner.states import State

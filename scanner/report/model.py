@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scanner.baseline import REPORT_SCHEMA, Baseline
 from scanner.control import Severity
-from scanner.evidence import Reason
 from scanner.finding import Finding
 from scanner.metrics import Metrics
-from scanner.resources.base import ProviderName
+from scanner.model.evidence import Reason
+from scanner.model.resources.base import ProviderName
 from scanner.rows import Row
 from scanner.states import State
 

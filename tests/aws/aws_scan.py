@@ -7,9 +7,9 @@ from typing import Any
 
 from providers.aws.scopes import COLLECTORS, connect
 from scanner.collect import Collection
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
+from scanner.model.resources.base import Resource
 from scanner.provider import Inventory, Limits, Request, Wanted
-from scanner.resources.base import Resource
 from scanner.workers import Workers
 
 HOME = Request("aws", regions=("eu-west-1", "us-east-1"))

@@ -14,7 +14,7 @@ from providers.aws.scopes import COLLECTORS, all_calls, calls, connect
 from providers.aws.session import AwsClients, NotInTables, open_session
 from providers.sandbox.aws import AwsSandbox
 from providers.sandbox.aws_faults import IDENTITY
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 from scanner.provider import Limits, Request, Unreachable
 from tests.aws.aws_scan import QUICK, Scan, named
 

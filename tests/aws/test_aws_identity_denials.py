@@ -7,7 +7,7 @@ import pytest
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws import AwsSandbox
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 from scanner.provider import Inventory
 from tests.aws.aws_scan import EVERYTHING, Scan, named
 

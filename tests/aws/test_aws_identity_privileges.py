@@ -12,7 +12,7 @@ from providers.aws.patterns import intersect, narrowest, widest
 from providers.aws.policy import matches
 from providers.aws.privileges import GIVING, Identity, Read
 from providers.aws.statements import statements
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 
 ACCOUNT = "111122223333"
 UNREAD = Unknown.because("denied", "iam:GetAccountAuthorizationDetails", None, "not read")

@@ -18,8 +18,8 @@ from providers.aws.identity import to_organisation
 from providers.aws.principals import Listing, list_roles
 from providers.aws.statements import statements
 from providers.aws.trust import Home, trust
-from scanner.evidence import Unknown
-from scanner.resources.account import PasswordPolicy
+from scanner.model.evidence import Unknown
+from scanner.model.resources.account import PasswordPolicy
 
 ITEM = {"account": "644160558196", "partition": "aws", "region": "us-east-1"}
 HOME = Home("644160558196", None, Unknown.because("denied", "c", None, "m"))

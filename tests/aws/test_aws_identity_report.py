@@ -10,8 +10,8 @@ from providers.aws import credential_report as report
 from providers.aws.account import to_password_policy
 from providers.aws.identity import of_row, to_organisation, to_root_password, user_tags
 from providers.aws.principals import Listing, list_keys, list_roles, list_users
-from scanner.evidence import Observed, Unknown
-from scanner.resources.account import PasswordPolicy
+from scanner.model.evidence import Observed, Unknown
+from scanner.model.resources.account import PasswordPolicy
 
 COLUMNS = (
     "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,"

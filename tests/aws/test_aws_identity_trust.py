@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from providers.aws.trust import Home, Organisation, trust
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 
 OWN, SISTER, MANAGEMENT, STRANGER = "111122223333", "444455556666", "555566667777", "999988887777"
 ORG = "o-aa111bb222"

@@ -8,8 +8,8 @@ from providers.aws import account, audit, storage
 from providers.aws.exposure import NOTHING_OPEN
 from providers.aws.failures import LONGEST_MESSAGE, from_response, one_line, refused
 from providers.aws.pace import SLOWEST, Pace
-from scanner.evidence import Unknown
-from scanner.resources.storage import Encryption
+from scanner.model.evidence import Unknown
+from scanner.model.resources.storage import Encryption
 
 ITEM = {"Name": "b", "account": "111122223333", "partition": "aws", "region": "eu-west-1"}
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/7d0f3f9a-1f3c-4c55-9b0a-9c1f7a2f4e11"

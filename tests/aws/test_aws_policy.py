@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from providers.aws.exposure import NOTHING_OPEN, openness, refuses_plaintext
 from providers.aws.policy import parse
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 
 ARN = "arn:aws:s3:::b"
 OBJECTS = f"{ARN}/*"

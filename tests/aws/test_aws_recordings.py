@@ -11,8 +11,8 @@ import pytest
 
 from providers.aws import account, audit, storage
 from providers.aws.scopes import all_calls, to_statuses
-from scanner.evidence import Unknown
-from scanner.resources.storage import Bucket, Encryption
+from scanner.model.evidence import Unknown
+from scanner.model.resources.storage import Bucket, Encryption
 
 ITEM = {"Name": "recorded", "account": "644160558196", "partition": "aws", "region": "us-east-1"}
 

@@ -13,10 +13,10 @@ from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_audit import activity_log_setting
 from providers.sandbox.azure_estate import SUBSCRIPTION
 from scanner.derive import derive
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
+from scanner.model.resources.audit import AuditTrail
+from scanner.model.resources.kinds import KINDS
 from scanner.provider import Inventory, Request
-from scanner.resources.audit import AuditTrail
-from scanner.resources.kinds import KINDS
 from tests.azure.azure_scan import WANTED, Scan, of_kind, unknown_facets
 
 SHAPE = (KeyError, TypeError, ValueError, AttributeError)

@@ -10,7 +10,7 @@ import pytest
 
 from providers.sandbox import Fault
 from providers.sandbox.azure import AzureSandbox
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 from scanner.provider import Inventory
 from tests.azure.azure_scan import WANTED, Scan, of_kind, reasons, unknown_facets
 

@@ -8,11 +8,11 @@ from providers.azure.scopes import COLLECTORS, connect
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import CLIENT, SUBSCRIPTION, TENANT
 from scanner.collect import Collection
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
+from scanner.model.resources.account import Account, Region
+from scanner.model.resources.kinds import KINDS
+from scanner.model.resources.storage import Encryption
 from scanner.provider import Request
-from scanner.resources.account import Account, Region
-from scanner.resources.kinds import KINDS
-from scanner.resources.storage import Encryption
 from scanner.workers import Workers
 from tests.azure.azure_scan import LIMITS, Scan, bucket, of_kind, unknown_facets
 

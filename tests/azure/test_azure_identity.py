@@ -27,10 +27,10 @@ from providers.sandbox.azure_identity import (
     user,
 )
 from scanner.collect import Collection
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
+from scanner.model.resources.identity import AccessKey, Role, Tenant, User
+from scanner.model.resources.kinds import KINDS
 from scanner.provider import Inventory, Request
-from scanner.resources.identity import AccessKey, Role, Tenant, User
-from scanner.resources.kinds import KINDS
 from scanner.workers import Workers
 from tests.azure.azure_scan import LIMITS, NEVER_TOLD, Scan, of_kind, reasons, unknown_facets
 

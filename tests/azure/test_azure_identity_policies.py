@@ -17,7 +17,7 @@ from providers.azure.conditional_access import (
 )
 from providers.azure.tenant import demanded
 from providers.sandbox.azure_identity import grant, policy
-from scanner.evidence import Observed, Unknown, all_of
+from scanner.model.evidence import Observed, Unknown, all_of
 
 Told = Literal["yes", "no", "unknown"]
 MFA = grant("OR", "mfa")

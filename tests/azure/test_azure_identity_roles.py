@@ -20,7 +20,7 @@ from providers.azure.roles import (
     to_principal_type,
     workload_is_foreign,
 )
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 
 Recordings = Callable[[str], list[dict[str, Any]]]
 SUB = "/subscriptions/ea42f556-5106-4743-99b0-c129bfa71a47"

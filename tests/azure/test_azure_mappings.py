@@ -22,8 +22,8 @@ from providers.azure.storage import (
     website,
 )
 from providers.azure.storage import to_tags as to_bucket_tags
-from scanner.evidence import Unknown
-from scanner.resources.storage import Encryption
+from scanner.model.evidence import Unknown
+from scanner.model.resources.storage import Encryption
 
 UNKNOWN = Unknown.because("denied", "x", "y", "z")
 SHAPE = (KeyError, TypeError, ValueError, AttributeError)

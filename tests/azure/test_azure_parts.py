@@ -20,7 +20,7 @@ from providers.azure.pacing import Pace, pause
 from providers.azure.sign_in import refusal
 from providers.azure.storage import BLOB_SERVICE, CONTAINERS, STORAGE_ACCOUNTS
 from providers.sandbox.azure import AzureSandbox
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
 from tests.azure.azure_scan import LIMITS
 
 HOST = "management.azure.com"

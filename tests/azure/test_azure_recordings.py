@@ -10,8 +10,8 @@ from providers.azure.account import to_tags as to_account_tags
 from providers.azure.audit import to_audit_trails
 from providers.azure.client import rows
 from providers.azure.storage import BUCKETS, open_containers, to_access_logging, to_versioning
-from scanner.evidence import Unknown
-from scanner.resources.storage import Encryption
+from scanner.model.evidence import Unknown
+from scanner.model.resources.storage import Encryption
 
 Recordings = Callable[[str], list[dict[str, Any]]]
 SUBSCRIPTION = "ea42f556-5106-4743-99b0-c129bfa71a47"

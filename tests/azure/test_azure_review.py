@@ -10,7 +10,7 @@ import pytest
 from providers.azure.account import to_security_contacts
 from providers.azure.calls import GraphCall
 from providers.azure.client import ResourceManager
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 
 CALL = GraphCall(
     "Microsoft.ResourceGraph/Resources(x)", "Microsoft.Storage/storageAccounts/read", "resources"

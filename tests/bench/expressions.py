@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from scanner.expression.predicate import compile_predicate
-from scanner.resources.base import Resource
-from scanner.resources.identity import User
-from scanner.resources.network import Firewall
-from scanner.resources.storage import Bucket, Encryption
+from scanner.model.resources.base import Resource
+from scanner.model.resources.identity import User
+from scanner.model.resources.network import Firewall
+from scanner.model.resources.storage import Bucket, Encryption
 from scanner.responsibility import load_catalogue
 from scanner.rule import load_packs
 

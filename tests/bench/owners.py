@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver
 from scanner.ownership.selection import Subject

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from scanner.resources.base import ProviderName, Resource
-from scanner.resources.kinds import KINDS
-from scanner.resources.storage import Bucket
+from scanner.model.resources.base import ProviderName, Resource
+from scanner.model.resources.kinds import KINDS
+from scanner.model.resources.storage import Bucket
 
 
 def resource(type_: str) -> Resource:

@@ -9,8 +9,8 @@ from typing import get_args
 import pytest
 
 from scanner.control import Cell, ServiceModel
-from scanner.resources.base import ProviderName
-from scanner.resources.kinds import KINDS
+from scanner.model.resources.base import ProviderName
+from scanner.model.resources.kinds import KINDS
 from scanner.responsibility import Catalogue
 
 PROVIDERS: tuple[ProviderName, ...] = get_args(ProviderName)

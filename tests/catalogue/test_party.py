@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from scanner.control import ServiceModel
-from scanner.resources.base import ProviderName
+from scanner.model.resources.base import ProviderName
 from scanner.responsibility import Catalogue
 from tests.catalogue.resources import resource
 

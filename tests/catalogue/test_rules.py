@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scanner.resources.kinds import KINDS
+from scanner.model.resources.kinds import KINDS
 from scanner.responsibility import Catalogue
 from scanner.rule import BUILTIN, EXAMPLE_TIME, PROVIDERS, Pack, load_packs, run_examples
 

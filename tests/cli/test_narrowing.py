@@ -10,9 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from scanner.model.resources.base import Resource
 from scanner.provider import Inventory, Target
 from scanner.report.model import json_schema
-from scanner.resources.base import Resource
 from scanner.scan import Collected, everything
 from scanner.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from scanner.collect import Collection, Place
-from scanner.evidence import Unknown
 from scanner.gate import Terms
+from scanner.model.evidence import Unknown
+from scanner.model.resources.account import Account, PasswordPolicy, Region
+from scanner.model.resources.audit import AuditTrail
+from scanner.model.resources.base import ProviderName, Resource
+from scanner.model.resources.compute import ContainerCluster, Database, Function, VirtualMachine
+from scanner.model.resources.identity import AccessKey, Role, Tenant, User
+from scanner.model.resources.keys import Key
+from scanner.model.resources.kinds import KINDS
+from scanner.model.resources.network import Firewall
+from scanner.model.resources.storage import Bucket, Encryption
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver
 from scanner.provider import Inventory, Limits, Provider, Request, Target, Wanted
-from scanner.resources.account import Account, PasswordPolicy, Region
-from scanner.resources.audit import AuditTrail
-from scanner.resources.base import ProviderName, Resource
-from scanner.resources.compute import ContainerCluster, Database, Function, VirtualMachine
-from scanner.resources.identity import AccessKey, Role, Tenant, User
-from scanner.resources.keys import Key
-from scanner.resources.kinds import KINDS
-from scanner.resources.network import Firewall
-from scanner.resources.storage import Bucket, Encryption
 from scanner.responsibility import load_catalogue
 from scanner.rule import BUILTIN, load_packs
 from scanner.scan import Assessment, Criteria, assess, collect

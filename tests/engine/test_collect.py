@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from scanner.collect import Collection, Collector, Facet, Item, Place, Read, asked, told
-from scanner.evidence import Observed, Unknown, any_of
+from scanner.model.evidence import Observed, Unknown, any_of
+from scanner.model.resources.storage import Bucket, Encryption
 from scanner.provider import Inventory
-from scanner.resources.storage import Bucket, Encryption
 from scanner.workers import Workers
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from scanner.derive import needed
-from scanner.evidence import Observed, Unknown
-from scanner.resources.audit import AuditTrail
-from scanner.resources.base import Resource
-from scanner.resources.kinds import KINDS
+from scanner.model.evidence import Observed, Unknown
+from scanner.model.resources.audit import AuditTrail
+from scanner.model.resources.base import Resource
+from scanner.model.resources.kinds import KINDS
 from tests.engine.estate import DENIED, EVERYTHING, MemoryCloud, account, bucket, inventory_of, other
 
 LOGS = "arn:aws:s3:::audit-logs"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from scanner.diff import OPEN, Change, Sight, compare
 from scanner.finding import Finding, FoundResource
+from scanner.model.resources.base import Resource
 from scanner.report.diff import Comparison, Side, render_json, render_text
-from scanner.resources.base import Resource
 from scanner.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
 from tests.engine.estate import ACCOUNT, DENIED, NOW, account, bucket, judged, region
 

@@ -9,9 +9,9 @@ import pytest
 
 from scanner.base.yaml import DocumentError
 from scanner.config import load_config
-from scanner.evidence import Unknown
 from scanner.expectation import Expectation
 from scanner.gate import Terms
+from scanner.model.evidence import Unknown
 from scanner.states import GATES
 from tests.engine.estate import NOW, account, bucket, judged, region
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from scanner.evidence import Unknown
 from scanner.lapses import lapses
 from scanner.metrics import WEIGHTS, Metrics, basis
+from scanner.model.evidence import Unknown
+from scanner.model.resources.base import Resource
+from scanner.model.resources.storage import Bucket
 from scanner.narrowing import Narrowing
 from scanner.ownership.load import load_ownership
 from scanner.report.build import Circumstances, build
-from scanner.resources.base import Resource
-from scanner.resources.storage import Bucket
 from scanner.scan import Assessment, Collected, assess
 from tests.engine.estate import (
     CATALOGUE,

@@ -14,14 +14,14 @@ import jsonschema
 import pytest
 
 from scanner.baseline import load_baseline
-from scanner.evidence import Unknown
 from scanner.gate import Terms
+from scanner.model.evidence import Unknown
+from scanner.model.resources.base import Resource
 from scanner.provider import Limits, Request, Target
 from scanner.report import json as json_report
 from scanner.report import ocsf
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report
-from scanner.resources.base import Resource
 from scanner.scan import Collected, assess, collect
 from scanner.states import GATES
 from tests.engine.estate import (

@@ -15,14 +15,14 @@ import jsonschema
 import pytest
 
 from scanner.base.files import Unwritable
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
+from scanner.model.resources.base import Resource
 from scanner.provider import Limits, Provider, Request, Target
 from scanner.report import json as json_report
 from scanner.report import text as text_report
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report, json_schema
 from scanner.report.output import Destination, Outputs, UnknownFormat, destinations
-from scanner.resources.base import Resource
 from scanner.scan import Collected, assess, collect
 from scanner.states import State
 from tests.engine.estate import (

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scanner.evidence import BlindSpot, Unknown
 from scanner.finding import Finding
+from scanner.model.evidence import BlindSpot, Unknown
+from scanner.model.resources.base import Resource
+from scanner.model.resources.storage import Bucket
 from scanner.narrowing import NARROWING_UNCERTAIN, Narrowing, Selector, parse_where
 from scanner.ownership.file import OwnershipFile
 from scanner.ownership.load import load_ownership
@@ -20,8 +22,6 @@ from scanner.provider import Inventory, Target
 from scanner.report import text as text_report
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report
-from scanner.resources.base import Resource
-from scanner.resources.storage import Bucket
 from scanner.scan import Assessment, Collected, assess
 from tests.engine.estate import ACCOUNT, CATALOGUE, DENIED, EVERYTHING, NOW, account, bucket, criteria
 

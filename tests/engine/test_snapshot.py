@@ -16,7 +16,7 @@ import zstandard
 
 from scanner.base.files import Unwritable
 from scanner.evaluate import NotCollected, evaluate
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 from scanner.provider import Inventory, Limits, Request
 from scanner.report import json as json_report
 from scanner.report.build import Circumstances, build

@@ -10,13 +10,13 @@ import pytest
 
 from scanner.derive import derive
 from scanner.evaluate import NotCollected
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
+from scanner.model.resources.account import Account
+from scanner.model.resources.audit import AuditTrail
+from scanner.model.resources.base import Resource
+from scanner.model.resources.compute import VirtualMachine
+from scanner.model.resources.storage import Bucket
 from scanner.provider import Inventory
-from scanner.resources.account import Account
-from scanner.resources.audit import AuditTrail
-from scanner.resources.base import Resource
-from scanner.resources.compute import VirtualMachine
-from scanner.resources.storage import Bucket
 from scanner.rows import ROW_ORDER, Row
 from scanner.scan import assess
 from scanner.subjects import Subjects

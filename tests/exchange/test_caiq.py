@@ -11,7 +11,7 @@ from scanner.exchange.caiq import draft_of
 from scanner.exchange.draft import Draft, render
 from scanner.exchange.sheet import TableError
 from scanner.exchange.table import read_tables
-from scanner.resources.base import ProviderName
+from scanner.model.resources.base import ProviderName
 from tests.exchange.heads import catalogue
 from tests.exchange.workbooks import CAIQ_HEADER, caiq, workbook
 from tests.ownership.build import load

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.evidence import Observed, Unknown
-from scanner.resources.base import Resource
+from scanner.model.evidence import Observed, Unknown
+from scanner.model.resources.base import Resource
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 

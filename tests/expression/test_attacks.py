@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scanner.evidence import Unknown
 from scanner.expression.errors import ExpressionError
 from scanner.expression.lexer import MAX_SOURCE
 from scanner.expression.predicate import compile_predicate
 from scanner.expression.template import compile_template
+from scanner.model.evidence import Unknown
 from tests.expression.model import NOW, Grant, Thing, any_condition, thing
 
 PIECES = st.sampled_from(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.evidence import Unknown
 from scanner.expression import functions as table
 from scanner.expression.errors import ExpressionError
 from scanner.expression.functions import function_of
 from scanner.expression.predicate import compile_predicate
 from scanner.expression.reference import reference
-from scanner.resources.account import Account
-from scanner.resources.kinds import KINDS
-from scanner.resources.storage import Bucket
+from scanner.model.evidence import Unknown
+from scanner.model.resources.account import Account
+from scanner.model.resources.kinds import KINDS
+from scanner.model.resources.storage import Bucket
 from tests.expression.model import NOW, Grant, Seal, Thing, hidden, thing
 
 FULL = thing(

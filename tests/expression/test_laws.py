@@ -8,13 +8,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.evidence import Unknown
 from scanner.expression.check import check
 from scanner.expression.compile import compiled
 from scanner.expression.exact import exact
 from scanner.expression.parse import parse
 from scanner.expression.predicate import compile_predicate, facets_of
 from scanner.expression.typed import Loop, walk
+from scanner.model.evidence import Unknown
 from tests.expression.model import FACETS, NOW, Thing, any_condition, any_values, hidden, thing
 
 SEEDS = st.integers(0, 2**48)

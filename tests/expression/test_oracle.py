@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from scanner.evidence import Unknown
 from scanner.expression.predicate import compile_predicate
+from scanner.model.evidence import Unknown
 from tests.expression.model import FACETS, HEADER_VALUES, NOW, Thing, any_condition, any_values, thing
 
 NAMES = [*FACETS, *HEADER_VALUES]

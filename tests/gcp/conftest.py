@@ -12,9 +12,9 @@ from providers.gcp.scopes import connect
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
 from scanner.collect import Collection
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
+from scanner.model.resources.kinds import KINDS
 from scanner.provider import Inventory, Limits, Request
-from scanner.resources.kinds import KINDS
 from scanner.workers import Workers
 
 EVERYTHING = {cls.kind: cls.facets() - cls.derived for cls in KINDS.values()}

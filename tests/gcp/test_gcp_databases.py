@@ -19,8 +19,8 @@ from providers.gcp.databases import (
 )
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
-from scanner.evidence import Unknown
-from scanner.resources.base import HEADER
+from scanner.model.evidence import Unknown
+from scanner.model.resources.base import HEADER
 from tests.gcp.test_gcp_compute import values
 from tests.gcp.test_gcp_recordings import told
 

@@ -8,7 +8,7 @@ import pytest
 
 from providers.gcp.call import Call
 from providers.gcp.failure import from_api
-from scanner.evidence import Cause
+from scanner.model.evidence import Cause
 
 CALL = Call("ListAssets", ("storage.googleapis.com/Bucket",))
 

@@ -12,7 +12,7 @@ import pytest
 from providers.gcp.account import IDENTIFY
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 from scanner.provider import Limits
 from tests.gcp.conftest import UNTOLD
 

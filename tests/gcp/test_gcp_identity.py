@@ -26,7 +26,7 @@ from providers.gcp.members import Home, home_of, is_agent, is_outside, to_domain
 from providers.gcp.policies import to_permissions
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import Company, project
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 from scanner.provider import Limits
 from tests.gcp.conftest import UNTOLD
 

@@ -32,7 +32,7 @@ from providers.gcp.storage import (
     to_uniform_access,
     to_versioning,
 )
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 
 ABOVE = ("folders/2", "organizations/3")
 HERE = Project("batch-prod", "1", "Batch", {}, ABOVE, "3")

@@ -19,10 +19,10 @@ from providers.gcp.network import (
     to_rules,
 )
 from providers.sandbox.gcp_network import policy, policy_rule, rule, tcp
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
+from scanner.model.resources.base import HEADER
+from scanner.policy.reachability import everything
 from scanner.provider import Limits
-from scanner.resources.base import HEADER
-from scanner.resources.reachability import everything
 
 PROJECT, NUMBER = "batch-prod", "12"
 ABOVE = ("folders/2", "organizations/3")

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from scanner.base.yaml import DocumentError
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 from scanner.ownership.file import OwnershipFile
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver

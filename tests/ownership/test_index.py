@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.evidence import Unknown
+from scanner.model.evidence import Unknown
 from scanner.ownership.selection import Clause, Subject
 from scanner.ownership.ties import first_tie, ties
 from tests.ownership.build import TEAMS, resolver, subject

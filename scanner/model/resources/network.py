@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from scanner.evidence import Observed
-from scanner.resources.base import Resource
+from scanner.model.evidence import Observed
+from scanner.model.resources.base import Resource
 
 
 class Firewall(Resource):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.evidence import Observed, Unknown, all_of, any_of, join, lift
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 
 DENIED = Unknown.because("denied", "s3:GetBucketPolicy", "s3:GetBucketPolicy", "no")
 THROTTLED = Unknown.because("throttled", "s3:GetBucketAcl", "s3:GetBucketAcl", "slow down")

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.evidence import Observed
-from scanner.resources.base import Resource
+from scanner.model.evidence import Observed
+from scanner.model.resources.base import Resource
 
 
 class Encryption(BaseModel):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.resources.reachability import (
+from scanner.policy.reachability import (
     ADMIN_SERVICES,
     NOT_PUBLIC,
     WORLD,

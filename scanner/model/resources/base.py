@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self, Union, get_args
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from scanner.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown
 
 ProviderName = Literal["aws", "azure", "gcp"]
 """The clouds that gapscan reads."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from scanner.evidence import Observed
-from scanner.resources.base import Resource
+from scanner.model.evidence import Observed
+from scanner.model.resources.base import Resource
 
 RuntimeUpdates = Literal["automatic", "on_update", "manual", "own_image"]
 """How a function's runtime gets its fixes: by itself; with the customer's next update of the function; not at

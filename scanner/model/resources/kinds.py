@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from scanner.resources.account import Account, Region
-from scanner.resources.audit import AuditTrail
-from scanner.resources.base import Resource
-from scanner.resources.compute import ContainerCluster, Database, Function, VirtualMachine
-from scanner.resources.identity import AccessKey, Role, Tenant, User
-from scanner.resources.keys import Key
-from scanner.resources.network import Firewall
-from scanner.resources.storage import Bucket
+from scanner.model.resources.account import Account, Region
+from scanner.model.resources.audit import AuditTrail
+from scanner.model.resources.base import Resource
+from scanner.model.resources.compute import ContainerCluster, Database, Function, VirtualMachine
+from scanner.model.resources.identity import AccessKey, Role, Tenant, User
+from scanner.model.resources.keys import Key
+from scanner.model.resources.network import Firewall
+from scanner.model.resources.storage import Bucket
 
 KINDS: Mapping[str, type[Resource]] = MappingProxyType(
     {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from scanner.evidence import Observed
-from scanner.resources.base import Resource
+from scanner.model.evidence import Observed
+from scanner.model.resources.base import Resource
 
 
 class User(Resource):

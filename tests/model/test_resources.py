@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scanner.evidence import Cause, Unknown
-from scanner.resources.base import HEADER
-from scanner.resources.storage import Bucket, Encryption
+from scanner.model.evidence import Cause, Unknown
+from scanner.model.resources.base import HEADER
+from scanner.model.resources.storage import Bucket, Encryption
 
 HEAD: dict[str, Any] = {
     "provider": "aws",
