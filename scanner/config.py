@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from scanner.base.yaml import Document, DocumentError, Problem, read
+from scanner.collect.provider import Request
 from scanner.expectation import Expectation
 from scanner.ownership.schema import Inline
-from scanner.provider import Request
 
 
 class _Frozen(BaseModel):

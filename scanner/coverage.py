@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from scanner.collect.provider import Inventory
 from scanner.control import Control, Party
 from scanner.evaluate import Verdict
 from scanner.examined import Examined
@@ -21,7 +22,6 @@ from scanner.ownership.outcomes import Ownership
 from scanner.ownership.resolve import Resolver
 from scanner.ownership.selection import Subject
 from scanner.provided import Provided
-from scanner.provider import Inventory
 from scanner.responsibility import Catalogue
 from scanner.rows import OUTCOMES, Gathered, Row, RowKey, Rows
 from scanner.rule import Outcome, Pack, Rule

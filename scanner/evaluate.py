@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from scanner.collect.provider import Inventory
 from scanner.model.evidence import BlindSpot, Unknown, join
 from scanner.model.resources.base import Resource
-from scanner.provider import Inventory
 from scanner.rule import Outcome, Rule
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scanner.baseline import Baseline
+from scanner.collect.provider import Target
 from scanner.control import Severity
 from scanner.expectation import Expectation
 from scanner.finding import Finding
@@ -14,7 +15,6 @@ from scanner.model.evidence import BlindSpot
 from scanner.narrowing import Selector
 from scanner.ownership.outcomes import Ownership
 from scanner.ownership.selection import Subject
-from scanner.provider import Target
 from scanner.states import SEVERITIES, Evidence, Gate, State, gated
 from scanner.watcher import Watcher
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from scanner.collect import Collection, Place
+from scanner.collect.collection import Collection, Place
+from scanner.collect.derived import collectable, derive, needed
+from scanner.collect.provider import Inventory, Limits, Provider, Request, Target, Unreachable, Wanted
+from scanner.collect.workers import Workers
 from scanner.coverage import Coverage, Join
-from scanner.derive import collectable, derive, needed
 from scanner.evaluate import evaluate
 from scanner.expectation import Expectation
 from scanner.gate import Decision, Tally, Terms
@@ -20,15 +22,13 @@ from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
 from scanner.narrowing import Narrowing
 from scanner.ownership.resolve import Resolver
-from scanner.provider import Inventory, Limits, Provider, Request, Target, Unreachable, Wanted
 from scanner.responsibility import Catalogue
 from scanner.rows import Row
 from scanner.rule import Pack, Rule
 from scanner.subjects import Stated, Subjects
-from scanner.workers import Workers
 
 Connect = Callable[[Request, Limits], Provider]
-"""What each cloud offers. Raises :class:`~scanner.provider.Unreachable`."""
+"""What each cloud offers. Raises :class:`~scanner.collect.provider.Unreachable`."""
 
 
 class Interrupted(Exception):

@@ -22,10 +22,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
 from scanner.base.files import Unwritable, beside
+from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import BlindSpot
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.provider import Inventory, Target
 from scanner.scan import Collected
 
 SCHEMA: Literal["gapscan.snapshot/v1"] = "gapscan.snapshot/v1"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect import Answer, Collector, Facet, Item, Read, asked, told
+from scanner.collect.collection import Answer, Collector, Facet, Item, Read, asked, told
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import Account, PasswordPolicy, Region
 

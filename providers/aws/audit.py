@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, lift
 from scanner.model.resources.audit import AuditTrail
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from providers.aws.calls import AwsCall, AwsChain
 from providers.aws.privileges import Identity, Read
 from providers.aws.statements import statements
-from scanner.collect import Item
+from scanner.collect.collection import Item
 from scanner.model.evidence import Observed, Unknown
 
 if TYPE_CHECKING:

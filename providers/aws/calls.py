@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Union
 
-from scanner.collect import Answer, Item
+from scanner.collect.collection import Answer, Item
 from scanner.model.evidence import Observed
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.failures import from_response, one_line
 from providers.aws.session import AwsClients, NotInTables, open_session
-from scanner.collect import Answer, Item
+from scanner.collect.collection import Answer, Item
+from scanner.collect.provider import Limits, Request, Unreachable
 from scanner.model.evidence import Observed, Unknown
-from scanner.provider import Limits, Request, Unreachable
 
 T = TypeVar("T")
 
@@ -183,7 +183,7 @@ def error_code(error: Exception) -> str | None:
 def sign_in(request: Request, limits: Limits, allowed: Sequence[AwsCall]) -> tuple[AwsClients, str, str]:
     """A session for the request's credentials, the account that they belong to and the caller's ARN.
 
-    Raises :class:`~scanner.provider.Unreachable`.
+    Raises :class:`~scanner.collect.provider.Unreachable`.
     """
     clients: AwsClients | None = None
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.listing import Listing, listing, run
-from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.policy.reachability import Ingress, open_to_world

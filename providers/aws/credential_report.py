@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.calls import AwsCall, AwsChain
-from scanner.collect import Item
+from scanner.collect.collection import Item
 from scanner.model.evidence import Observed, Unknown, any_of, join, lift
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.listing import Listing, listing, run
-from scanner.collect import Collection, Collector, Item, Place, told
+from scanner.collect.collection import Collection, Collector, Item, Place, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.compute import Database
 

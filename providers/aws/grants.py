@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from providers.aws.scopes import COLLECTORS, calls
-from scanner.provider import Wanted
+from scanner.collect.provider import Wanted
 
 
 def calls_for(wanted: Wanted) -> Mapping[str, str | None]:

@@ -17,7 +17,7 @@ from providers.aws.principals import KEY_LISTING, ROLE_LISTING, USER_LISTING, Li
 from providers.aws.privileges import Identity
 from providers.aws.privileges import Read as Policy
 from providers.aws.trust import Home, Organisation, Trust
-from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, told
+from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, told
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.identity import AccessKey, Role, User
 

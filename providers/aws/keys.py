@@ -11,7 +11,7 @@ from providers.aws.account import DESCRIBE_ORGANISATION
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.identity import MEMBERS
 from providers.aws.key_policy import openings
-from scanner.collect import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.keys import Key
 

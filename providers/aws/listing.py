@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect import Collection, Collector, Item, Place
+from scanner.collect.collection import Collection, Collector, Item, Place
 from scanner.model.evidence import Observed, Unknown
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect import Answer, Collector, Item, asked, told
+from scanner.collect.collection import Answer, Collector, Item, asked, told
 from scanner.model.evidence import Observed, Unknown, join, lift
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import Ingress, admin_ports, everything, open_to_world

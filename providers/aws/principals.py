@@ -11,7 +11,7 @@ from providers.aws.authorization import DETAILS, Detail, Details
 from providers.aws.calls import AwsChain
 from providers.aws.credential_report import REPORT, ROOT, Row
 from providers.aws.trust import trust
-from scanner.collect import Item
+from scanner.collect.collection import Item
 from scanner.model.evidence import Observed, Unknown, join
 
 if TYPE_CHECKING:

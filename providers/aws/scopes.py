@@ -18,10 +18,10 @@ from providers.aws.identity import ACCESS_KEYS, ROLES, USERS
 from providers.aws.keys import KEYS
 from providers.aws.network import FIREWALLS
 from providers.aws.storage import BUCKETS
-from scanner.collect import Collection, Collector, Place
+from scanner.collect.collection import Collection, Collector, Place
+from scanner.collect.provider import Limits, Request, Target, Unreachable, Wanted
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.base import ProviderName
-from scanner.provider import Limits, Request, Target, Unreachable, Wanted
 
 COMPUTE: tuple[Collector[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)
 REGIONAL: tuple[Collector[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, *COMPUTE)
@@ -154,7 +154,7 @@ Bucket, Account, Region = BUCKETS.kind.kind, ACCOUNTS.kind.kind, REGIONS.kind.ki
 def connect(request: Request, limits: Limits) -> AwsProvider:
     """Signs in with the request's profile, role and region.
 
-    Raises :class:`~scanner.provider.Unreachable` without usable credentials, for an unknown region, and
+    Raises :class:`~scanner.collect.provider.Unreachable` without usable credentials, for an unknown region, and
     where the credentials belong to none of the accounts that were asked for.
     """
     clients, account, identity = sign_in(request, limits, tuple(all_calls()))

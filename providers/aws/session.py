@@ -13,7 +13,7 @@ from providers.aws.calls import AwsCall
 from providers.aws.failures import refused
 from providers.aws.models import Models, models
 from providers.aws.pace import Pace
-from scanner.provider import Limits, Request, is_loopback
+from scanner.collect.provider import Limits, Request, is_loopback
 
 FALLBACK_REGION = "us-east-1"
 CONNECTIONS = 32

@@ -11,7 +11,7 @@ from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.exposure import NOTHING_OPEN, Openness, openness, refuses_plaintext
 from providers.aws.keys import DESCRIBE_KEY, OF_AWS, described
 from providers.aws.policy import Part
-from scanner.collect import Answer, Collector, Facet, Item, Read, asked
+from scanner.collect.collection import Answer, Collector, Facet, Item, Read, asked
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
 

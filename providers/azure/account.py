@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.azure.audit import ACTIVITY_LOG, to_audit_trails
 from providers.azure.calls import ArmCall, AzureCall, GraphCall
-from scanner.collect import Collector, Facet, asked, told
+from scanner.collect.collection import Collector, Facet, asked, told
 from scanner.model.resources.account import Account, Region
 
 Row = Mapping[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 
 from providers.azure.calls import ArmCall, AzureCall
 from providers.azure.diagnostics import DiagnosticSetting, destinations, diagnostic_settings
-from scanner.collect import Collector, Facet, told
+from scanner.collect.collection import Collector, Facet, told
 from scanner.model.resources.audit import AuditTrail
 
 Row = Mapping[str, Any]

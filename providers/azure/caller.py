@@ -11,7 +11,7 @@ from providers.azure.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.client import BATCH, DENY_ASSIGNMENTS, PERMISSIONS, Count, ResourceManager
 from providers.azure.guard import resource_id
 from providers.azure.permissions import allows, may_hide
-from scanner.collect import Answer, Call, Collection, Item
+from scanner.collect.collection import Answer, Call, Collection, Item
 from scanner.model.evidence import Observed, Unknown, join
 
 T = TypeVar("T")

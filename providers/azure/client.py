@@ -24,9 +24,9 @@ from providers.azure.failures import one_line, refused, unreadable
 from providers.azure.guard import Guard
 from providers.azure.pacing import RETRIED, Pace, pause
 from providers.azure.sign_in import NO_CREDENTIALS, refusal
-from scanner.collect import Call
+from scanner.collect.collection import Call
+from scanner.collect.provider import Limits, Unreachable
 from scanner.model.evidence import Observed, Unknown
-from scanner.provider import Limits, Unreachable
 
 T = TypeVar("T")
 Count = Callable[[str], None]
@@ -71,7 +71,7 @@ class Identity:
 def sign_in(where: Endpoints, limits: Limits) -> Identity:
     """Signs in by azure-identity's ordinary chain, without anything interactive.
 
-    Raises :class:`~scanner.provider.Unreachable` with what to do.
+    Raises :class:`~scanner.collect.provider.Unreachable` with what to do.
     """
     from azure.core.exceptions import AzureError
     from azure.identity import DefaultAzureCredential

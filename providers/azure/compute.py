@@ -14,7 +14,7 @@ from typing import Any
 
 from providers.azure.calls import AzureCall, GraphCall
 from providers.azure.guard import resource_id
-from scanner.collect import Collector, Facet, asked, told
+from scanner.collect.collection import Collector, Facet, asked, told
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.policy.reachability import Ingress, open_to_world

@@ -27,7 +27,7 @@ from providers.azure.compute import (
     query,
     to_tags,
 )
-from scanner.collect import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Collector, Facet, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.compute import Database
 

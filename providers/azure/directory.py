@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from providers.azure.caller import SubscriptionCaller
 from providers.azure.calls import ArmCall, Digest, DirectoryCall, GraphCall, IdentityCall, MembersCall
 from providers.azure.client import Count, MicrosoftGraph
-from scanner.collect import Answer, Item
+from scanner.collect.collection import Answer, Item
 from scanner.model.evidence import Observed, Unknown, join
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from providers.azure.conditional_access import (
     policies,
 )
 from providers.azure.roles import ASSIGNED, PERMITS, Assignments, Permit, allow_everything
-from scanner.collect import Read
+from scanner.collect.collection import Read
 from scanner.model.evidence import Observed, Unknown
 
 Row = Mapping[str, Any]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.azure.calls import ArmCall
-from scanner.collect import Call
+from scanner.collect.collection import Call
 from scanner.model.evidence import Reason, Unknown
 
 _SECRETS = re.compile(

@@ -41,7 +41,7 @@ from providers.azure.roles import (
     allow_everything,
     is_outsider,
 )
-from scanner.collect import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Collector, Facet, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.identity import AccessKey, User
 

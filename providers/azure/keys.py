@@ -14,7 +14,7 @@ from typing import Any
 from providers.azure.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.guard import resource_id
 from providers.azure.nested import Nested
-from scanner.collect import Facet, asked, told
+from scanner.collect.collection import Facet, asked, told
 from scanner.model.resources.keys import Key
 
 Row = Mapping[str, Any]

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from providers.azure.caller import SubscriptionCaller
 from providers.azure.calls import ArmCall, AzureCall, GraphCall
-from scanner.collect import Answer, Collection, Collector, Item, Place
+from scanner.collect.collection import Answer, Collection, Collector, Item, Place
 from scanner.model.evidence import Observed, Unknown
 
 T = TypeVar("T")

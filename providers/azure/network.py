@@ -12,7 +12,7 @@ from typing import Any
 
 from providers.azure.calls import AzureCall, GraphCall
 from providers.azure.guard import resource_id
-from scanner.collect import Collector, Facet, Read, told
+from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, lift
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import ANY_PORT, Ingress, admin_ports, everything, open_to_world

@@ -22,7 +22,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from requests.adapters import HTTPAdapter
 
 from providers.azure.guard import Guard
-from scanner.provider import Limits
+from scanner.collect.provider import Limits
 
 CONNECTIONS = 32
 """As many as there are workers, so that none waits for another's connection."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from providers.azure.calls import ArmCall, Digest, DirectoryCall, IdentityCall
 from providers.azure.permissions import allows, covers
-from scanner.collect import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Collector, Facet, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.identity import Role
 

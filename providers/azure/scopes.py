@@ -42,11 +42,11 @@ from providers.azure.network import FIREWALLS, firewalls
 from providers.azure.roles import ROLES, roles
 from providers.azure.storage import BUCKETS, buckets
 from providers.azure.tenant import TENANTS, tenants
-from scanner.collect import Collection, Collector, Place
+from scanner.collect.collection import Collection, Collector, Place
+from scanner.collect.provider import Limits, Request, Target, Unreachable, Wanted
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.identity import Role
-from scanner.provider import Limits, Request, Target, Unreachable, Wanted
 
 Row = Mapping[str, Any]
 
@@ -98,7 +98,7 @@ _READER = "Give the identity the Reader role on the subscription, and check its 
 def connect(request: Request, limits: Limits, sleep: Callable[[float], None] = time.sleep) -> AzureProvider:
     """Signs in and finds the subscriptions of the request: those named, else all that the identity sees.
 
-    Raises :class:`~scanner.provider.Unreachable` if there is none that can be read.
+    Raises :class:`~scanner.collect.provider.Unreachable` if there is none that can be read.
     """
     if request.profile or request.role:
         raise Unreachable(

@@ -13,7 +13,7 @@ from typing import Any
 from providers.azure.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.diagnostics import diagnostic_settings, logged
 from providers.azure.guard import resource_id
-from scanner.collect import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Collector, Facet, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.storage import Bucket, Encryption
 

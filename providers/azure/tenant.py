@@ -25,7 +25,7 @@ from providers.azure.entra import (
     header,
     whole,
 )
-from scanner.collect import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Collector, Facet, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.identity import Tenant
 

@@ -10,7 +10,7 @@ from providers.gcp.call import RESOURCE_MANAGER, Call, Item, Project
 from providers.gcp.members import HIERARCHY
 from providers.gcp.policies import PROJECT
 from providers.gcp.storage import PREVENTION, to_enforced
-from scanner.collect import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Collector, Facet, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.account import Account, Region
 

@@ -17,7 +17,7 @@ from typing import Any
 from providers.gcp.call import Call, Item
 from providers.gcp.logfilter import ACTIVITY, ALL, DATA_ACCESS, NONE, Passing, both, negated, passing
 from providers.gcp.policies import POLICIES_ABOVE, PROJECT_POLICY, above_project, of_project
-from scanner.collect import Collector, Facet, Read, told
+from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.audit import AuditTrail
 

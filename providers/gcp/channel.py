@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from providers.gcp.call import METHODS
 from providers.gcp.failure import one_line
-from scanner.provider import Limits, Unreachable, is_loopback
+from scanner.collect.provider import Limits, Unreachable, is_loopback
 
 ASSETS = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDASSET", "cloudasset.googleapis.com")
 POLICIES = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY", "orgpolicy.googleapis.com")
@@ -76,7 +76,7 @@ def sign_in(limits: Limits) -> SignedIn:
     """Both clients, over channels that refuse everything but the calls of the tables.
 
     Credentials are looked for only if an endpoint needs them: a loopback one never gets any. Raises
-    :class:`~scanner.provider.Unreachable` without credentials, with expired ones, and where nobody answers.
+    :class:`~scanner.collect.provider.Unreachable` without credentials, with expired ones, and where nobody answers.
     """
     assets, policies = endpoint(*ASSETS), endpoint(*POLICIES)
     credentials, project = None, os.environ.get("GOOGLE_CLOUD_PROJECT") or None
@@ -94,7 +94,7 @@ def endpoint(variable: str, host: str) -> Endpoint:
     """The endpoint that the variable names, else the host's own.
 
     Plaintext is for loopback addresses alone; anything else raises
-    :class:`~scanner.provider.Unreachable`.
+    :class:`~scanner.collect.provider.Unreachable`.
     """
     value = os.environ.get(variable, "").strip()
     if not value:

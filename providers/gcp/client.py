@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from providers.gcp.call import Call, Item, to_region
 from providers.gcp.failure import from_api, one_line, status
-from scanner.collect import Collection
+from scanner.collect.collection import Collection
+from scanner.collect.provider import Limits
 from scanner.model.evidence import Observed, Unknown, join
-from scanner.provider import Limits
 
 T = TypeVar("T")
 Page = Sequence[Mapping[str, Any]]

@@ -9,7 +9,7 @@ from typing import Any
 
 from providers.gcp.call import Call, Item, to_region
 from providers.gcp.packets import anyone
-from scanner.collect import Collector, Facet, Read, told
+from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from providers.gcp.call import Call, Item
 from providers.gcp.packets import anyone
-from scanner.collect import Collector, Facet, Read, told
+from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import Database
 

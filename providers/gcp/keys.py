@@ -27,7 +27,7 @@ from providers.gcp.policies import (
     permissions_of,
     to_permissions,
 )
-from scanner.collect import Collector, Facet, Read, told
+from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.keys import Key
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from providers.gcp.call import Call, Item
 from providers.gcp.packets import Level, Ports, Rule, reach, readings
-from scanner.collect import Collector, Facet, Read, told
+from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, Unknown, all_of, lift
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import admin_ports, everything

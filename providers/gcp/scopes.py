@@ -22,11 +22,11 @@ from providers.gcp.identity import ACCESS_KEYS, ROLES, USERS
 from providers.gcp.keys import KEYS
 from providers.gcp.network import FIREWALLS
 from providers.gcp.storage import BUCKETS
-from scanner.collect import Collection, Collector, Place
+from scanner.collect.collection import Collection, Collector, Place
+from scanner.collect.provider import Limits, Request, Target, Unreachable, Wanted
+from scanner.collect.workers import Workers
 from scanner.model.evidence import Cause, Observed, Unknown
 from scanner.model.resources.base import ProviderName
-from scanner.provider import Limits, Request, Target, Unreachable, Wanted
-from scanner.workers import Workers
 
 COLLECTORS: Mapping[str, Collector[Call]] = MappingProxyType(
     {
@@ -63,7 +63,7 @@ def connect(request: Request, limits: Limits) -> Provider:
     """Finds the projects of the request and proves that Cloud Asset Inventory answers for them.
 
     Credentials are the application default ones; without scopes it is their default project
-    (``GOOGLE_CLOUD_PROJECT``). Raises :class:`~scanner.provider.Unreachable` when no project answers.
+    (``GOOGLE_CLOUD_PROJECT``). Raises :class:`~scanner.collect.provider.Unreachable` when no project answers.
     """
     signed_in = sign_in(limits)
     scopes = request.scopes or ((signed_in.project,) if signed_in.project else ())
@@ -169,7 +169,7 @@ class Provider:
     name: ProviderName = "gcp"
 
     def collect(self, wanted: Wanted, collection: Collection) -> None:
-        """Starts what is wanted of every project. See :class:`scanner.provider.Provider`."""
+        """Starts what is wanted of every project. See :class:`scanner.collect.provider.Provider`."""
         self.client.count_into(collection)
         for project in self.projects:
             if "account" in wanted:

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from scanner.collect.provider import Limits, Provider, Request
     from scanner.model.resources.base import ProviderName
-    from scanner.provider import Limits, Provider, Request
     from scanner.scan import Connect
 
 CLOUDS: tuple[ProviderName, ...] = ("aws", "azure", "gcp")

@@ -162,7 +162,7 @@ def _calls(finding: Finding) -> Mapping[str, tuple[str, ...]]:
     """The calls that tell each facet, as the cloud's tables have them; those of the list are left out."""
     from importlib import import_module
 
-    from scanner.derive import collectable, needed
+    from scanner.collect.derived import collectable, needed
     from scanner.model.resources.kinds import KINDS
 
     if finding.resource is None or finding.provider is None or finding.resource.kind not in KINDS:

@@ -12,7 +12,7 @@ from scanner.cli.exits import Usage, told
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scanner.provider import Wanted
+    from scanner.collect.provider import Wanted
 
 
 class Cloud(StrEnum):

@@ -15,6 +15,7 @@ from scanner.cli.connect import CLOUDS, missing
 from scanner.cli.exits import Usage
 from scanner.cli.moment import moment
 from scanner.cli.scoping import Gates, gates_of, names_of, narrowing_of
+from scanner.collect.provider import Inventory, Limits, Request
 from scanner.config import Config, load_config, requests
 from scanner.expectation import Expectation
 from scanner.gate import Terms
@@ -23,7 +24,6 @@ from scanner.narrowing import Narrowing
 from scanner.ownership.file import OwnershipFile
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver
-from scanner.provider import Inventory, Limits, Request
 from scanner.report.output import Destination, destinations
 from scanner.responsibility import Catalogue, UnknownControl, load_catalogue
 from scanner.rule import BUILTIN, Pack, Rule, load_packs

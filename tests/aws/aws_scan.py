@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from providers.aws.scopes import COLLECTORS, connect
-from scanner.collect import Collection
+from scanner.collect.collection import Collection
+from scanner.collect.provider import Inventory, Limits, Request, Wanted
+from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
-from scanner.provider import Inventory, Limits, Request, Wanted
-from scanner.workers import Workers
 
 HOME = Request("aws", regions=("eu-west-1", "us-east-1"))
 """Where the sample company is: each region more would be asked the same, and only take longer."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from providers.sandbox.aws import AwsSandbox
-from scanner.provider import Inventory, Limits, Request, Wanted
+from scanner.collect.provider import Inventory, Limits, Request, Wanted
 from tests.aws.aws_scan import EVERYTHING, HOME, QUICK, Scan, run
 
 

@@ -14,8 +14,8 @@ from providers.aws.scopes import COLLECTORS, all_calls, calls, connect
 from providers.aws.session import AwsClients, NotInTables, open_session
 from providers.sandbox.aws import AwsSandbox
 from providers.sandbox.aws_faults import IDENTITY
+from scanner.collect.provider import Limits, Request, Unreachable
 from scanner.model.evidence import Unknown
-from scanner.provider import Limits, Request, Unreachable
 from tests.aws.aws_scan import QUICK, Scan, named
 
 ACCOUNT = "111122223333"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
+from scanner.collect.provider import Inventory, Request
 from scanner.model.resources.storage import Bucket, Encryption
-from scanner.provider import Inventory, Request
 from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, named
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/7d0f3f9a-1f3c-4c55-9b0a-9c1f7a2f4e11"

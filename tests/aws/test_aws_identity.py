@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from providers.sandbox.aws import AwsSandbox
+from scanner.collect.provider import Inventory
 from scanner.model.evidence import Unknown
 from scanner.model.resources.account import PasswordPolicy
 from scanner.model.resources.base import Resource
-from scanner.provider import Inventory
 from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, named
 
 IDENTITIES = {kind: EVERYTHING[kind] for kind in ("user", "access_key", "role")}

@@ -21,9 +21,9 @@ from providers.aws.failures import one_line
 from providers.aws.scopes import all_calls, calls, connect
 from providers.aws.session import open_session
 from providers.sandbox.aws import AwsSandbox
+from scanner.collect.provider import Request, Unreachable
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
-from scanner.provider import Request, Unreachable
 from tests.aws.aws_scan import QUICK, Scan, named
 
 ACCOUNT = "111122223333"

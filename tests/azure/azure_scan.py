@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scanner.derive import collectable
+from scanner.collect.derived import collectable
+from scanner.collect.provider import Inventory, Limits
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.storage import Bucket
-from scanner.provider import Inventory, Limits
 
 NEVER_TOLD = {("role", "last_used"), ("access_key", "last_used")}
 """Azure keeps neither, so that they are unknown in every scan. A test of identities collects them."""

@@ -10,9 +10,9 @@ import pytest
 from providers.azure.scopes import connect
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import sample_estate
-from scanner.collect import Collection
-from scanner.provider import Inventory, Limits, Request, Wanted
-from scanner.workers import Workers
+from scanner.collect.collection import Collection
+from scanner.collect.provider import Inventory, Limits, Request, Wanted
+from scanner.collect.workers import Workers
 from tests.azure.azure_scan import LIMITS, WANTED, Scan
 
 

@@ -12,11 +12,11 @@ from providers.azure.audit import AUDIT_TRAILS
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_audit import activity_log_setting
 from providers.sandbox.azure_estate import SUBSCRIPTION
-from scanner.derive import derive
+from scanner.collect.derived import derive
+from scanner.collect.provider import Inventory, Request
 from scanner.model.evidence import Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.kinds import KINDS
-from scanner.provider import Inventory, Request
 from tests.azure.azure_scan import WANTED, Scan, of_kind, unknown_facets
 
 SHAPE = (KeyError, TypeError, ValueError, AttributeError)

@@ -9,7 +9,7 @@ import pytest
 from providers.azure.scopes import connect
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import CLIENT, OTHER_SUBSCRIPTION, SUBSCRIPTION
-from scanner.provider import Limits, Request, Unreachable
+from scanner.collect.provider import Limits, Request, Unreachable
 from tests.azure.azure_scan import LIMITS
 
 QUICK = Limits(connect_seconds=1, read_seconds=1, attempts=1)

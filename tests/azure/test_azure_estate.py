@@ -7,13 +7,13 @@ import pytest
 from providers.azure.scopes import COLLECTORS, connect
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import CLIENT, SUBSCRIPTION, TENANT
-from scanner.collect import Collection
+from scanner.collect.collection import Collection
+from scanner.collect.provider import Request
+from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
 from scanner.model.resources.account import Account, Region
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.storage import Encryption
-from scanner.provider import Request
-from scanner.workers import Workers
 from tests.azure.azure_scan import LIMITS, Scan, bucket, of_kind, unknown_facets
 
 VAULT = "https://shop-analytics.vault.azure.net"

@@ -26,12 +26,12 @@ from providers.sandbox.azure_identity import (
     person,
     user,
 )
-from scanner.collect import Collection
+from scanner.collect.collection import Collection
+from scanner.collect.provider import Inventory, Request
+from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
 from scanner.model.resources.identity import AccessKey, Role, Tenant, User
 from scanner.model.resources.kinds import KINDS
-from scanner.provider import Inventory, Request
-from scanner.workers import Workers
 from tests.azure.azure_scan import LIMITS, NEVER_TOLD, Scan, of_kind, reasons, unknown_facets
 
 FOREIGN = "00000000-0000-0000-0000-0000000000f1"

@@ -16,10 +16,10 @@ from providers.azure.network import FIREWALLS
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import SUBSCRIPTION
 from providers.sandbox.azure_network import DEFAULT_RULES, rule
+from scanner.collect.provider import Inventory, Request
 from scanner.model.evidence import Unknown
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import admin_ports
-from scanner.provider import Inventory, Request
 from tests.azure.azure_scan import WANTED, Scan, of_kind, unknown_facets
 
 SHAPE = (KeyError, TypeError, ValueError, AttributeError)

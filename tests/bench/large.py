@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from scanner.collect.provider import Inventory, Target
 from scanner.model.resources.base import Resource
-from scanner.provider import Inventory, Target
 from scanner.scan import Collected, everything
 from scanner.snapshot import NewSnapshot
 from tests.engine.estate import ACCOUNT, DENIED, NOW, account, bucket, region

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from scanner.collect.provider import Inventory, Target
 from scanner.finding import Finding
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.provider import Inventory, Target
 from scanner.scan import Assessment, assess
 from tests.catalogue.resources import configured
 from tests.engine.estate import CATALOGUE, account, criteria

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from scanner.collect.provider import Limits, Provider, Request
 from scanner.model.evidence import Unknown
 from scanner.model.resources.identity import User
-from scanner.provider import Limits, Provider, Request
 from scanner.scan import collect
 from scanner.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan

@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from scanner.collect.provider import Inventory, Target
 from scanner.model.resources.base import Resource
-from scanner.provider import Inventory, Target
 from scanner.report.model import json_schema
 from scanner.scan import Collected, everything
 from scanner.snapshot import NewSnapshot

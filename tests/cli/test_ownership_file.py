@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.ownership.load import load_ownership
-from scanner.provider import Inventory, Target
 from scanner.responsibility import load_catalogue
 from scanner.scan import Collected, everything
 from scanner.snapshot import NewSnapshot

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.provider import Inventory, Target
 from scanner.scan import Assessment, assess
 from tests.engine.estate import ACCOUNT, EVERYTHING, account, bucket, criteria, other, region
 

@@ -14,10 +14,10 @@ import jsonschema
 import pytest
 
 from scanner.baseline import load_baseline
+from scanner.collect.provider import Limits, Request, Target
 from scanner.gate import Terms
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
-from scanner.provider import Limits, Request, Target
 from scanner.report import json as json_report
 from scanner.report import ocsf
 from scanner.report.build import Circumstances, build

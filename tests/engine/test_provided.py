@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
-from scanner.provider import Inventory, Target
 from scanner.rows import ROW_ORDER, Row
 from scanner.scan import Assessment, assess
 from scanner.states import State

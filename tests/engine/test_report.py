@@ -15,9 +15,9 @@ import jsonschema
 import pytest
 
 from scanner.base.files import Unwritable
+from scanner.collect.provider import Limits, Provider, Request, Target
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
-from scanner.provider import Limits, Provider, Request, Target
 from scanner.report import json as json_report
 from scanner.report import text as text_report
 from scanner.report.build import Circumstances, build

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner.collect.provider import Inventory, Target
 from scanner.finding import Finding
 from scanner.model.evidence import BlindSpot, Unknown
 from scanner.model.resources.base import Resource
@@ -18,7 +19,6 @@ from scanner.narrowing import NARROWING_UNCERTAIN, Narrowing, Selector, parse_wh
 from scanner.ownership.file import OwnershipFile
 from scanner.ownership.load import load_ownership
 from scanner.ownership.selection import compile_selection
-from scanner.provider import Inventory, Target
 from scanner.report import text as text_report
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.baseline import Baseline
+from scanner.collect.provider import Limits, Provider, Request, Unreachable
 from scanner.evaluate import NotCollected, evaluate
 from scanner.finding import Finding
 from scanner.gate import Terms
@@ -17,7 +18,6 @@ from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.storage import Bucket, Encryption
-from scanner.provider import Limits, Provider, Request, Unreachable
 from scanner.scan import Assessment, assess, collect
 from scanner.states import GATES
 from tests.engine.estate import (

@@ -15,9 +15,9 @@ import pytest
 import zstandard
 
 from scanner.base.files import Unwritable
+from scanner.collect.provider import Inventory, Limits, Request
 from scanner.evaluate import NotCollected, evaluate
 from scanner.model.evidence import Unknown
-from scanner.provider import Inventory, Limits, Request
 from scanner.report import json as json_report
 from scanner.report.build import Circumstances, build
 from scanner.scan import Collected, assess, collect

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scanner.derive import derive
+from scanner.collect.derived import derive
+from scanner.collect.provider import Inventory
 from scanner.evaluate import NotCollected
 from scanner.model.evidence import Unknown
 from scanner.model.resources.account import Account
@@ -16,7 +17,6 @@ from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.model.resources.compute import VirtualMachine
 from scanner.model.resources.storage import Bucket
-from scanner.provider import Inventory
 from scanner.rows import ROW_ORDER, Row
 from scanner.scan import assess
 from scanner.subjects import Subjects

@@ -11,11 +11,11 @@ import pytest
 from providers.gcp.scopes import connect
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
-from scanner.collect import Collection
+from scanner.collect.collection import Collection
+from scanner.collect.provider import Inventory, Limits, Request
+from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
 from scanner.model.resources.kinds import KINDS
-from scanner.provider import Inventory, Limits, Request
-from scanner.workers import Workers
 
 EVERYTHING = {cls.kind: cls.facets() - cls.derived for cls in KINDS.values()}
 UNTOLD = {

@@ -20,8 +20,8 @@ from providers.gcp.call import Item, Project
 from providers.gcp.client import Client
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import example_shop, project, sink
+from scanner.collect.provider import Limits, Request
 from scanner.model.evidence import Unknown
-from scanner.provider import Limits, Request
 
 HERE = Project("batch-prod", "1", "Batch", {}, ("folders/2", "organizations/3"), "3")
 BUCKET = "storage.googleapis.com/audit"

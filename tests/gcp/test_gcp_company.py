@@ -12,9 +12,9 @@ from providers.gcp.call import Item, Project
 from providers.gcp.scopes import BESIDES, COLLECTORS
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import Company, bucket, example_shop, project, sink
+from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
 from scanner.model.resources.kinds import KINDS
-from scanner.provider import Request
 
 HERE = ("projects/210987654321", "folders/345678901234", "organizations/123456789012")
 

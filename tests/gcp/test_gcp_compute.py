@@ -23,10 +23,10 @@ from providers.gcp.compute import (
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import Company, project
 from providers.sandbox.gcp_compute import function, machine, service
-from scanner.collect import Collector
+from scanner.collect.collection import Collector
+from scanner.collect.provider import Limits, Request
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER
-from scanner.provider import Limits, Request
 from tests.gcp.test_gcp_recordings import told
 
 HERE = Project("batch-prod", "12", "Batch", {}, ("folders/2", "organizations/3"), "3")

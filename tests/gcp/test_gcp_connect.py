@@ -17,7 +17,7 @@ from providers.gcp.scopes import connect
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import example_shop
-from scanner.provider import Limits, Request, Unreachable
+from scanner.collect.provider import Limits, Request, Unreachable
 
 LIMITS = Limits(connect_seconds=2, read_seconds=0.6, attempts=2)
 ASSETS = "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDASSET"

@@ -12,8 +12,8 @@ import pytest
 from providers.gcp.account import IDENTIFY
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
+from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
-from scanner.provider import Limits
 from tests.gcp.conftest import UNTOLD
 
 BUCKETS = "cloudasset:ListAssets(storage.Bucket)"
@@ -215,9 +215,9 @@ def test_the_process_ends_while_a_call_hangs(cloud: GcpSandbox) -> None:
     program = """
 import sys
 from providers.gcp import connect
-from scanner.collect import Collection
-from scanner.provider import Limits, Request
-from scanner.workers import Workers
+from scanner.collect.collection import Collection
+from scanner.collect.provider import Limits, Request
+from scanner.collect.workers import Workers
 
 provider = connect(Request("gcp"), Limits())
 workers = Workers(4)

@@ -26,8 +26,8 @@ from providers.gcp.members import Home, home_of, is_agent, is_outside, to_domain
 from providers.gcp.policies import to_permissions
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import Company, project
+from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
-from scanner.provider import Limits
 from tests.gcp.conftest import UNTOLD
 
 HERE = Project("batch-prod", "12", "Batch", {}, ("folders/2", "organizations/3"), "3")

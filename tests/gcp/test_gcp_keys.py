@@ -23,9 +23,9 @@ from providers.gcp.keys import (
     to_rotation_days,
     to_states,
 )
+from scanner.collect.provider import Limits, Request
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER
-from scanner.provider import Limits, Request
 
 HERE = Project("batch-prod", "12", "Batch", {}, ("folders/2", "organizations/3"), "3")
 LOST = Unknown.because("denied", "a call", "a.permission", "denied")

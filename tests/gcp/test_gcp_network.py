@@ -19,10 +19,10 @@ from providers.gcp.network import (
     to_rules,
 )
 from providers.sandbox.gcp_network import policy, policy_rule, rule, tcp
+from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER
 from scanner.policy.reachability import everything
-from scanner.provider import Limits
 
 PROJECT, NUMBER = "batch-prod", "12"
 ABOVE = ("folders/2", "organizations/3")

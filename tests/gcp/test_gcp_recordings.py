@@ -13,9 +13,9 @@ from providers.gcp.call import Item, Project
 from providers.gcp.client import Client
 from providers.gcp.exposure import from_bindings
 from providers.gcp.storage import BUCKETS
+from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER
-from scanner.provider import Limits
 
 Recorded = Callable[[str], list[dict[str, Any]]]
 HERE = Project("batch-prod", "1", "Batch", {}, (), None)

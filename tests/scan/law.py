@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanner.provider import Inventory
+from scanner.collect.provider import Inventory
 from scanner.scan import Assessment
 
 Known = dict[str, tuple[str | None, str | None]]

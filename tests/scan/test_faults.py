@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from providers.sandbox import Fault
-from scanner.provider import Limits
+from scanner.collect.provider import Limits
 from tests.scan.conftest import Cloud
 from tests.scan.law import Known, verdicts, worse_only
 

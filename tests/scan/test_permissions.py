@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.derive import collectable
+from scanner.collect.derived import collectable
 from scanner.scan import wanted_by
 from tests.scan.conftest import CATALOGUE, PACK, Cloud
 

@@ -12,9 +12,9 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scanner.collect.provider import Inventory
     from scanner.control import Severity
     from scanner.ownership.file import OwnershipFile
-    from scanner.provider import Inventory
     from scanner.responsibility import Catalogue
 
     _Told = tuple[str, int, Severity, str, str, list[str]]

@@ -18,10 +18,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
+from scanner.collect.provider import Inventory, Target, Wanted
+from scanner.collect.workers import Workers
 from scanner.model.evidence import BlindSpot, Cause, Observed, Unknown
 from scanner.model.resources.base import HEADER, Resource
-from scanner.provider import Inventory, Target, Wanted
-from scanner.workers import Workers
 
 T = TypeVar("T")
 Item = Any

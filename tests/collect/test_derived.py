@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.derive import needed
+from scanner.collect.derived import needed
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from scanner.collect import Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.collect.collection import Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.collect.provider import Inventory
+from scanner.collect.workers import Workers
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.storage import Bucket, Encryption
-from scanner.provider import Inventory
-from scanner.workers import Workers
 
 
 @dataclass(frozen=True)

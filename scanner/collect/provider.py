@@ -14,7 +14,7 @@ from scanner.model.evidence import BlindSpot
 from scanner.model.resources.base import ProviderName, Resource
 
 if TYPE_CHECKING:
-    from scanner.collect import Collection
+    from scanner.collect.collection import Collection
 
 Wanted = Mapping[str, frozenset[str]]
 """The facets to collect of each kind. A kind that is not named is not collected; tags always are."""
