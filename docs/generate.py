@@ -16,12 +16,12 @@ from typing import Any
 
 import typer
 
+from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.cli import app
 from scanner.cli.schema import What, json_schema
 from scanner.expression.reference import reference
 from scanner.model.resources.base import HEADER, Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.responsibility import Catalogue, load_catalogue
 from scanner.rule import BUILTIN, Pack, Rule, load_packs
 from scanner.states import states_markdown
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from scanner.catalogue.control import Control, Party
+from scanner.catalogue.responsibility import Catalogue
 from scanner.collect.provider import Inventory
-from scanner.control import Control, Party
 from scanner.evaluate import Verdict
 from scanner.examined import Examined
 from scanner.finding import Finding, FoundUnknown, found, identity, observed, of_defect, unknowns_of
@@ -22,7 +23,6 @@ from scanner.ownership.outcomes import Ownership
 from scanner.ownership.resolve import Resolver
 from scanner.ownership.selection import Subject
 from scanner.provided import Provided
-from scanner.responsibility import Catalogue
 from scanner.rows import OUTCOMES, Gathered, Row, RowKey, Rows
 from scanner.rule import Outcome, Pack, Rule
 from scanner.spool import Spool

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from scanner.catalogue.control import Control, Party, ServiceModel
 from scanner.collect.provider import Inventory
-from scanner.control import Control, Party, ServiceModel
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
 from scanner.rule import Pack, Rule

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.control import Control, Party, ServiceModel, Severity
+from scanner.catalogue.control import Control, Party, ServiceModel, Severity
 from scanner.model.evidence import BlindSpot, Reason
 from scanner.model.resources.base import ProviderName, Resource
 from scanner.rule import Outcome, Rule

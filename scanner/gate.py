@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scanner.baseline import Baseline
+from scanner.catalogue.control import Severity
 from scanner.collect.provider import Target
-from scanner.control import Severity
 from scanner.expectation import Expectation
 from scanner.finding import Finding
 from scanner.model.evidence import BlindSpot

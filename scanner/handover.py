@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.control import Party
+from scanner.catalogue.control import Party
 from scanner.ownership.file import Line, OwnershipFile
 from scanner.ownership.outcomes import Ownership
 from scanner.ownership.resolve import Resolver

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from scanner.control import Control, Party, Severity
+from scanner.catalogue.control import Control, Party, Severity
 from scanner.narrowing import NARROWING_UNCERTAIN, Narrowing
 from scanner.ownership.outcomes import Ownership
 from scanner.ownership.resolve import Resolver
@@ -23,7 +23,7 @@ class Judged:
     evidence: Evidence
     judgement: Judgement
     flags: frozenset[str] = frozenset()
-    """How its party was found: see :data:`scanner.boundary.Flag`."""
+    """How its party was found: see :data:`scanner.catalogue.boundary.Flag`."""
     fit: Fit = "yes"
     """Whether it is of what the assessment is narrowed to."""
 

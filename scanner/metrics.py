@@ -12,7 +12,7 @@ from typing import Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.control import Party, Severity
+from scanner.catalogue.control import Party, Severity
 from scanner.finding import Finding
 from scanner.lapses import AGE_BANDS, AgeBand, ExceptionAge, Lapse, exceptions_by_age, lapses
 from scanner.model.resources.base import ProviderName

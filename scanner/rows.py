@@ -9,7 +9,7 @@ from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.control import Party
+from scanner.catalogue.control import Party
 from scanner.model.resources.base import ProviderName
 from scanner.rule import Outcome
 from scanner.states import Evidence, OwnershipStatus, State, worst

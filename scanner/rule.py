@@ -19,7 +19,8 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
-from scanner.control import Severity
+from scanner.catalogue.control import Severity
+from scanner.catalogue.responsibility import Catalogue
 from scanner.expression.errors import ExpressionError
 from scanner.expression.located import located
 from scanner.expression.predicate import Predicate, compile_predicate, variable_of
@@ -27,7 +28,6 @@ from scanner.expression.template import Template, compile_template
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER, ProviderName, Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.responsibility import Catalogue
 
 Outcome = Literal["pass", "fail", "unknown", "n/a"]
 """The verdict of a rule on a resource."""

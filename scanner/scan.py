@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from scanner.catalogue.responsibility import Catalogue
 from scanner.collect.collection import Collection, Place
 from scanner.collect.derived import collectable, derive, needed
 from scanner.collect.provider import Inventory, Limits, Provider, Request, Target, Unreachable, Wanted
@@ -22,7 +23,6 @@ from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
 from scanner.narrowing import Narrowing
 from scanner.ownership.resolve import Resolver
-from scanner.responsibility import Catalogue
 from scanner.rows import Row
 from scanner.rule import Pack, Rule
 from scanner.subjects import Stated, Subjects

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from scanner.base.yaml import suggestion
-from scanner.control import Party, Severity
+from scanner.catalogue.control import Party, Severity
 
 Evidence = Literal["fail", "missing", "unknown", "unassessed", "pass", "n/a"]
 """What the configuration and the statements say of a control.

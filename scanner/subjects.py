@@ -9,14 +9,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import get_args
 
+from scanner.catalogue.control import ServiceModel
+from scanner.catalogue.responsibility import Catalogue
 from scanner.collect.provider import Inventory
-from scanner.control import ServiceModel
 from scanner.model.evidence import BlindSpot, Observed, Unknown
 from scanner.model.resources.account import Account
 from scanner.model.resources.base import ProviderName, Resource
 from scanner.model.resources.identity import Tenant
 from scanner.ownership.selection import Subject
-from scanner.responsibility import Catalogue
 
 _PROVIDERS: Mapping[str, ProviderName] = {name: name for name in get_args(ProviderName)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanner.control import Party
+from scanner.catalogue.control import Party
 from scanner.finding import Finding
 from scanner.ownership.outcomes import Ownership
 from scanner.ownership.selection import Subject

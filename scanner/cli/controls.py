@@ -12,10 +12,10 @@ from scanner.cli.exits import Usage, told
 from scanner.cli.rules import Packs
 
 if TYPE_CHECKING:
-    from scanner.boundary import Shift
-    from scanner.control import Control
+    from scanner.catalogue.boundary import Shift
+    from scanner.catalogue.control import Control
+    from scanner.catalogue.responsibility import Catalogue
     from scanner.model.resources.base import ProviderName
-    from scanner.responsibility import Catalogue
     from scanner.rule import Pack, Rule
 
 app = typer.Typer(
@@ -73,7 +73,7 @@ class _Seen:
 
 
 def _load(packs: list[str] | None, form: str) -> tuple[Catalogue, Pack]:
-    from scanner.responsibility import load_catalogue
+    from scanner.catalogue.responsibility import load_catalogue
     from scanner.rule import BUILTIN, load_packs
 
     if form not in ("text", "json"):
@@ -83,7 +83,7 @@ def _load(packs: list[str] | None, form: str) -> tuple[Catalogue, Pack]:
 
 
 def _chosen(catalogue: Catalogue, pack: Pack, selectors: Sequence[str]) -> list[_Seen]:
-    from scanner.responsibility import UnknownControl
+    from scanner.catalogue.responsibility import UnknownControl
 
     try:
         ids = frozenset().union(*(catalogue.select(selector) for selector in selectors or ["*"]))

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from scanner.boundary import Boundary
+    from scanner.catalogue.boundary import Boundary
+    from scanner.catalogue.responsibility import Catalogue
     from scanner.cli.places import Estate, Place
     from scanner.explain.finding import Explained
     from scanner.finding import Finding
     from scanner.ownership.trace import Explanation
     from scanner.report.model import Head
-    from scanner.responsibility import Catalogue
 
 
 def explain(
@@ -53,12 +53,12 @@ def explain(
     with told():
         from pathlib import Path
 
+        from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.places import reported
         from scanner.cli.screen import screen
         from scanner.explain.finding import Material
         from scanner.explain.finding import explain as explained
-        from scanner.responsibility import load_catalogue
 
         if form not in ("text", "json"):
             raise Usage(f"--format {form}: it is text or json")

@@ -68,8 +68,8 @@ def permissions(
 
 
 def _wanted(packs: list[str] | None, controls: list[str] | None, rules: list[str] | None) -> Wanted:
+    from scanner.catalogue.responsibility import load_catalogue
     from scanner.cli.plan import select
-    from scanner.responsibility import load_catalogue
     from scanner.scan import wanted_by
 
     catalogue = load_catalogue()

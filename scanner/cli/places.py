@@ -12,15 +12,15 @@ from pydantic import ValidationError
 
 from scanner.base.yaml import suggestion
 from scanner.baseline import damaged, findings_of, read_report
+from scanner.catalogue.control import Control, Party
+from scanner.catalogue.responsibility import Catalogue
 from scanner.cli.exits import Usage
 from scanner.collect.provider import Inventory
-from scanner.control import Control, Party
 from scanner.finding import Finding
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.base import Resource
 from scanner.ownership.selection import Subject
 from scanner.report.model import Head, ScopeSummary
-from scanner.responsibility import Catalogue
 from scanner.snapshot import read_snapshot
 from scanner.subjects import Stated, Subjects
 

@@ -11,6 +11,7 @@ from typing import Any
 from scanner.base.commits import last_commit
 from scanner.base.yaml import suggestion
 from scanner.baseline import Baseline, load_baseline
+from scanner.catalogue.responsibility import Catalogue, UnknownControl, load_catalogue
 from scanner.cli.connect import CLOUDS, missing
 from scanner.cli.exits import Usage
 from scanner.cli.moment import moment
@@ -25,7 +26,6 @@ from scanner.ownership.file import OwnershipFile
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver
 from scanner.report.output import Destination, destinations
-from scanner.responsibility import Catalogue, UnknownControl, load_catalogue
 from scanner.rule import BUILTIN, Pack, Rule, load_packs
 from scanner.scan import Criteria
 from scanner.snapshot import read_snapshot

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scanner.control import Cell
+    from scanner.catalogue.control import Cell
 
 WIDTH = 100
 

@@ -12,10 +12,10 @@ import typer
 from scanner.cli.exits import Usage, told
 
 if TYPE_CHECKING:
-    from scanner.boundary import Shift
-    from scanner.control import Control, ServiceModel
-    from scanner.published import Compared, Matrix, Published
-    from scanner.responsibility import Catalogue
+    from scanner.catalogue.boundary import Shift
+    from scanner.catalogue.control import Control, ServiceModel
+    from scanner.catalogue.published import Compared, Matrix, Published
+    from scanner.catalogue.responsibility import Catalogue
 
 
 class Model(StrEnum):
@@ -50,8 +50,8 @@ def responsibility(
     have a part, the states of a report are about yours.
     """
     with told():
-        from scanner.published import load_published
-        from scanner.responsibility import load_catalogue
+        from scanner.catalogue.published import load_published
+        from scanner.catalogue.responsibility import load_catalogue
 
         if form not in ("text", "json"):
             raise Usage(f"--format {form}: it is text or json")
@@ -93,7 +93,7 @@ def _matrix(published: Published, name: str, service_model: Model | None) -> Mat
 
 
 def _compared(matrix: Matrix, catalogue: Catalogue, models: Sequence[ServiceModel]) -> list[Compared]:
-    from scanner.published import compare
+    from scanner.catalogue.published import compare
 
     return [cell for cell in compare(matrix, catalogue) if cell.model in models]
 

@@ -23,7 +23,7 @@ Packs = Annotated[
 
 def load(packs: list[str] | None) -> Pack:
     """The rules of the packs."""
-    from scanner.responsibility import load_catalogue
+    from scanner.catalogue.responsibility import load_catalogue
     from scanner.rule import BUILTIN, load_packs
 
     return load_packs(packs or [BUILTIN], load_catalogue())

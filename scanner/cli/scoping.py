@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scanner.base.yaml import suggestion
+from scanner.catalogue.responsibility import Catalogue
 from scanner.cli.exits import Usage
 from scanner.config import Config
 from scanner.gate import DEFAULT, ScopeGate
@@ -13,7 +14,6 @@ from scanner.narrowing import Narrowing, Selector, parse_where, team_of
 from scanner.ownership.file import OwnershipFile
 from scanner.ownership.schema import AnyOf, Where
 from scanner.ownership.selection import Clause, compile_selection
-from scanner.responsibility import Catalogue
 from scanner.states import GATES, Gate, parse_fail_on
 
 Names = Mapping[str, tuple[Clause, ...]]

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from scanner.base.yaml import Problem
-from scanner.control import SERVICE_MODELS, Control, ServiceModel
+from scanner.catalogue.control import SERVICE_MODELS, Control, ServiceModel
+from scanner.catalogue.responsibility import Catalogue
 from scanner.exchange.draft import Draft, Entry
 from scanner.exchange.requirements import Requirements
 from scanner.exchange.sheet import Sheet, TableError, TableRow
 from scanner.exchange.table import locate
 from scanner.model.resources.base import ProviderName
-from scanner.responsibility import Catalogue
 
 _QUESTION = re.compile(r"([A-Z][A-Z&]{2})-(\d{2})(?:\.\d+)?")
 

@@ -16,12 +16,12 @@ from typing import Any, TextIO
 
 from scanner.base.terminal import printable
 from scanner.base.yaml import suggestion
-from scanner.control import Control
+from scanner.catalogue.control import Control
+from scanner.catalogue.responsibility import Catalogue, UnknownControl
 from scanner.exchange.matrix import Cell, Column, Matrix, NotWhole
 from scanner.exchange.oscal_catalog import CATALOG, NIST_CATALOG, catalog_resource, nist_ids, nist_resource
 from scanner.exchange.oscal_words import VERSION, identifier, prop, time, word
 from scanner.model.resources.base import ProviderName
-from scanner.responsibility import Catalogue, UnknownControl
 from scanner.rows import Row
 
 _HARMLESS = ("--control ", "--rule ")

@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from scanner.control import Control
+from scanner.catalogue.control import Control
+from scanner.catalogue.responsibility import Catalogue
 from scanner.exchange.oscal_words import VERSION, identifier, prop, time
 from scanner.report.model import Scan
-from scanner.responsibility import Catalogue
 
 NIST_CATALOG = identifier("resource", "nist-800-53r5")
 """The resource that links to NIST SP 800-53 point at."""

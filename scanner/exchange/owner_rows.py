@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from scanner.base.terminal import printable
 from scanner.base.yaml import Problem, suggestion
+from scanner.catalogue.responsibility import Catalogue
 from scanner.exchange.columns import TAGS
 from scanner.exchange.draft import Draft, Entry
 from scanner.exchange.requirements import Named, NoControl, Requirements
 from scanner.exchange.sheet import TableError, TableRow
 from scanner.exchange.table import Found
 from scanner.ownership.schema import Where
-from scanner.responsibility import Catalogue
 
 _LONGEST = 100
 """Characters of a team's name; a longer text is none."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import get_args
 
 from scanner.base.yaml import suggestion
-from scanner.control import Framework
-from scanner.responsibility import Catalogue, UnknownControl
+from scanner.catalogue.control import Framework
+from scanner.catalogue.responsibility import Catalogue, UnknownControl
 
 _FRAMEWORKS: tuple[str, ...] = get_args(Framework)
 _OSCAL = re.compile(r"([A-Za-z]{2}-\d+)\.(\d+)")

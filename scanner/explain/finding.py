@@ -10,14 +10,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.boundary import PROMOTED, Boundary
+from scanner.catalogue.boundary import PROMOTED, Boundary
+from scanner.catalogue.responsibility import Catalogue
 from scanner.explain.ending import ends
 from scanner.explain.flags import told
 from scanner.explain.owner import answer
 from scanner.finding import Finding
 from scanner.ownership.trace import Explanation
 from scanner.report.model import Head
-from scanner.responsibility import Catalogue
 
 Title = Literal["WHAT", "WHOSE", "WHO", "SINCE", "SURE?", "ENDS"]
 

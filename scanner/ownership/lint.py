@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from scanner.base.yaml import suggestion
-from scanner.control import Severity
+from scanner.catalogue.control import Severity
 from scanner.ownership.file import Line, OwnershipFile, Review, TextT, has_begun, is_over
 from scanner.ownership.schema import ExcuseText, OwnerText
 from scanner.ownership.selection import Clause, Rank

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanner.base.yaml import DocumentError, suggestion
+from scanner.catalogue.responsibility import Catalogue, UnknownControl
 from scanner.ownership.backstage import read_catalogs
 from scanner.ownership.file import Chosen, Line, OwnershipFile, ReadDocument, Review, TextT
 from scanner.ownership.schema import (
@@ -22,7 +23,6 @@ from scanner.ownership.schema import (
 )
 from scanner.ownership.selection import EVERYTHING, compile_selection, is_pattern
 from scanner.ownership.sources import NOT_FOR_EXCUSES, Sources, read_sources
-from scanner.responsibility import Catalogue, UnknownControl
 
 
 def load_ownership(path: Path, catalogue: Catalogue) -> OwnershipFile:

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
-from scanner.control import Party
+from scanner.catalogue.control import Party
 from scanner.ownership.file import Line, OwnershipFile, Specificity, is_over
 from scanner.ownership.index import Fitting
 from scanner.ownership.inference import Guess

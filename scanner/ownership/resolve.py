@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from scanner.control import Party
+from scanner.catalogue.control import Party
+from scanner.catalogue.responsibility import Catalogue
 from scanner.ownership.excuses import Excuse, Excuses
 from scanner.ownership.facts import Lens, fold_tags
 from scanner.ownership.file import Line, OwnershipFile, has_begun, is_over
@@ -17,7 +18,6 @@ from scanner.ownership.lint import Defect, defects, undocumented
 from scanner.ownership.outcomes import Outcomes, Ownership, Situation, misattributes
 from scanner.ownership.schema import OwnerText, StatementText
 from scanner.ownership.selection import HIDDEN, Facts, Subject
-from scanner.responsibility import Catalogue
 
 __all__ = ["NOBODY", "Ownership", "Resolver"]
 

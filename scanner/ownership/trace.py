@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.control import Party
+from scanner.catalogue.control import Party
 from scanner.model.evidence import Unknown
 from scanner.ownership.advice import Ending, endings, what_would_change
 from scanner.ownership.excuses import Excuse, Excuses

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from scanner.control import Severity
+from scanner.catalogue.control import Severity
 from scanner.finding import Finding
 from scanner.states import SEVERITIES
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from scanner.baseline import REPORT_SCHEMA, Baseline
-from scanner.control import Severity
+from scanner.catalogue.control import Severity
 from scanner.finding import Finding
 from scanner.metrics import Metrics
 from scanner.model.evidence import Reason

@@ -9,7 +9,7 @@ import json
 from datetime import datetime
 from typing import Any, Literal, TextIO
 
-from scanner.control import Severity
+from scanner.catalogue.control import Severity
 from scanner.diff import OPEN
 from scanner.finding import Finding
 from scanner.report.model import Report

@@ -11,12 +11,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from scanner.catalogue.responsibility import load_catalogue
 from scanner.expression.predicate import compile_predicate
 from scanner.model.resources.base import Resource
 from scanner.model.resources.identity import User
 from scanner.model.resources.network import Firewall
 from scanner.model.resources.storage import Bucket, Encryption
-from scanner.responsibility import load_catalogue
 from scanner.rule import load_packs
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.responsibility import Catalogue, load_catalogue
+from scanner.catalogue.responsibility import Catalogue, load_catalogue
 
 Edit = Callable[[str, str, str], None]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scanner.base.yaml import DocumentError, Problem
-from scanner.responsibility import load_catalogue
+from scanner.catalogue.responsibility import load_catalogue
 from tests.catalogue.conftest import Edit
 
 

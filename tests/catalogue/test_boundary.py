@@ -10,11 +10,11 @@ from typing import Any, get_args
 
 import pytest
 
-from scanner.control import Control, Party, ServiceModel
+from scanner.catalogue.control import Control, Party, ServiceModel
+from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.responsibility import Catalogue, load_catalogue
 from scanner.rule import BUILTIN, load_packs
 from scanner.scan import wanted_by
 from tests.catalogue.conftest import Edit

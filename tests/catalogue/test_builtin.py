@@ -8,10 +8,10 @@ from typing import get_args
 
 import pytest
 
-from scanner.control import Cell, ServiceModel
+from scanner.catalogue.control import Cell, ServiceModel
+from scanner.catalogue.responsibility import Catalogue
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
-from scanner.responsibility import Catalogue
 
 PROVIDERS: tuple[ProviderName, ...] = get_args(ProviderName)
 MODELS: tuple[ServiceModel, ...] = get_args(ServiceModel)

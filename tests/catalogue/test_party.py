@@ -6,9 +6,9 @@ from typing import get_args
 
 import pytest
 
-from scanner.control import ServiceModel
+from scanner.catalogue.control import ServiceModel
+from scanner.catalogue.responsibility import Catalogue
 from scanner.model.resources.base import ProviderName
-from scanner.responsibility import Catalogue
 from tests.catalogue.resources import resource
 
 PROVIDERS: tuple[ProviderName, ...] = get_args(ProviderName)

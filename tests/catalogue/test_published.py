@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from scanner.base.yaml import DocumentError
-from scanner.published import Published, compare, load_published
-from scanner.responsibility import Catalogue
+from scanner.catalogue.published import Published, compare, load_published
+from scanner.catalogue.responsibility import Catalogue
 from tests.catalogue.conftest import Edit
 from tests.catalogue.test_bad_catalogue import line_of
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from scanner.catalogue.responsibility import Catalogue
 from scanner.model.resources.kinds import KINDS
-from scanner.responsibility import Catalogue
 from scanner.rule import BUILTIN, EXAMPLE_TIME, PROVIDERS, Pack, load_packs, run_examples
 
 

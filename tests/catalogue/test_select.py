@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.responsibility import Catalogue, UnknownControl, load_catalogue
+from scanner.catalogue.responsibility import Catalogue, UnknownControl, load_catalogue
 from tests.catalogue.conftest import Edit
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scanner.catalogue.responsibility import load_catalogue
 from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.ownership.load import load_ownership
-from scanner.responsibility import load_catalogue
 from scanner.scan import Collected, everything
 from scanner.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from scanner.catalogue.responsibility import load_catalogue
 from scanner.collect.collection import Collection, Place
 from scanner.collect.provider import Inventory, Limits, Provider, Request, Target, Wanted
 from scanner.gate import Terms
@@ -23,7 +24,6 @@ from scanner.model.resources.network import Firewall
 from scanner.model.resources.storage import Bucket, Encryption
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver
-from scanner.responsibility import load_catalogue
 from scanner.rule import BUILTIN, load_packs
 from scanner.scan import Assessment, Criteria, assess, collect
 from scanner.states import GATES

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scanner.base.yaml import DocumentError
-from scanner.responsibility import load_catalogue
+from scanner.catalogue.responsibility import load_catalogue
 from scanner.rule import BUILTIN, load_packs, run_examples
 
 CATALOGUE = load_catalogue()

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.report.model import Head
-from scanner.responsibility import Catalogue, load_catalogue
 from scanner.rows import Row
 from scanner.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
 from tests.engine.test_report import report

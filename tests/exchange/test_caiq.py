@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.control import ServiceModel
+from scanner.catalogue.control import ServiceModel
 from scanner.exchange.caiq import draft_of
 from scanner.exchange.draft import Draft, render
 from scanner.exchange.sheet import TableError

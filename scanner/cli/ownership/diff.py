@@ -12,10 +12,10 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from scanner.catalogue.control import Control
+    from scanner.catalogue.responsibility import Catalogue
     from scanner.cli.places import Place
-    from scanner.control import Control
     from scanner.handover import Change, Held, Judged
-    from scanner.responsibility import Catalogue
 
 _SHOWN = 5
 """Controls and places that a line names."""
@@ -52,6 +52,7 @@ def diff(
         from datetime import UTC, datetime
         from pathlib import Path
 
+        from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
         from scanner.cli.places import from_snapshot
@@ -60,7 +61,6 @@ def diff(
         from scanner.handover import by_lines, on_resources
         from scanner.ownership.load import load_ownership
         from scanner.ownership.resolve import Resolver
-        from scanner.responsibility import load_catalogue
         from scanner.subjects import Stated
 
         if form not in ("text", "json"):

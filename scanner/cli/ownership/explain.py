@@ -12,10 +12,10 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from scanner.catalogue.control import Control
+    from scanner.catalogue.responsibility import Catalogue
     from scanner.cli.places import Estate, Place
-    from scanner.control import Control
     from scanner.ownership.trace import Explanation
-    from scanner.responsibility import Catalogue
     from scanner.subjects import Stated
 
     _Group = tuple[Explanation, list[Place]]
@@ -55,6 +55,7 @@ def explain(
     with told():
         from pathlib import Path
 
+        from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
         from scanner.cli.screen import screen
@@ -62,7 +63,6 @@ def explain(
         from scanner.ownership.load import load_ownership
         from scanner.ownership.resolve import Resolver
         from scanner.ownership.trace import trace
-        from scanner.responsibility import load_catalogue
         from scanner.subjects import Stated
 
         if form not in ("text", "json"):
@@ -99,8 +99,8 @@ def explain(
 
 def the_control(name: str, catalogue: Catalogue) -> Control:
     """The control of an id or former id. Raises ``Usage``."""
+    from scanner.catalogue.responsibility import UnknownControl
     from scanner.cli.exits import Usage
-    from scanner.responsibility import UnknownControl
 
     try:
         found = catalogue.select(name)

@@ -12,8 +12,8 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from scanner.catalogue.responsibility import Catalogue
     from scanner.exchange.draft import Draft
-    from scanner.responsibility import Catalogue
 
 _SHOWN = 50
 """Rows that are told one by one; the file has all of them."""
@@ -79,9 +79,9 @@ def import_file(
     with told():
         from pathlib import Path
 
+        from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.exchange.table import find, read_tables
-        from scanner.responsibility import load_catalogue
 
         path, target = Path(table), Path(out)
         if target.is_file() and not force:

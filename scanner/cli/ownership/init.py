@@ -26,10 +26,10 @@ def init(
 
         from scanner.base.files import replace_all
         from scanner.base.terminal import printable
+        from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.ownership.draft import draft
         from scanner.ownership.load import load_ownership
-        from scanner.responsibility import load_catalogue
         from scanner.snapshot import read_snapshot
 
         path = Path(out)

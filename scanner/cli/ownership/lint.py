@@ -12,10 +12,10 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scanner.catalogue.control import Severity
+    from scanner.catalogue.responsibility import Catalogue
     from scanner.collect.provider import Inventory
-    from scanner.control import Severity
     from scanner.ownership.file import OwnershipFile
-    from scanner.responsibility import Catalogue
 
     _Told = tuple[str, int, Severity, str, str, list[str]]
     """File, line, severity, code, message and controls."""
@@ -45,11 +45,11 @@ def lint(
         from pathlib import Path
 
         from scanner.base.terminal import printable
+        from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
         from scanner.ownership.load import load_ownership
         from scanner.ownership.resolve import Resolver
-        from scanner.responsibility import load_catalogue
         from scanner.snapshot import read_snapshot
         from scanner.states import SEVERITIES
 

@@ -102,8 +102,8 @@ def _write(made: Matrix, form: Form, path: Path | None) -> None:
 
 def _render(made: Matrix, form: Form, out: TextIO) -> None:
     if form is Form.oscal:
+        from scanner.catalogue.responsibility import load_catalogue
         from scanner.exchange.oscal import render
-        from scanner.responsibility import load_catalogue
 
         render(made, load_catalogue(), out)
         return

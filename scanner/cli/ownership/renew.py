@@ -45,10 +45,10 @@ def renew(
 
         from scanner.base.files import replace_all
         from scanner.base.terminal import printable
+        from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.ownership.load import load_ownership
         from scanner.ownership.renewal import renewed
-        from scanner.responsibility import load_catalogue
 
         if not (team or path or line or everything):
             raise Usage("say which lines: --team, --path, --id or --all")

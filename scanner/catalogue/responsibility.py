@@ -19,7 +19,7 @@ from typing import Annotated, TypeVar, get_args
 from pydantic import Field
 
 from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
-from scanner.boundary import (
+from scanner.catalogue.boundary import (
     Boundary,
     Flag,
     Shift,
@@ -30,7 +30,7 @@ from scanner.boundary import (
     moves,
     party_of,
 )
-from scanner.control import (
+from scanner.catalogue.control import (
     SERVICE_MODELS,
     Cell,
     Control,

@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
-from scanner.control import Cell, ServiceModel, Text, Written
+from scanner.catalogue.control import Cell, ServiceModel, Text, Written
+from scanner.catalogue.responsibility import Catalogue
 from scanner.model.resources.base import ProviderName
-from scanner.responsibility import Catalogue
 
 PublishedCell = Literal["customer", "provider", "both"]
 

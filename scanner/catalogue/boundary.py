@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scanner.base.yaml import Document, Problem, suggestion
-from scanner.control import SERVICE_MODELS, Cell, Control, Party, ServiceModel, Text, Written
+from scanner.catalogue.control import SERVICE_MODELS, Cell, Control, Party, ServiceModel, Text, Written
 from scanner.expression.errors import ExpressionError
 from scanner.expression.lexer import tokens
 from scanner.expression.located import located
