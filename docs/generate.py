@@ -22,7 +22,7 @@ from scanner.cli.schema import What, json_schema
 from scanner.expression.reference import reference
 from scanner.model.resources.base import HEADER, Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.rule import BUILTIN, Pack, Rule, load_packs
+from scanner.rule.rules import BUILTIN, Pack, Rule, load_packs
 from scanner.states import states_markdown
 
 DOCS = Path(__file__).parent

@@ -11,7 +11,6 @@ from functools import cached_property
 from scanner.catalogue.control import Control, Party
 from scanner.catalogue.responsibility import Catalogue
 from scanner.collect.provider import Inventory
-from scanner.evaluate import Verdict
 from scanner.examined import Examined
 from scanner.finding import Finding, FoundUnknown, found, identity, observed, of_defect, unknowns_of
 from scanner.judged import Judge, Judged
@@ -24,7 +23,8 @@ from scanner.ownership.resolve import Resolver
 from scanner.ownership.selection import Subject
 from scanner.provided import Provided
 from scanner.rows import OUTCOMES, Gathered, Row, RowKey, Rows
-from scanner.rule import Outcome, Pack, Rule
+from scanner.rule.evaluate import Verdict
+from scanner.rule.rules import Outcome, Pack, Rule
 from scanner.spool import Spool
 from scanner.states import (
     Claim,

@@ -11,7 +11,7 @@ from scanner.catalogue.control import Control, Party, ServiceModel
 from scanner.collect.provider import Inventory
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
-from scanner.rule import Pack, Rule
+from scanner.rule.rules import Pack, Rule
 from scanner.subjects import Scope, Subjects
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from scanner.catalogue.control import Control, Party, ServiceModel, Severity
 from scanner.model.evidence import BlindSpot, Reason
 from scanner.model.resources.base import ProviderName, Resource
-from scanner.rule import Outcome, Rule
+from scanner.rule.rules import Outcome, Rule
 from scanner.states import Evidence, OwnershipStatus, State
 
 

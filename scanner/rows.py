@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from scanner.catalogue.control import Party
 from scanner.model.resources.base import ProviderName
-from scanner.rule import Outcome
+from scanner.rule.rules import Outcome
 from scanner.states import Evidence, OwnershipStatus, State, worst
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)

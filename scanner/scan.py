@@ -15,7 +15,6 @@ from scanner.collect.derived import collectable, derive, needed
 from scanner.collect.provider import Inventory, Limits, Provider, Request, Target, Unreachable, Wanted
 from scanner.collect.workers import Workers
 from scanner.coverage import Coverage, Join
-from scanner.evaluate import evaluate
 from scanner.expectation import Expectation
 from scanner.gate import Decision, Tally, Terms
 from scanner.metrics import Meter, Metrics
@@ -24,7 +23,8 @@ from scanner.model.resources.kinds import KINDS
 from scanner.narrowing import Narrowing
 from scanner.ownership.resolve import Resolver
 from scanner.rows import Row
-from scanner.rule import Pack, Rule
+from scanner.rule.evaluate import evaluate
+from scanner.rule.rules import Pack, Rule
 from scanner.subjects import Stated, Subjects
 
 Connect = Callable[[Request, Limits], Provider]

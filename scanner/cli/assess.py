@@ -76,7 +76,7 @@ def assess(
 
 def stored(path: Path, plan: Plan) -> Collected:
     """What a snapshot holds, if it can be judged as planned."""
-    from scanner.evaluate import NotCollected
+    from scanner.rule.evaluate import NotCollected
     from scanner.snapshot import read_snapshot
 
     collected = read_snapshot(path)

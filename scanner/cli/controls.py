@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scanner.catalogue.control import Control
     from scanner.catalogue.responsibility import Catalogue
     from scanner.model.resources.base import ProviderName
-    from scanner.rule import Pack, Rule
+    from scanner.rule.rules import Pack, Rule
 
 app = typer.Typer(
     help="List and show controls: what is owed, by whom, and how much of it the rules see.",
@@ -74,7 +74,7 @@ class _Seen:
 
 def _load(packs: list[str] | None, form: str) -> tuple[Catalogue, Pack]:
     from scanner.catalogue.responsibility import load_catalogue
-    from scanner.rule import BUILTIN, load_packs
+    from scanner.rule.rules import BUILTIN, load_packs
 
     if form not in ("text", "json"):
         raise Usage(f"--format {form}: it is text or json")

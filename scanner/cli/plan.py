@@ -26,7 +26,7 @@ from scanner.ownership.file import OwnershipFile
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver
 from scanner.report.output import Destination, destinations
-from scanner.rule import BUILTIN, Pack, Rule, load_packs
+from scanner.rule.rules import BUILTIN, Pack, Rule, load_packs
 from scanner.scan import Criteria
 from scanner.snapshot import read_snapshot
 from scanner.states import STATES, State

@@ -9,7 +9,7 @@ import typer
 from scanner.cli.exits import Usage, stop, told
 
 if TYPE_CHECKING:
-    from scanner.rule import Pack, Rule
+    from scanner.rule.rules import Pack, Rule
 
 app = typer.Typer(help="List, show and test rules.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -24,7 +24,7 @@ Packs = Annotated[
 def load(packs: list[str] | None) -> Pack:
     """The rules of the packs."""
     from scanner.catalogue.responsibility import load_catalogue
-    from scanner.rule import BUILTIN, load_packs
+    from scanner.rule.rules import BUILTIN, load_packs
 
     return load_packs(packs or [BUILTIN], load_catalogue())
 
@@ -101,7 +101,7 @@ def test(
     packs: Annotated[list[str] | None, typer.Argument(metavar="PACK", help="Folders, or 'builtin'.")] = None,
 ) -> None:
     """Run the examples of every rule; exit code 1 if one gets another verdict than it states."""
-    from scanner.rule import run_examples
+    from scanner.rule.rules import run_examples
 
     with told():
         pack = load(packs)

@@ -20,7 +20,7 @@ class What(StrEnum):
 def json_schema(what: What) -> dict[str, Any]:
     """The JSON Schema of a file that people or programs write or read."""
     if what is What.rule:
-        from scanner.rule import RuleText
+        from scanner.rule.rules import RuleText
 
         return RuleText.model_json_schema(by_alias=True)
     if what is What.config:

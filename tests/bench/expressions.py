@@ -17,7 +17,7 @@ from scanner.model.resources.base import Resource
 from scanner.model.resources.identity import User
 from scanner.model.resources.network import Firewall
 from scanner.model.resources.storage import Bucket, Encryption
-from scanner.rule import load_packs
+from scanner.rule.rules import load_packs
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD: dict[str, Any] = {

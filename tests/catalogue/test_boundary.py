@@ -15,7 +15,7 @@ from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.rule import BUILTIN, load_packs
+from scanner.rule.rules import BUILTIN, load_packs
 from scanner.scan import wanted_by
 from tests.catalogue.conftest import Edit
 from tests.catalogue.resources import configured, resource

@@ -10,7 +10,7 @@ import pytest
 
 from scanner.catalogue.responsibility import Catalogue
 from scanner.model.resources.kinds import KINDS
-from scanner.rule import BUILTIN, EXAMPLE_TIME, PROVIDERS, Pack, load_packs, run_examples
+from scanner.rule.rules import BUILTIN, EXAMPLE_TIME, PROVIDERS, Pack, load_packs, run_examples
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ import zstandard
 
 from scanner.base.files import Unwritable
 from scanner.collect.provider import Inventory, Limits, Request
-from scanner.evaluate import NotCollected, evaluate
 from scanner.model.evidence import Unknown
 from scanner.report import json as json_report
 from scanner.report.build import Circumstances, build
+from scanner.rule.evaluate import NotCollected, evaluate
 from scanner.scan import Collected, assess, collect
 from scanner.snapshot import NewSnapshot, SnapshotError, read_snapshot
 from tests.engine.estate import (

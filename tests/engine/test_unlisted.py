@@ -10,7 +10,6 @@ import pytest
 
 from scanner.collect.derived import derive
 from scanner.collect.provider import Inventory
-from scanner.evaluate import NotCollected
 from scanner.model.evidence import Unknown
 from scanner.model.resources.account import Account
 from scanner.model.resources.audit import AuditTrail
@@ -18,6 +17,7 @@ from scanner.model.resources.base import Resource
 from scanner.model.resources.compute import VirtualMachine
 from scanner.model.resources.storage import Bucket
 from scanner.rows import ROW_ORDER, Row
+from scanner.rule.evaluate import NotCollected
 from scanner.scan import assess
 from scanner.subjects import Subjects
 from tests.engine.estate import (

@@ -18,7 +18,7 @@ from scanner.gate import Terms
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.load import load_ownership
 from scanner.ownership.resolve import Resolver
-from scanner.rule import BUILTIN, load_packs
+from scanner.rule.rules import BUILTIN, load_packs
 from scanner.scan import Assessment, Criteria, assess, collect, wanted_by
 from scanner.states import GATES
 

@@ -9,7 +9,7 @@ import pytest
 
 from scanner.base.yaml import DocumentError
 from scanner.catalogue.responsibility import load_catalogue
-from scanner.rule import BUILTIN, load_packs, run_examples
+from scanner.rule.rules import BUILTIN, load_packs, run_examples
 
 CATALOGUE = load_catalogue()
 
