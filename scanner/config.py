@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from scanner.base.yaml import Document, DocumentError, Problem, read
 from scanner.collect.provider import Request
 from scanner.expectation import Expectation
-from scanner.ownership.schema import Inline
+from scanner.ownership.file.schema import Inline
 
 
 class _Frozen(BaseModel):

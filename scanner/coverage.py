@@ -18,9 +18,9 @@ from scanner.model.evidence import BlindSpot
 from scanner.model.resources.account import Account
 from scanner.model.resources.identity import Tenant
 from scanner.narrowing import UNSEEN_HOLDERS, Narrowing
-from scanner.ownership.outcomes import Ownership
-from scanner.ownership.resolve import Resolver
-from scanner.ownership.selection import Subject
+from scanner.ownership.resolve.outcomes import Ownership
+from scanner.ownership.resolve.resolver import Resolver
+from scanner.ownership.resolve.selection import Subject
 from scanner.provided import Provided
 from scanner.rows import OUTCOMES, Gathered, Row, RowKey, Rows
 from scanner.rule.evaluate import Verdict

@@ -13,8 +13,8 @@ from scanner.expectation import Expectation
 from scanner.finding import Finding
 from scanner.model.evidence import BlindSpot
 from scanner.narrowing import Selector
-from scanner.ownership.outcomes import Ownership
-from scanner.ownership.selection import Subject
+from scanner.ownership.resolve.outcomes import Ownership
+from scanner.ownership.resolve.selection import Subject
 from scanner.states import SEVERITIES, Evidence, Gate, State, gated
 from scanner.watcher import Watcher
 

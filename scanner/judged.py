@@ -7,9 +7,9 @@ from typing import Any
 
 from scanner.catalogue.control import Control, Party, Severity
 from scanner.narrowing import NARROWING_UNCERTAIN, Narrowing
-from scanner.ownership.outcomes import Ownership
-from scanner.ownership.resolve import Resolver
-from scanner.ownership.selection import Fit, Subject
+from scanner.ownership.resolve.outcomes import Ownership
+from scanner.ownership.resolve.resolver import Resolver
+from scanner.ownership.resolve.selection import Fit, Subject
 from scanner.rows import RowKey
 from scanner.states import Claim, Evidence, Judgement, judge, priority
 

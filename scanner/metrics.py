@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict
 
 from scanner.catalogue.control import Party, Severity
 from scanner.finding import Finding
-from scanner.lapses import AGE_BANDS, AgeBand, ExceptionAge, Lapse, exceptions_by_age, lapses
 from scanner.model.resources.base import ProviderName
 from scanner.narrowing import Narrowing
-from scanner.ownership.outcomes import Ownership
-from scanner.ownership.resolve import Resolver
-from scanner.ownership.selection import Subject
+from scanner.ownership.expirations import AGE_BANDS, AgeBand, ExceptionAge, Lapse, exceptions_by_age, lapses
+from scanner.ownership.resolve.outcomes import Ownership
+from scanner.ownership.resolve.resolver import Resolver
+from scanner.ownership.resolve.selection import Subject
 from scanner.states import Evidence, State
 from scanner.watcher import Watcher
 

@@ -17,12 +17,12 @@ from scanner.finding import Finding
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import Account
 from scanner.model.resources.identity import Tenant
-from scanner.ownership.facts import fold_tags
-from scanner.ownership.file import Line, OwnershipFile
-from scanner.ownership.inference import keys_of
-from scanner.ownership.outcomes import Ownership
-from scanner.ownership.schema import OwnerText, Where
-from scanner.ownership.selection import HIDDEN, Clause, Facts, Fit, Hidden, Subject, last_part, parts
+from scanner.ownership.file.file import Line, OwnershipFile
+from scanner.ownership.file.schema import OwnerText, Where
+from scanner.ownership.resolve.facts import fold_tags
+from scanner.ownership.resolve.inference import keys_of
+from scanner.ownership.resolve.outcomes import Ownership
+from scanner.ownership.resolve.selection import HIDDEN, Clause, Facts, Fit, Hidden, Subject, last_part, parts
 
 NARROWING_UNCERTAIN = "narrowing_uncertain"
 """Flag of a finding that stays in because it could not be told whether it is meant."""

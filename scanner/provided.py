@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from scanner.model.resources.base import ProviderName
-from scanner.ownership.outcomes import Ownership
+from scanner.ownership.resolve.outcomes import Ownership
 from scanner.rows import ROW_ORDER, Row, RowKey, Rows
 from scanner.states import Evidence, State
 

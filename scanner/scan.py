@@ -21,7 +21,7 @@ from scanner.metrics import Meter, Metrics
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
 from scanner.narrowing import Narrowing
-from scanner.ownership.resolve import Resolver
+from scanner.ownership.resolve.resolver import Resolver
 from scanner.rows import Row
 from scanner.rule.evaluate import evaluate
 from scanner.rule.rules import Pack, Rule

@@ -16,7 +16,7 @@ from scanner.model.evidence import BlindSpot, Observed, Unknown
 from scanner.model.resources.account import Account
 from scanner.model.resources.base import ProviderName, Resource
 from scanner.model.resources.identity import Tenant
-from scanner.ownership.selection import Subject
+from scanner.ownership.resolve.selection import Subject
 
 _PROVIDERS: Mapping[str, ProviderName] = {name: name for name in get_args(ProviderName)}
 

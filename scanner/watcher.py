@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scanner.catalogue.control import Party
 from scanner.finding import Finding
-from scanner.ownership.outcomes import Ownership
-from scanner.ownership.selection import Subject
+from scanner.ownership.resolve.outcomes import Ownership
+from scanner.ownership.resolve.selection import Subject
 from scanner.states import Evidence, State
 
 

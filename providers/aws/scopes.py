@@ -154,7 +154,7 @@ Bucket, Account, Region = BUCKETS.kind.kind, ACCOUNTS.kind.kind, REGIONS.kind.ki
 def connect(request: Request, limits: Limits) -> AwsProvider:
     """Signs in with the request's profile, role and region.
 
-    Raises :class:`~scanner.collect.provider.Unreachable` without usable credentials, for an unknown region, and
+    Raises ``Unreachable`` without usable credentials, for an unknown region, and
     where the credentials belong to none of the accounts that were asked for.
     """
     clients, account, identity = sign_in(request, limits, tuple(all_calls()))

@@ -76,7 +76,7 @@ def sign_in(limits: Limits) -> SignedIn:
     """Both clients, over channels that refuse everything but the calls of the tables.
 
     Credentials are looked for only if an endpoint needs them: a loopback one never gets any. Raises
-    :class:`~scanner.collect.provider.Unreachable` without credentials, with expired ones, and where nobody answers.
+    ``Unreachable`` without credentials, with expired ones, and where nobody answers.
     """
     assets, policies = endpoint(*ASSETS), endpoint(*POLICIES)
     credentials, project = None, os.environ.get("GOOGLE_CLOUD_PROJECT") or None
@@ -94,7 +94,7 @@ def endpoint(variable: str, host: str) -> Endpoint:
     """The endpoint that the variable names, else the host's own.
 
     Plaintext is for loopback addresses alone; anything else raises
-    :class:`~scanner.collect.provider.Unreachable`.
+    ``Unreachable``.
     """
     value = os.environ.get(variable, "").strip()
     if not value:

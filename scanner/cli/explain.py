@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scanner.cli.places import Estate, Place
     from scanner.explain.finding import Explained
     from scanner.finding import Finding
-    from scanner.ownership.trace import Explanation
+    from scanner.ownership.explain.trace import Explanation
     from scanner.report.model import Head
 
 
@@ -117,9 +117,9 @@ def _placed(
     from scanner.cli.moment import moment
     from scanner.cli.places import from_report, from_snapshot
     from scanner.config import load_config
-    from scanner.ownership.load import load_ownership
-    from scanner.ownership.resolve import Resolver
-    from scanner.ownership.trace import trace
+    from scanner.ownership.explain.trace import trace
+    from scanner.ownership.file.load import load_ownership
+    from scanner.ownership.resolve.resolver import Resolver
     from scanner.subjects import Stated
 
     file = load_ownership(Path(ownership), catalogue) if ownership else None

@@ -19,7 +19,7 @@ from scanner.collect.provider import Inventory
 from scanner.finding import Finding
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.base import Resource
-from scanner.ownership.selection import Subject
+from scanner.ownership.resolve.selection import Subject
 from scanner.report.model import Head, ScopeSummary
 from scanner.snapshot import read_snapshot
 from scanner.subjects import Stated, Subjects

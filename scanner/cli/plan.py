@@ -22,9 +22,9 @@ from scanner.expectation import Expectation
 from scanner.gate import Terms
 from scanner.model.resources.base import ProviderName
 from scanner.narrowing import Narrowing
-from scanner.ownership.file import OwnershipFile
-from scanner.ownership.load import load_ownership
-from scanner.ownership.resolve import Resolver
+from scanner.ownership.file.file import OwnershipFile
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.resolve.resolver import Resolver
 from scanner.report.output import Destination, destinations
 from scanner.rule.rules import BUILTIN, Pack, Rule, load_packs
 from scanner.scan import Criteria

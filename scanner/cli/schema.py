@@ -28,7 +28,7 @@ def json_schema(what: What) -> dict[str, Any]:
 
         return Config.model_json_schema()
     if what is What.ownership:
-        from scanner.ownership.schema import schema_json
+        from scanner.ownership.file.schema import schema_json
 
         schema: dict[str, Any] = schema_json()
         return schema

@@ -11,9 +11,9 @@ from scanner.cli.exits import Usage
 from scanner.config import Config
 from scanner.gate import DEFAULT, ScopeGate
 from scanner.narrowing import Narrowing, Selector, parse_where, team_of
-from scanner.ownership.file import OwnershipFile
-from scanner.ownership.schema import AnyOf, Where
-from scanner.ownership.selection import Clause, compile_selection
+from scanner.ownership.file.file import OwnershipFile
+from scanner.ownership.file.schema import AnyOf, Where
+from scanner.ownership.resolve.selection import Clause, compile_selection
 from scanner.states import GATES, Gate, parse_fail_on
 
 Names = Mapping[str, tuple[Clause, ...]]

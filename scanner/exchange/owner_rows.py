@@ -18,7 +18,7 @@ from scanner.exchange.draft import Draft, Entry
 from scanner.exchange.requirements import Named, NoControl, Requirements
 from scanner.exchange.sheet import TableError, TableRow
 from scanner.exchange.table import Found
-from scanner.ownership.schema import Where
+from scanner.ownership.file.schema import Where
 
 _LONGEST = 100
 """Characters of a team's name; a longer text is none."""

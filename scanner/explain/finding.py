@@ -16,7 +16,7 @@ from scanner.explain.ending import ends
 from scanner.explain.flags import told
 from scanner.explain.owner import answer
 from scanner.finding import Finding
-from scanner.ownership.trace import Explanation
+from scanner.ownership.explain.trace import Explanation
 from scanner.report.model import Head
 
 Title = Literal["WHAT", "WHOSE", "WHO", "SINCE", "SURE?", "ENDS"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scanner.explain.flags import told
-from scanner.ownership.trace import Explanation
+from scanner.ownership.explain.trace import Explanation
 
 _MEANT = {
     "owned": "owned by {owner}",

@@ -13,9 +13,9 @@ import yaml
 
 from scanner.catalogue.responsibility import load_catalogue
 from scanner.model.evidence import Unknown
-from scanner.ownership.load import load_ownership
-from scanner.ownership.resolve import Resolver
-from scanner.ownership.selection import Subject
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.resolve.resolver import Resolver
+from scanner.ownership.resolve.selection import Subject
 
 ACCOUNTS, LINES, RESOURCES, CONTROLS = 2_000, 500, 100_000, 10
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

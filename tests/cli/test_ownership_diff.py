@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scanner.handover import by_lines
+from scanner.ownership.changes import by_lines
 from tests.cli.estate_files import OLD, write
 from tests.cli.test_command_line import gapscan
 from tests.ownership.build import resolver

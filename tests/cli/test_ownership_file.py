@@ -14,7 +14,7 @@ from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
-from scanner.ownership.load import load_ownership
+from scanner.ownership.file.load import load_ownership
 from scanner.scan import Collected, everything
 from scanner.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scanner.catalogue.responsibility import load_catalogue
-from scanner.ownership.load import load_ownership
+from scanner.ownership.file.load import load_ownership
 from tests.cli.test_command_line import gapscan
 from tests.exchange.workbooks import caiq, workbook
 

@@ -9,7 +9,7 @@ import pytest
 
 from scanner.catalogue.responsibility import load_catalogue
 from scanner.config import load_config, requests
-from scanner.ownership.load import load_ownership
+from scanner.ownership.file.load import load_ownership
 from scanner.rule.rules import load_packs, run_examples
 
 ROOT = Path(__file__).parents[2]

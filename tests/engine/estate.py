@@ -22,8 +22,8 @@ from scanner.model.resources.keys import Key
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.network import Firewall
 from scanner.model.resources.storage import Bucket, Encryption
-from scanner.ownership.load import load_ownership
-from scanner.ownership.resolve import Resolver
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.resolve.resolver import Resolver
 from scanner.rule.rules import BUILTIN, load_packs
 from scanner.scan import Assessment, Criteria, assess, collect
 from scanner.states import GATES

@@ -15,8 +15,8 @@ from scanner.config import load_config
 from scanner.gate import ScopeGate, Terms
 from scanner.model.resources.base import Resource
 from scanner.narrowing import Selector, parse_where
-from scanner.ownership.load import load_ownership
-from scanner.ownership.selection import compile_selection
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.resolve.selection import compile_selection
 from scanner.scan import Assessment
 from scanner.states import GATES, Gate, parse_fail_on
 from tests.engine.estate import CATALOGUE, DENIED, account, bucket, judged

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from scanner.lapses import lapses
 from scanner.metrics import WEIGHTS, Metrics, basis
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.storage import Bucket
 from scanner.narrowing import Narrowing
-from scanner.ownership.load import load_ownership
+from scanner.ownership.expirations import lapses
+from scanner.ownership.file.load import load_ownership
 from scanner.report.build import Circumstances, build
 from scanner.scan import Assessment, Collected, assess
 from tests.engine.estate import (
@@ -294,6 +294,6 @@ def test_a_defect_of_the_file_is_one_finding_however_many_resources_it_is_of(own
 
 
 def test_an_owner_of_unknown_origin_is_not_taken_for_a_named_one() -> None:
-    from scanner.ownership.outcomes import Ownership
+    from scanner.ownership.resolve.outcomes import Ownership
 
     assert basis(Ownership("owned", "payments")) == "inferred"

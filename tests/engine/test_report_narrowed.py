@@ -16,9 +16,9 @@ from scanner.model.evidence import BlindSpot, Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.storage import Bucket
 from scanner.narrowing import NARROWING_UNCERTAIN, Narrowing, Selector, parse_where
-from scanner.ownership.file import OwnershipFile
-from scanner.ownership.load import load_ownership
-from scanner.ownership.selection import compile_selection
+from scanner.ownership.file.file import OwnershipFile
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.resolve.selection import compile_selection
 from scanner.report import text as text_report
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report

@@ -19,9 +19,9 @@ from scanner.exchange.draft import render as render_draft
 from scanner.exchange.matrix import By, matrix
 from scanner.exchange.owner_rows import draft_of
 from scanner.exchange.table import find, read_tables
-from scanner.ownership.load import load_ownership
-from scanner.ownership.resolve import Resolver
-from scanner.ownership.selection import Subject
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.resolve.resolver import Resolver
+from scanner.ownership.resolve.selection import Subject
 from scanner.rows import Row
 from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, catalogue, head, row
 

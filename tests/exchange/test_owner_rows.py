@@ -15,8 +15,8 @@ from scanner.exchange.owner_rows import draft_of
 from scanner.exchange.requirements import NoControl, Requirements
 from scanner.exchange.sheet import Sheet, TableError, TableRow
 from scanner.exchange.table import Found, find
-from scanner.ownership.file import OwnershipFile
-from scanner.ownership.resolve import Resolver
+from scanner.ownership.file.file import OwnershipFile
+from scanner.ownership.resolve.resolver import Resolver
 from tests.exchange.heads import catalogue
 from tests.ownership.build import NOW, load, subject
 

@@ -14,10 +14,10 @@ import yaml
 from scanner.base.yaml import DocumentError
 from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.model.evidence import Unknown
-from scanner.ownership.file import OwnershipFile
-from scanner.ownership.load import load_ownership
-from scanner.ownership.resolve import Resolver
-from scanner.ownership.selection import Subject
+from scanner.ownership.file.file import OwnershipFile
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.resolve.resolver import Resolver
+from scanner.ownership.resolve.selection import Subject
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DENIED = Unknown.because("denied", "s3:GetBucketTagging", "s3:GetBucketTagging", "access denied")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from scanner.ownership.trace import trace
+from scanner.ownership.explain.trace import trace
 from tests.ownership.build import mistakes, resolver, subject
 
 PLACE = replace(subject(), contacts=("security@example.com",))

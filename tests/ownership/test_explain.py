@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from scanner.ownership.selection import Subject
-from scanner.ownership.trace import Explanation, trace
+from scanner.ownership.explain.trace import Explanation, trace
+from scanner.ownership.resolve.selection import Subject
 from tests.ownership.build import CONTROL, DENIED, catalogue, resolver, subject
 from tests.ownership.test_laws import CONTROLS, answers_of, files, hidings, subjects
 
@@ -222,7 +222,7 @@ def test_who_follows_the_advice_wins(advice: str) -> None:
 
 
 def test_without_a_file_it_says_so() -> None:
-    from scanner.ownership.resolve import Resolver
+    from scanner.ownership.resolve.resolver import Resolver
 
     answers = Resolver(None, catalogue(), datetime(2026, 11, 22, tzinfo=UTC))
     found = trace(answers, CONTROL, subject())

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from scanner.base.yaml import MAX_BYTES, DocumentError
-from scanner.ownership.file import OwnershipFile
-from scanner.ownership.load import load_ownership
-from scanner.ownership.resolve import Resolver
+from scanner.ownership.file.file import OwnershipFile
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.resolve.resolver import Resolver
 from tests.ownership.build import NOW, catalogue, subject
 
 ROOT = """\

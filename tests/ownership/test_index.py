@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.model.evidence import Unknown
-from scanner.ownership.selection import Clause, Subject
-from scanner.ownership.ties import first_tie, ties
+from scanner.ownership.resolve.selection import Clause, Subject
+from scanner.ownership.resolve.ties import first_tie, ties
 from tests.ownership.build import TEAMS, resolver, subject
 from tests.ownership.test_laws import CONTRACTS, CONTROLS, answers_of, files, hidings, subjects
 

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from scanner.base.yaml import DocumentError
-from scanner.ownership.load import load_ownership
-from scanner.ownership.resolve import Resolver
-from scanner.ownership.schema import schema_json
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.file.schema import schema_json
+from scanner.ownership.resolve.resolver import Resolver
 from tests.ownership.build import NOW, catalogue, load, mistakes, subject
 
 SAMPLE = """\

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scanner.ownership.resolve import Resolver
+from scanner.ownership.resolve.resolver import Resolver
 from tests.ownership.build import CONTROL, DENIED, NOW, catalogue, file_of, resolver, subject
 
 BUCKET = subject()

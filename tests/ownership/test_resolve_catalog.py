@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from scanner.ownership.load import load_ownership
-from scanner.ownership.resolve import Resolver
-from scanner.ownership.trace import trace
+from scanner.ownership.explain.trace import trace
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.resolve.resolver import Resolver
 from tests.ownership.build import CONTROL, DENIED, NOW, catalogue, subject
 
 ENTITIES = """\

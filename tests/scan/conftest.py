@@ -16,8 +16,8 @@ from scanner.catalogue.responsibility import load_catalogue
 from scanner.collect.provider import Inventory, Limits, Request
 from scanner.gate import Terms
 from scanner.model.resources.base import ProviderName
-from scanner.ownership.load import load_ownership
-from scanner.ownership.resolve import Resolver
+from scanner.ownership.file.load import load_ownership
+from scanner.ownership.resolve.resolver import Resolver
 from scanner.rule.rules import BUILTIN, load_packs
 from scanner.scan import Assessment, Criteria, assess, collect, wanted_by
 from scanner.states import GATES

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scanner.catalogue.control import Control
     from scanner.catalogue.responsibility import Catalogue
     from scanner.cli.places import Place
-    from scanner.handover import Change, Held, Judged
+    from scanner.ownership.changes import Change, Held, Judged
 
 _SHOWN = 5
 """Controls and places that a line names."""
@@ -58,9 +58,9 @@ def diff(
         from scanner.cli.places import from_snapshot
         from scanner.cli.screen import screen
         from scanner.config import load_config
-        from scanner.handover import by_lines, on_resources
-        from scanner.ownership.load import load_ownership
-        from scanner.ownership.resolve import Resolver
+        from scanner.ownership.changes import by_lines, on_resources
+        from scanner.ownership.file.load import load_ownership
+        from scanner.ownership.resolve.resolver import Resolver
         from scanner.subjects import Stated
 
         if form not in ("text", "json"):
@@ -91,7 +91,7 @@ def diff(
 
 def _judged(places: Iterable[Place], catalogue: Catalogue) -> Iterator[Judged]:
     """Each resource with the controls that expect its kind; a scope with those that are judged there."""
-    from scanner.handover import Judged
+    from scanner.ownership.changes import Judged
 
     expecting: dict[tuple[str, str], list[Control]] = {}
     for place in places:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scanner.catalogue.control import Control
     from scanner.catalogue.responsibility import Catalogue
     from scanner.cli.places import Estate, Place
-    from scanner.ownership.trace import Explanation
+    from scanner.ownership.explain.trace import Explanation
     from scanner.subjects import Stated
 
     _Group = tuple[Explanation, list[Place]]
@@ -60,9 +60,9 @@ def explain(
         from scanner.cli.moment import moment
         from scanner.cli.screen import screen
         from scanner.config import load_config
-        from scanner.ownership.load import load_ownership
-        from scanner.ownership.resolve import Resolver
-        from scanner.ownership.trace import trace
+        from scanner.ownership.explain.trace import trace
+        from scanner.ownership.file.load import load_ownership
+        from scanner.ownership.resolve.resolver import Resolver
         from scanner.subjects import Stated
 
         if form not in ("text", "json"):

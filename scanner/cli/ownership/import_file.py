@@ -122,7 +122,7 @@ def _write(draft: Draft, path: Path, catalogue: Catalogue) -> None:
     from scanner.base.yaml import DocumentError
     from scanner.cli.exits import Usage
     from scanner.exchange.draft import render
-    from scanner.ownership.load import load_ownership
+    from scanner.ownership.file.load import load_ownership
 
     text = render(draft)
     with TemporaryDirectory() as folder:

@@ -28,8 +28,8 @@ def init(
         from scanner.base.terminal import printable
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
-        from scanner.ownership.draft import draft
-        from scanner.ownership.load import load_ownership
+        from scanner.ownership.file.draft import draft
+        from scanner.ownership.file.load import load_ownership
         from scanner.snapshot import read_snapshot
 
         path = Path(out)

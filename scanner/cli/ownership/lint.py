@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scanner.catalogue.control import Severity
     from scanner.catalogue.responsibility import Catalogue
     from scanner.collect.provider import Inventory
-    from scanner.ownership.file import OwnershipFile
+    from scanner.ownership.file.file import OwnershipFile
 
     _Told = tuple[str, int, Severity, str, str, list[str]]
     """File, line, severity, code, message and controls."""
@@ -48,8 +48,8 @@ def lint(
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
-        from scanner.ownership.load import load_ownership
-        from scanner.ownership.resolve import Resolver
+        from scanner.ownership.file.load import load_ownership
+        from scanner.ownership.resolve.resolver import Resolver
         from scanner.snapshot import read_snapshot
         from scanner.states import SEVERITIES
 
@@ -95,7 +95,7 @@ def _count(number: int, noun: str) -> str:
 
 def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Told]:
     """Lines whose ``where`` fits no resource of the snapshot, for certain."""
-    from scanner.ownership.usage import idle
+    from scanner.ownership.file.usage import idle
     from scanner.subjects import Subjects
 
     subjects = Subjects(inventory, catalogue)

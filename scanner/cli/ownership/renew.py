@@ -11,8 +11,8 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scanner.ownership.file import Line, OwnershipFile
-    from scanner.ownership.schema import OwnerText
+    from scanner.ownership.file.file import Line, OwnershipFile
+    from scanner.ownership.file.schema import OwnerText
 
 Many = list[str] | None
 
@@ -47,8 +47,8 @@ def renew(
         from scanner.base.terminal import printable
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
-        from scanner.ownership.load import load_ownership
-        from scanner.ownership.renewal import renewed
+        from scanner.ownership.file.load import load_ownership
+        from scanner.ownership.file.renew import renewed
 
         if not (team or path or line or everything):
             raise Usage("say which lines: --team, --path, --id or --all")
@@ -81,7 +81,7 @@ def _chosen(
 ) -> Callable[[Line[OwnerText]], bool]:
     from scanner.base.yaml import suggestion
     from scanner.cli.exits import Usage
-    from scanner.ownership.selection import parts
+    from scanner.ownership.resolve.selection import parts
 
     known = {line.text.id for line in file.owners if line.text.id is not None}
     for id in ids:

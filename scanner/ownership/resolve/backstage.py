@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scanner.base.yaml import Document, DocumentError, read_all
-from scanner.ownership.schema import Inferred, Settings
-from scanner.ownership.sources import Sources
+from scanner.ownership.file.schema import Inferred, Settings
+from scanner.ownership.file.sources import Sources
 
 MAX_FILES = 20_000
 """More files than this are taken for a mistaken pattern."""

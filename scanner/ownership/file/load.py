@@ -10,9 +10,8 @@ from pathlib import Path
 
 from scanner.base.yaml import DocumentError, suggestion
 from scanner.catalogue.responsibility import Catalogue, UnknownControl
-from scanner.ownership.backstage import read_catalogs
-from scanner.ownership.file import Chosen, Line, OwnershipFile, ReadDocument, Review, TextT
-from scanner.ownership.schema import (
+from scanner.ownership.file.file import Chosen, Line, OwnershipFile, ReadDocument, Review, TextT
+from scanner.ownership.file.schema import (
     AnyOf,
     DocumentText,
     ExcuseText,
@@ -21,8 +20,9 @@ from scanner.ownership.schema import (
     StatementText,
     Where,
 )
-from scanner.ownership.selection import EVERYTHING, compile_selection, is_pattern
-from scanner.ownership.sources import NOT_FOR_EXCUSES, Sources, read_sources
+from scanner.ownership.file.sources import NOT_FOR_EXCUSES, Sources, read_sources
+from scanner.ownership.resolve.backstage import read_catalogs
+from scanner.ownership.resolve.selection import EVERYTHING, compile_selection, is_pattern
 
 
 def load_ownership(path: Path, catalogue: Catalogue) -> OwnershipFile:

@@ -9,15 +9,15 @@ from functools import cached_property
 
 from scanner.catalogue.control import Party
 from scanner.catalogue.responsibility import Catalogue
-from scanner.ownership.excuses import Excuse, Excuses
-from scanner.ownership.facts import Lens, fold_tags
-from scanner.ownership.file import Line, OwnershipFile, has_begun, is_over
-from scanner.ownership.index import Fitting, Index
-from scanner.ownership.inference import Guess, infer
-from scanner.ownership.lint import Defect, defects, undocumented
-from scanner.ownership.outcomes import Outcomes, Ownership, Situation, misattributes
-from scanner.ownership.schema import OwnerText, StatementText
-from scanner.ownership.selection import HIDDEN, Facts, Subject
+from scanner.ownership.file.file import Line, OwnershipFile, has_begun, is_over
+from scanner.ownership.file.lint import Defect, defects, undocumented
+from scanner.ownership.file.schema import OwnerText, StatementText
+from scanner.ownership.resolve.excuses import Excuse, Excuses
+from scanner.ownership.resolve.facts import Lens, fold_tags
+from scanner.ownership.resolve.index import Fitting, Index
+from scanner.ownership.resolve.inference import Guess, infer
+from scanner.ownership.resolve.outcomes import Outcomes, Ownership, Situation, misattributes
+from scanner.ownership.resolve.selection import HIDDEN, Facts, Subject
 
 __all__ = ["NOBODY", "Ownership", "Resolver"]
 

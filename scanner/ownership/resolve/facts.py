@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from scanner.model.evidence import Observed, Unknown
-from scanner.ownership.file import OwnershipFile
-from scanner.ownership.inference import keys_of
-from scanner.ownership.selection import HIDDEN, Facts, Hidden, Subject, Tags, last_part, parts
+from scanner.ownership.file.file import OwnershipFile
+from scanner.ownership.resolve.inference import keys_of
+from scanner.ownership.resolve.selection import HIDDEN, Facts, Hidden, Subject, Tags, last_part, parts
 
 
 @dataclass(frozen=True)

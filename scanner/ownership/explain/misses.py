@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.ownership.file import Line, OwnershipFile
-from scanner.ownership.schema import OwnerText
-from scanner.ownership.selection import Clause, Facts, Subject
+from scanner.ownership.file.file import Line, OwnershipFile
+from scanner.ownership.file.schema import OwnerText
+from scanner.ownership.resolve.selection import Clause, Facts, Subject
 
 _MOST = 10
 """More would be the file again."""

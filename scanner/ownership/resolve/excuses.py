@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from scanner.ownership.file import Line, OwnershipFile, is_over
-from scanner.ownership.index import Index
-from scanner.ownership.lint import invalid
-from scanner.ownership.schema import ExcuseText
-from scanner.ownership.selection import Facts
+from scanner.ownership.file.file import Line, OwnershipFile, is_over
+from scanner.ownership.file.lint import invalid
+from scanner.ownership.file.schema import ExcuseText
+from scanner.ownership.resolve.index import Index
+from scanner.ownership.resolve.selection import Facts
 
 Standing = Literal["in_force", "expired", "invalid"]
 Noun = Literal["exception", "not_applicable"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scanner.ownership.facts import Lens
-from scanner.ownership.file import Line, OwnershipFile
-from scanner.ownership.schema import ExcuseText, OwnerText, StatementText
-from scanner.ownership.selection import Facts, Subject
+from scanner.ownership.file.file import Line, OwnershipFile
+from scanner.ownership.file.schema import ExcuseText, OwnerText, StatementText
+from scanner.ownership.resolve.facts import Lens
+from scanner.ownership.resolve.selection import Facts, Subject
 
 AnyLine = Line[OwnerText] | Line[StatementText] | Line[ExcuseText]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanner.ownership.selection import Rank
+from scanner.ownership.resolve.selection import Rank
 
 _CONTROLS = ("every control", "a domain", "a pattern of controls", "an exact control")
 _PLACES: tuple[tuple[str, ...], ...] = (

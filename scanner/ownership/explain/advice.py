@@ -8,11 +8,11 @@ from datetime import date, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from scanner.model.evidence import Unknown
-from scanner.ownership.file import Line, has_begun, is_over
-from scanner.ownership.outcomes import Ownership
-from scanner.ownership.resolve import Known, Place
-from scanner.ownership.schema import OwnerText
-from scanner.ownership.selection import Subject
+from scanner.ownership.file.file import Line, has_begun, is_over
+from scanner.ownership.file.schema import OwnerText
+from scanner.ownership.resolve.outcomes import Ownership
+from scanner.ownership.resolve.resolver import Known, Place
+from scanner.ownership.resolve.selection import Subject
 
 
 class Ending(BaseModel):

@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.ownership.file import Line, OwnershipFile, is_over
-from scanner.ownership.lint import invalid
-from scanner.ownership.schema import ExcuseText
+from scanner.ownership.file.file import Line, OwnershipFile, is_over
+from scanner.ownership.file.lint import invalid
+from scanner.ownership.file.schema import ExcuseText
 
 SOON = timedelta(days=30)
 """What lapses within this time is told."""

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Generic, NamedTuple
 
-from scanner.ownership.file import Line, TextT
-from scanner.ownership.selection import HIDDEN, Clause, Facts
+from scanner.ownership.file.file import Line, TextT
+from scanner.ownership.resolve.selection import HIDDEN, Clause, Facts
 
 _Drawer = tuple[object, ...]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from scanner.ownership.file import OwnershipFile
-from scanner.ownership.schema import Inferred
-from scanner.ownership.selection import HIDDEN, Facts
+from scanner.ownership.file.file import OwnershipFile
+from scanner.ownership.file.schema import Inferred
+from scanner.ownership.resolve.selection import HIDDEN, Facts
 
 _SHOWN = 80
 

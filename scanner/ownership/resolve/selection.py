@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from scanner.model.evidence import Observed
 from scanner.model.resources.base import ProviderName
-from scanner.ownership.schema import AnyOf, Where
+from scanner.ownership.file.schema import AnyOf, Where
 
 Fit = Literal["yes", "no", "maybe"]
 """Whether a clause means a resource; ``maybe``: an unread tag or path decides."""

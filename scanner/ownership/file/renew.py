@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from scanner.base.yaml import DocumentError, Problem
-from scanner.ownership.file import Line, OwnershipFile
-from scanner.ownership.schema import OwnerText
+from scanner.ownership.file.file import Line, OwnershipFile
+from scanner.ownership.file.schema import OwnerText
 
 _LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 """What YAML takes for the end of a line."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from scanner.ownership.selection import Clause
+from scanner.ownership.resolve.selection import Clause
 
 
 def first_tie(members: Sequence[tuple[str | None, Clause]]) -> tuple[int, int] | None:

@@ -9,13 +9,13 @@ from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 from scanner.catalogue.control import Party
-from scanner.ownership.file import Line, OwnershipFile, Specificity, is_over
-from scanner.ownership.index import Fitting
-from scanner.ownership.inference import Guess
-from scanner.ownership.lint import review_overdue
-from scanner.ownership.schema import OwnerText
-from scanner.ownership.selection import HIDDEN, Facts, Rank
-from scanner.ownership.ties import first_tie
+from scanner.ownership.file.file import Line, OwnershipFile, Specificity, is_over
+from scanner.ownership.file.lint import review_overdue
+from scanner.ownership.file.schema import OwnerText
+from scanner.ownership.resolve.index import Fitting
+from scanner.ownership.resolve.inference import Guess
+from scanner.ownership.resolve.selection import HIDDEN, Facts, Rank
+from scanner.ownership.resolve.ties import first_tie
 from scanner.states import OwnershipStatus
 
 _WORST: tuple[OwnershipStatus, ...] = ("misattributed", "contested", "nobody", "owned")

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-from scanner.ownership.schema import (
+from scanner.ownership.file.schema import (
     Contract,
     DocumentText,
     ExcuseText,
@@ -17,7 +17,7 @@ from scanner.ownership.schema import (
     StatementText,
     Team,
 )
-from scanner.ownership.selection import EVERYTHING, Clause
+from scanner.ownership.resolve.selection import EVERYTHING, Clause
 
 Specificity = Literal["exact", "glob", "domain", "everything", "catch_all", "inferred"]
 """How a control got its owner: by its id, a pattern, its domain, ``*`` with a ``where``, ``*`` without,

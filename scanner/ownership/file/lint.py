@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime
 
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Severity
-from scanner.ownership.file import Line, OwnershipFile, Review, TextT, has_begun, is_over
-from scanner.ownership.schema import ExcuseText, OwnerText
-from scanner.ownership.selection import Clause, Rank
-from scanner.ownership.ties import ties
+from scanner.ownership.file.file import Line, OwnershipFile, Review, TextT, has_begun, is_over
+from scanner.ownership.file.schema import ExcuseText, OwnerText
+from scanner.ownership.resolve.selection import Clause, Rank
+from scanner.ownership.resolve.ties import ties
 
 DOCUMENTED = "gov.provider-docs-reviewed"
 """The control that the documents of providers are read for."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.base.yaml import Document, DocumentError, Problem, read
-from scanner.ownership.schema import IncludedText, OwnershipText
+from scanner.ownership.file.schema import IncludedText, OwnershipText
 
 MAX_FILES = 5_000
 """More files than this are taken for a mistaken pattern."""

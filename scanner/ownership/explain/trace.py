@@ -1,6 +1,6 @@
 """How an owner came to be: every line that fits, which one won and why the others lost.
 
-An explanation decides nothing. It is made of the same entries that :mod:`scanner.ownership.resolve` weighs.
+An explanation decides nothing. It is made of the same entries that :mod:`scanner.ownership.resolve.resolver` weighs.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from pydantic import BaseModel, ConfigDict
 
 from scanner.catalogue.control import Party
 from scanner.model.evidence import Unknown
-from scanner.ownership.advice import Ending, endings, what_would_change
-from scanner.ownership.excuses import Excuse, Excuses
-from scanner.ownership.file import Line, OwnershipFile, Specificity
-from scanner.ownership.lint import invalid
-from scanner.ownership.misses import Miss, misses
-from scanner.ownership.outcomes import Entry, Ownership, misattributes
-from scanner.ownership.ranks import beats, rank_words
-from scanner.ownership.resolve import Known, Place, Resolver
-from scanner.ownership.schema import OwnerText
-from scanner.ownership.selection import Subject
+from scanner.ownership.explain.advice import Ending, endings, what_would_change
+from scanner.ownership.explain.misses import Miss, misses
+from scanner.ownership.explain.ranks import beats, rank_words
+from scanner.ownership.file.file import Line, OwnershipFile, Specificity
+from scanner.ownership.file.lint import invalid
+from scanner.ownership.file.schema import OwnerText
+from scanner.ownership.resolve.excuses import Excuse, Excuses
+from scanner.ownership.resolve.outcomes import Entry, Ownership, misattributes
+from scanner.ownership.resolve.resolver import Known, Place, Resolver
+from scanner.ownership.resolve.selection import Subject
 from scanner.states import OwnershipStatus
 
 Part = Literal["won", "tied", "may win", "lost", "overridden", "lapsed", "asked only"]

@@ -15,7 +15,7 @@ from scanner.model.evidence import Unknown
 from scanner.model.resources.account import Account
 from scanner.model.resources.base import Resource
 from scanner.model.resources.identity import Tenant
-from scanner.ownership.schema import INFERRED_DOMAINS, Settings
+from scanner.ownership.file.schema import INFERRED_DOMAINS, Settings
 
 _ENOUGH = 0.5
 """The share of an account's tagged resources that must name one owner for the account to be guessed so."""
