@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
+from scanner.assess.expected_unknowns import Expectation
 from scanner.base.yaml import Document, DocumentError, Problem, read
 from scanner.collect.provider import Request
-from scanner.expectation import Expectation
 from scanner.ownership.file.schema import Inline
 
 

@@ -9,23 +9,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from scanner.assess.expected_unknowns import Expectation
+from scanner.assess.gate import Decision, Tally, Terms
+from scanner.assess.join import Coverage, Join
+from scanner.assess.metrics import Meter, Metrics
+from scanner.assess.narrowing import Narrowing
+from scanner.assess.rows import Row
+from scanner.assess.subjects import Stated, Subjects
 from scanner.catalogue.responsibility import Catalogue
 from scanner.collect.collection import Collection, Place
 from scanner.collect.derived import collectable, derive, needed
 from scanner.collect.provider import Inventory, Limits, Provider, Request, Target, Unreachable, Wanted
 from scanner.collect.workers import Workers
-from scanner.coverage import Coverage, Join
-from scanner.expectation import Expectation
-from scanner.gate import Decision, Tally, Terms
-from scanner.metrics import Meter, Metrics
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
-from scanner.narrowing import Narrowing
 from scanner.ownership.resolve.resolver import Resolver
-from scanner.rows import Row
 from scanner.rule.evaluate import evaluate
 from scanner.rule.rules import Pack, Rule
-from scanner.subjects import Stated, Subjects
 
 Connect = Callable[[Request, Limits], Provider]
 """What each cloud offers. Raises :class:`~scanner.collect.provider.Unreachable`."""

@@ -44,8 +44,8 @@ def collect(
 
         from importlib.metadata import version
 
+        from scanner.assess.gate import INCOMPLETE, INTERRUPTED, NOTHING, OK
         from scanner.cli.run import read_clouds, tell_unreached
-        from scanner.gate import INCOMPLETE, INTERRUPTED, NOTHING, OK
         from scanner.scan import everything, wanted_by
         from scanner.snapshot import NewSnapshot
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from scanner.assess.changes import Change
+    from scanner.assess.finding import Finding
+    from scanner.assess.narrowing import Narrowing
     from scanner.cli.plan import Plan
-    from scanner.diff import Change
-    from scanner.finding import Finding
     from scanner.model.resources.account import Account
     from scanner.model.resources.identity import Tenant
-    from scanner.narrowing import Narrowing
     from scanner.report.diff import Side
     from scanner.report.model import Head
 
@@ -57,9 +57,9 @@ def diff(
         import sys
         from pathlib import Path
 
+        from scanner.assess.changes import Sight, compare
         from scanner.cli.exits import Usage
         from scanner.cli.plan import Options, plan
-        from scanner.diff import Sight, compare
         from scanner.report.diff import Comparison, render_json, render_text
 
         owners = Path(ownership) if ownership else None
@@ -85,7 +85,7 @@ def _meant(
     changes: Iterable[Change], narrowing: Narrowing, before: Accounts, after: Accounts
 ) -> Iterator[Change]:
     """The changes of what was or is meant: what changed hands concerns both."""
-    from scanner.narrowing import meant
+    from scanner.assess.narrowing import meant
 
     for change in changes:
         for finding, accounts in ((change.before, before), (change.after, after)):
@@ -120,7 +120,7 @@ def _reported(path: Path, plan: Plan) -> tuple[Head, Iterable[Finding], Accounts
 
     from pydantic import ValidationError
 
-    from scanner.baseline import damaged, findings_of, read_report
+    from scanner.assess.baseline import damaged, findings_of, read_report
     from scanner.cli.exits import Usage
     from scanner.report.model import Head
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from scanner.assess.finding import Finding
     from scanner.catalogue.boundary import Boundary
     from scanner.catalogue.responsibility import Catalogue
     from scanner.cli.places import Estate, Place
     from scanner.explain.finding import Explained
-    from scanner.finding import Finding
     from scanner.ownership.explain.trace import Explanation
     from scanner.report.model import Head
 
@@ -114,13 +114,13 @@ def _placed(
     """Where the line to the provider runs, and how the owner came to be, as far as the files tell."""
     from pathlib import Path
 
+    from scanner.assess.subjects import Stated
     from scanner.cli.moment import moment
     from scanner.cli.places import from_report, from_snapshot
     from scanner.config import load_config
     from scanner.ownership.explain.trace import trace
     from scanner.ownership.file.load import load_ownership
     from scanner.ownership.resolve.resolver import Resolver
-    from scanner.subjects import Stated
 
     file = load_ownership(Path(ownership), catalogue) if ownership else None
     time = moment(now) or head.scan.now

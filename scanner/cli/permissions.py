@@ -84,8 +84,8 @@ def _missing(path: Path, cloud: str) -> frozenset[str]:
 
     from pydantic import ValidationError
 
+    from scanner.assess.baseline import read_report
     from scanner.base.yaml import DocumentError, Problem
-    from scanner.baseline import read_report
     from scanner.report.model import Head
 
     document = read_report(path)

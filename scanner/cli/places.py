@@ -10,19 +10,19 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from scanner.assess.baseline import damaged, findings_of, read_report
+from scanner.assess.finding import Finding
+from scanner.assess.subjects import Stated, Subjects
 from scanner.base.yaml import suggestion
-from scanner.baseline import damaged, findings_of, read_report
 from scanner.catalogue.control import Control, Party
 from scanner.catalogue.responsibility import Catalogue
 from scanner.cli.exits import Usage
 from scanner.collect.provider import Inventory
-from scanner.finding import Finding
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.base import Resource
 from scanner.ownership.resolve.selection import Subject
 from scanner.report.model import Head, ScopeSummary
 from scanner.snapshot import read_snapshot
-from scanner.subjects import Stated, Subjects
 
 _Key = tuple[str, str, str]
 """Provider, scope and id of a resource."""

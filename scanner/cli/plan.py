@@ -8,9 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from scanner.assess.baseline import Baseline, load_baseline
+from scanner.assess.expected_unknowns import Expectation
+from scanner.assess.gate import Terms
+from scanner.assess.narrowing import Narrowing
+from scanner.assess.states import STATES, State
+from scanner.assess.subjects import Stated
 from scanner.base.commits import last_commit
 from scanner.base.yaml import suggestion
-from scanner.baseline import Baseline, load_baseline
 from scanner.catalogue.responsibility import Catalogue, UnknownControl, load_catalogue
 from scanner.cli.connect import CLOUDS, missing
 from scanner.cli.exits import Usage
@@ -18,10 +23,7 @@ from scanner.cli.moment import moment
 from scanner.cli.scoping import Gates, gates_of, names_of, narrowing_of
 from scanner.collect.provider import Inventory, Limits, Request
 from scanner.config import Config, load_config, requests
-from scanner.expectation import Expectation
-from scanner.gate import Terms
 from scanner.model.resources.base import ProviderName
-from scanner.narrowing import Narrowing
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
@@ -29,8 +31,6 @@ from scanner.report.output import Destination, destinations
 from scanner.rule.rules import BUILTIN, Pack, Rule, load_packs
 from scanner.scan import Criteria
 from scanner.snapshot import read_snapshot
-from scanner.states import STATES, State
-from scanner.subjects import Stated
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scanner.assess.gate import DEFAULT, ScopeGate
+from scanner.assess.narrowing import Narrowing, Selector, parse_where, team_of
+from scanner.assess.states import GATES, Gate, parse_fail_on
 from scanner.base.yaml import suggestion
 from scanner.catalogue.responsibility import Catalogue
 from scanner.cli.exits import Usage
 from scanner.config import Config
-from scanner.gate import DEFAULT, ScopeGate
-from scanner.narrowing import Narrowing, Selector, parse_where, team_of
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.schema import AnyOf, Where
 from scanner.ownership.resolve.selection import Clause, compile_selection
-from scanner.states import GATES, Gate, parse_fail_on
 
 Names = Mapping[str, tuple[Clause, ...]]
 """The scopes that have a name."""

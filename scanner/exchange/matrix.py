@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from scanner.assess.rows import ROW_ORDER, Row
+from scanner.assess.states import Evidence, State
 from scanner.model.resources.base import ProviderName
 from scanner.report.model import Head, Scan
-from scanner.rows import ROW_ORDER, Row
-from scanner.states import Evidence, State
 
 By = Literal["scope", "team"]
 

@@ -6,9 +6,9 @@ import csv
 from collections.abc import Iterator
 from typing import TextIO
 
+from scanner.assess.rows import OUTCOMES, Row
 from scanner.exchange.cells import guarded
 from scanner.exchange.matrix import Matrix
-from scanner.rows import OUTCOMES, Row
 
 HEADER = (
     "control",

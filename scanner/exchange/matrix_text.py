@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
+from scanner.assess.rows import ROW_ORDER
+from scanner.assess.states import State
 from scanner.base.terminal import printable
 from scanner.exchange.matrix import Cell, Column, Matrix
-from scanner.rows import ROW_ORDER
-from scanner.states import State
 
 WIDTH = 100
 """Columns of the terminal."""

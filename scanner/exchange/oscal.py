@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
+from scanner.assess.rows import Row
 from scanner.base.terminal import printable
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Control
@@ -22,7 +23,6 @@ from scanner.exchange.matrix import Cell, Column, Matrix, NotWhole
 from scanner.exchange.oscal_catalog import CATALOG, NIST_CATALOG, catalog_resource, nist_ids, nist_resource
 from scanner.exchange.oscal_words import VERSION, identifier, prop, time, word
 from scanner.model.resources.base import ProviderName
-from scanner.rows import Row
 
 _HARMLESS = ("--control ", "--rule ")
 """Options that leave out controls or make them unassessed, and so never make a scope look better."""

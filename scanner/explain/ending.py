@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from scanner.finding import Finding
+from scanner.assess.finding import Finding
 from scanner.model.evidence import Reason
 from scanner.report.model import RuleLine
 

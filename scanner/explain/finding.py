@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from scanner.assess.finding import Finding
 from scanner.catalogue.boundary import PROMOTED, Boundary
 from scanner.catalogue.responsibility import Catalogue
 from scanner.explain.ending import ends
 from scanner.explain.flags import told
 from scanner.explain.owner import answer
-from scanner.finding import Finding
 from scanner.ownership.explain.trace import Explanation
 from scanner.report.model import Head
 

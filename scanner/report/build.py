@@ -6,12 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from scanner.baseline import REPORT_SCHEMA, Baseline
-from scanner.coverage import Coverage
-from scanner.diff import Sight, compare, gone
-from scanner.finding import Finding
-from scanner.gate import Decision
-from scanner.metrics import Metrics
+from scanner.assess.baseline import REPORT_SCHEMA, Baseline
+from scanner.assess.changes import Sight, compare, gone
+from scanner.assess.finding import Finding
+from scanner.assess.gate import Decision
+from scanner.assess.join import Coverage
+from scanner.assess.metrics import Metrics
+from scanner.assess.rows import Row
+from scanner.assess.states import State
 from scanner.model.resources.base import ProviderName
 from scanner.report.model import (
     Acknowledged,
@@ -29,9 +31,7 @@ from scanner.report.model import (
     TargetLine,
     Unknowns,
 )
-from scanner.rows import Row
 from scanner.scan import Assessment, Collected, Criteria
-from scanner.states import State
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
+from scanner.assess.changes import KINDS, Change
+from scanner.assess.finding import Finding
+from scanner.assess.states import SEVERITIES
 from scanner.base.terminal import printable
-from scanner.diff import KINDS, Change
-from scanner.finding import Finding
-from scanner.states import SEVERITIES
 
 DIFF_SCHEMA: Literal["gapscan.diff/v1"] = "gapscan.diff/v1"
 

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from scanner.assess.finding import Finding
+from scanner.assess.states import SEVERITIES
 from scanner.catalogue.control import Severity
-from scanner.finding import Finding
-from scanner.states import SEVERITIES
 
 NAMED = 3
 """Resources of a group that are named when the report is folded."""

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scanner.baseline import REPORT_SCHEMA, Baseline
+from scanner.assess.baseline import REPORT_SCHEMA, Baseline
+from scanner.assess.finding import Finding
+from scanner.assess.metrics import Metrics
+from scanner.assess.rows import Row
+from scanner.assess.states import State
 from scanner.catalogue.control import Severity
-from scanner.finding import Finding
-from scanner.metrics import Metrics
 from scanner.model.evidence import Reason
 from scanner.model.resources.base import ProviderName
-from scanner.rows import Row
-from scanner.states import State
 
 
 class _Frozen(BaseModel):

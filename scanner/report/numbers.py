@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from scanner.metrics import BASES, Basis, Metrics, Weight
+from scanner.assess.metrics import BASES, Basis, Metrics, Weight
+from scanner.assess.rows import Row
 from scanner.report.wording import FOLD, headline, many
-from scanner.rows import Row
 
 _WAYS: Mapping[Basis, str] = {
     "exact": "by control",

@@ -9,11 +9,11 @@ import json
 from datetime import datetime
 from typing import Any, Literal, TextIO
 
+from scanner.assess.changes import OPEN
+from scanner.assess.finding import Finding
+from scanner.assess.states import Evidence, standing
 from scanner.catalogue.control import Severity
-from scanner.diff import OPEN
-from scanner.finding import Finding
 from scanner.report.model import Report
-from scanner.states import Evidence, standing
 
 OCSF_VERSION = "1.5.0"
 

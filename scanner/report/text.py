@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
+from scanner.assess.gate import NOTHING
 from scanner.base.terminal import printable
-from scanner.gate import NOTHING
 from scanner.report.gist import Gathered, Gist, Group, Section, gather
 from scanner.report.model import Controls, GateResult, Report, ScopeSummary, Settles, SpotLine, Summary
 from scanner.report.numbers import numbers, partly_seen

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from scanner.assess.gate import Terms
+from scanner.assess.states import GATES
 from scanner.catalogue.responsibility import load_catalogue
 from scanner.collect.collection import Collection, Place
 from scanner.collect.provider import Inventory, Limits, Provider, Request, Target, Wanted
-from scanner.gate import Terms
 from scanner.model.evidence import Unknown
 from scanner.model.resources.account import Account, PasswordPolicy, Region
 from scanner.model.resources.audit import AuditTrail
@@ -26,7 +27,6 @@ from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.rule.rules import BUILTIN, load_packs
 from scanner.scan import Assessment, Criteria, assess, collect
-from scanner.states import GATES
 
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
 ACCOUNT = "111122223333"

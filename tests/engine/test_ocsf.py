@@ -13,9 +13,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from scanner.baseline import load_baseline
+from scanner.assess.baseline import load_baseline
+from scanner.assess.gate import Terms
+from scanner.assess.states import GATES
 from scanner.collect.provider import Limits, Request, Target
-from scanner.gate import Terms
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.report import json as json_report
@@ -23,7 +24,6 @@ from scanner.report import ocsf
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report
 from scanner.scan import Collected, assess, collect
-from scanner.states import GATES
 from tests.engine.estate import (
     ACCOUNT,
     DENIED,

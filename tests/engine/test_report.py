@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from scanner.assess.states import State
 from scanner.base.files import Unwritable
 from scanner.collect.provider import Limits, Provider, Request, Target
 from scanner.model.evidence import Unknown
@@ -24,7 +25,6 @@ from scanner.report.build import Circumstances, build
 from scanner.report.model import Report, json_schema
 from scanner.report.output import Destination, Outputs, UnknownFormat, destinations
 from scanner.scan import Collected, assess, collect
-from scanner.states import State
 from tests.engine.estate import (
     DENIED,
     EVERYTHING,

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from scanner.assess.finding import Finding
+from scanner.assess.narrowing import NARROWING_UNCERTAIN, Narrowing, Selector, parse_where
 from scanner.collect.provider import Inventory, Target
-from scanner.finding import Finding
 from scanner.model.evidence import BlindSpot, Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.storage import Bucket
-from scanner.narrowing import NARROWING_UNCERTAIN, Narrowing, Selector, parse_where
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.selection import compile_selection

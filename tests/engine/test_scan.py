@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.baseline import Baseline
+from scanner.assess.baseline import Baseline
+from scanner.assess.finding import Finding
+from scanner.assess.gate import Terms
+from scanner.assess.states import GATES
 from scanner.collect.provider import Limits, Provider, Request, Unreachable
-from scanner.finding import Finding
-from scanner.gate import Terms
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.storage import Bucket, Encryption
 from scanner.rule.evaluate import NotCollected, evaluate
 from scanner.scan import Assessment, assess, collect
-from scanner.states import GATES
 from tests.engine.estate import (
     CATALOGUE,
     DENIED,

@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from scanner.assess.rows import Row
+from scanner.assess.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
 from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.report.model import Head
-from scanner.rows import Row
-from scanner.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
 from tests.engine.test_report import report
 
 ACCOUNT = "111122223333"

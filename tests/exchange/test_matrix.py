@@ -8,9 +8,9 @@ import random
 
 import pytest
 
+from scanner.assess.rows import Row
 from scanner.exchange import matrix_csv, matrix_json, matrix_text, oscal
 from scanner.exchange.matrix import By, Matrix, NotWhole, matrix
-from scanner.rows import Row
 from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, catalogue, head, row
 
 PUBLIC = "data.no-public-exposure"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanner.assess.rows import Row
 from scanner.exchange import matrix_csv
 from scanner.exchange.cells import guarded, unguarded
 from scanner.exchange.columns import parse_columns
@@ -22,7 +23,6 @@ from scanner.exchange.table import find, read_tables
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import Subject
-from scanner.rows import Row
 from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, catalogue, head, row
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)

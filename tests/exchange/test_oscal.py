@@ -18,10 +18,10 @@ from trestle.oscal import OSCAL_VERSION
 from trestle.oscal.catalog import Catalog
 from trestle.oscal.ssp import SystemSecurityPlan
 
+from scanner.assess.rows import Row
 from scanner.exchange import oscal
 from scanner.exchange.matrix import NotWhole, matrix
 from scanner.report.model import Head
-from scanner.rows import Row
 from tests.engine.test_report import report
 from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, TEAMS, catalogue, head, judged_rows, row
 

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from scanner.assess.states import EVIDENCE_ORDER, Claim, judge, standing
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import Subject
-from scanner.states import EVIDENCE_ORDER, Claim, judge, standing
 from tests.ownership.build import DENIED, TEAMS, resolver, subject
 
 CONTROLS = ("data.encryption-at-rest", "data.classification", "log.reviewed")

@@ -12,15 +12,15 @@ import pytest
 
 from providers.sandbox import Fault, Sandbox
 from providers.sandbox.company import write_files
+from scanner.assess.gate import Terms
+from scanner.assess.states import GATES
 from scanner.catalogue.responsibility import load_catalogue
 from scanner.collect.provider import Inventory, Limits, Request
-from scanner.gate import Terms
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.rule.rules import BUILTIN, load_packs
 from scanner.scan import Assessment, Criteria, assess, collect, wanted_by
-from scanner.states import GATES
 
 SANDBOXES = {"azure": "AzureSandbox", "gcp": "GcpSandbox"}
 CATALOGUE = load_catalogue()

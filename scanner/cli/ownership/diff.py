@@ -52,6 +52,7 @@ def diff(
         from datetime import UTC, datetime
         from pathlib import Path
 
+        from scanner.assess.subjects import Stated
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
@@ -61,7 +62,6 @@ def diff(
         from scanner.ownership.changes import by_lines, on_resources
         from scanner.ownership.file.load import load_ownership
         from scanner.ownership.resolve.resolver import Resolver
-        from scanner.subjects import Stated
 
         if form not in ("text", "json"):
             raise Usage(f"--format {form}: it is text or json")

@@ -12,11 +12,11 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from scanner.assess.subjects import Stated
     from scanner.catalogue.control import Control
     from scanner.catalogue.responsibility import Catalogue
     from scanner.cli.places import Estate, Place
     from scanner.ownership.explain.trace import Explanation
-    from scanner.subjects import Stated
 
     _Group = tuple[Explanation, list[Place]]
     """An explanation, and the places where it holds."""
@@ -55,6 +55,7 @@ def explain(
     with told():
         from pathlib import Path
 
+        from scanner.assess.subjects import Stated
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
@@ -63,7 +64,6 @@ def explain(
         from scanner.ownership.explain.trace import trace
         from scanner.ownership.file.load import load_ownership
         from scanner.ownership.resolve.resolver import Resolver
-        from scanner.subjects import Stated
 
         if form not in ("text", "json"):
             raise Usage(f"--format {form}: it is text or json")

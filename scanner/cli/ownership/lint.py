@@ -44,6 +44,7 @@ def lint(
         from datetime import UTC, datetime
         from pathlib import Path
 
+        from scanner.assess.states import SEVERITIES
         from scanner.base.terminal import printable
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
@@ -51,7 +52,6 @@ def lint(
         from scanner.ownership.file.load import load_ownership
         from scanner.ownership.resolve.resolver import Resolver
         from scanner.snapshot import read_snapshot
-        from scanner.states import SEVERITIES
 
         if fail_on not in (*SEVERITIES, "never"):
             raise Usage(f"--fail-on {fail_on}: it is {', '.join(SEVERITIES)} or never")
@@ -95,8 +95,8 @@ def _count(number: int, noun: str) -> str:
 
 def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Told]:
     """Lines whose ``where`` fits no resource of the snapshot, for certain."""
+    from scanner.assess.subjects import Subjects
     from scanner.ownership.file.usage import idle
-    from scanner.subjects import Subjects
 
     subjects = Subjects(inventory, catalogue)
     for line in idle(file, (subjects.of(one) for one in (*inventory.resources, *inventory.blind_spots))):

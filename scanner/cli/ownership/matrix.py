@@ -117,7 +117,7 @@ def _reported(path: Path) -> Head:
 
     from pydantic import ValidationError
 
-    from scanner.baseline import damaged, read_report
+    from scanner.assess.baseline import damaged, read_report
     from scanner.report.model import Head
 
     document = read_report(path)

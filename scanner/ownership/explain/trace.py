@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from scanner.assess.states import OwnershipStatus
 from scanner.catalogue.control import Party
 from scanner.model.evidence import Unknown
 from scanner.ownership.explain.advice import Ending, endings, what_would_change
@@ -23,7 +24,6 @@ from scanner.ownership.resolve.excuses import Excuse, Excuses
 from scanner.ownership.resolve.outcomes import Entry, Ownership, misattributes
 from scanner.ownership.resolve.resolver import Known, Place, Resolver
 from scanner.ownership.resolve.selection import Subject
-from scanner.states import OwnershipStatus
 
 Part = Literal["won", "tied", "may win", "lost", "overridden", "lapsed", "asked only"]
 """What became of a line. ``may win``: an unread tag or path decides. ``lapsed``: nothing is more specific,

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from scanner.assess.subjects import Scope, Subjects
 from scanner.catalogue.control import Control, Party, ServiceModel
 from scanner.collect.provider import Inventory
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
 from scanner.rule.rules import Pack, Rule
-from scanner.subjects import Scope, Subjects
 
 
 @dataclass(frozen=True)

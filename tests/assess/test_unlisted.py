@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scanner.assess.rows import ROW_ORDER, Row
+from scanner.assess.subjects import Subjects
 from scanner.collect.derived import derive
 from scanner.collect.provider import Inventory
 from scanner.model.evidence import Unknown
@@ -16,10 +18,8 @@ from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.model.resources.compute import VirtualMachine
 from scanner.model.resources.storage import Bucket
-from scanner.rows import ROW_ORDER, Row
 from scanner.rule.evaluate import NotCollected
 from scanner.scan import assess
-from scanner.subjects import Subjects
 from tests.engine.estate import (
     CATALOGUE,
     DENIED,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from scanner.assess.finding import Finding
 from scanner.base.yaml import Document, DocumentError, suggestion
-from scanner.finding import Finding
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import Account
 from scanner.model.resources.identity import Tenant

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from scanner.baseline import Baseline
+from scanner.assess.baseline import Baseline
+from scanner.assess.expected_unknowns import Expectation
+from scanner.assess.finding import Finding
+from scanner.assess.narrowing import Selector
+from scanner.assess.observer import Watcher
+from scanner.assess.states import SEVERITIES, Evidence, Gate, State, gated
 from scanner.catalogue.control import Severity
 from scanner.collect.provider import Target
-from scanner.expectation import Expectation
-from scanner.finding import Finding
 from scanner.model.evidence import BlindSpot
-from scanner.narrowing import Selector
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.selection import Subject
-from scanner.states import SEVERITIES, Evidence, Gate, State, gated
-from scanner.watcher import Watcher
 
 OK, AT_GATE, USAGE, INCOMPLETE, NOTHING = 0, 1, 2, 3, 4
 INTERNAL, UNWRITABLE, INTERRUPTED = 70, 74, 130

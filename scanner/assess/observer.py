@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from scanner.assess.finding import Finding
+from scanner.assess.states import Evidence, State
 from scanner.catalogue.control import Party
-from scanner.finding import Finding
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.selection import Subject
-from scanner.states import Evidence, State
 
 
 class Watcher:

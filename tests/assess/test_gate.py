@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.states import GATES, gated, parse_fail_on, priority
+from scanner.assess.states import GATES, gated, parse_fail_on, priority
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from scanner.metrics import WEIGHTS, Metrics, basis
+from scanner.assess.metrics import WEIGHTS, Metrics, basis
+from scanner.assess.narrowing import Narrowing
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.storage import Bucket
-from scanner.narrowing import Narrowing
 from scanner.ownership.expirations import lapses
 from scanner.ownership.file.load import load_ownership
 from scanner.report.build import Circumstances, build

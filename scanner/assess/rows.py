@@ -9,10 +9,10 @@ from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from scanner.assess.states import Evidence, OwnershipStatus, State, worst
 from scanner.catalogue.control import Party
 from scanner.model.resources.base import ProviderName
 from scanner.rule.rules import Outcome
-from scanner.states import Evidence, OwnershipStatus, State, worst
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
-from scanner.states import (
+from scanner.assess.states import (
     EVIDENCE_ORDER,
     GATES,
     OWNERSHIP_STATUSES,

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from scanner.assess.rows import ROW_ORDER, Row, RowKey, Rows
+from scanner.assess.states import Evidence, State
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.resolve.outcomes import Ownership
-from scanner.rows import ROW_ORDER, Row, RowKey, Rows
-from scanner.states import Evidence, State
 
 Place = tuple[str, str]
 """Provider and scope, in lower case."""

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from scanner.assess.finding import Finding
+from scanner.assess.states import EVIDENCE_ORDER, Evidence
 from scanner.base.yaml import DocumentError, Problem
-from scanner.finding import Finding
-from scanner.states import EVIDENCE_ORDER, Evidence
 
 REPORT_SCHEMA: Literal["gapscan.report/v1"] = "gapscan.report/v1"
 """The schema of the reports that can be a baseline."""

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from scanner.assess.gate import ScopeGate, Terms
+from scanner.assess.narrowing import Selector, parse_where
+from scanner.assess.states import GATES, Gate, parse_fail_on
 from scanner.base.yaml import DocumentError
 from scanner.cli.exits import Usage
 from scanner.cli.scoping import Gates, gates_of, names_of
 from scanner.config import load_config
-from scanner.gate import ScopeGate, Terms
 from scanner.model.resources.base import Resource
-from scanner.narrowing import Selector, parse_where
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.selection import compile_selection
 from scanner.scan import Assessment
-from scanner.states import GATES, Gate, parse_fail_on
 from tests.engine.estate import CATALOGUE, DENIED, account, bucket, judged
 
 OWNERSHIP = """

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.assess.rows import ROW_ORDER, Row
+from scanner.assess.states import State
 from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
-from scanner.rows import ROW_ORDER, Row
 from scanner.scan import Assessment, assess
-from scanner.states import State
 from tests.engine.estate import ACCOUNT, CATALOGUE, EVERYTHING, account, bucket, criteria, other, region
 
 HUB = "444455556666"

@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from scanner.assess.states import Evidence, OwnershipStatus, State
 from scanner.catalogue.control import Control, Party, ServiceModel, Severity
 from scanner.model.evidence import BlindSpot, Reason
 from scanner.model.resources.base import ProviderName, Resource
 from scanner.rule.rules import Outcome, Rule
-from scanner.states import Evidence, OwnershipStatus, State
 
 
 class _Frozen(BaseModel):

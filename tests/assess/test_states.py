@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from scanner.states import (
+from scanner.assess.states import (
     EVIDENCE_ORDER,
     EXCEPTION_UNNEEDED,
     EXCEPTION_WITHOUT_OWNER,

@@ -8,33 +8,33 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from scanner.catalogue.control import Control, Party
-from scanner.catalogue.responsibility import Catalogue
-from scanner.collect.provider import Inventory
-from scanner.examined import Examined
-from scanner.finding import Finding, FoundUnknown, found, identity, observed, of_defect, unknowns_of
-from scanner.judged import Judge, Judged
-from scanner.model.evidence import BlindSpot
-from scanner.model.resources.account import Account
-from scanner.model.resources.identity import Tenant
-from scanner.narrowing import UNSEEN_HOLDERS, Narrowing
-from scanner.ownership.resolve.outcomes import Ownership
-from scanner.ownership.resolve.resolver import Resolver
-from scanner.ownership.resolve.selection import Subject
-from scanner.provided import Provided
-from scanner.rows import OUTCOMES, Gathered, Row, RowKey, Rows
-from scanner.rule.evaluate import Verdict
-from scanner.rule.rules import Outcome, Pack, Rule
-from scanner.spool import Spool
-from scanner.states import (
+from scanner.assess.common_controls import Provided
+from scanner.assess.finding import Finding, FoundUnknown, found, identity, observed, of_defect, unknowns_of
+from scanner.assess.finding_store import Spool
+from scanner.assess.judged import Judge, Judged
+from scanner.assess.kind_coverage import Examined
+from scanner.assess.narrowing import UNSEEN_HOLDERS, Narrowing
+from scanner.assess.observer import Watcher
+from scanner.assess.rows import OUTCOMES, Gathered, Row, RowKey, Rows
+from scanner.assess.states import (
     Claim,
     Evidence,
     State,
     judge,
     worst,
 )
-from scanner.subjects import Scope, Subjects
-from scanner.watcher import Watcher
+from scanner.assess.subjects import Scope, Subjects
+from scanner.catalogue.control import Control, Party
+from scanner.catalogue.responsibility import Catalogue
+from scanner.collect.provider import Inventory
+from scanner.model.evidence import BlindSpot
+from scanner.model.resources.account import Account
+from scanner.model.resources.identity import Tenant
+from scanner.ownership.resolve.outcomes import Ownership
+from scanner.ownership.resolve.resolver import Resolver
+from scanner.ownership.resolve.selection import Subject
+from scanner.rule.evaluate import Verdict
+from scanner.rule.rules import Outcome, Pack, Rule
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from typing import Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from scanner.assess.finding import Finding
+from scanner.assess.narrowing import Narrowing
+from scanner.assess.observer import Watcher
+from scanner.assess.states import Evidence, State
 from scanner.catalogue.control import Party, Severity
-from scanner.finding import Finding
 from scanner.model.resources.base import ProviderName
-from scanner.narrowing import Narrowing
 from scanner.ownership.expirations import AGE_BANDS, AgeBand, ExceptionAge, Lapse, exceptions_by_age, lapses
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import Subject
-from scanner.states import Evidence, State
-from scanner.watcher import Watcher
 
 Basis = Literal[
     "nobody",

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from scanner.assess.expected_unknowns import Expectation
+from scanner.assess.gate import Terms
+from scanner.assess.states import GATES
 from scanner.base.yaml import DocumentError
 from scanner.config import load_config
-from scanner.expectation import Expectation
-from scanner.gate import Terms
 from scanner.model.evidence import Unknown
-from scanner.states import GATES
 from tests.engine.estate import NOW, account, bucket, judged, region
 
 ORGANISATION = Unknown.because("denied", "organizations:ListParents", "organizations:ListParents", "no")

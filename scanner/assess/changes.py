@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, get_args
 
-from scanner.finding import Finding
-from scanner.rows import ROW_ORDER
-from scanner.states import EVIDENCE_ORDER, Evidence
+from scanner.assess.finding import Finding
+from scanner.assess.rows import ROW_ORDER
+from scanner.assess.states import EVIDENCE_ORDER, Evidence
 
 Kind = Literal["new", "worse", "better", "closed", "unseen"]
 """What became of a finding.

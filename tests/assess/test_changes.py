@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.diff import OPEN, Change, Sight, compare
-from scanner.finding import Finding, FoundResource
+from scanner.assess.changes import OPEN, Change, Sight, compare
+from scanner.assess.finding import Finding, FoundResource
+from scanner.assess.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
 from scanner.model.resources.base import Resource
 from scanner.report.diff import Comparison, Side, render_json, render_text
-from scanner.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
 from tests.engine.estate import ACCOUNT, DENIED, NOW, account, bucket, judged, region
 
 OWNERSHIP = """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scanner.assess.narrowing import NARROWING_UNCERTAIN, Narrowing
+from scanner.assess.rows import RowKey
+from scanner.assess.states import Claim, Evidence, Judgement, judge, priority
 from scanner.catalogue.control import Control, Party, Severity
-from scanner.narrowing import NARROWING_UNCERTAIN, Narrowing
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import Fit, Subject
-from scanner.rows import RowKey
-from scanner.states import Claim, Evidence, Judgement, judge, priority
 
 
 @dataclass(frozen=True)

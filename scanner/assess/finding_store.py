@@ -6,7 +6,7 @@ import heapq
 import sqlite3
 from collections.abc import Iterator
 
-from scanner.finding import Finding
+from scanner.assess.finding import Finding
 
 _RUN = 10_000
 _CACHE_KIB = 8192
