@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scanner.cli.plan import Plan
-    from scanner.scan import Collected
+    from scanner.run.scan import Collected
 
 
 def assess(
@@ -77,7 +77,7 @@ def assess(
 def stored(path: Path, plan: Plan) -> Collected:
     """What a snapshot holds, if it can be judged as planned."""
     from scanner.rule.evaluate import NotCollected
-    from scanner.snapshot import read_snapshot
+    from scanner.run.snapshot import read_snapshot
 
     collected = read_snapshot(path)
     if plan.uses_paths and "path" not in collected.inventory.collected.get("account", ()):

@@ -10,7 +10,7 @@ from scanner.cli import options as option
 from scanner.cli.exits import told
 
 if TYPE_CHECKING:
-    from scanner.scan import Collected
+    from scanner.run.scan import Collected
 
 
 def collect(
@@ -46,8 +46,8 @@ def collect(
 
         from scanner.assess.gate import INCOMPLETE, INTERRUPTED, NOTHING, OK
         from scanner.cli.run import read_clouds, tell_unreached
-        from scanner.scan import everything, wanted_by
-        from scanner.snapshot import NewSnapshot
+        from scanner.run.scan import everything, wanted_by
+        from scanner.run.snapshot import NewSnapshot
 
         wanted = wanted_by(planned.chosen, True, planned.catalogue) if control or rule else everything()
         with NewSnapshot(Path(out)) as snapshot:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scanner.collect.provider import Limits, Provider, Request
     from scanner.model.resources.base import ProviderName
-    from scanner.scan import Connect
+    from scanner.run.scan import Connect
 
 CLOUDS: tuple[ProviderName, ...] = ("aws", "azure", "gcp")
 """In the order in which they are told."""

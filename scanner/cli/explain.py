@@ -117,10 +117,10 @@ def _placed(
     from scanner.assess.subjects import Stated
     from scanner.cli.moment import moment
     from scanner.cli.places import from_report, from_snapshot
-    from scanner.config import load_config
     from scanner.ownership.explain.trace import trace
     from scanner.ownership.file.load import load_ownership
     from scanner.ownership.resolve.resolver import Resolver
+    from scanner.run.config import load_config
 
     file = load_ownership(Path(ownership), catalogue) if ownership else None
     time = moment(now) or head.scan.now

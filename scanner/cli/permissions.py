@@ -70,7 +70,7 @@ def permissions(
 def _wanted(packs: list[str] | None, controls: list[str] | None, rules: list[str] | None) -> Wanted:
     from scanner.catalogue.responsibility import load_catalogue
     from scanner.cli.plan import select
-    from scanner.scan import wanted_by
+    from scanner.run.scan import wanted_by
 
     catalogue = load_catalogue()
     _, chosen, _ = select(catalogue, tuple(packs or ()), tuple(controls or ()), tuple(rules or ()))

@@ -22,7 +22,7 @@ from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.base import Resource
 from scanner.ownership.resolve.selection import Subject
 from scanner.report.model import Head, ScopeSummary
-from scanner.snapshot import read_snapshot
+from scanner.run.snapshot import read_snapshot
 
 _Key = tuple[str, str, str]
 """Provider, scope and id of a resource."""

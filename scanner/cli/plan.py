@@ -22,15 +22,15 @@ from scanner.cli.exits import Usage
 from scanner.cli.moment import moment
 from scanner.cli.scoping import Gates, gates_of, names_of, narrowing_of
 from scanner.collect.provider import Inventory, Limits, Request
-from scanner.config import Config, load_config, requests
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.report.output import Destination, destinations
 from scanner.rule.rules import BUILTIN, Pack, Rule, load_packs
-from scanner.scan import Criteria
-from scanner.snapshot import read_snapshot
+from scanner.run.config import Config, load_config, requests
+from scanner.run.scan import Criteria
+from scanner.run.snapshot import read_snapshot
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scanner.scan import Progress
+from scanner.run.scan import Progress
 
 
 class _Line(Progress):

@@ -13,7 +13,7 @@ from scanner.collect.provider import Wanted
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report
 from scanner.report.output import Outputs
-from scanner.scan import Collected, Interrupted, assess, collect
+from scanner.run.scan import Collected, Interrupted, assess, collect
 
 
 def read_clouds(plan: Plan, wanted: Wanted, lost: str) -> Collected | None:

@@ -45,7 +45,7 @@ def scan(
 
         from scanner.cli.run import read_clouds, write_reports
         from scanner.report.output import Outputs
-        from scanner.scan import wanted_by
+        from scanner.run.scan import wanted_by
 
         wanted = wanted_by(planned.chosen, planned.uses_paths, planned.catalogue)
         with Outputs(planned.reports) as outputs:

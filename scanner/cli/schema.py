@@ -24,7 +24,7 @@ def json_schema(what: What) -> dict[str, Any]:
 
         return RuleText.model_json_schema(by_alias=True)
     if what is What.config:
-        from scanner.config import Config
+        from scanner.run.config import Config
 
         return Config.model_json_schema()
     if what is What.ownership:

@@ -11,10 +11,10 @@ from scanner.assess.states import GATES, Gate, parse_fail_on
 from scanner.base.yaml import suggestion
 from scanner.catalogue.responsibility import Catalogue
 from scanner.cli.exits import Usage
-from scanner.config import Config
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.schema import AnyOf, Where
 from scanner.ownership.resolve.selection import Clause, compile_selection
+from scanner.run.config import Config
 
 Names = Mapping[str, tuple[Clause, ...]]
 """The scopes that have a name."""

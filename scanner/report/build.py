@@ -31,7 +31,7 @@ from scanner.report.model import (
     TargetLine,
     Unknowns,
 )
-from scanner.scan import Assessment, Collected, Criteria
+from scanner.run.scan import Assessment, Collected, Criteria
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from scanner.assess.finding import Finding, FoundResource
 from scanner.assess.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
 from scanner.model.resources.base import Resource
 from scanner.report.diff import Comparison, Side, render_json, render_text
-from tests.engine.estate import ACCOUNT, DENIED, NOW, account, bucket, judged, region
+from tests.estate import ACCOUNT, DENIED, NOW, account, bucket, judged, region
 
 OWNERSHIP = """
 version: 1

@@ -17,8 +17,8 @@ from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
-from scanner.scan import Assessment, assess
-from tests.engine.estate import ACCOUNT, CATALOGUE, EVERYTHING, account, bucket, criteria, other, region
+from scanner.run.scan import Assessment, assess
+from tests.estate import ACCOUNT, CATALOGUE, EVERYTHING, account, bucket, criteria, other, region
 
 HUB = "444455556666"
 MIDDLE = "777788889999"

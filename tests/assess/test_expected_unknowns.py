@@ -11,9 +11,9 @@ from scanner.assess.expected_unknowns import Expectation
 from scanner.assess.gate import Terms
 from scanner.assess.states import GATES
 from scanner.base.yaml import DocumentError
-from scanner.config import load_config
 from scanner.model.evidence import Unknown
-from tests.engine.estate import NOW, account, bucket, judged, region
+from scanner.run.config import load_config
+from tests.estate import NOW, account, bucket, judged, region
 
 ORGANISATION = Unknown.because("denied", "organizations:ListParents", "organizations:ListParents", "no")
 CLOSED = Unknown.because("denied_by_organisation", "cloudtrail:DescribeTrails", None, "closed by a policy")

@@ -14,12 +14,12 @@ from scanner.assess.states import GATES, Gate, parse_fail_on
 from scanner.base.yaml import DocumentError
 from scanner.cli.exits import Usage
 from scanner.cli.scoping import Gates, gates_of, names_of
-from scanner.config import load_config
 from scanner.model.resources.base import Resource
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.selection import compile_selection
-from scanner.scan import Assessment
-from tests.engine.estate import CATALOGUE, DENIED, account, bucket, judged
+from scanner.run.config import load_config
+from scanner.run.scan import Assessment
+from tests.estate import CATALOGUE, DENIED, account, bucket, judged
 
 OWNERSHIP = """
 version: 1

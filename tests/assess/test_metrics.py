@@ -18,8 +18,8 @@ from scanner.model.resources.storage import Bucket
 from scanner.ownership.expirations import lapses
 from scanner.ownership.file.load import load_ownership
 from scanner.report.build import Circumstances, build
-from scanner.scan import Assessment, Collected, assess
-from tests.engine.estate import (
+from scanner.run.scan import Assessment, Collected, assess
+from tests.estate import (
     CATALOGUE,
     DENIED,
     NOW,

@@ -19,8 +19,8 @@ from scanner.model.resources.base import Resource
 from scanner.model.resources.compute import VirtualMachine
 from scanner.model.resources.storage import Bucket
 from scanner.rule.evaluate import NotCollected
-from scanner.scan import assess
-from tests.engine.estate import (
+from scanner.run.scan import assess
+from tests.estate import (
     CATALOGUE,
     DENIED,
     EVERYTHING,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from scanner.collect.provider import Inventory, Target
 from scanner.model.resources.base import Resource
-from scanner.scan import Collected, everything
-from scanner.snapshot import NewSnapshot
-from tests.engine.estate import ACCOUNT, DENIED, NOW, account, bucket, region
+from scanner.run.scan import Collected, everything
+from scanner.run.snapshot import NewSnapshot
+from tests.estate import ACCOUNT, DENIED, NOW, account, bucket, region
 
 PUBLIC = {"public_read": True, "public_via": ("bucket policy",), "tags": {}}
 

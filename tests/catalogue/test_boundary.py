@@ -16,7 +16,7 @@ from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.rule.rules import BUILTIN, load_packs
-from scanner.scan import wanted_by
+from scanner.run.scan import wanted_by
 from tests.catalogue.conftest import Edit
 from tests.catalogue.resources import configured, resource
 from tests.catalogue.test_bad_catalogue import line_of, problems

@@ -12,9 +12,9 @@ from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.scan import Assessment, assess
+from scanner.run.scan import Assessment, assess
 from tests.catalogue.resources import configured
-from tests.engine.estate import CATALOGUE, account, criteria
+from tests.estate import CATALOGUE, account, criteria
 
 HIDDEN = Unknown.because("denied", "call", "permission", "not allowed")
 

@@ -8,10 +8,10 @@ from typing import Any
 from scanner.collect.provider import Limits, Provider, Request
 from scanner.model.evidence import Unknown
 from scanner.model.resources.identity import User
-from scanner.scan import collect
-from scanner.snapshot import NewSnapshot
+from scanner.run.scan import collect
+from scanner.run.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan
-from tests.engine.estate import EVERYTHING, MemoryCloud, account, bucket, other
+from tests.estate import EVERYTHING, MemoryCloud, account, bucket, other
 
 HOSTILE = "web\x1b[2J\r\nall is well"
 """What somebody who can tag might write."""

@@ -13,10 +13,10 @@ import pytest
 from scanner.collect.provider import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.report.model import json_schema
-from scanner.scan import Collected, everything
-from scanner.snapshot import NewSnapshot
+from scanner.run.scan import Collected, everything
+from scanner.run.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan
-from tests.engine.estate import ACCOUNT, NOW, account, bucket, region
+from tests.estate import ACCOUNT, NOW, account, bucket, region
 
 OWNERSHIP = """\
 version: 1

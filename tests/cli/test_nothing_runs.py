@@ -11,7 +11,7 @@ import pytest
 from tests.base.test_commits import OWNERSHIP, committed, embedded, git
 from tests.cli.test_command_line import gapscan
 from tests.cli.test_ownership_file import snapshot
-from tests.engine.estate import account
+from tests.estate import account
 
 COMMANDS = {
     "scan": ("scan", "aws", "--region", "eu-west-1", "--timeout", "0.2", "--ownership", "ownership.yaml"),

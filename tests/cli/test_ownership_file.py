@@ -15,10 +15,10 @@ from scanner.model.evidence import Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.ownership.file.load import load_ownership
-from scanner.scan import Collected, everything
-from scanner.snapshot import NewSnapshot
+from scanner.run.scan import Collected, everything
+from scanner.run.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan
-from tests.engine.estate import ACCOUNT, DENIED, NOW, account, bucket, other
+from tests.estate import ACCOUNT, DENIED, NOW, account, bucket, other
 
 FILE = """\
 version: 1

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from providers.sandbox.aws import AwsSandbox
-from scanner.snapshot import read_snapshot
+from scanner.run.snapshot import read_snapshot
 from tests.cli.test_command_line import HERE, gapscan
 
 NOW = "2026-11-22T06:00:00+00:00"

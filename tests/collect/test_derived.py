@@ -9,7 +9,7 @@ from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from tests.engine.estate import DENIED, EVERYTHING, MemoryCloud, account, bucket, inventory_of, other
+from tests.estate import DENIED, EVERYTHING, MemoryCloud, account, bucket, inventory_of, other
 
 LOGS = "arn:aws:s3:::audit-logs"
 WORKSPACE = "/subscriptions/x/resourcegroups/g/providers/microsoft.operationalinsights/workspaces/w"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from scanner.catalogue.responsibility import load_catalogue
-from scanner.config import load_config, requests
 from scanner.ownership.file.load import load_ownership
 from scanner.rule.rules import load_packs, run_examples
+from scanner.run.config import load_config, requests
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,8 +15,8 @@ from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.scan import Assessment, assess
-from tests.engine.estate import ACCOUNT, EVERYTHING, account, bucket, criteria, other, region
+from scanner.run.scan import Assessment, assess
+from tests.estate import ACCOUNT, EVERYTHING, account, bucket, criteria, other, region
 
 PAGE = Path(__file__).parents[2] / "docs" / "worked-examples.md"
 TENANT = "11111111-2222-3333-4444-555555555555"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.estate import account, bucket, judged
+from tests.estate import account, bucket, judged
 
 FILE = """\
 version: 1

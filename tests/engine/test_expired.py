@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.engine.estate import account, bucket, judged
+from tests.estate import account, bucket, judged
 
 FILE = """\
 version: 1

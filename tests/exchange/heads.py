@@ -12,7 +12,7 @@ from scanner.assess.rows import Row
 from scanner.assess.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
 from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.report.model import Head
-from tests.engine.test_report import report
+from tests.report.test_report import report
 
 ACCOUNT = "111122223333"
 OTHER = "444455556666"

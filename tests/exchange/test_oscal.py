@@ -22,8 +22,8 @@ from scanner.assess.rows import Row
 from scanner.exchange import oscal
 from scanner.exchange.matrix import NotWhole, matrix
 from scanner.report.model import Head
-from tests.engine.test_report import report
 from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, TEAMS, catalogue, head, judged_rows, row
+from tests.report.test_report import report
 
 PHYSICAL = "plat.physical-security"
 

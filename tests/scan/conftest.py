@@ -20,7 +20,7 @@ from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.rule.rules import BUILTIN, load_packs
-from scanner.scan import Assessment, Criteria, assess, collect, wanted_by
+from scanner.run.scan import Assessment, Criteria, assess, collect, wanted_by
 
 SANDBOXES = {"azure": "AzureSandbox", "gcp": "GcpSandbox"}
 CATALOGUE = load_catalogue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanner.collect.provider import Inventory
-from scanner.scan import Assessment
+from scanner.run.scan import Assessment
 
 Known = dict[str, tuple[str | None, str | None]]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scanner.collect.derived import collectable
-from scanner.scan import wanted_by
+from scanner.run.scan import wanted_by
 from tests.scan.conftest import CATALOGUE, PACK, Cloud
 
 CONDITIONAL = {

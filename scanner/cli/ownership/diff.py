@@ -58,10 +58,10 @@ def diff(
         from scanner.cli.moment import moment
         from scanner.cli.places import from_snapshot
         from scanner.cli.screen import screen
-        from scanner.config import load_config
         from scanner.ownership.changes import by_lines, on_resources
         from scanner.ownership.file.load import load_ownership
         from scanner.ownership.resolve.resolver import Resolver
+        from scanner.run.config import load_config
 
         if form not in ("text", "json"):
             raise Usage(f"--format {form}: it is text or json")

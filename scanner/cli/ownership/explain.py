@@ -60,10 +60,10 @@ def explain(
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
         from scanner.cli.screen import screen
-        from scanner.config import load_config
         from scanner.ownership.explain.trace import trace
         from scanner.ownership.file.load import load_ownership
         from scanner.ownership.resolve.resolver import Resolver
+        from scanner.run.config import load_config
 
         if form not in ("text", "json"):
             raise Usage(f"--format {form}: it is text or json")

@@ -30,7 +30,7 @@ def init(
         from scanner.cli.exits import Usage
         from scanner.ownership.file.draft import draft
         from scanner.ownership.file.load import load_ownership
-        from scanner.snapshot import read_snapshot
+        from scanner.run.snapshot import read_snapshot
 
         path = Path(out)
         if path.exists() and not force:

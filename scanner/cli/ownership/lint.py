@@ -51,7 +51,7 @@ def lint(
         from scanner.cli.moment import moment
         from scanner.ownership.file.load import load_ownership
         from scanner.ownership.resolve.resolver import Resolver
-        from scanner.snapshot import read_snapshot
+        from scanner.run.snapshot import read_snapshot
 
         if fail_on not in (*SEVERITIES, "never"):
             raise Usage(f"--fail-on {fail_on}: it is {', '.join(SEVERITIES)} or never")

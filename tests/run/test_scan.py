@@ -19,8 +19,8 @@ from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.storage import Bucket, Encryption
 from scanner.rule.evaluate import NotCollected, evaluate
-from scanner.scan import Assessment, assess, collect
-from tests.engine.estate import (
+from scanner.run.scan import Assessment, assess, collect
+from tests.estate import (
     CATALOGUE,
     DENIED,
     EVERYTHING,

@@ -26,7 +26,7 @@ from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import BlindSpot
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.scan import Collected
+from scanner.run.scan import Collected
 
 SCHEMA: Literal["gapscan.snapshot/v1"] = "gapscan.snapshot/v1"
 """What the first line of a snapshot says that it is."""

@@ -23,8 +23,8 @@ from scanner.report import json as json_report
 from scanner.report import ocsf
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report
-from scanner.scan import Collected, assess, collect
-from tests.engine.estate import (
+from scanner.run.scan import Collected, assess, collect
+from tests.estate import (
     ACCOUNT,
     DENIED,
     EVERYTHING,

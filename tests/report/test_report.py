@@ -24,8 +24,8 @@ from scanner.report import text as text_report
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report, json_schema
 from scanner.report.output import Destination, Outputs, UnknownFormat, destinations
-from scanner.scan import Collected, assess, collect
-from tests.engine.estate import (
+from scanner.run.scan import Collected, assess, collect
+from tests.estate import (
     DENIED,
     EVERYTHING,
     NOW,

@@ -26,7 +26,7 @@ from scanner.model.resources.storage import Bucket, Encryption
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.rule.rules import BUILTIN, load_packs
-from scanner.scan import Assessment, Criteria, assess, collect
+from scanner.run.scan import Assessment, Criteria, assess, collect
 
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
 ACCOUNT = "111122223333"

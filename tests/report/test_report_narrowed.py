@@ -22,8 +22,8 @@ from scanner.ownership.resolve.selection import compile_selection
 from scanner.report import text as text_report
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report
-from scanner.scan import Assessment, Collected, assess
-from tests.engine.estate import ACCOUNT, CATALOGUE, DENIED, EVERYTHING, NOW, account, bucket, criteria
+from scanner.run.scan import Assessment, Collected, assess
+from tests.estate import ACCOUNT, CATALOGUE, DENIED, EVERYTHING, NOW, account, bucket, criteria
 
 OTHER = "444455556666"
 CLOSED = Unknown.because("denied", "s3:ListAllMyBuckets", "s3:ListAllMyBuckets", "no")

@@ -20,9 +20,9 @@ from scanner.model.evidence import Unknown
 from scanner.report import json as json_report
 from scanner.report.build import Circumstances, build
 from scanner.rule.evaluate import NotCollected, evaluate
-from scanner.scan import Collected, assess, collect
-from scanner.snapshot import NewSnapshot, SnapshotError, read_snapshot
-from tests.engine.estate import (
+from scanner.run.scan import Collected, assess, collect
+from scanner.run.snapshot import NewSnapshot, SnapshotError, read_snapshot
+from tests.estate import (
     DENIED,
     EVERYTHING,
     NOW,
