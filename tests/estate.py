@@ -12,8 +12,9 @@ from scanner.assess.gate import Terms
 from scanner.assess.states import GATES
 from scanner.catalogue.responsibility import load_catalogue
 from scanner.collect.collection import Collection, Place
-from scanner.collect.provider import Inventory, Limits, Provider, Request, Target, Wanted
+from scanner.collect.provider import Limits, Provider, Request
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory, Target, Wanted
 from scanner.model.resources.account import Account, PasswordPolicy, Region
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import ProviderName, Resource

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from providers.aws.scopes import COLLECTORS, calls
-from scanner.collect.provider import Wanted
+from scanner.model.inventory import Wanted
 
 
 def calls_for(wanted: Wanted) -> Mapping[str, str | None]:

@@ -19,8 +19,9 @@ from providers.aws.keys import KEYS
 from providers.aws.network import FIREWALLS
 from providers.aws.storage import BUCKETS
 from scanner.collect.collection import Collection, Collector, Place
-from scanner.collect.provider import Limits, Request, Target, Unreachable, Wanted
+from scanner.collect.provider import Limits, Request, Unreachable
 from scanner.model.evidence import Observed, Unknown
+from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.base import ProviderName
 
 COMPUTE: tuple[Collector[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)

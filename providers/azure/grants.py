@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from providers.azure.calls import Digest, MembersCall
 from providers.azure.scopes import COLLECTORS, OTHER_CALLS
-from scanner.collect.provider import Wanted
+from scanner.model.inventory import Wanted
 
 
 def calls_for(wanted: Wanted) -> Mapping[str, str | None]:

@@ -43,8 +43,9 @@ from providers.azure.roles import ROLES, roles
 from providers.azure.storage import BUCKETS, buckets
 from providers.azure.tenant import TENANTS, tenants
 from scanner.collect.collection import Collection, Collector, Place
-from scanner.collect.provider import Limits, Request, Target, Unreachable, Wanted
+from scanner.collect.provider import Limits, Request, Unreachable
 from scanner.model.evidence import Observed, Unknown
+from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.identity import Role
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from providers.gcp.account import IDENTIFY
 from providers.gcp.scopes import BESIDES, COLLECTORS
-from scanner.collect.provider import Wanted
+from scanner.model.inventory import Wanted
 
 
 def calls_for(wanted: Wanted) -> Mapping[str, str | None]:

@@ -23,9 +23,10 @@ from providers.gcp.keys import KEYS
 from providers.gcp.network import FIREWALLS
 from providers.gcp.storage import BUCKETS
 from scanner.collect.collection import Collection, Collector, Place
-from scanner.collect.provider import Limits, Request, Target, Unreachable, Wanted
+from scanner.collect.provider import Limits, Request, Unreachable
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Cause, Observed, Unknown
+from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.base import ProviderName
 
 COLLECTORS: Mapping[str, Collector[Call]] = MappingProxyType(

@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.assess.states import Evidence, OwnershipStatus, State
+from scanner.assess.states import Evidence, State
 from scanner.catalogue.control import Control, Party, ServiceModel, Severity
 from scanner.model.evidence import BlindSpot, Reason
 from scanner.model.resources.base import ProviderName, Resource
+from scanner.ownership.status import OwnershipStatus
 from scanner.rule.rules import Outcome, Rule
 
 

@@ -13,8 +13,8 @@ from scanner.assess.narrowing import Selector
 from scanner.assess.observer import Watcher
 from scanner.assess.states import SEVERITIES, Evidence, Gate, State, gated
 from scanner.catalogue.control import Severity
-from scanner.collect.provider import Target
 from scanner.model.evidence import BlindSpot
+from scanner.model.inventory import Target
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.selection import Subject
 

@@ -26,8 +26,8 @@ from scanner.assess.states import (
 from scanner.assess.subjects import Scope, Subjects
 from scanner.catalogue.control import Control, Party
 from scanner.catalogue.responsibility import Catalogue
-from scanner.collect.provider import Inventory
 from scanner.model.evidence import BlindSpot
+from scanner.model.inventory import Inventory
 from scanner.model.resources.account import Account
 from scanner.model.resources.identity import Tenant
 from scanner.ownership.resolve.outcomes import Ownership

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from scanner.assess.subjects import Scope, Subjects
 from scanner.catalogue.control import Control, Party, ServiceModel
-from scanner.collect.provider import Inventory
+from scanner.model.inventory import Inventory
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
 from scanner.rule.rules import Pack, Rule

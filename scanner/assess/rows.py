@@ -9,9 +9,10 @@ from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.assess.states import Evidence, OwnershipStatus, State, worst
+from scanner.assess.states import Evidence, State, worst
 from scanner.catalogue.control import Party
 from scanner.model.resources.base import ProviderName
+from scanner.ownership.status import OwnershipStatus
 from scanner.rule.rules import Outcome
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)

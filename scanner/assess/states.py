@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Party, Severity
+from scanner.ownership.status import OwnershipStatus
 
 Evidence = Literal["fail", "missing", "unknown", "unassessed", "pass", "n/a"]
 """What the configuration and the statements say of a control.
@@ -23,10 +24,6 @@ Evidence = Literal["fail", "missing", "unknown", "unassessed", "pass", "n/a"]
 """
 EVIDENCE_ORDER: tuple[Evidence, ...] = get_args(Evidence)
 """Worst first; the worst of several stands."""
-
-OwnershipStatus = Literal["owned", "nobody", "contested", "misattributed"]
-"""Who is accountable: one team, nobody, several by a tie, or wrongly the provider or a contract."""
-OWNERSHIP_STATUSES: tuple[OwnershipStatus, ...] = get_args(OwnershipStatus)
 
 State = Literal[
     "unowned",

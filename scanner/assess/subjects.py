@@ -11,8 +11,8 @@ from typing import get_args
 
 from scanner.catalogue.control import ServiceModel
 from scanner.catalogue.responsibility import Catalogue
-from scanner.collect.provider import Inventory
 from scanner.model.evidence import BlindSpot, Observed, Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.account import Account
 from scanner.model.resources.base import ProviderName, Resource
 from scanner.model.resources.identity import Tenant

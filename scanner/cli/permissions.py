@@ -12,7 +12,7 @@ from scanner.cli.exits import Usage, told
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scanner.collect.provider import Wanted
+    from scanner.model.inventory import Wanted
 
 
 class Cloud(StrEnum):

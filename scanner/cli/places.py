@@ -17,8 +17,8 @@ from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Control, Party
 from scanner.catalogue.responsibility import Catalogue
 from scanner.cli.exits import Usage
-from scanner.collect.provider import Inventory
 from scanner.model.evidence import Observed, Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.base import Resource
 from scanner.ownership.resolve.selection import Subject
 from scanner.report.model import Head, ScopeSummary

@@ -21,7 +21,8 @@ from scanner.cli.connect import CLOUDS, missing
 from scanner.cli.exits import Usage
 from scanner.cli.moment import moment
 from scanner.cli.scoping import Gates, gates_of, names_of, narrowing_of
-from scanner.collect.provider import Inventory, Limits, Request
+from scanner.collect.provider import Limits, Request
+from scanner.model.inventory import Inventory
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.load import load_ownership

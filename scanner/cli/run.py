@@ -9,7 +9,7 @@ from scanner.base.terminal import printable
 from scanner.cli.connect import CLOUDS, connectors, quieten
 from scanner.cli.plan import Plan
 from scanner.cli.progress import progress
-from scanner.collect.provider import Wanted
+from scanner.model.inventory import Wanted
 from scanner.report.build import Circumstances, build
 from scanner.report.model import Report
 from scanner.report.output import Outputs

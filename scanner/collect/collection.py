@@ -18,9 +18,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from scanner.collect.provider import Inventory, Target, Wanted
 from scanner.collect.workers import Workers
 from scanner.model.evidence import BlindSpot, Cause, Observed, Unknown
+from scanner.model.inventory import Inventory, Target, Wanted
 from scanner.model.resources.base import HEADER, Resource
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scanner.collect.provider import Inventory, Wanted
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.inventory import Inventory, Wanted
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.model.resources.storage import Bucket

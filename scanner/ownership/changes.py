@@ -11,13 +11,13 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.assess.states import OwnershipStatus
 from scanner.catalogue.control import Party
 from scanner.ownership.file.file import Line, OwnershipFile
 from scanner.ownership.file.schema import ExcuseText, OwnerText
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import DIRECTORY, Clause, Subject
+from scanner.ownership.status import OwnershipStatus
 
 Kind = Literal["lost", "hands", "gained", "otherwise", "excuse"]
 """``lost``: falls to nobody. ``hands``: from one owner to another. ``gained``: has an owner now.

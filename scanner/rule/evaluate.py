@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from scanner.collect.provider import Inventory
 from scanner.model.evidence import BlindSpot, Unknown, join
+from scanner.model.inventory import Inventory
 from scanner.model.resources.base import Resource
 from scanner.rule.rules import Outcome, Rule
 

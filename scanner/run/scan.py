@@ -19,8 +19,9 @@ from scanner.assess.subjects import Stated, Subjects
 from scanner.catalogue.responsibility import Catalogue
 from scanner.collect.collection import Collection, Place
 from scanner.collect.derived import collectable, derive, needed
-from scanner.collect.provider import Inventory, Limits, Provider, Request, Target, Unreachable, Wanted
+from scanner.collect.provider import Limits, Provider, Request, Unreachable
 from scanner.collect.workers import Workers
+from scanner.model.inventory import Inventory, Target, Wanted
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
 from scanner.ownership.resolve.resolver import Resolver

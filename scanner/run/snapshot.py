@@ -22,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
 from scanner.base.files import Unwritable, beside
-from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import BlindSpot
+from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.run.scan import Collected

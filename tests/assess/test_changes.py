@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from scanner.assess.changes import OPEN, Change, Sight, compare
 from scanner.assess.finding import Finding, FoundResource
-from scanner.assess.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
+from scanner.assess.states import EVIDENCE_ORDER, Claim, judge
 from scanner.model.resources.base import Resource
+from scanner.ownership.status import OWNERSHIP_STATUSES
 from scanner.report.diff import Comparison, Side, render_json, render_text
 from tests.estate import ACCOUNT, DENIED, NOW, account, bucket, judged, region
 

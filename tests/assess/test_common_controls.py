@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from scanner.assess.rows import ROW_ORDER, Row
 from scanner.assess.states import State
-from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.run.scan import Assessment, assess

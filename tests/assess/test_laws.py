@@ -10,7 +10,6 @@ from dataclasses import replace
 from scanner.assess.states import (
     EVIDENCE_ORDER,
     GATES,
-    OWNERSHIP_STATUSES,
     SEVERITIES,
     STATES,
     Claim,
@@ -21,6 +20,7 @@ from scanner.assess.states import (
     priority,
     standing,
 )
+from scanner.ownership.status import OWNERSHIP_STATUSES
 
 FLAGS = (False, True)
 

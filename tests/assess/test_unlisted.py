@@ -11,8 +11,8 @@ import pytest
 from scanner.assess.rows import ROW_ORDER, Row
 from scanner.assess.subjects import Subjects
 from scanner.collect.derived import derive
-from scanner.collect.provider import Inventory
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.account import Account
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource

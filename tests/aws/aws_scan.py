@@ -7,9 +7,10 @@ from typing import Any
 
 from providers.aws.scopes import COLLECTORS, connect
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Inventory, Limits, Request, Wanted
+from scanner.collect.provider import Limits, Request
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory, Wanted
 from scanner.model.resources.base import Resource
 
 HOME = Request("aws", regions=("eu-west-1", "us-east-1"))

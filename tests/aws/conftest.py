@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from providers.sandbox.aws import AwsSandbox
-from scanner.collect.provider import Inventory, Limits, Request, Wanted
+from scanner.collect.provider import Limits, Request
+from scanner.model.inventory import Inventory, Wanted
 from tests.aws.aws_scan import EVERYTHING, HOME, QUICK, Scan, run
 
 

@@ -10,8 +10,9 @@ from providers.aws import audit
 from providers.aws.audit import AUDIT_TRAILS
 from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.audit import AuditTrail
 from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, known, named
 

@@ -13,8 +13,9 @@ from providers.aws.listing import Listing, listing
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.base import Resource
 from scanner.model.resources.compute import ContainerCluster, Function, VirtualMachine
 from tests.aws.aws_scan import WHOLE, Scan, known, named

@@ -12,8 +12,9 @@ from providers.aws.listing import Listing
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.compute import Database
 from tests.aws.aws_scan import WHOLE, Scan, known, named
 

@@ -8,8 +8,9 @@ from providers.aws.account import REGIONS
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws import AwsSandbox
-from scanner.collect.provider import Inventory, Limits
+from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, known, named
 
 BUCKETS = {"bucket": EVERYTHING["bucket"]}

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
+from scanner.model.inventory import Inventory
 from scanner.model.resources.storage import Bucket, Encryption
 from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, named
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from providers.sandbox.aws import AwsSandbox
-from scanner.collect.provider import Inventory
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.account import PasswordPolicy
 from scanner.model.resources.base import Resource
 from tests.aws.aws_scan import EVERYTHING, WHOLE, Scan, named

@@ -7,8 +7,8 @@ import pytest
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws import AwsSandbox
-from scanner.collect.provider import Inventory
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from tests.aws.aws_scan import EVERYTHING, Scan, named
 
 IDENTITIES = {kind: EVERYTHING[kind] for kind in ("user", "access_key", "role")}

@@ -13,8 +13,8 @@ from providers.aws.key_policy import account_of, openings
 from providers.aws.keys import KEYS
 from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
-from scanner.collect.provider import Inventory
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.keys import Key
 from tests.aws.aws_scan import WHOLE, Scan, known, named
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scanner.collect.derived import collectable
-from scanner.collect.provider import Inventory, Limits
+from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.storage import Bucket

@@ -11,8 +11,9 @@ from providers.azure.scopes import connect
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import sample_estate
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Inventory, Limits, Request, Wanted
+from scanner.collect.provider import Limits, Request
 from scanner.collect.workers import Workers
+from scanner.model.inventory import Inventory, Wanted
 from tests.azure.azure_scan import LIMITS, WANTED, Scan
 
 

@@ -13,8 +13,9 @@ from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_audit import activity_log_setting
 from providers.sandbox.azure_estate import SUBSCRIPTION
 from scanner.collect.derived import derive
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.kinds import KINDS
 from tests.azure.azure_scan import WANTED, Scan, of_kind, unknown_facets

@@ -11,8 +11,9 @@ import pytest
 from providers.azure.compute import CONTAINER_CLUSTERS, FUNCTIONS, INTERFACES, VIRTUAL_MACHINES
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import SUBSCRIPTION
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.compute import ContainerCluster, Function, VirtualMachine
 from tests.azure.azure_scan import WANTED, Scan, of_kind, unknown_facets
 

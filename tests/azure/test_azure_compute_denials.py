@@ -10,8 +10,8 @@ import pytest
 
 from providers.sandbox import Fault
 from providers.sandbox.azure import AzureSandbox
-from scanner.collect.provider import Inventory
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from tests.azure.azure_scan import WANTED, Scan, of_kind, reasons, unknown_facets
 
 GRAPH = "Microsoft.ResourceGraph/Resources"

@@ -12,8 +12,9 @@ from providers.azure.databases import DATABASES, SQL_DATABASES
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_compute import rule
 from providers.sandbox.azure_estate import SUBSCRIPTION
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
 from scanner.model.evidence import Observed, Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.compute import Database
 from tests.azure.azure_scan import WANTED, Scan, of_kind, reasons, unknown_facets
 

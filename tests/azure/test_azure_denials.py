@@ -12,7 +12,8 @@ from providers.sandbox import Fault
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_answers import Answers
 from providers.sandbox.azure_estate import SUBSCRIPTION
-from scanner.collect.provider import Inventory, Limits
+from scanner.collect.provider import Limits
+from scanner.model.inventory import Inventory
 from tests.azure import test_azure_compute_denials, test_azure_identity_denials
 from tests.azure.azure_scan import Scan, of_kind, reasons, unknown_facets
 

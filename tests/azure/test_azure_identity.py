@@ -27,9 +27,10 @@ from providers.sandbox.azure_identity import (
     user,
 )
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.identity import AccessKey, Role, Tenant, User
 from scanner.model.resources.kinds import KINDS
 from tests.azure.azure_scan import LIMITS, NEVER_TOLD, Scan, of_kind, reasons, unknown_facets

@@ -10,8 +10,9 @@ from providers.azure.scopes import COLLECTORS, connect
 from providers.sandbox import Fault
 from providers.sandbox.azure import AzureSandbox
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
 from scanner.collect.workers import Workers
+from scanner.model.inventory import Inventory
 from tests.azure.azure_scan import LIMITS, WANTED, Scan, of_kind, reasons, unknown_facets
 
 GRAPH = "Microsoft.Graph"

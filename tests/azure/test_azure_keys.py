@@ -17,9 +17,10 @@ from providers.sandbox.azure_answers import Answers
 from providers.sandbox.azure_estate import SUBSCRIPTION, TENANT
 from providers.sandbox.azure_keys import Vault, key_properties, rotation_policy
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.keys import Key
 from tests.azure.azure_scan import LIMITS, WANTED, Scan, of_kind, reasons, unknown_facets
 

@@ -16,8 +16,9 @@ from providers.azure.network import FIREWALLS
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_estate import SUBSCRIPTION
 from providers.sandbox.azure_network import DEFAULT_RULES, rule
-from scanner.collect.provider import Inventory, Request
+from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import admin_ports
 from tests.azure.azure_scan import WANTED, Scan, of_kind, unknown_facets

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from scanner.collect.provider import Inventory, Target
+from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.run.scan import Collected, everything
 from scanner.run.snapshot import NewSnapshot

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from scanner.assess.finding import Finding
-from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.run.scan import Assessment, assess

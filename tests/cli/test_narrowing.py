@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from scanner.collect.provider import Inventory, Target
+from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.report.model import json_schema
 from scanner.run.scan import Collected, everything

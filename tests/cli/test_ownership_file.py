@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from scanner.catalogue.responsibility import load_catalogue
-from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.ownership.file.load import load_ownership

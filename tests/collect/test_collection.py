@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from scanner.collect.collection import Collection, Collector, Facet, Item, Place, Read, asked, told
-from scanner.collect.provider import Inventory
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Observed, Unknown, any_of
+from scanner.model.inventory import Inventory
 from scanner.model.resources.storage import Bucket, Encryption
 
 

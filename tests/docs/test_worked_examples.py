@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.run.scan import Assessment, assess

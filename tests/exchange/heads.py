@@ -9,8 +9,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from scanner.assess.rows import Row
-from scanner.assess.states import EVIDENCE_ORDER, OWNERSHIP_STATUSES, Claim, judge
+from scanner.assess.states import EVIDENCE_ORDER, Claim, judge
 from scanner.catalogue.responsibility import Catalogue, load_catalogue
+from scanner.ownership.status import OWNERSHIP_STATUSES
 from scanner.report.model import Head
 from tests.report.test_report import report
 

@@ -12,9 +12,10 @@ from providers.gcp.scopes import connect
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Inventory, Limits, Request
+from scanner.collect.provider import Limits, Request
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.kinds import KINDS
 
 EVERYTHING = {cls.kind: cls.facets() - cls.derived for cls in KINDS.values()}

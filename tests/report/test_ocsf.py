@@ -16,8 +16,9 @@ import pytest
 from scanner.assess.baseline import load_baseline
 from scanner.assess.gate import Terms
 from scanner.assess.states import GATES
-from scanner.collect.provider import Limits, Request, Target
+from scanner.collect.provider import Limits, Request
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Target
 from scanner.model.resources.base import Resource
 from scanner.report import json as json_report
 from scanner.report import ocsf

@@ -16,8 +16,9 @@ import pytest
 
 from scanner.assess.states import State
 from scanner.base.files import Unwritable
-from scanner.collect.provider import Limits, Provider, Request, Target
+from scanner.collect.provider import Limits, Provider, Request
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Target
 from scanner.model.resources.base import Resource
 from scanner.report import json as json_report
 from scanner.report import text as text_report

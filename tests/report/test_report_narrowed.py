@@ -12,8 +12,8 @@ import pytest
 
 from scanner.assess.finding import Finding
 from scanner.assess.narrowing import NARROWING_UNCERTAIN, Narrowing, Selector, parse_where
-from scanner.collect.provider import Inventory, Target
 from scanner.model.evidence import BlindSpot, Unknown
+from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.model.resources.storage import Bucket
 from scanner.ownership.file.file import OwnershipFile

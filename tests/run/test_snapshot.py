@@ -15,8 +15,9 @@ import pytest
 import zstandard
 
 from scanner.base.files import Unwritable
-from scanner.collect.provider import Inventory, Limits, Request
+from scanner.collect.provider import Limits, Request
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.report import json as json_report
 from scanner.report.build import Circumstances, build
 from scanner.rule.evaluate import NotCollected, evaluate

@@ -15,7 +15,8 @@ from providers.sandbox.company import write_files
 from scanner.assess.gate import Terms
 from scanner.assess.states import GATES
 from scanner.catalogue.responsibility import load_catalogue
-from scanner.collect.provider import Inventory, Limits, Request
+from scanner.collect.provider import Limits, Request
+from scanner.model.inventory import Inventory
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
@@ -53,7 +54,7 @@ class Cloud:
         self.sandbox.calls.clear()
         chosen = PACK.choose()
         request = Request(self.name, regions=REGIONS.get(self.name, ()))
-        connect = {self.name: import_module(f"providers.{self.name}").connect}
+        connect = {self.name: import_module(f"providers.{self.name}.scopes").connect}
         inventory = collect(
             [request], connect, wanted_by(chosen, path=True, catalogue=CATALOGUE), limits
         ).inventory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanner.collect.provider import Inventory
+from scanner.model.inventory import Inventory
 from scanner.run.scan import Assessment
 
 Known = dict[str, tuple[str | None, str | None]]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from scanner.catalogue.control import Severity
     from scanner.catalogue.responsibility import Catalogue
-    from scanner.collect.provider import Inventory
+    from scanner.model.inventory import Inventory
     from scanner.ownership.file.file import OwnershipFile
 
     _Told = tuple[str, int, Severity, str, str, list[str]]

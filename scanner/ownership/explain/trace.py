@@ -1,6 +1,7 @@
 """How an owner came to be: every line that fits, which one won and why the others lost.
 
-An explanation decides nothing. It is made of the same entries that :mod:`scanner.ownership.resolve.resolver` weighs.
+An explanation decides nothing. It is made of the same entries that :mod:`~scanner.ownership.resolve.resolver`
+weighs.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from scanner.assess.states import OwnershipStatus
 from scanner.catalogue.control import Party
 from scanner.model.evidence import Unknown
 from scanner.ownership.explain.advice import Ending, endings, what_would_change
@@ -24,6 +24,7 @@ from scanner.ownership.resolve.excuses import Excuse, Excuses
 from scanner.ownership.resolve.outcomes import Entry, Ownership, misattributes
 from scanner.ownership.resolve.resolver import Known, Place, Resolver
 from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.status import OwnershipStatus
 
 Part = Literal["won", "tied", "may win", "lost", "overridden", "lapsed", "asked only"]
 """What became of a line. ``may win``: an unread tag or path decides. ``lapsed``: nothing is more specific,

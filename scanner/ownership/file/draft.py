@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from scanner.base.terminal import printable
-from scanner.collect.provider import Inventory
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.account import Account
 from scanner.model.resources.base import Resource
 from scanner.model.resources.identity import Tenant

@@ -8,7 +8,6 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
-from scanner.assess.states import OwnershipStatus
 from scanner.catalogue.control import Party
 from scanner.ownership.file.file import Line, OwnershipFile, Specificity, is_over
 from scanner.ownership.file.lint import review_overdue
@@ -17,6 +16,7 @@ from scanner.ownership.resolve.index import Fitting
 from scanner.ownership.resolve.inference import Guess
 from scanner.ownership.resolve.selection import HIDDEN, Facts, Rank
 from scanner.ownership.resolve.ties import first_tie
+from scanner.ownership.status import OwnershipStatus
 
 _WORST: tuple[OwnershipStatus, ...] = ("misattributed", "contested", "nobody", "owned")
 """Worst first, where it cannot be told which holds. An exception excuses what is nobody's, but no tie and
