@@ -1,0 +1,93 @@
+"""Whatever cannot be read: verdicts only ever turn to unknown, and nothing vanishes without a trace."""
+
+from __future__ import annotations
+
+import random
+
+from providers.sandbox import Fault
+from tests.providers.all_clouds.conftest import PACK, Cloud
+from tests.providers.all_clouds.law import verdicts, worse_only
+
+FAULTS: tuple[Fault, ...] = (
+    "denied",
+    "denied_by_organisation",
+    "throttled",
+    "malformed",
+    "reset",
+    "failing",
+)
+
+
+def test_the_clean_scan_sees_everything(cloud: Cloud) -> None:
+    inventory, assessment = cloud.scan()
+    assert [target.reached for target in inventory.targets] == [True]
+    assert not assessment.decision.causes
+    assert assessment.decision.complete
+    assert {verdict for verdict, _ in verdicts(assessment).values()} >= {"pass", "fail"}
+    kinds = {rule.text.for_ for rule in PACK.rules.values() if cloud.name in rule.text.providers}
+    assert {resource.kind for resource in inventory.resources} >= kinds
+
+
+def test_each_read_call_denied_in_turn(cloud: Cloud) -> None:
+    before, clean = cloud.scan()
+    whole = verdicts(clean)
+    operations = sorted(cloud.sandbox.calls)
+    assert len(operations) > 5
+    hidden = 0
+    for denied in operations:
+        inventory, assessment = cloud.scan(lambda name, denied=denied: "denied" if name == denied else None)
+        if not any(target.reached for target in inventory.targets):
+            assert assessment.decision.exit == 4, denied
+            assert all(target.message for target in inventory.targets), denied
+            continue
+        worse_only(whole, before, inventory, assessment)
+        if assessment.decision.causes:
+            hidden += 1
+            assert assessment.decision.exit == 3, denied
+            assert not assessment.decision.complete
+        else:
+            assert verdicts(assessment) == whole, f"{denied}: nothing is unknown, so nothing may change"
+    assert hidden > len(operations) / 2
+
+
+def test_random_sets_of_calls_going_wrong_in_all_ways(cloud: Cloud) -> None:
+    before, clean = cloud.scan()
+    whole = verdicts(clean)
+    operations = sorted(cloud.sandbox.calls)
+    chance = random.Random(7)
+    for _ in range(6):
+        broken = {
+            name: chance.choice(
+                ["denied", "denied_by_organisation", "throttled", "malformed", "reset", "failing"]
+            )
+            for name in chance.sample(operations, k=max(2, len(operations) // 3))
+        }
+        inventory, assessment = cloud.scan(lambda name, broken=broken: broken.get(name))
+        if any(target.reached for target in inventory.targets):
+            worse_only(whole, before, inventory, assessment)
+            assert assessment.decision.exit in (3, 4) or not assessment.decision.causes
+
+
+def test_everything_denied(cloud: Cloud) -> None:
+    inventory, assessment = cloud.scan(lambda name: "denied")
+    assert assessment.decision.exit == 4
+    assert not any(f.verdict in ("pass", "fail") for f in assessment.coverage.findings)
+    told = [target.message for target in inventory.targets if not target.reached]
+    assert all(told) or assessment.decision.causes
+
+
+def test_an_owner_that_depends_on_a_tag_is_uncertain_without_it(cloud: Cloud) -> None:
+    """Tags come with the listing on Azure and Google Cloud, and from a call of their own on AWS."""
+    _, clean = cloud.scan()
+    _, hidden = cloud.scan(lambda name: "denied" if name == "s3:GetBucketTagging" else None)
+    before = {f.uid: f for f in clean.coverage.findings}
+    for finding in hidden.coverage.findings:
+        if finding.evidence == "fail" and before[finding.uid].state == "unowned":
+            assert finding.state == "unowned"
+        if (
+            finding.owner == "payments"
+            and finding.rule
+            and finding.resource
+            and finding.resource.tags is None
+        ):
+            assert "owner_uncertain" in finding.flags

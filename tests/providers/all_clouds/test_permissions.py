@@ -1,0 +1,122 @@
+"""What is printed as needed is what is asked: no more, and no less."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from scanner.collect.derived import collectable
+from scanner.run.scan import wanted_by
+from tests.providers.all_clouds.conftest import CATALOGUE, PACK, Cloud
+
+CONDITIONAL = {
+    "aws": {
+        "s3:GetBucketLocation": "asked where ListBuckets does not tell the region",
+        "kms:DescribeKey": "asked where a bucket or region has keys",
+    },
+    "azure": {
+        "Microsoft.KeyVault/ManagedHsmKeys_List": "asked where there is a managed HSM",
+        "Microsoft.KeyVault/ManagedHsmKeys_Get": "asked where there is a managed HSM",
+        "Microsoft.Resources/Subscriptions_Get": "asked where subscriptions are named",
+        "Microsoft.Resources/Subscriptions_ListLocations": "asked where regions are named",
+    },
+    "gcp": {},
+}
+"""Calls of the tables that a scan of the sample company as a whole has no reason to make."""
+
+SIGN_IN = {
+    "aws": {"sts:GetCallerIdentity"},
+    "azure": {"Microsoft.Entra/Discovery", "Microsoft.Entra/Token"},
+    "gcp": set(),
+}
+"""What is asked before there is anything to read; it needs no permission."""
+
+
+def test_the_calls_of_a_whole_scan_are_the_calls_of_the_tables(cloud: Cloud) -> None:
+    grants = import_module(f"providers.{cloud.name}.grants")
+    cloud.scan()
+    made = set(cloud.sandbox.calls) - SIGN_IN[cloud.name]
+    needed = grants.calls_for(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)))
+    assert made - set(needed) == set(), "asked, and not among the permissions"
+    assert set(needed) - made <= set(CONDITIONAL[cloud.name]), "among the permissions, and never asked"
+    assert grants.permissions(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE))) == {
+        permission for permission in needed.values() if permission is not None
+    }
+
+
+def gapscan(cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scanner", *arguments],
+        env={**os.environ, **cloud.sandbox.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_granting_what_is_missing_settles_the_unknowns(cloud: Cloud, tmp_path: Path) -> None:
+    """The identity lacks three permissions; what the report calls missing is granted; nothing is unknown."""
+    grants = import_module(f"providers.{cloud.name}.grants")
+    cloud.scan()
+    permission_of = grants.calls_for(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)))
+    bucket_calls = {
+        "aws": ["s3:GetBucketVersioning", "s3:GetBucketLogging", "iam:GetAccountPasswordPolicy"],
+        "azure": ["Microsoft.Storage/BlobContainers_List", "Microsoft.Security/SecurityContacts_List"],
+        "gcp": ["orgpolicy:GetEffectivePolicy(storage.secureHttpTransport)"],
+    }[cloud.name]
+    lacking = {permission_of[name] for name in bucket_calls}
+    cloud.sandbox.fault = lambda name: "denied" if permission_of.get(name) in lacking else None
+    report = tmp_path / "report.json"
+    first = gapscan(cloud, "scan", cloud.name, "--gate", "none", "--report", f"json={report}")
+    assert first.returncode == 3, first.stderr
+    missing = gapscan(cloud, "permissions", cloud.name, "--missing", str(report), "--names")
+    assert missing.returncode == 0
+    assert set(missing.stdout.split()) == lacking
+    granted = set(missing.stdout.split())
+    cloud.sandbox.fault = lambda name: "denied" if permission_of.get(name) in lacking - granted else None
+    second = gapscan(cloud, "scan", cloud.name, "--gate", "none", "--report", f"json={report}")
+    assert second.returncode == 0, second.stdout
+    nothing = gapscan(cloud, "permissions", cloud.name, "--missing", str(report))
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+
+
+def test_the_documents_are_what_the_clouds_take(cloud: Cloud) -> None:
+    done = gapscan(cloud, "permissions", cloud.name)
+    assert done.returncode == 0
+    if cloud.name == "aws":
+        (statement,) = json.loads(done.stdout)["Statement"]
+        assert statement["Effect"] == "Allow"
+        reading = re.compile(r"[a-z0-9]+:(Get|List|Describe|Generate)[A-Za-z]+")
+        assert all(reading.fullmatch(action) for action in statement["Action"])
+    elif cloud.name == "azure":
+        assert all(re.search(r"/(read|action)$", action) for action in json.loads(done.stdout)["Actions"])
+        assert "Microsoft Graph application permissions" in done.stderr
+    else:
+        assert "- cloudasset.assets.listResource" in done.stdout.splitlines()
+
+
+def test_a_report_of_another_cloud_is_refused(cloud: Cloud, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    gapscan(cloud, "scan", cloud.name, "--report", f"json={report}")
+    other = "azure" if cloud.name == "aws" else "aws"
+    refused = gapscan(cloud, "permissions", other, "--missing", str(report))
+    assert refused.returncode == 2
+    assert f"is of no scan of {other}" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["data.bucket-not-public", "net.firewall-admin-closed"])
+def test_fewer_rules_need_fewer_permissions(cloud: Cloud, name: str) -> None:
+    grants = import_module(f"providers.{cloud.name}.grants")
+    rule = next((rule for rule in PACK.rules.values() if rule.id == name), None)
+    if rule is None:
+        rule = next(rule for rule in PACK.rules.values() if rule.text.for_ == "firewall")
+    few = grants.permissions(collectable(wanted_by([rule], path=False, catalogue=CATALOGUE)))
+    assert few < grants.permissions(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)))

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.aws import audit
+from providers.aws.audit import AUDIT_TRAILS
+from providers.sandbox import Fault
+from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
+from scanner.collect.provider import Request
+from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
+from scanner.model.resources.audit import AuditTrail
+from tests.providers.aws.aws_scan import EVERYTHING, WHOLE, Scan, known, named
+
+WANTED = {"audit_trail": frozenset(AUDIT_TRAILS.facets)}
+TRAILS: dict[str, dict[str, object]] = {
+    "payments-events": {
+        "logging": True,
+        "all_regions": False,
+        "organisation_wide": False,
+        "records_writes": True,
+        "records_data_access": False,
+        "tamper_evident": False,
+        "customer_key": False,
+        "destinations": ("arn:aws:s3:::audit-logs",),
+        "tags": {},
+    },
+    "store-access": {
+        "logging": True,
+        "all_regions": True,
+        "organisation_wide": False,
+        "records_writes": False,
+        "records_data_access": True,
+        "tamper_evident": True,
+        "customer_key": True,
+        "destinations": (
+            "arn:aws:logs:eu-west-1:111122223333:log-group:store-access",
+            "arn:aws:s3:::audit-logs",
+        ),
+        "tags": {"owner": "platform"},
+    },
+    "events-2019": {
+        "logging": False,
+        "all_regions": False,
+        "organisation_wide": False,
+        "records_writes": False,
+        "records_data_access": False,
+        "tamper_evident": False,
+        "customer_key": False,
+        "destinations": ("arn:aws:s3:::www-old",),
+        "tags": {},
+    },
+}
+ITEM = {
+    "TrailARN": "arn:aws:cloudtrail:eu-west-1:111122223333:trail/t",
+    "Name": "t",
+    "HomeRegion": "eu-west-1",
+    "S3BucketName": "logs",
+    "IsMultiRegionTrail": True,
+    "IsOrganizationTrail": False,
+    "IncludeGlobalServiceEvents": True,
+    "LogFileValidationEnabled": True,
+    "account": "111122223333",
+    "partition": "aws",
+    "region": "eu-west-1",
+}
+
+
+def test_every_facet_but_the_derived_ones_is_collected() -> None:
+    assert AUDIT_TRAILS.facets.keys() == AuditTrail.facets() - AuditTrail.derived
+
+
+def test_trails_are_as_the_company_made_them(whole: Inventory) -> None:
+    trails = named(whole, "audit_trail")
+    assert {name: known(trail) for name, trail in trails.items()} == TRAILS
+    assert whole.blind_spots == ()
+
+
+def test_a_trail_of_all_regions_is_one_resource_in_its_home_region(whole: Inventory) -> None:
+    (trail,) = (trail for trail in whole.resources if trail.name == "store-access")
+    assert (trail.id, trail.region, trail.scope) == (
+        "arn:aws:cloudtrail:eu-west-1:111122223333:trail/store-access",
+        "eu-west-1",
+        "111122223333",
+    )
+
+
+def test_what_other_kinds_ask_too_is_asked_once(scan: Scan, sandbox: AwsSandbox) -> None:
+    kinds = {**WANTED, "account": frozenset({"audit_trails"}), "region": frozenset({"audit_trails"})}
+    scan(WHOLE, wanted=kinds)
+    assert sandbox.calls["cloudtrail:DescribeTrails"] == len(ENABLED_BY_DEFAULT)
+    for operation in ("GetTrailStatus", "GetEventSelectors", "ListTags"):
+        assert sandbox.calls[f"cloudtrail:{operation}"] == len(TRAILS)
+
+
+def test_a_trail_is_told_by_another_region_where_its_own_is_closed(
+    scan: Scan, sandbox: AwsSandbox, whole: Inventory
+) -> None:
+    # With eu-west-1 left out, its trail of all regions still shows in us-east-1.
+    found = scan(Request("aws", regions=("us-east-1",)), wanted=WANTED)
+    assert named(found, "audit_trail").keys() == {"store-access", "events-2019"}
+    (trail,) = (trail for trail in found.resources if trail.name == "store-access")
+    assert trail == named(whole, "audit_trail")["store-access"]
+
+
+@pytest.mark.parametrize(
+    ("call", "facets"),
+    [
+        ("cloudtrail:GetTrailStatus", {"logging"}),
+        ("cloudtrail:GetEventSelectors", {"records_writes", "records_data_access"}),
+        ("cloudtrail:ListTags", {"tags"}),
+    ],
+)
+@pytest.mark.parametrize("fault", ["denied", "denied_by_organisation", "throttled", "malformed", "failing"])
+def test_a_read_that_fails_hides_its_own_facets_and_nothing_else(
+    scan: Scan, sandbox: AwsSandbox, call: str, facets: set[str], fault: Fault
+) -> None:
+    sandbox.fault = lambda name: fault if name == call else None
+    trails = named(scan(wanted=WANTED), "audit_trail")
+    assert trails.keys() == TRAILS.keys()
+    hidden: set[str] = set()
+    for name, trail in trails.items():
+        values = known(trail)
+        assert values == {facet: TRAILS[name][facet] for facet in values}
+        hidden |= trail.unknowns().keys()
+        for unknown in trail.unknowns().values():
+            (cause,) = unknown.causes
+            assert (cause.call, cause.permission) == (call, call if fault == "denied" else None)
+    assert hidden == facets
+
+
+def test_what_a_trail_itself_settles_needs_no_selectors(scan: Scan, sandbox: AwsSandbox) -> None:
+    sandbox.fault = lambda name: "denied" if name == "cloudtrail:GetEventSelectors" else None
+    trails = named(scan(wanted=WANTED), "audit_trail")
+    assert known(trails["payments-events"])["records_data_access"] is False
+    assert known(trails["events-2019"])["records_writes"] is False
+    assert "records_writes" in trails["payments-events"].unknowns()
+
+
+@pytest.mark.parametrize("fault", ["denied", "denied_by_organisation", "throttled", "malformed", "reset"])
+def test_a_region_that_cannot_be_listed_is_a_blind_spot(
+    scan: Scan, sandbox: AwsSandbox, fault: Fault
+) -> None:
+    sandbox.fault = lambda name: fault if name == "cloudtrail:DescribeTrails" else None
+    found = scan(WHOLE, wanted=WANTED)
+    assert found.resources == ()
+    assert {spot.region for spot in found.blind_spots} == ENABLED_BY_DEFAULT
+    assert {(spot.kind, spot.cause.call) for spot in found.blind_spots} == {
+        ("audit_trail", "cloudtrail:DescribeTrails")
+    }
+
+
+def test_without_the_list_of_regions_the_kind_is_a_blind_spot(scan: Scan, sandbox: AwsSandbox) -> None:
+    sandbox.fault = lambda name: "denied" if name == "ec2:DescribeRegions" else None
+    (spot,) = scan(wanted=WANTED).blind_spots
+    assert (spot.kind, spot.region, spot.cause.permission) == ("audit_trail", None, "ec2:DescribeRegions")
+
+
+def test_an_unnamed_kind_is_not_asked_for(scan: Scan, sandbox: AwsSandbox) -> None:
+    scan(wanted={"bucket": EVERYTHING["bucket"] & {"versioning", "tags"}})
+    assert not [name for name in sandbox.calls if name.startswith("cloudtrail:")]
+
+
+def test_a_trail_of_the_organisation_is_one_also_in_a_member() -> None:
+    theirs = {**ITEM, "TrailARN": "arn:aws:cloudtrail:eu-west-1:444455556666:trail/all"}
+    assert audit.to_organisation_wide(theirs) is True
+    assert audit.to_organisation_wide({**ITEM, "IsOrganizationTrail": True}) is True
+    assert audit.to_organisation_wide(ITEM) is False
+    older = {key: value for key, value in ITEM.items() if key != "IsOrganizationTrail"}
+    assert audit.to_organisation_wide(older) is False
+    header = audit.header(theirs)
+    assert (header["scope"], header["id"]) == ("111122223333", theirs["TrailARN"])
+
+
+def test_tags_of_the_organisations_trail_are_not_shown_to_members() -> None:
+    theirs = {**ITEM, "TrailARN": "arn:aws:cloudtrail:eu-west-1:444455556666:trail/all"}
+    found = audit.tags(None, theirs)  # type: ignore[arg-type]
+    assert isinstance(found, Unknown)
+    assert (found.causes[0].reason, found.causes[0].permission) == ("unsupported", None)
+    assert "444455556666" in found.causes[0].message
+
+
+def plain(mode: str = "All", management: bool = True, *objects: str, out: tuple[str, ...] = ()) -> Any:
+    data = [{"Type": "AWS::S3::Object", "Values": list(objects)}] if objects else []
+    return {
+        "ReadWriteType": mode,
+        "IncludeManagementEvents": management,
+        "DataResources": data,
+        "ExcludeManagementEventSources": list(out),
+    }
+
+
+def selected(*selectors: Any) -> Any:
+    return {"EventSelectors": list(selectors)}
+
+
+def advanced(*selectors: Any) -> Any:
+    return {"AdvancedEventSelectors": [{"FieldSelectors": list(fields)} for fields in selectors]}
+
+
+def field(name: str, operator: str, *values: str) -> Any:
+    return {"Field": name, operator: list(values)}
+
+
+MANAGEMENT = field("eventCategory", "Equals", "Management")
+DATA = (field("eventCategory", "Equals", "Data"), field("resources.type", "Equals", "AWS::S3::Object"))
+KMS, RDS = "kms.amazonaws.com", "rdsdata.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (selected(plain()), True),
+        (selected(plain("WriteOnly")), True),
+        (selected(plain("ReadOnly")), False),
+        (selected(plain(management=False)), False),
+        (selected(plain(out=(KMS,))), False),
+        # What one selector leaves out, another takes.
+        (selected(plain(out=(KMS,)), plain(out=(RDS,))), True),
+        (selected(plain("ReadOnly"), plain("WriteOnly")), True),
+        (advanced([MANAGEMENT]), True),
+        (advanced([MANAGEMENT, field("readOnly", "Equals", "false")]), True),
+        (advanced([MANAGEMENT, field("readOnly", "Equals", "true")]), False),
+        (advanced([MANAGEMENT, field("eventSource", "NotEquals", KMS, RDS)]), False),
+        (
+            advanced(
+                [MANAGEMENT, field("eventSource", "NotEquals", KMS)],
+                [MANAGEMENT, field("eventSource", "NotEquals", RDS)],
+            ),
+            True,
+        ),
+        (advanced([MANAGEMENT, field("eventName", "NotEquals", "DeleteTrail")]), False),
+        (advanced(list(DATA)), False),
+    ],
+)
+def test_writes_are_recorded_where_nothing_is_left_out(answer: Any, expected: bool) -> None:
+    assert audit.to_records_writes(ITEM, answer) is expected
+
+
+BUCKET = "arn:aws:s3:::one/"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (selected(plain("All", False, "arn:aws:s3")), True),
+        (selected(plain("All", False, "arn:aws:s3:::")), True),
+        (selected(plain("All", False, "arn:aws-cn:s3:::")), True),
+        (selected(plain("All", False, BUCKET)), False),
+        (selected(plain("All", False, BUCKET, "arn:aws:s3:::")), True),
+        (selected(plain("ReadOnly", False, "arn:aws:s3:::")), False),
+        (selected(plain("ReadOnly", False, "arn:aws:s3"), plain("WriteOnly", False, "arn:aws:s3")), True),
+        (selected(plain()), False),
+        (advanced(list(DATA)), True),
+        (advanced([*DATA, field("readOnly", "Equals", "true")]), False),
+        (
+            advanced(
+                [*DATA, field("readOnly", "Equals", "true")], [*DATA, field("readOnly", "Equals", "false")]
+            ),
+            True,
+        ),
+        (advanced([*DATA, field("resources.ARN", "StartsWith", BUCKET)]), False),
+        (advanced([*DATA, field("resources.ARN", "StartsWith", "arn:aws:s3:::")]), True),
+        (advanced([*DATA, field("resources.ARN", "NotStartsWith", BUCKET)]), False),
+        (advanced([*DATA, field("eventName", "Equals", "DeleteObject")]), False),
+        (advanced([DATA[0], field("resources.type", "Equals", "AWS::Lambda::Function")]), False),
+        (advanced([DATA[0]]), False),
+        (advanced([MANAGEMENT]), False),
+    ],
+)
+def test_objects_are_recorded_where_none_is_left_out(answer: Any, expected: bool) -> None:
+    assert audit.to_records_objects(ITEM, answer) is expected
+
+
+def test_where_records_go() -> None:
+    assert audit.to_destinations({**ITEM, "partition": "aws-cn"}) == ("arn:aws-cn:s3:::logs",)
+    group = "arn:aws:logs:eu-west-1:111122223333:log-group:trail"
+    with_group = {**ITEM, "CloudWatchLogsLogGroupArn": f"{group}:*"}
+    assert audit.to_destinations(with_group) == (group, "arn:aws:s3:::logs")
+
+
+@pytest.mark.parametrize("key", [None, ""])
+def test_without_a_key_the_customer_controls_none(key: str | None) -> None:
+    assert audit.to_customer_key({**ITEM, "KmsKeyId": key}) is False
+
+
+@pytest.mark.parametrize(
+    ("function", "lost"),
+    [
+        (audit.to_all_regions, "IsMultiRegionTrail"),
+        (audit.to_tamper_evident, "LogFileValidationEnabled"),
+        (audit.to_global_services, "IncludeGlobalServiceEvents"),
+        (audit.to_destinations, "S3BucketName"),
+        (audit.header, "HomeRegion"),
+    ],
+)
+def test_what_is_not_said_is_not_false(function: Any, lost: str) -> None:
+    with pytest.raises((KeyError, TypeError)):
+        function({key: value for key, value in ITEM.items() if key != lost})
+
+
+def recorded(recordings: Path, operation: str) -> list[dict[str, Any]]:
+    lines = (recordings / "cloudtrail.jsonl").read_text(encoding="utf-8").splitlines()
+    return [row["response"] for row in map(json.loads, lines) if row["operation"] == operation]
+
+
+def test_every_recorded_trail_is_understood(recordings: Path) -> None:
+    context = {"account": "644160558196", "partition": "aws", "region": "us-east-1"}
+    trails = [
+        {**trail, **context}
+        for answer in recorded(recordings, "DescribeTrails")
+        for trail in answer["trailList"]
+    ]
+    told = [facet.reads[0].function for facet in AUDIT_TRAILS.facets.values() if not facet.reads[0].call]
+    for trail in trails:
+        assert audit.header(trail).keys() == set(AuditTrail.model_fields) - AuditTrail.facets()
+        for function in told:
+            function(trail)
+    assert {
+        t["Name"] for t in trails if audit.to_organisation_wide(t) and "644160558196" in t["TrailARN"]
+    } == {"orgTrail"}
+    groups = {name for t in trails for name in audit.to_destinations(t) if ":log-group:" in name}
+    assert "arn:aws:logs:us-east-1:644160558196:log-group:aws-controltower/CloudTrailLogs" in groups
+    assert not any(name.endswith("*") for name in groups)
+
+
+def test_every_recorded_selector_is_understood(recordings: Path) -> None:
+    answers = recorded(recordings, "GetEventSelectors")
+    assert [audit.to_records_writes(ITEM, answer) for answer in answers].count(True) == 5
+    assert [audit.to_records_objects(ITEM, answer) for answer in answers].count(True) == 3
+    for answer in recorded(recordings, "GetTrailStatus"):
+        audit.to_logging(ITEM, answer)

@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.aws import databases
+from providers.aws.databases import DATABASES
+from providers.aws.listing import Listing
+from providers.aws.scopes import all_calls
+from providers.sandbox import Fault
+from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
+from scanner.collect.provider import Request
+from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
+from scanner.model.resources.compute import Database
+from tests.providers.aws.aws_scan import WHOLE, Scan, known, named
+
+WANTED = {"database": Database.facets()}
+HERE = Request("aws", regions=("eu-west-1",))
+FAULTS: tuple[Fault, ...] = ("denied", "denied_by_organisation", "throttled", "malformed", "reset", "failing")
+INSTANCES, CLUSTERS = "rds:DescribeDBInstances", "rds:DescribeDBClusters"
+PLACE = {"account": "111122223333", "partition": "aws", "region": "eu-west-1"}
+CUT = Unknown.because("throttled", INSTANCES, None, "later")
+PLAIN = {
+    "open_to_world": False,
+    "backed_up": True,
+    "minor_upgrades": True,
+    "serverless": False,
+    "os_access": False,
+}
+FACTS: dict[str, dict[str, object]] = {
+    "ledger": {},
+    "reports": {"open_to_world": True, "backed_up": False, "minor_upgrades": False},
+    "erp": {"minor_upgrades": False, "os_access": True},
+    "orders": {"serverless": True},
+    # The cluster's own setting is on; one of a member's is enough to hold it back.
+    "sessions": {"minor_upgrades": False},
+}
+
+
+def test_every_facet_is_collected() -> None:
+    assert DATABASES.facets.keys() == Database.facets()
+
+
+def test_databases_are_as_the_company_made_them(whole: Inventory) -> None:
+    found = named(whole, "database")
+    assert {name: known(database) for name, database in found.items()} == {
+        name: {**PLAIN, **facts, "tags": found[name].tags} for name, facts in FACTS.items()
+    }
+    assert whole.blind_spots == ()
+
+
+def test_a_database_is_named_by_its_arn(whole: Inventory) -> None:
+    found = named(whole, "database")
+    assert (found["ledger"].id, found["ledger"].type, found["ledger"].region) == (
+        "arn:aws:rds:eu-west-1:111122223333:db:ledger",
+        "aws.rds.db",
+        "eu-west-1",
+    )
+    assert (found["orders"].id, found["orders"].type, found["orders"].tags) == (
+        "arn:aws:rds:eu-west-1:111122223333:cluster:orders",
+        "aws.rds.cluster",
+        {"owner": "product", "env": "prod"},
+    )
+
+
+def test_a_region_is_asked_twice_however_many_there_are(scan: Scan, sandbox: AwsSandbox) -> None:
+    scan(WHOLE, wanted=WANTED)
+    assert sandbox.calls[INSTANCES] == sandbox.calls[CLUSTERS] == len(ENABLED_BY_DEFAULT)
+    sandbox.calls.clear()
+    found = scan(Request("aws", regions=("us-east-1", "af-south-1")), wanted=WANTED)
+    assert sandbox.calls[INSTANCES] == 1
+    assert found.resources == ()
+
+
+def test_every_call_is_tried_here() -> None:
+    assert {call.name for call in all_calls() if call.service == "rds"} == {INSTANCES, CLUSTERS}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_without_clusters_the_instances_are_seen(
+    scan: Scan, sandbox: AwsSandbox, whole: Inventory, fault: Fault
+) -> None:
+    sandbox.fault = lambda name: fault if name == CLUSTERS else None
+    found = scan(HERE, wanted=WANTED)
+    before = named(whole, "database")
+    assert named(found, "database") == {name: before[name] for name in ("ledger", "reports", "erp")}
+    (spot,) = found.blind_spots
+    assert (spot.kind, spot.region, spot.cause.call) == ("database", "eu-west-1", CLUSTERS)
+    assert spot.cause.permission == (CLUSTERS if fault == "denied" else None)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_without_instances_what_hangs_on_members_is_unknown(
+    scan: Scan, sandbox: AwsSandbox, whole: Inventory, fault: Fault
+) -> None:
+    sandbox.fault = lambda name: fault if name == INSTANCES else None
+    found = scan(HERE, wanted=WANTED)
+    clusters = named(found, "database")
+    assert clusters.keys() == {"orders", "sessions"}
+    for name, cluster in clusters.items():
+        assert cluster.unknowns().keys() == {"open_to_world", "minor_upgrades", "serverless"}
+        for unknown in cluster.unknowns().values():
+            (cause,) = unknown.causes
+            assert (cause.call, cause.permission) == (INSTANCES, INSTANCES if fault == "denied" else None)
+        before = known(named(whole, "database")[name])
+        assert known(cluster) == {facet: before[facet] for facet in ("tags", "backed_up", "os_access")}
+    (spot,) = found.blind_spots
+    assert (spot.region, spot.cause.call) == ("eu-west-1", INSTANCES)
+
+
+def test_without_the_list_of_regions_the_kind_is_a_blind_spot(scan: Scan, sandbox: AwsSandbox) -> None:
+    sandbox.fault = lambda name: "denied" if name == "ec2:DescribeRegions" else None
+    (spot,) = scan(wanted=WANTED).blind_spots
+    assert (spot.kind, spot.region, spot.cause.permission) == ("database", None, "ec2:DescribeRegions")
+
+
+class Lists:
+    """A caller that has listed the instances and clusters of a region."""
+
+    def __init__(self, instances: Any, clusters: Any) -> None:
+        self._lists = {databases.INSTANCES: instances, databases.CLUSTERS: clusters}
+
+    def answer(self, call: Any, item: Any) -> Any:
+        found = self._lists[call]
+        return Listing(tuple(found), None) if isinstance(found, list) else found
+
+
+def instance(name: str = "a", **facts: Any) -> dict[str, Any]:
+    told = {
+        "DBInstanceIdentifier": name,
+        "DBInstanceArn": f"arn:aws:rds:eu-west-1:111122223333:db:{name}",
+        "DBInstanceClass": "db.m6g.large",
+        "Engine": "postgres",
+        "PubliclyAccessible": False,
+        "BackupRetentionPeriod": 7,
+        "AutoMinorVersionUpgrade": True,
+        "TagList": [],
+    }
+    return {**PLACE, **told, **facts}
+
+
+def cluster(*members: Any, **facts: Any) -> dict[str, Any]:
+    """A cluster as it is judged: with its members."""
+    told = {
+        "DBClusterIdentifier": "c",
+        "Engine": "aurora-postgresql",
+        "EngineMode": "provisioned",
+        "BackupRetentionPeriod": 7,
+        "AutoMinorVersionUpgrade": True,
+        "TagList": [],
+    }
+    return {**PLACE, **told, "members": members, **facts}
+
+
+def seen(instances: Any, clusters: Any) -> Listing:
+    return databases.databases(Lists(instances, clusters), PLACE)  # type: ignore[arg-type]
+
+
+def test_members_are_not_counted_beside_their_cluster() -> None:
+    first, second = instance("c-1", DBClusterIdentifier="c"), instance("c-2", DBClusterIdentifier="c")
+    alone, other = instance("a"), instance("d-1", DBClusterIdentifier="d")
+    whole = {**PLACE, "DBClusterIdentifier": "c", "DBClusterMembers": [{"DBInstanceIdentifier": "c-1"}]}
+    found = seen([first, alone, other, second], [whole])
+    assert found.missing is None
+    # No list names the cluster of the other one, so that it would be in none.
+    assert [item.get("DBInstanceIdentifier") for item in found.items] == ["a", "d-1", None]
+    assert found.items[2]["members"] == (first, second)
+
+
+def test_members_of_clusters_that_could_not_be_listed_are_not_counted_alone() -> None:
+    found = seen([instance("d-1", DBClusterIdentifier="d")], Listing((), CUT))
+    assert (found.items, found.missing) == ((), CUT)
+
+
+@pytest.mark.parametrize(
+    ("instances", "reason"), [(CUT, "throttled"), (Listing((), CUT), "throttled"), ([], "error")]
+)
+def test_a_member_that_was_not_listed_is_unknown(instances: Any, reason: str) -> None:
+    whole = {**PLACE, "DBClusterIdentifier": "c", "DBClusterMembers": [{"DBInstanceIdentifier": "c-1"}]}
+    (item,) = seen(instances, [whole]).items
+    (member,) = item["members"]
+    assert isinstance(member, Unknown)
+    assert member.causes[0].reason == reason
+
+
+def test_members_that_are_not_told_are_unknown() -> None:
+    (item,) = seen([], [{**PLACE, "DBClusterIdentifier": "c"}]).items
+    assert [type(member) for member in item["members"]] == [Unknown]
+
+
+@pytest.mark.parametrize("engine", ["docdb", "neptune"])
+def test_databases_of_other_sorts_are_left_to_their_own_kind(engine: str) -> None:
+    assert databases.relational(instance(Engine=engine)) is None
+    assert databases.relational(instance(Engine="aurora-mysql")) is not None
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (instance(), False),
+        (instance(PubliclyAccessible=True), True),
+        (cluster(), False),
+        (cluster(instance(), instance(PubliclyAccessible=True)), True),
+        (cluster(instance(), PubliclyAccessible=True), True),
+        (cluster(instance(), InternetAccessGatewayEnabled=True), True),
+        (cluster(instance(), CUT), CUT),
+        (cluster(instance(PubliclyAccessible=True), CUT), True),
+    ],
+)
+def test_what_the_internet_may_connect_to(item: Any, expected: Any) -> None:
+    assert databases.to_open(item) == expected
+
+
+def test_who_reaches_a_limitless_cluster_is_not_said() -> None:
+    limitless = cluster(ClusterScalabilityType="limitless")
+    assert isinstance(databases.to_open(limitless), Unknown)
+    assert databases.to_serverless(limitless) is True
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (instance(), True),
+        (instance(AutoMinorVersionUpgrade=False), False),
+        (cluster(instance()), True),
+        (cluster(instance(), AutoMinorVersionUpgrade=False), False),
+        (cluster(instance(), instance(AutoMinorVersionUpgrade=False)), False),
+        (cluster(instance(AutoMinorVersionUpgrade=False), CUT), False),
+        (cluster(instance(), CUT), CUT),
+        (cluster(), True),
+        (cluster(instance(), GlobalClusterIdentifier="world"), False),
+        (
+            cluster(
+                instance(),
+                Engine="aurora-mysql",
+                ReadReplicaIdentifiers=["arn:aws:rds:us-east-1:111122223333:cluster:copy"],
+            ),
+            False,
+        ),
+        (
+            cluster(
+                instance(),
+                Engine="aurora-mysql",
+                ReplicationSourceIdentifier="arn:aws:rds:eu-west-1:111122223333:db:near",
+            ),
+            True,
+        ),
+    ],
+)
+def test_who_installs_minor_versions(item: Any, expected: Any) -> None:
+    assert databases.to_minor_upgrades(item) == expected
+
+
+def test_a_cluster_from_before_it_had_the_setting_leaves_it_to_its_members() -> None:
+    older = cluster(instance())
+    del older["AutoMinorVersionUpgrade"]
+    assert databases.to_minor_upgrades(older) is True
+    with pytest.raises(KeyError):
+        databases.to_minor_upgrades({**older, "members": ()})
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (instance(), False),
+        (instance(DBInstanceClass="db.serverless"), True),
+        (cluster(instance(DBInstanceClass="db.serverless")), True),
+        (cluster(instance(DBInstanceClass="db.serverless"), instance()), False),
+        (cluster(EngineMode="serverless"), True),
+        (cluster(), False),
+        (cluster(CUT), CUT),
+        (cluster(instance(), CUT), False),
+    ],
+)
+def test_where_no_server_is_chosen(item: Any, expected: Any) -> None:
+    assert databases.to_serverless(item) == expected
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [("custom-oracle-ee", True), ("custom-sqlserver-ev", True), ("oracle-ee", False), ("postgres", False)],
+)
+def test_only_rds_custom_lets_the_customer_in(engine: str, expected: bool) -> None:
+    assert databases.to_os_access(instance(Engine=engine)) is expected
+
+
+@pytest.mark.parametrize(("days", "expected"), [(0, False), (1, True), (35, True)])
+def test_backups_are_kept_for_days_or_not_made(days: int, expected: bool) -> None:
+    assert databases.to_backed_up(instance(BackupRetentionPeriod=days)) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("PubliclyAccessible", databases.to_open),
+        ("BackupRetentionPeriod", databases.to_backed_up),
+        ("AutoMinorVersionUpgrade", databases.to_minor_upgrades),
+        ("DBInstanceClass", databases.to_serverless),
+        ("Engine", databases.to_os_access),
+        ("TagList", databases.to_tags),
+    ],
+)
+def test_what_is_not_told_is_not_made_up(name: str, read: Any) -> None:
+    item = instance()
+    del item[name]
+    with pytest.raises(KeyError):
+        read(item)
+
+
+def recorded(recordings: Path, operation: str) -> list[dict[str, Any]]:
+    lines = (recordings / "rds.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    return [row["response"] for row in rows if row["operation"] == operation and row["status"] < 300]
+
+
+MAPPINGS = {
+    "TagList": databases.to_tags,
+    "BackupRetentionPeriod": databases.to_backed_up,
+    "Engine": databases.to_os_access,
+    "PubliclyAccessible": databases.to_open,
+    "AutoMinorVersionUpgrade": databases.to_minor_upgrades,
+    "DBInstanceClass": databases.to_serverless,
+}
+
+
+def test_recorded_instances_are_understood(recordings: Path) -> None:
+    entries = [e for answer in recorded(recordings, "DescribeDBInstances") for e in answer["DBInstances"]]
+    told: dict[str, list[Any]] = {name: [] for name in MAPPINGS}
+    for entry in entries:
+        item = {**PLACE, **entry}
+        for name, mapping in MAPPINGS.items():
+            if name in entry:
+                told[name].append(mapping(item))
+        if "DBInstanceArn" in entry:
+            header = databases.header(item)
+            assert header.keys() == set(Database.model_fields) - Database.facets()
+    assert told["PubliclyAccessible"].count(True) == 20
+    assert told["BackupRetentionPeriod"].count(False) == 9
+    assert not any(told["DBInstanceClass"])
+    assert not any(told["Engine"])
+
+
+def test_recorded_clusters_are_understood(recordings: Path) -> None:
+    entries = [e for answer in recorded(recordings, "DescribeDBClusters") for e in answer["DBClusters"]]
+    listed = seen([], [{**PLACE, **entry} for entry in entries])
+    assert listed.missing is None
+    assert len(listed.items) == len(entries) == 22
+    told: list[Any] = []
+    for item in listed.items:
+        if "BackupRetentionPeriod" in item:
+            assert databases.to_backed_up(item) is True
+        assert databases.to_os_access(item) is False
+        databases.to_open(item)
+        told.append(databases.to_serverless(item))
+        if "DBClusterArn" in item:
+            header = databases.header(item)
+            assert header.keys() == set(Database.model_fields) - Database.facets()
+    assert told.count(True) == 2
+    assert sum(isinstance(each, Unknown) for each in told) > 0

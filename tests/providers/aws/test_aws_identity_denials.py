@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from providers.aws.scopes import all_calls
+from providers.sandbox import Fault
+from providers.sandbox.aws import AwsSandbox
+from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
+from tests.providers.aws.aws_scan import EVERYTHING, Scan, named
+
+IDENTITIES = {kind: EVERYTHING[kind] for kind in ("user", "access_key", "role")}
+ROOT = "arn:aws:iam::111122223333:root"
+OF_REPORT = {"enabled", "password", "mfa", "access_keys", "last_used"}
+OF_DETAILS = {"administrator", "tags"}
+PERMISSIONS = {call.name: call.permission for call in all_calls()}
+FAULTS = ["denied", "denied_by_organisation", "throttled", "malformed", "reset", "failing"]
+DETAILS = "iam:GetAccountAuthorizationDetails"
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, Inventory]:
+    return {}
+
+
+@pytest.fixture
+def healthy(kept: dict[str, Inventory], scan: Scan) -> Inventory:
+    if not kept:
+        kept["healthy"] = scan(wanted=IDENTITIES)
+    return kept["healthy"]
+
+
+def broken(sandbox: AwsSandbox, calls: set[str], fault: Fault) -> None:
+    sandbox.identities.written = False
+    sandbox.identities.looks = 0
+    sandbox.fault = lambda name: fault if name in calls else None
+
+
+def compared(healthy: Inventory, inventory: Inventory) -> dict[tuple[str, str], set[str]]:
+    """The facets that have become unknown, by kind and name; whatever else changed is a failure."""
+    before = {resource.id: resource for resource in healthy.resources}
+    hidden: dict[tuple[str, str], set[str]] = {}
+    for resource in inventory.resources:
+        for facet in resource.collected():
+            told, then = getattr(resource, facet), getattr(before[resource.id], facet)
+            if isinstance(told, Unknown) and not isinstance(then, Unknown):
+                hidden.setdefault((resource.kind, resource.name), set()).add(facet)
+            else:
+                assert told == then, (resource.name, facet)
+    lost = before.keys() - {resource.id for resource in inventory.resources}
+    unlisted = {spot.kind for spot in inventory.blind_spots}
+    assert {before[id_].kind for id_ in lost} <= unlisted
+    return hidden
+
+
+def causes(inventory: Inventory) -> set[tuple[str, str, Any]]:
+    told = [spot.cause for spot in inventory.blind_spots]
+    told += [c for r in inventory.resources for unknown in r.unknowns().values() for c in unknown.causes]
+    return {(cause.reason, cause.call, cause.permission) for cause in told if cause.reason != "unsupported"}
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [
+        (call, fault)
+        for call in ("iam:GenerateCredentialReport", "iam:GetCredentialReport")
+        for fault in FAULTS
+        # AWS writes the report also where its answer to that is cut off.
+        if (call, fault) != ("iam:GenerateCredentialReport", "malformed")
+    ],
+)
+def test_without_a_report_users_are_still_listed(
+    scan: Scan, sandbox: AwsSandbox, healthy: Inventory, call: str, fault: Fault
+) -> None:
+    broken(sandbox, {call}, fault)
+    inventory = scan(wanted=IDENTITIES)
+    hidden = compared(healthy, inventory)
+    users = named(healthy, "user").keys()
+    assert hidden == {
+        ("user", name): OF_REPORT - ({"enabled", "password"} if name == "root" else set()) for name in users
+    }
+    assert [spot.kind for spot in inventory.blind_spots] == ["access_key"]
+    reason = fault if fault in ("denied", "denied_by_organisation", "throttled") else "error"
+    assert causes(inventory) == {(reason, call, PERMISSIONS[call] if fault == "denied" else None)}
+
+
+def test_a_report_that_somebody_else_had_written_serves_as_well(
+    scan: Scan, sandbox: AwsSandbox, healthy: Inventory
+) -> None:
+    broken(sandbox, {"iam:GenerateCredentialReport"}, "denied")
+    sandbox.identities.written = True
+    assert tuple(scan(wanted=IDENTITIES).resources) == tuple(healthy.resources)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_without_details_the_report_tells_of_users(
+    scan: Scan, sandbox: AwsSandbox, healthy: Inventory, fault: Fault
+) -> None:
+    broken(sandbox, {DETAILS}, fault)
+    inventory = scan(wanted=IDENTITIES)
+    hidden = compared(healthy, inventory)
+    users = named(healthy, "user").keys() - {"root"}
+    assert hidden == {("user", name): OF_DETAILS for name in users}
+    assert [spot.kind for spot in inventory.blind_spots] == ["role"]
+    reason = fault if fault in ("denied", "denied_by_organisation", "throttled") else "error"
+    assert causes(inventory) == {(reason, DETAILS, PERMISSIONS[DETAILS] if fault == "denied" else None)}
+
+
+def test_without_both_there_are_blind_spots_alone(
+    scan: Scan, sandbox: AwsSandbox, healthy: Inventory
+) -> None:
+    broken(sandbox, {"iam:GenerateCredentialReport", DETAILS}, "denied")
+    inventory = scan(wanted=IDENTITIES)
+    assert tuple(inventory.resources) == ()
+    assert {(spot.kind, spot.cause.permission) for spot in inventory.blind_spots} == {
+        ("user", "iam:GenerateCredentialReport"),
+        ("user", DETAILS),
+        ("access_key", "iam:GenerateCredentialReport"),
+        ("role", DETAILS),
+    }
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_without_the_summary_only_the_password_of_the_root_user_is_unknown(
+    scan: Scan, sandbox: AwsSandbox, healthy: Inventory, fault: Fault
+) -> None:
+    broken(sandbox, {"iam:GetAccountSummary"}, fault)
+    # It can be used all the same: it has a key.
+    assert compared(healthy, scan(wanted=IDENTITIES)) == {("user", "root"): {"password"}}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_without_the_accounts_of_the_organisation_other_accounts_may_be_outside(
+    scan: Scan, sandbox: AwsSandbox, healthy: Inventory, fault: Fault
+) -> None:
+    broken(sandbox, {"organizations:ListAccounts"}, fault)
+    inventory = scan(wanted=IDENTITIES)
+    others = ("audit-read", "vendor-backup", "vendor-monitoring")
+    assert compared(healthy, inventory) == {("role", name): {"external"} for name in others}
+
+
+def test_without_the_organisation_a_condition_on_it_says_nothing(
+    scan: Scan, sandbox: AwsSandbox, healthy: Inventory
+) -> None:
+    broken(sandbox, {"organizations:DescribeOrganization"}, "denied")
+    inventory = scan(wanted=IDENTITIES)
+    assert compared(healthy, inventory) == {("role", "artifacts-read"): {"external"}}
+    assert causes(inventory) == {
+        ("denied", "organizations:DescribeOrganization", "organizations:DescribeOrganization")
+    }
+
+
+def test_with_all_denied_nothing_is_claimed(scan: Scan, sandbox: AwsSandbox, healthy: Inventory) -> None:
+    broken(sandbox, {name for name in PERMISSIONS if name != "sts:GetCallerIdentity"}, "denied")
+    inventory = scan(wanted=IDENTITIES)
+    assert tuple(inventory.resources) == ()
+    assert {spot.kind for spot in inventory.blind_spots} == IDENTITIES.keys()

@@ -1,0 +1,545 @@
+"""What could pass for "closed", "the customer's" or "none" although it proves nothing of the kind."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from providers.aws import storage
+from providers.aws.account import TAGS
+from providers.aws.calls import AwsQuestion
+from providers.aws.client import AwsCaller
+from providers.aws.exposure import openness
+from providers.aws.failures import one_line
+from providers.aws.scopes import all_calls, calls, connect
+from providers.aws.session import open_session
+from providers.sandbox.aws import AwsSandbox
+from scanner.collect.provider import Request, Unreachable
+from scanner.model.evidence import Unknown
+from scanner.model.resources.storage import Encryption
+from tests.providers.aws.aws_scan import QUICK, Scan, named
+
+ACCOUNT = "111122223333"
+S3 = "http://s3.amazonaws.com/doc/2006-03-01/"
+SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+Reply = Callable[[str, dict[str, Any]], str]
+"""What an endpoint says, from the operation or the query, and the JSON body of the request."""
+
+
+class Endpoint:
+    """An AWS on this machine that says one thing, and the caller that asks it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.regions: list[str] = []
+        """The region that each request was signed for."""
+
+    def caller(self) -> AwsCaller:
+        return AwsCaller(open_session(Request("aws"), QUICK, tuple(all_calls())), ACCOUNT, "aws", frozenset())
+
+    def answer(self, call: AwsQuestion, **item: str) -> Any:
+        caller = self.caller()
+        return caller.answer(call, {**caller.item(), "Name": "b", **item})
+
+
+@pytest.fixture
+def serve(sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Reply], Endpoint]]:
+    servers: list[ThreadingHTTPServer] = []
+
+    def served(reply: Reply) -> Endpoint:
+        endpoint = Endpoint()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do(self) -> None:
+                content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                target = self.headers.get("X-Amz-Target")
+                name = target.rpartition(".")[2] if target else self.path.partition("?")[2]
+                said = json.loads(content) if target else {}
+                endpoint.asked.append((name, said))
+                endpoint.regions.append(self.headers["Authorization"].split("/")[2])
+                body = reply(name, said).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do
+
+            def log_message(self, *_: Any) -> None:
+                """The console is the tests'."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        servers.append(server)
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        return endpoint
+
+    yield served
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def status(text: str) -> str:
+    return f'<PolicyStatus xmlns="{S3}"><IsPublic>{text}</IsPublic></PolicyStatus>'
+
+
+def block(name: str, text: str) -> str:
+    settings = "".join(f"<{each}>{text if each == name else 'false'}</{each}>" for each in SETTINGS)
+    return f'<PublicAccessBlockConfiguration xmlns="{S3}">{settings}</PublicAccessBlockConfiguration>'
+
+
+# XML booleans
+
+
+@pytest.mark.parametrize(
+    ("text", "public"),
+    [("true", True), ("TRUE", True), (" True\n", True), ("false", False), ("FALSE", False)],
+)
+def test_a_boolean_counts_however_it_is_written(
+    serve: Callable[[Reply], Endpoint], text: str, public: bool
+) -> None:
+    answer = serve(lambda *_: status(text)).answer(storage.GET_POLICY_STATUS)
+    assert storage.to_policy_status({}, answer) is public
+
+
+@pytest.mark.parametrize("text", ["", " ", "maybe", "1", "yes", "truefalse", "<Value>true</Value>"])
+def test_a_boolean_that_is_none_is_never_false(serve: Callable[[Reply], Endpoint], text: str) -> None:
+    answer = serve(lambda *_: status(text)).answer(storage.GET_POLICY_STATUS)
+    assert isinstance(answer, Unknown)
+    (cause,) = answer.causes
+    assert (cause.reason, cause.call) == ("error", "s3:GetBucketPolicyStatus")
+    assert "IsPublic" in cause.message
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_of_a_block_is_checked(serve: Callable[[Reply], Endpoint], name: str) -> None:
+    told = serve(lambda *_: block(name, "TRUE")).answer(storage.GET_BLOCK)
+    assert told["PublicAccessBlockConfiguration"] == {each: each == name for each in SETTINGS}
+    assert isinstance(serve(lambda *_: block(name, "on")).answer(storage.GET_BLOCK), Unknown)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "<html/>", f'<Error xmlns="{S3}"><Code>X</Code></Error>', "<PolicyStatus>"]
+)
+def test_another_document_is_no_verdict(serve: Callable[[Reply], Endpoint], body: str) -> None:
+    assert isinstance(serve(lambda *_: body).answer(storage.GET_POLICY_STATUS), Unknown)
+
+
+def test_a_listing_does_not_end_with_a_boolean_that_is_none(serve: Callable[[Reply], Endpoint]) -> None:
+    def aliases(truncated: str) -> str:
+        return (
+            "<ListAccountAliasesResponse><ListAccountAliasesResult><AccountAliases/>"
+            f"<IsTruncated>{truncated}</IsTruncated></ListAccountAliasesResult></ListAccountAliasesResponse>"
+        )
+
+    call = next(call for call in all_calls() if call.name == "iam:ListAccountAliases")
+    assert serve(lambda *_: aliases("TRUE")).answer(call)["IsTruncated"] is True
+    assert isinstance(serve(lambda *_: aliases("?")).answer(call), Unknown)
+
+
+# S3's verdict and the text
+
+ARN = "arn:aws:s3:::b"
+ANYONE = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"{ARN}/*"}
+
+
+def denied(action: str, condition: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": [ARN, f"{ARN}/*"],
+        "Condition": condition,
+        **more,
+    }
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def exposed(text: str, public: Any, *, restricted: bool = False) -> Any:
+    """Whether reading is open by a policy of which S3 says this."""
+    found = openness(text, "b", "aws") if text else DENIED
+    return storage.open_by_policy("read", frozenset(), True, False, False, public, found, restricted, False)
+
+
+DENIED = Unknown.because("denied", "s3:GetBucketPolicy", "s3:GetBucketPolicy", "no")
+PLAINTEXT = {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize(
+    "deny",
+    [
+        [],
+        [denied("s3:*", PLAINTEXT)],
+        [denied("s3:GetObject", {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}})],
+        [denied("s3:PutObject", {"StringNotEquals": {"aws:SourceVpce": "vpce-0a1b2c3d"}})],
+        [denied("s3:GetObject", {}, Principal={"AWS": "444455556666"})],
+    ],
+)
+def test_s3_calling_closed_what_the_text_proves_open_is_a_contradiction(deny: list[dict[str, Any]]) -> None:
+    told = exposed(policy(ANYONE, *deny), False)
+    assert isinstance(told, Unknown)
+    assert "contradict" in told.causes[0].message
+    assert exposed(policy(ANYONE, *deny), True) is True
+    assert exposed(policy(ANYONE, *deny), False, restricted=True) is False
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringNotEquals": {"aws:SourceVpce": "vpce-0a1b2c3d"}},
+        {"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}},
+        {"Null": {"aws:PrincipalOrgID": "true"}},
+    ],
+)
+def test_s3_weighs_denials_that_the_text_alone_does_not_settle(condition: dict[str, Any]) -> None:
+    assert exposed(policy(ANYONE, denied("s3:GetObject", condition)), False) is False
+    all_but = {"NotPrincipal": {"AWS": "444455556666"}}
+    statement = denied("s3:GetObject", condition, **all_but)
+    del statement["Principal"]
+    assert exposed(policy(ANYONE, statement), False) is False
+
+
+# Denials that a stranger can avoid
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "s3:x-amz-server-side-encryption",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+        "s3:x-amz-acl",
+        "s3:x-amz-grant-read",
+        "s3:RequestObjectTag/class",
+        "s3:x-amz-storage-class",
+        "aws:Referer",
+        "aws:UserAgent",
+    ],
+)
+@pytest.mark.parametrize("operator", ["StringNotEquals", "StringNotEqualsIfExists", "StringNotLike"])
+def test_what_the_sender_sets_shuts_nobody_out(key: str, operator: str) -> None:
+    value = "arn:aws:kms:eu-west-1:111122223333:key/7d0f3f9a-1f3c-4c55-9b0a-9c1f7a2f4e11"
+    found = openness(policy(ANYONE, denied("s3:*", {operator: {key: value}})), "b", "aws")
+    assert not found.closed
+    assert found.by_text("read") is True
+
+
+def test_a_grant_that_asks_for_a_key_is_not_closed_by_the_text() -> None:
+    key = {"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "arn:aws:kms:::key/k"}}
+    found = openness(policy({**ANYONE, "Action": "s3:PutObject", "Condition": key}), "b", "aws")
+    assert isinstance(found.by_text("write"), Unknown)
+    assert found.given(False, "write") is False
+
+
+# Access points
+
+THROUGH = [
+    {"StringEquals": {"s3:DataAccessPointAccount": ACCOUNT}},
+    {"StringLike": {"s3:DataAccessPointArn": f"arn:aws:s3:eu-west-1:{ACCOUNT}:accesspoint/*"}},
+    {"ArnLike": {"s3:DataAccessPointArn": f"arn:aws:s3:eu-west-1:{ACCOUNT}:accesspoint/web"}},
+]
+
+
+@pytest.mark.parametrize("condition", THROUGH)
+@pytest.mark.parametrize("public", [False, True, DENIED])
+def test_what_is_left_to_access_points_is_not_known(condition: dict[str, Any], public: Any) -> None:
+    text = policy({**ANYONE, "Condition": condition})
+    assert isinstance(exposed(text, public), Unknown)
+    assert exposed(text, public, restricted=True) is False
+
+
+@pytest.mark.parametrize("condition", THROUGH)
+def test_access_points_open_nothing_more_than_they_are_given(condition: dict[str, Any]) -> None:
+    ours = {
+        **condition,
+        "StringNotEquals": {},
+        "ForAnyValue:StringEquals": {"aws:PrincipalOrgID": "o-aa111bb222"},
+    }
+    assert exposed(policy({**ANYONE, "Condition": ours}), False) is False
+    assert openness(policy({**ANYONE, "Condition": condition}), "b", "aws").given(False, "write") is False
+
+
+def test_a_denial_to_all_but_an_access_point_closes_nothing() -> None:
+    text = policy(ANYONE, denied("s3:*", {"StringNotEquals": {"s3:DataAccessPointAccount": ACCOUNT}}))
+    assert not openness(text, "b", "aws").closed
+
+
+def test_a_policy_that_is_not_shown_may_leave_it_to_access_points() -> None:
+    assert exposed("", False) == DENIED
+    assert exposed("", None) is False
+
+
+# ACLs
+
+
+@pytest.mark.parametrize(
+    "grantee",
+    [
+        {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/global/Everybody"},
+        {"Type": "Group", "URI": "https://acs.amazonaws.com/groups/global/AllUsers"},
+        {"Type": "Group", "URI": ""},
+        {"Type": "Group"},
+        {"Type": "Tribe", "ID": "x"},
+        {"Type": "CanonicalUser", "URI": "http://acs.amazonaws.com/groups/global/AllUsers"},
+        {"ID": "x"},
+        {},
+    ],
+)
+def test_a_grantee_that_nobody_knows_is_not_taken_for_private(grantee: dict[str, str]) -> None:
+    answer = {"Grants": [{"Grantee": grantee, "Permission": "READ"}]}
+    with pytest.raises((KeyError, ValueError)):
+        storage.to_acl_grants({}, answer)
+
+
+@pytest.mark.parametrize(
+    "grantee",
+    [
+        {"Type": "CanonicalUser", "ID": "x"},
+        {"Type": "AmazonCustomerByEmail", "EmailAddress": "somebody@example.com"},
+        {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/s3/LogDelivery"},
+    ],
+)
+def test_grantees_that_are_not_everyone(grantee: dict[str, str]) -> None:
+    answer = {"Grants": [{"Grantee": grantee, "Permission": "FULL_CONTROL"}]}
+    assert storage.to_acl_grants({}, answer) == frozenset()
+
+
+# Tags of the account
+
+
+def tag_pages(*pages: dict[str, Any]) -> Reply:
+    return lambda name, said: json.dumps(pages[int(said.get("NextToken", "0"))])
+
+
+ENV, OWNER = {"Key": "env", "Value": "prod"}, {"Key": "owner", "Value": "platform"}
+
+
+def test_tags_are_read_to_the_last_page(serve: Callable[[Reply], Endpoint]) -> None:
+    first, second = {"Tags": [ENV], "NextToken": "1"}, {"Tags": [], "NextToken": "2"}
+    endpoint = serve(tag_pages(first, second, {"Tags": [OWNER]}))
+    assert endpoint.answer(TAGS) == {"Tags": [ENV, OWNER]}
+    assert [said for _, said in endpoint.asked] == [
+        {"ResourceId": ACCOUNT},
+        {"ResourceId": ACCOUNT, "NextToken": "1"},
+        {"ResourceId": ACCOUNT, "NextToken": "2"},
+    ]
+
+
+def test_an_empty_page_is_not_an_account_without_tags(serve: Callable[[Reply], Endpoint]) -> None:
+    endpoint = serve(tag_pages({"Tags": [], "NextToken": "1"}, {"Tags": [OWNER]}))
+    assert endpoint.answer(TAGS) == {"Tags": [OWNER]}
+
+
+def test_half_of_the_tags_are_not_the_tags(serve: Callable[[Reply], Endpoint]) -> None:
+    assert isinstance(serve(tag_pages({"Tags": [ENV], "NextToken": "1"}, {})).answer(TAGS), Unknown)
+    assert isinstance(serve(lambda *_: json.dumps({"NextToken": "1"})).answer(TAGS), Unknown)
+
+
+def test_a_listing_of_tags_without_end_is_given_up(serve: Callable[[Reply], Endpoint]) -> None:
+    told = serve(lambda *_: json.dumps({"Tags": [], "NextToken": "again"})).answer(TAGS)
+    assert isinstance(told, Unknown)
+    assert "does not end" in told.causes[0].message
+
+
+# Whose key it is
+
+KEY_ID = "7d0f3f9a-1f3c-4c55-9b0a-9c1f7a2f4e11"
+
+
+def key_arn(region: str, name: str = f"key/{KEY_ID}", account: str = ACCOUNT) -> str:
+    return f"arn:aws:kms:{region}:{account}:{name}"
+
+
+def encrypted(key: str | None, manager: str = "CUSTOMER", algorithm: str = "aws:kms") -> Reply:
+    master = "" if key is None else f"<KMSMasterKeyID>{key}</KMSMasterKeyID>"
+    rule = (
+        f'<ServerSideEncryptionConfiguration xmlns="{S3}"><Rule><ApplyServerSideEncryptionByDefault>'
+        f"<SSEAlgorithm>{algorithm}</SSEAlgorithm>{master}</ApplyServerSideEncryptionByDefault>"
+        "<BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>"
+    )
+    metadata = json.dumps({"KeyMetadata": {"KeyId": KEY_ID, "KeyManager": manager}})
+    return lambda name, _: metadata if name == "DescribeKey" else rule
+
+
+def told_encryption(endpoint: Endpoint) -> Any:
+    caller = endpoint.caller()
+    item = {**caller.item("eu-west-1"), "Name": "b"}
+    answer = caller.answer(storage.ENCRYPTION, item)
+    if isinstance(answer, Unknown):
+        return answer
+    return caller.read(storage.ENCRYPTION, storage.to_encryption, item, answer)
+
+
+@pytest.mark.parametrize(("manager", "whose"), [("CUSTOMER", "customer"), ("AWS", "provider")])
+@pytest.mark.parametrize(
+    ("key", "described"),
+    [
+        (key_arn("eu-west-1"), key_arn("eu-west-1")),
+        (key_arn("us-east-2", account="444455556666"), key_arn("us-east-2", account="444455556666")),
+        (KEY_ID, key_arn("eu-west-1")),
+    ],
+)
+def test_kms_tells_whose_key_it_is(
+    serve: Callable[[Reply], Endpoint], key: str, described: str, manager: str, whose: Any
+) -> None:
+    endpoint = serve(encrypted(key, manager))
+    assert told_encryption(endpoint) == Encryption(key=whose, key_id=key)
+    assert [said for name, said in endpoint.asked if name == "DescribeKey"] == [{"KeyId": described}]
+    assert endpoint.regions == ["eu-west-1", described.split(":")[3]]
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "whose"),
+    [
+        (None, "AES256", "provider"),
+        (None, "aws:kms", "provider"),
+        ("alias/aws/s3", "aws:kms", "provider"),
+        (key_arn("eu-west-1", "alias/aws/s3"), "aws:kms", "provider"),
+        ("alias/aws/ebs", "aws:kms", "provider"),
+        ("alias/pay-data", "aws:kms:dsse", "customer"),
+        (key_arn("eu-west-1", "alias/pay-data"), "aws:kms", "customer"),
+    ],
+)
+def test_nothing_is_asked_where_the_rule_tells(
+    serve: Callable[[Reply], Endpoint], key: str | None, algorithm: str, whose: Any
+) -> None:
+    endpoint = serve(encrypted(key, algorithm=algorithm))
+    assert told_encryption(endpoint) == Encryption(key=whose, key_id=key)
+    assert [name for name, _ in endpoint.asked] == ["encryption"]
+
+
+@pytest.mark.parametrize(
+    "key", ["arn:aws:s3:::b", "arn:aws:sns:eu-west-1:111122223333:key/x", "arn:", "a:b:c"]
+)
+def test_what_is_no_key_of_kms_is_nobodys(serve: Callable[[Reply], Endpoint], key: str) -> None:
+    assert isinstance(told_encryption(serve(encrypted(key))), Unknown)
+
+
+@pytest.mark.parametrize("manager", ["", "SOMEBODY"])
+def test_an_owner_that_nobody_knows_is_not_the_customer(
+    serve: Callable[[Reply], Endpoint], manager: str
+) -> None:
+    assert isinstance(told_encryption(serve(encrypted(KEY_ID, manager))), Unknown)
+
+
+ENCRYPTIONS = {"bucket": frozenset({"encryption"})}
+
+
+def test_a_key_is_asked_about_once_for_all_buckets(scan: Scan, sandbox: AwsSandbox) -> None:
+    buckets = named(scan(wanted=ENCRYPTIONS), "bucket")
+    ours = {name for name, b in buckets.items() if b.encryption.key == "customer"}  # type: ignore[attr-defined]
+    assert ours == {"pay-receipts", "invoices-2024"}
+    assert sandbox.calls["kms:DescribeKey"] == 1
+
+
+@pytest.mark.parametrize("fault", ["denied", "throttled", "malformed", "failing", "reset"])
+def test_a_key_that_kms_does_not_tell_of_hides_the_encryption_of_its_buckets_alone(
+    scan: Scan, sandbox: AwsSandbox, fault: Any
+) -> None:
+    sandbox.fault = lambda name: fault if name == "kms:DescribeKey" else None
+    buckets = named(scan(wanted=ENCRYPTIONS), "bucket")
+    hidden = {name: bucket.unknowns() for name, bucket in buckets.items() if bucket.unknowns()}
+    assert hidden.keys() == {"pay-receipts", "invoices-2024"}
+    for unknowns in hidden.values():
+        (cause,) = unknowns["encryption"].causes
+        assert cause.call == "kms:DescribeKey"
+        assert cause.permission == ("kms:DescribeKey" if fault == "denied" else None)
+
+
+def test_the_permission_is_among_those_of_the_facet() -> None:
+    needed = {call.permission for call in calls(storage.BUCKETS, frozenset({"encryption"}))}
+    assert "kms:DescribeKey" in needed
+    assert "kms:DescribeKey" not in {call.permission for call in calls(storage.BUCKETS, frozenset())}
+
+
+# Secrets in messages
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://gapscan:hunter2@proxy.example.com:3128/",
+        "https://gapscan:hunter2@example.com",
+        "http://hunter2@example.com",
+        "http://:hunter2@example.com",
+        "http://gapscan:hun/hunter2@example.com",
+        "http://gapscan:hun@hunter2@example.com/",
+        "//gapscan:hunter2@example.com",
+    ],
+)
+def test_the_password_of_an_address_is_not_told(url: str) -> None:
+    line = one_line(f'Could not connect to the endpoint URL: "{url}" now')
+    assert "hunter2" not in line
+    assert "gapscan" not in line
+    assert "example.com" in line
+    assert line.endswith(" now")
+
+
+def test_addresses_without_a_password_stay() -> None:
+    line = "see https://example.com:8443/a?b=c&d=e and write to somebody@example.com"
+    assert one_line(line) == line
+
+
+def unreachable() -> Unreachable:
+    with pytest.raises(Unreachable) as caught:
+        connect(Request("aws"), QUICK)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://gapscan:hunter2@198.51.100.7:9",
+        "http://gapscan:hun/hunter2@198.51.100.7",
+        "http://gapscan:hunter2@127.0.0.1:1",
+    ],
+)
+def test_an_endpoint_that_is_refused_is_named_without_its_password(
+    sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    error = unreachable()
+    assert "hunter2" not in error.message + error.advice
+
+
+def test_the_refusal_of_plaintext_itself_holds_no_password(
+    sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://gapscan:hunter2@198.51.100.7:9")
+    clients = open_session(Request("aws"), QUICK, tuple(all_calls()))
+    with pytest.raises(ValueError, match=r"^http://198\.51\.100\.7 is not encrypted"):
+        clients.client("sts", None)
+
+
+PROCESS = "import sys; sys.stderr.write('no session, SecretAccessKey hunter2'); print('hunter2'); sys.exit(1)"
+
+
+def test_what_a_credential_process_writes_is_not_told(
+    sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = tmp_path / "sign_in.py"
+    script.write_text(PROCESS)
+    config = tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = {sys.executable} {script}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    error = unreachable()
+    assert "custom-process" in error.message
+    assert "hunter2" not in error.message + error.advice
+    caller = AwsCaller(open_session(Request("aws"), QUICK, tuple(all_calls())), ACCOUNT, "aws", frozenset())
+    told = caller.answer(storage.GET_VERSIONING, {**caller.item(), "Name": "b"})
+    assert isinstance(told, Unknown)
+    assert "custom-process" in told.causes[0].message
+    assert "hunter2" not in told.causes[0].message

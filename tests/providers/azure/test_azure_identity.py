@@ -1,0 +1,381 @@
+"""The sample company's tenant: users, credentials, the tenant itself and roles, through Microsoft Graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from providers.azure.calls import DirectoryCall
+from providers.azure.entra import GROUP_MEMBERS, USERS_LIST
+from providers.azure.guard import Guard, NotReadOnly
+from providers.azure.scopes import AzureProvider, connect
+from providers.sandbox.azure import AzureSandbox
+from providers.sandbox.azure_directory import error
+from providers.sandbox.azure_estate import OTHER_SUBSCRIPTION, SUBSCRIPTION, TENANT
+from providers.sandbox.azure_identity import (
+    ADMINISTRATORS,
+    EMERGENCY,
+    GLOBAL_ADMINISTRATOR,
+    group,
+    holds,
+    member,
+    person,
+    user,
+)
+from scanner.collect.collection import Collection
+from scanner.collect.provider import Request
+from scanner.collect.workers import Workers
+from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
+from scanner.model.resources.identity import AccessKey, Role, Tenant, User
+from scanner.model.resources.kinds import KINDS
+from tests.providers.azure.azure_scan import LIMITS, NEVER_TOLD, Scan, of_kind, reasons, unknown_facets
+
+FOREIGN = "00000000-0000-0000-0000-0000000000f1"
+
+
+def users(inventory: Inventory) -> Mapping[str, User]:
+    return {one.name.split("@")[0]: one for one in inventory.resources if isinstance(one, User)}
+
+
+def the_tenant(inventory: Inventory) -> Tenant:
+    (found,) = (one for one in inventory.resources if isinstance(one, Tenant))
+    return found
+
+
+def gather(provider: AzureProvider, **wanted: frozenset[str]) -> Inventory:
+    workers = Workers(8)
+    collection = Collection(workers)
+    facets = wanted or {kind: KINDS[kind].facets() for kind in ("user", "access_key", "role", "tenant")}
+    provider.collect(facets, collection)
+    workers.wait()
+    return collection.inventory(provider.targets, facets)
+
+
+def sample(azure: AzureSandbox, number: int) -> dict[str, Any]:
+    (found,) = (one for one in azure.estate.tenant.users if one["id"] == person(number))
+    return found
+
+
+def test_the_tenant(scan: Scan) -> None:
+    found = the_tenant(scan())
+    assert (found.scope, found.region, found.partition) == (TENANT, None, "azure")
+    assert (found.id, found.name, found.type) == (f"/tenants/{TENANT}", "Example Shop", "azure.entra.tenant")
+    assert (found.tags, found.administrators) == ({}, 3)
+    assert (found.administrators_mfa, found.everyone_mfa, found.legacy_sign_in_blocked) == (True, True, False)
+    assert (found.guests_invited_by, found.users_register_apps) == ("everyone", True)
+
+
+def test_users(scan: Scan) -> None:
+    found = users(scan())
+    assert len(found) == 7
+    assert {name for name, one in found.items() if one.administrator} == {
+        "platform-admin",
+        "emergency-1",
+        "emergency-2",
+        "data-lead",
+    }
+    assert {name for name, one in found.items() if one.external} == {"auditor_example.org#EXT#"}
+    assert {name for name, one in found.items() if not one.password} == {
+        "auditor_example.org#EXT#",
+        "payments-lead",
+    }
+    # Emergency accounts have a factor, but nothing asks for it; the operator has none.
+    assert {name for name, one in found.items() if not one.mfa} == {
+        "emergency-1",
+        "emergency-2",
+        "shop-operator",
+    }
+    assert {(one.scope, one.type, one.root, one.enabled, one.access_keys) for one in found.values()} == {
+        (TENANT, "azure.entra.user", False, True, 0)
+    }
+    assert found["platform-admin"].id == f"/tenants/{TENANT}/users/{person(1)}"
+    assert found["emergency-1"].last_used is None
+    seen = found["shop-operator"].last_used
+    assert isinstance(seen, datetime)
+    assert timedelta(days=199) < datetime.now(UTC) - seen < timedelta(days=201)
+
+
+def test_credentials_of_applications(scan: Scan) -> None:
+    found = [one for one in of_kind(scan(), "access_key") if isinstance(one, AccessKey)]
+    assert [(one.holder, one.id.split("/")[-2], one.active) for one in found] == [
+        ("scanner", "keycredentials", True),
+        ("billing-export", "passwordcredentials", True),
+        ("billing-export", "passwordcredentials", False),
+    ]
+    assert found[1].created == datetime(2023, 2, 1, 8, 30, tzinfo=UTC)
+    assert found[1].expires == datetime(2299, 12, 30, 23, tzinfo=UTC)
+    assert {one.scope for one in found} == {TENANT}
+
+
+def test_neither_secret_nor_hint_reaches_a_resource(scan: Scan) -> None:
+    for one in of_kind(scan(), "access_key"):
+        assert "s3c" not in str(one.to_record())
+
+
+def test_roles(scan: Scan) -> None:
+    found = {one.name: one for one in of_kind(scan(), "role") if isinstance(one, Role)}
+    assert {one.scope for one in found.values()} == {SUBSCRIPTION}
+    assert len(found) == 8
+    told = {
+        (one.name.split(" for ")[0], one.principal_type): (
+            one.everything,
+            one.grants_rights,
+            one.external,
+            one.conditioned,
+        )
+        for one in found.values()
+        if "b1" not in str(one.principal) and not str(one.principal).startswith("0c0c0c0c")
+    }
+    assert told == {
+        ("Owner", "group"): (True, True, False, False),
+        ("Reader", "user"): (False, False, True, False),
+        ("User Access Administrator", "user"): (False, True, False, False),
+        ("Owner", "user"): (False, True, False, True),
+    }
+    workloads = {one.principal: one for one in found.values() if one.principal_type == "workload"}
+    assert {name for name, one in workloads.items() if one.external} == {
+        "0c0c0c0c-1111-4222-8333-000000000002"
+    }
+    assert not any(one.everything or one.grants_rights for one in workloads.values())
+
+
+def test_what_azure_does_not_keep_is_unknown(azure: AzureSandbox) -> None:
+    inventory = gather(connect(Request("azure"), LIMITS))
+    assert unknown_facets(inventory) == NEVER_TOLD
+    assert {reason for reason, _ in reasons(inventory)} == {"unsupported"}
+
+
+def test_without_the_right_to_sign_ins_the_users_stay(azure: AzureSandbox, scan: Scan) -> None:
+    azure.fault = lambda name: "denied" if name == "Microsoft.Graph/users(signInActivity)" else None
+    inventory = scan()
+    assert len(users(inventory)) == 7
+    fact = users(inventory)["data-lead"].last_used
+    assert isinstance(fact, Unknown)
+    assert (fact.causes[0].reason, fact.causes[0].permission) == ("denied", "AuditLog.Read.All")
+
+
+def test_no_permission_settles_a_missing_licence(
+    azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
+    text = "Neither tenant is B2C or tenant doesn't have premium license"
+    monkeypatch.setattr(
+        "providers.sandbox.azure_directory.refused", lambda *arguments: error(403, code, text)
+    )
+    azure.fault = lambda name: "denied" if "signInActivity" in name else None
+    fact = users(scan())["data-lead"].last_used
+    assert isinstance(fact, Unknown)
+    assert (fact.causes[0].reason, fact.causes[0].permission) == ("unsupported", None)
+
+
+@pytest.mark.parametrize(
+    ("activity", "expected"),
+    [
+        (None, None),
+        ({}, None),
+        ({"lastSignInDateTime": None}, None),
+        (
+            {
+                "lastSignInDateTime": "2026-02-02T00:00:00Z",
+                "lastSuccessfulSignInDateTime": "2025-01-01T00:00:00Z",
+            },
+            datetime(2025, 1, 1, tzinfo=UTC),
+        ),
+        (
+            {
+                "lastSignInDateTime": "2022-02-02T00:00:00Z",
+                "lastNonInteractiveSignInDateTime": "2022-03-03T00:00:00Z",
+            },
+            datetime(2022, 3, 3, tzinfo=UTC),
+        ),
+    ],
+)
+def test_the_last_sign_in(azure: AzureSandbox, scan: Scan, activity: Any, expected: Any) -> None:
+    sample(azure, 4)["signInActivity"] = activity
+    assert users(scan())["data-lead"].last_used == expected
+
+
+def test_a_guest_without_a_factor_here_may_have_one_at_home(azure: AzureSandbox, scan: Scan) -> None:
+    for row in azure.estate.tenant.registrations:
+        row["isMfaCapable"] = False
+    found = users(scan())
+    for name in ("auditor_example.org#EXT#", "payments-lead"):
+        fact = found[name].mfa
+        assert isinstance(fact, Unknown)
+        assert fact.causes[0].reason == "unsupported"
+    assert found["data-lead"].mfa is False
+
+
+def test_security_defaults_ask_everyone(azure: AzureSandbox, scan: Scan) -> None:
+    azure.estate.tenant.policies = []
+    azure.estate.tenant.defaults["isEnabled"] = True
+    inventory = scan()
+    found = the_tenant(inventory)
+    assert found.administrators_mfa is found.everyone_mfa is found.legacy_sign_in_blocked is True
+    assert users(inventory)["emergency-1"].mfa is True
+    assert users(inventory)["shop-operator"].mfa is False
+
+
+def test_nothing_asks_anyone(azure: AzureSandbox, scan: Scan) -> None:
+    azure.estate.tenant.policies = []
+    inventory = scan()
+    found = the_tenant(inventory)
+    assert (found.administrators_mfa, found.everyone_mfa, found.legacy_sign_in_blocked) == (False,) * 3
+    assert users(inventory)["platform-admin"].mfa is False
+
+
+def test_a_disabled_user_is_not_in_the_report(azure: AzureSandbox, scan: Scan) -> None:
+    sample(azure, 5)["accountEnabled"] = False
+    azure.estate.tenant.registrations = [
+        row for row in azure.estate.tenant.registrations if row["id"] != person(5)
+    ]
+    found = users(scan())["shop-operator"]
+    assert found.enabled is False
+    assert isinstance(found.mfa, Unknown)
+
+
+def test_more_than_two_accounts_left_out(azure: AzureSandbox, scan: Scan) -> None:
+    azure.estate.tenant.members[EMERGENCY].append(member(4))
+    inventory = scan()
+    assert the_tenant(inventory).everyone_mfa is the_tenant(inventory).administrators_mfa is False
+    assert users(inventory)["data-lead"].mfa is False
+
+
+def test_a_group_that_is_left_out_and_cannot_be_counted(azure: AzureSandbox, scan: Scan) -> None:
+    del azure.estate.tenant.members[EMERGENCY]
+    inventory = scan()
+    assert isinstance(the_tenant(inventory).everyone_mfa, Unknown)
+    assert isinstance(users(inventory)["data-lead"].mfa, Unknown)
+    assert users(inventory)["shop-operator"].mfa is False
+    assert the_tenant(inventory).administrators == 3
+
+
+def test_a_group_of_administrators_that_cannot_be_read(azure: AzureSandbox, scan: Scan) -> None:
+    del azure.estate.tenant.members[ADMINISTRATORS]
+    inventory = scan()
+    assert isinstance(the_tenant(inventory).administrators, Unknown)
+    found = users(inventory)
+    assert found["emergency-1"].administrator is True
+    assert isinstance(found["shop-operator"].administrator, Unknown)
+
+
+def test_an_administrator_of_unknown_kind_is_not_overlooked(azure: AzureSandbox, scan: Scan) -> None:
+    azure.estate.tenant.role_assignments.append(
+        {**holds(GLOBAL_ADMINISTRATOR, "user", person(5)), "principal": None}
+    )
+    inventory = scan()
+    assert isinstance(the_tenant(inventory).administrators, Unknown)
+    assert isinstance(users(inventory)["shop-operator"].administrator, Unknown)
+
+
+def test_an_administrator_twice_over_counts_once(azure: AzureSandbox, scan: Scan) -> None:
+    azure.estate.tenant.members[ADMINISTRATORS] = [member(1), member(2)]
+    assert the_tenant(scan()).administrators == 3
+
+
+def test_the_tenant_is_asked_once_for_many_subscriptions(azure: AzureSandbox) -> None:
+    provider = connect(Request("azure"), LIMITS)
+    (one,) = provider.subscriptions
+    azure.estate.page = 100
+    both = replace(provider, subscriptions=(one, {**one, "subscriptionId": OTHER_SUBSCRIPTION}))
+    inventory = gather(both)
+    assert len(users(inventory)) == 7
+    asked = {name: times for name, times in inventory.calls["azure"].items() if "Graph/" in name}
+    assert asked.pop("Microsoft.Graph/groups/transitiveMembers") == 3
+    assert set(asked.values()) == {1}
+    # Who owns the other one cannot be told, so nobody is known to be no administrator.
+    found = users(inventory)
+    assert found["data-lead"].administrator is True
+    assert isinstance(found["shop-operator"].administrator, Unknown)
+    assert {(spot.scope, spot.kind) for spot in inventory.blind_spots} == {(OTHER_SUBSCRIPTION, "role")}
+
+
+def test_another_tenant_is_a_blind_spot(azure: AzureSandbox) -> None:
+    provider = connect(Request("azure"), LIMITS)
+    (one,) = provider.subscriptions
+    inventory = gather(replace(provider, subscriptions=({**one, "tenantId": FOREIGN},)))
+    assert {(spot.scope, spot.kind, spot.cause.permission) for spot in inventory.blind_spots} == {
+        (FOREIGN, kind, None) for kind in ("user", "access_key", "tenant")
+    }
+    assert not [name for name in azure.calls if name.startswith("Microsoft.Graph/")]
+    guest = next(one for one in of_kind(inventory, "role") if one.name.startswith("Reader for 0d"))
+    assert isinstance(guest, Role)
+    assert isinstance(guest.external, Unknown)
+    assert guest.everything is False
+
+
+def test_another_organisation_is_not_taken_for_the_tenant(azure: AzureSandbox, scan: Scan) -> None:
+    azure.estate.tenant.organisation["id"] = FOREIGN
+    inventory = scan()
+    assert {spot.kind for spot in inventory.blind_spots} == {"tenant"}
+    assert of_kind(inventory, "tenant") == []
+
+
+def test_only_what_the_facets_need_is_asked(azure: AzureSandbox) -> None:
+    provider = connect(Request("azure"), LIMITS)
+    inventory = gather(provider, user=frozenset({"external", "enabled"}))
+    assert set(inventory.calls["azure"]) == {"Microsoft.Graph/users"}
+
+
+def test_no_graph_where_no_identity_is_wanted(azure: AzureSandbox) -> None:
+    inventory = gather(connect(Request("azure"), LIMITS), account=frozenset({"tags"}))
+    assert not [name for name in inventory.calls.get("azure", ()) if name.startswith("Microsoft.Graph/")]
+
+
+def test_a_malformed_user_spoils_that_user_alone(azure: AzureSandbox, scan: Scan) -> None:
+    sample(azure, 5)["accountEnabled"] = "yes"
+    assert unknown_facets(scan()) == {("user", "enabled")}
+
+
+def test_a_user_without_a_name_is_a_blind_spot(azure: AzureSandbox, scan: Scan) -> None:
+    del sample(azure, 5)["userPrincipalName"]
+    inventory = scan()
+    assert len(users(inventory)) == 6
+    assert {spot.kind for spot in inventory.blind_spots} == {"user"}
+
+
+def test_a_domain_that_is_not_the_tenants(azure: AzureSandbox, scan: Scan) -> None:
+    azure.estate.tenant.users.append(user(8, "lost@gone.example.com", None))
+    assert isinstance(users(scan())["lost"].password, Unknown)
+
+
+def test_half_the_users_are_kept(azure: AzureSandbox, scan: Scan) -> None:
+    name = "Microsoft.Graph/users"
+    azure.fault = lambda operation: "failing" if operation == name and azure.calls[name] > 1 else None
+    inventory = scan()
+    assert len(users(inventory)) == azure.estate.page
+    assert {spot.kind for spot in inventory.blind_spots} == {"user"}
+
+
+def test_a_deleted_principal_is_neither_inside_nor_outside(azure: AzureSandbox, scan: Scan) -> None:
+    azure.estate.role_assignments[1]["properties"]["principalId"] = person(99)
+    guest = next(one for one in of_kind(scan(), "role") if one.name.endswith(person(99)))
+    assert isinstance(guest, Role)
+    assert isinstance(guest.external, Unknown)
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("POST", "https://graph.microsoft.com/v1.0/users"),
+        ("POST", "https://graph.microsoft.com/providers/Microsoft.ResourceGraph/resources"),
+        ("PATCH", "https://graph.microsoft.com/v1.0/users"),
+        ("GET", "https://graph.microsoft.com/beta/users"),
+        ("GET", "https://graph.microsoft.com/v1.0/users/x/messages"),
+        ("GET", "https://graph.microsoft.com/v1.0/groups/../users/transitiveMembers"),
+        ("GET", f"https://graph.microsoft.com/v1.0/groups/{group(1)}/members"),
+        ("GET", "https://graph.example.com/v1.0/users"),
+    ],
+)
+def test_the_guard_stops_what_no_table_names(method: str, url: str) -> None:
+    calls: list[DirectoryCall] = [USERS_LIST, GROUP_MEMBERS]
+    guard = Guard("graph.microsoft.com", calls)
+    guard.check("GET", f"https://graph.microsoft.com/v1.0/groups/{group(1)}/transitiveMembers?$select=id")
+    guard.check("GET", "https://graph.microsoft.com/v1.0/users?$skiptoken=x")
+    with pytest.raises(NotReadOnly):
+        guard.check(method, url)
