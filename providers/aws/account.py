@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect.collection import Answer, Collector, Facet, Item, Read, asked, told
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import Account, PasswordPolicy, Region
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 NOT_IN_USE = frozenset({"AWSOrganizationsNotInUseException"})
 

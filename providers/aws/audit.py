@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, lift
 from scanner.model.resources.audit import AuditTrail
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 DESCRIBE_TRAILS = AwsCall("cloudtrail", "describe_trails", "cloudtrail:DescribeTrails", regional=True)
 GET_TRAIL_STATUS = AwsCall(

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
-from providers.aws.listing import Listing, listing, run
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.listing import Listing, listing, run
 from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.policy.reachability import Ingress, open_to_world
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 DESCRIBE_INSTANCES = AwsCall(
     "ec2",

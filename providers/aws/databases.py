@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
-from providers.aws.listing import Listing, listing, run
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.listing import Listing, listing, run
 from scanner.collect.collection import Collection, Collector, Item, Place, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.compute import Database
@@ -14,7 +14,7 @@ from scanner.model.resources.compute import Database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 DESCRIBE_DB_INSTANCES = AwsCall(
     "rds",

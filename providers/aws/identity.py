@@ -8,21 +8,21 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from providers.aws import credential_report as report
 from providers.aws.account import DESCRIBE_ORGANISATION
-from providers.aws.authorization import DETAILS, Attachment, Detail, Details
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
-from providers.aws.credential_report import Row
-from providers.aws.principals import KEY_LISTING, ROLE_LISTING, USER_LISTING, Listing
-from providers.aws.privileges import Identity
-from providers.aws.privileges import Read as Policy
-from providers.aws.trust import Home, Organisation, Trust
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.iam import credential_report as report
+from providers.aws.iam.authorization import DETAILS, Attachment, Detail, Details
+from providers.aws.iam.credential_report import Row
+from providers.aws.iam.principals import KEY_LISTING, ROLE_LISTING, USER_LISTING, Listing
+from providers.aws.policies.privileges import Identity
+from providers.aws.policies.privileges import Read as Policy
+from providers.aws.policies.trust import Home, Organisation, Trust
 from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, told
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.identity import AccessKey, Role, User
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 GET_SUMMARY = AwsCall("iam", "get_account_summary", "iam:GetAccountSummary", root="GetAccountSummaryResponse")
 LIST_ACCOUNTS = AwsCall("organizations", "list_accounts", "organizations:ListAccounts", pages="Accounts")
@@ -193,19 +193,19 @@ def principal_type(item: Item) -> Observed[str]:
 
 
 def allows_everything(item: Item) -> Observed[bool]:
-    """See :attr:`providers.aws.privileges.Identity.everything`."""
+    """See :attr:`providers.aws.policies.privileges.Identity.everything`."""
     identity: Identity = item["identity"]
     return identity.everything
 
 
 def gives_rights(item: Item) -> Observed[bool]:
-    """See :attr:`providers.aws.privileges.Identity.grants_rights`."""
+    """See :attr:`providers.aws.policies.privileges.Identity.grants_rights`."""
     identity: Identity = item["identity"]
     return identity.grants_rights
 
 
 def is_conditioned(item: Item) -> Observed[bool]:
-    """See :attr:`providers.aws.trust.Trust.conditioned`; of a policy: all that it allows has conditions."""
+    """See :attr:`providers.aws.policies.trust.Trust.conditioned`; of a policy: all that it allows has conditions."""
     if "attachment" in item:
         policy: Policy = item["attachment"].statements
         if isinstance(policy, Unknown):

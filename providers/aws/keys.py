@@ -8,15 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.account import DESCRIBE_ORGANISATION
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.identity import MEMBERS
-from providers.aws.key_policy import openings
+from providers.aws.policies.key_policy import openings
 from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.keys import Key
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 LIST_KEYS = AwsCall("kms", "list_keys", "kms:ListKeys", pages="Keys", page_size=1000, regional=True)
 LIST_ALIASES = AwsCall(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect.collection import Answer, Collector, Item, asked, told
 from scanner.model.evidence import Observed, Unknown, join, lift
 from scanner.model.resources.network import Firewall
@@ -15,7 +15,7 @@ from scanner.policy.reachability import Ingress, admin_ports, everything, open_t
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 T = TypeVar("T")
 

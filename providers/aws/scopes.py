@@ -10,8 +10,8 @@ from typing import Any
 from providers.aws import compute, databases, identity, keys
 from providers.aws.account import ACCOUNTS, DESCRIBE_REGIONS, REGIONS
 from providers.aws.audit import AUDIT_TRAILS, Trails
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
-from providers.aws.client import AwsCaller, nearest, sign_in
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.client import AwsCaller, nearest, sign_in
 from providers.aws.compute import CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
 from providers.aws.databases import DATABASES
 from providers.aws.identity import ACCESS_KEYS, ROLES, USERS

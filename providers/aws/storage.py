@@ -7,16 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from providers.aws.account import GET_ACCOUNT_BLOCK
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
-from providers.aws.exposure import NOTHING_OPEN, Openness, openness, refuses_plaintext
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.keys import DESCRIBE_KEY, OF_AWS, described
-from providers.aws.policy import Part
+from providers.aws.policies.bucket_exposure import NOTHING_OPEN, Openness, openness, refuses_plaintext
+from providers.aws.policies.bucket_statements import Part
 from scanner.collect.collection import Answer, Collector, Facet, Item, Read, asked
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 LIST_BUCKETS = AwsCall("s3", "list_buckets", "s3:ListAllMyBuckets", pages="Buckets", page_size=1000)
 """Asked in pages also because S3 tells ``BucketRegion`` only where a parameter is given."""

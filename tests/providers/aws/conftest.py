@@ -46,7 +46,7 @@ def whole(kept: dict[str, Inventory], scan: Scan, request: pytest.FixtureRequest
 
 @pytest.fixture(scope="session")
 def recordings() -> Path:
-    folder = Path(__file__).parents[2].parent / "shared" / "recordings"
+    folder = Path(__file__).parents[3].parent / "shared" / "recordings"
     if not folder.is_dir():
         pytest.skip(f"no recorded answers in {folder}")
     return folder / "aws"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from providers.aws import compute
+from providers.aws.client.listing import Listing, listing
 from providers.aws.compute import CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES, Members
-from providers.aws.listing import Listing, listing
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox

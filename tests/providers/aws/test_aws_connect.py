@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from providers.aws.calls import AwsCall
-from providers.aws.client import AwsCaller
-from providers.aws.credential_report import GENERATE_REPORT
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsCaller
+from providers.aws.client.session import AwsClients, NotInTables, open_session
+from providers.aws.iam.credential_report import GENERATE_REPORT
 from providers.aws.scopes import COLLECTORS, all_calls, calls, connect
-from providers.aws.session import AwsClients, NotInTables, open_session
 from providers.sandbox.aws import AwsSandbox
 from providers.sandbox.aws_faults import IDENTITY
 from scanner.collect.provider import Limits, Request, Unreachable

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from providers.aws import databases
+from providers.aws.client.listing import Listing
 from providers.aws.databases import DATABASES
-from providers.aws.listing import Listing
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox

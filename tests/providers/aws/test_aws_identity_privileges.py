@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.aws.patterns import intersect, narrowest, widest
-from providers.aws.policy import matches
-from providers.aws.privileges import GIVING, Identity, Read
-from providers.aws.statements import statements
+from providers.aws.policies.bucket_statements import matches
+from providers.aws.policies.patterns import intersect, narrowest, widest
+from providers.aws.policies.privileges import GIVING, Identity, Read
+from providers.aws.policies.statements import statements
 from scanner.model.evidence import Unknown
 
 ACCOUNT = "111122223333"

@@ -11,13 +11,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from providers.aws import credential_report as report
 from providers.aws.account import GET_PASSWORD_POLICY, to_password_policy
-from providers.aws.authorization import Details
+from providers.aws.iam import credential_report as report
+from providers.aws.iam.authorization import Details
+from providers.aws.iam.principals import Listing, list_roles
 from providers.aws.identity import to_organisation
-from providers.aws.principals import Listing, list_roles
-from providers.aws.statements import statements
-from providers.aws.trust import Home, trust
+from providers.aws.policies.statements import statements
+from providers.aws.policies.trust import Home, trust
 from scanner.model.evidence import Unknown
 from scanner.model.resources.account import PasswordPolicy
 

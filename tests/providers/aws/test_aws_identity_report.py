@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from providers.aws import credential_report as report
 from providers.aws.account import to_password_policy
+from providers.aws.iam import credential_report as report
+from providers.aws.iam.principals import Listing, list_keys, list_roles, list_users
 from providers.aws.identity import of_row, to_organisation, to_root_password, user_tags
-from providers.aws.principals import Listing, list_keys, list_roles, list_users
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import PasswordPolicy
 
@@ -197,7 +197,7 @@ class Details(Answering):
     """A caller that answers REPORT with rows and GetAccountAuthorizationDetails with a page."""
 
     def __init__(self, rows: Any, page: Any) -> None:
-        from providers.aws.authorization import DETAILS, read_details
+        from providers.aws.iam.authorization import DETAILS, read_details
 
         super().__init__()
         pages = Answering(page)

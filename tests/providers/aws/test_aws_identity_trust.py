@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from providers.aws.trust import Home, Organisation, trust
+from providers.aws.policies.trust import Home, Organisation, trust
 from scanner.model.evidence import Unknown
 
 OWN, SISTER, MANAGEMENT, STRANGER = "111122223333", "444455556666", "555566667777", "999988887777"

@@ -9,8 +9,8 @@ import pytest
 from providers.aws import keys
 from providers.aws.account import DESCRIBE_ORGANISATION
 from providers.aws.identity import MEMBERS as MEMBERS_CHAIN
-from providers.aws.key_policy import account_of, openings
 from providers.aws.keys import KEYS
+from providers.aws.policies.key_policy import account_of, openings
 from providers.sandbox import Fault
 from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.model.evidence import Unknown

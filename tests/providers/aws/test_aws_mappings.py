@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from providers.aws import account, audit, storage
-from providers.aws.exposure import NOTHING_OPEN
-from providers.aws.failures import LONGEST_MESSAGE, from_response, one_line, refused
-from providers.aws.pace import SLOWEST, Pace
+from providers.aws.client.failures import LONGEST_MESSAGE, from_response, one_line, refused
+from providers.aws.client.pace import SLOWEST, Pace
+from providers.aws.policies.bucket_exposure import NOTHING_OPEN
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
 

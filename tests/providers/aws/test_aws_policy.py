@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.aws.exposure import NOTHING_OPEN, openness, refuses_plaintext
-from providers.aws.policy import parse
+from providers.aws.policies.bucket_exposure import NOTHING_OPEN, openness, refuses_plaintext
+from providers.aws.policies.bucket_statements import parse
 from scanner.model.evidence import Unknown
 
 ARN = "arn:aws:s3:::b"

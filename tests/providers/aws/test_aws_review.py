@@ -14,12 +14,12 @@ import pytest
 
 from providers.aws import storage
 from providers.aws.account import TAGS
-from providers.aws.calls import AwsQuestion
-from providers.aws.client import AwsCaller
-from providers.aws.exposure import openness
-from providers.aws.failures import one_line
+from providers.aws.client.calls import AwsQuestion
+from providers.aws.client.client import AwsCaller
+from providers.aws.client.failures import one_line
+from providers.aws.client.session import open_session
+from providers.aws.policies.bucket_exposure import openness
 from providers.aws.scopes import all_calls, calls, connect
-from providers.aws.session import open_session
 from providers.sandbox.aws import AwsSandbox
 from scanner.collect.provider import Request, Unreachable
 from scanner.model.evidence import Unknown

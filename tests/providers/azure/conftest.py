@@ -51,7 +51,7 @@ def scan(azure: AzureSandbox) -> Scan:
 
 @pytest.fixture(scope="session")
 def recordings() -> Callable[[str], list[dict[str, Any]]]:
-    folder = Path(__file__).parents[2].parent / "shared" / "recordings" / "azure"
+    folder = Path(__file__).parents[3].parent / "shared" / "recordings" / "azure"
     if not folder.is_dir():
         pytest.skip("the recorded answers are not beside the repository")
 

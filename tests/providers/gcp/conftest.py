@@ -122,7 +122,7 @@ def own_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., GcpSand
 @pytest.fixture
 def recorded() -> Callable[[str], list[dict[str, Any]]]:
     """The lines of a file of recorded answers."""
-    folder = Path(__file__).parents[2].parent / "shared" / "recordings"
+    folder = Path(__file__).parents[3].parent / "shared" / "recordings"
 
     def read(name: str) -> list[dict[str, Any]]:
         path = folder / name

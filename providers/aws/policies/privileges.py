@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from providers.aws.patterns import intersect, narrowest, widest
-from providers.aws.policy import matches
-from providers.aws.statements import Statement
+from providers.aws.policies.bucket_statements import matches
+from providers.aws.policies.patterns import intersect, narrowest, widest
+from providers.aws.policies.statements import Statement
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 
 Read = Observed[tuple[Statement, ...]]

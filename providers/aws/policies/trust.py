@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from providers.aws.policy import NEGATED, POSITIVE, Condition
-from providers.aws.statements import Statement, statements
+from providers.aws.policies.bucket_statements import NEGATED, POSITIVE, Condition
+from providers.aws.policies.statements import Statement, statements
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 
 PrincipalType = Literal["user", "group", "workload", "account", "public"]

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from providers.aws.policy import Condition, conditions, matches, texts
+from providers.aws.policies.bucket_statements import Condition, conditions, matches, texts
 
 Form = Literal["identity", "trust"]
 """``identity``: about resources, of whom it is attached to. ``trust``: about who may take the role."""

@@ -13,12 +13,12 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from providers.aws.calls import AwsCall, AwsChain
+from providers.aws.client.calls import AwsCall, AwsChain
 from scanner.collect.collection import Item
 from scanner.model.evidence import Observed, Unknown, any_of, join, lift
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 GENERATE_REPORT = AwsCall(
     "iam",

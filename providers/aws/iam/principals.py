@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from providers.aws import credential_report as report
-from providers.aws.authorization import DETAILS, Detail, Details
-from providers.aws.calls import AwsChain
-from providers.aws.credential_report import REPORT, ROOT, Row
-from providers.aws.trust import trust
+from providers.aws.client.calls import AwsChain
+from providers.aws.iam import credential_report as report
+from providers.aws.iam.authorization import DETAILS, Detail, Details
+from providers.aws.iam.credential_report import REPORT, ROOT, Row
+from providers.aws.policies.trust import trust
 from scanner.collect.collection import Item
 from scanner.model.evidence import Observed, Unknown, join
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 SERVICE_LINKED = "/aws-service-role/"
 """Path of the roles of AWS's own services, which nobody else may take or change."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from scanner.collect.collection import Collection, Collector, Item, Place
 from scanner.model.evidence import Observed, Unknown
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from scanner.collect.collection import Answer, Item
 from scanner.model.evidence import Observed
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 SPELLED = {"db": "DB"}
 """Words of a method's name that the API does not write as ``Word``."""

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from providers.aws.calls import AwsCall, AwsChain
-from providers.aws.privileges import Identity, Read
-from providers.aws.statements import statements
+from providers.aws.client.calls import AwsCall, AwsChain
+from providers.aws.policies.privileges import Identity, Read
+from providers.aws.policies.statements import statements
 from scanner.collect.collection import Item
 from scanner.model.evidence import Observed, Unknown
 
 if TYPE_CHECKING:
-    from providers.aws.client import AwsCaller
+    from providers.aws.client.client import AwsCaller
 
 GET_DETAILS = AwsCall(
     "iam",

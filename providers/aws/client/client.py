@@ -12,9 +12,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from providers.aws.calls import AwsCall, AwsChain, AwsQuestion
-from providers.aws.failures import from_response, one_line
-from providers.aws.session import AwsClients, NotInTables, open_session
+from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.failures import from_response, one_line
+from providers.aws.client.session import AwsClients, NotInTables, open_session
 from scanner.collect.collection import Answer, Item
 from scanner.collect.provider import Limits, Request, Unreachable
 from scanner.model.evidence import Observed, Unknown

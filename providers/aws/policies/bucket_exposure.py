@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from providers.aws.policy import Condition, Part, Statement, parse
+from providers.aws.policies.bucket_statements import Condition, Part, Statement, parse
 from scanner.model.evidence import Observed, Unknown
 
 ANY_KEY = ("\x01", "\x01\x02\x01\x02")

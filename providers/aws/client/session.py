@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence, Set
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from providers.aws.calls import AwsCall
-from providers.aws.failures import refused
-from providers.aws.models import Models, models
-from providers.aws.pace import Pace
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.failures import refused
+from providers.aws.client.models import Models, models
+from providers.aws.client.pace import Pace
 from scanner.collect.provider import Limits, Request, is_loopback
 
 FALLBACK_REGION = "us-east-1"

@@ -14,7 +14,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from providers.aws.policy import NEGATED, POSITIVE, RESTRICTING, Condition, Statement, matches, parse
+from providers.aws.policies.bucket_statements import (
+    NEGATED,
+    POSITIVE,
+    RESTRICTING,
+    Condition,
+    Statement,
+    matches,
+    parse,
+)
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 
 ALWAYS_THERE = frozenset({"kms:calleraccount", "aws:principalaccount", "aws:principalarn"})

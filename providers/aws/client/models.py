@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from providers.aws.calls import AwsCall
+from providers.aws.client.calls import AwsCall
 
 INTERNAL = frozenset({("s3", "HeadBucket")})
 """What the SDK calls by itself, to find a bucket that has moved; the guard of the clients refuses it."""
