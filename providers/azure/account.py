@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.azure.audit import ACTIVITY_LOG, to_audit_trails
-from providers.azure.calls import ArmCall, AzureCall, GraphCall
+from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
 from scanner.collect.collection import Collector, Facet, asked, told
 from scanner.model.resources.account import Account, Region
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from providers.azure.calls import ArmCall, AzureCall
+from providers.azure.client.calls import ArmCall, AzureCall
 from providers.azure.diagnostics import DiagnosticSetting, destinations, diagnostic_settings
 from scanner.collect.collection import Collector, Facet, told
 from scanner.model.resources.audit import AuditTrail

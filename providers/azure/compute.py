@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers.azure.calls import AzureCall, GraphCall
-from providers.azure.guard import resource_id
+from providers.azure.client.calls import AzureCall, GraphCall
+from providers.azure.client.guard import resource_id
 from scanner.collect.collection import Collector, Facet, asked, told
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine

@@ -14,7 +14,7 @@ from functools import partial
 from ipaddress import ip_address, summarize_address_range
 from typing import Any
 
-from providers.azure.calls import ArmCall, AzureCall, GraphCall
+from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.compute import (
     INTERFACES,
     Interfaces,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from providers.azure.calls import DirectoryCall, IdentityCall, MembersCall
+from providers.azure.client.calls import DirectoryCall, IdentityCall, MembersCall
 from providers.azure.conditional_access import (
     CALL,
     GLOBAL_ADMINISTRATOR,

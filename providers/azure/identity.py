@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from providers.azure.calls import IdentityCall
+from providers.azure.client.calls import IdentityCall
 from providers.azure.conditional_access import (
     GLOBAL_ADMINISTRATOR,
     Directory,

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from providers.azure.calls import ArmCall, AzureCall, GraphCall
-from providers.azure.guard import resource_id
-from providers.azure.nested import Nested
+from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
+from providers.azure.client.guard import resource_id
+from providers.azure.client.nested import Nested
 from scanner.collect.collection import Facet, asked, told
 from scanner.model.resources.keys import Key
 

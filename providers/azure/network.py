@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from providers.azure.calls import AzureCall, GraphCall
-from providers.azure.guard import resource_id
+from providers.azure.client.calls import AzureCall, GraphCall
+from providers.azure.client.guard import resource_id
 from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, lift
 from scanner.model.resources.network import Firewall

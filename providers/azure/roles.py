@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from providers.azure.calls import ArmCall, Digest, DirectoryCall, IdentityCall
-from providers.azure.permissions import allows, covers
+from providers.azure.client.calls import ArmCall, Digest, DirectoryCall, IdentityCall
+from providers.azure.client.completeness import allows, covers
 from scanner.collect.collection import Collector, Facet, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.identity import Role

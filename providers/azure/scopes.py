@@ -13,8 +13,8 @@ from typing import Any
 
 from providers.azure.account import ACCOUNTS, REGIONS, accounts, regions
 from providers.azure.audit import AUDIT_TRAILS, audit_trails
-from providers.azure.caller import Graph, SubscriptionCaller
-from providers.azure.calls import (
+from providers.azure.client.caller import Graph, SubscriptionCaller
+from providers.azure.client.calls import (
     ArmCall,
     AzureCall,
     Digest,
@@ -22,7 +22,10 @@ from providers.azure.calls import (
     IdentityCall,
     MembersCall,
 )
-from providers.azure.client import PROOFS, Count, Identity, MicrosoftGraph, ResourceManager, sign_in
+from providers.azure.client.client import PROOFS, Count, Identity, MicrosoftGraph, ResourceManager, sign_in
+from providers.azure.client.directory import Directory, Grants, GrantsCaller, TenantCaller
+from providers.azure.client.endpoints import endpoints
+from providers.azure.client.nested import Nested, collect_nested
 from providers.azure.compute import (
     CONTAINER_CLUSTERS,
     FUNCTIONS,
@@ -32,12 +35,9 @@ from providers.azure.compute import (
     virtual_machines,
 )
 from providers.azure.databases import DATABASES, databases
-from providers.azure.directory import Directory, Grants, GrantsCaller, TenantCaller
-from providers.azure.endpoints import endpoints
 from providers.azure.entra import ORGANISATION
 from providers.azure.identity import ACCESS_KEYS, USERS, access_keys, users
 from providers.azure.keys import KEYS, KEYS_OF_HSMS, keys
-from providers.azure.nested import Nested, collect_nested
 from providers.azure.network import FIREWALLS, firewalls
 from providers.azure.roles import ROLES, roles
 from providers.azure.storage import BUCKETS, buckets

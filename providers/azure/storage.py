@@ -10,9 +10,9 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from providers.azure.calls import ArmCall, AzureCall, GraphCall
+from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
+from providers.azure.client.guard import resource_id
 from providers.azure.diagnostics import diagnostic_settings, logged
-from providers.azure.guard import resource_id
 from scanner.collect.collection import Collector, Facet, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.storage import Bucket, Encryption

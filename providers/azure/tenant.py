@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
-from providers.azure.calls import IdentityCall
+from providers.azure.client.calls import IdentityCall
 from providers.azure.conditional_access import (
     GLOBAL_ADMINISTRATOR,
     Directory,

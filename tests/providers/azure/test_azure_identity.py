@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from providers.azure.calls import DirectoryCall
+from providers.azure.client.calls import DirectoryCall
+from providers.azure.client.guard import Guard, NotReadOnly
 from providers.azure.entra import GROUP_MEMBERS, USERS_LIST
-from providers.azure.guard import Guard, NotReadOnly
 from providers.azure.scopes import AzureProvider, connect
 from providers.sandbox.azure import AzureSandbox
 from providers.sandbox.azure_directory import error

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from providers.azure.client.endpoints import endpoints
 from providers.azure.conditional_access import Holders
-from providers.azure.endpoints import endpoints
 from providers.azure.entra import credentials, directory_roles, group_users
 from providers.azure.identity import to_active
 from providers.azure.roles import (

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from providers.azure.caller import Graph
-from providers.azure.calls import GRAPH_PATH, ArmCall, GraphCall
-from providers.azure.client import ResourceManager, rows, sign_in
-from providers.azure.endpoints import endpoints
-from providers.azure.failures import one_line, refused
-from providers.azure.guard import Guard, NotReadOnly
-from providers.azure.pacing import Pace, pause
-from providers.azure.sign_in import refusal
+from providers.azure.client.caller import Graph
+from providers.azure.client.calls import GRAPH_PATH, ArmCall, GraphCall
+from providers.azure.client.client import ResourceManager, rows, sign_in
+from providers.azure.client.endpoints import endpoints
+from providers.azure.client.failures import one_line, refused
+from providers.azure.client.guard import Guard, NotReadOnly
+from providers.azure.client.pace import Pace, pause
+from providers.azure.client.sign_in import refusal
 from providers.azure.storage import BLOB_SERVICE, CONTAINERS, STORAGE_ACCOUNTS
 from providers.sandbox.azure import AzureSandbox
 from scanner.model.evidence import Observed, Unknown

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.azure.permissions import EVERYONE, allows, covers, may_hide, overlap
+from providers.azure.client.completeness import EVERYONE, allows, covers, may_hide, overlap
 
 READ = "Microsoft.Storage/storageAccounts/read"
 ME = "00000000-0000-0000-0000-0000000000b1"

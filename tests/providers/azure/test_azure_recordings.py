@@ -8,7 +8,7 @@ from typing import Any
 from providers.azure.account import ACCOUNTS, to_organisation
 from providers.azure.account import to_tags as to_account_tags
 from providers.azure.audit import to_audit_trails
-from providers.azure.client import rows
+from providers.azure.client.client import rows
 from providers.azure.storage import BUCKETS, open_containers, to_access_logging, to_versioning
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from providers.azure.account import to_security_contacts
-from providers.azure.calls import GraphCall
-from providers.azure.client import ResourceManager
+from providers.azure.client.calls import GraphCall
+from providers.azure.client.client import ResourceManager
 from scanner.model.evidence import Unknown
 
 CALL = GraphCall(

@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from providers.azure.caller import SubscriptionCaller
-from providers.azure.calls import ArmCall, Digest, DirectoryCall, GraphCall, IdentityCall, MembersCall
-from providers.azure.client import Count, MicrosoftGraph
+from providers.azure.client.caller import SubscriptionCaller
+from providers.azure.client.calls import ArmCall, Digest, DirectoryCall, GraphCall, IdentityCall, MembersCall
+from providers.azure.client.client import Count, MicrosoftGraph
 from scanner.collect.collection import Answer, Item
 from scanner.model.evidence import Observed, Unknown, join
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from providers.azure.caller import SubscriptionCaller
-from providers.azure.calls import ArmCall, AzureCall, GraphCall
+from providers.azure.client.caller import SubscriptionCaller
+from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
 from scanner.collect.collection import Answer, Collection, Collector, Item, Place
 from scanner.model.evidence import Observed, Unknown
 

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from providers.azure.calls import ArmCall, AzureCall, GraphCall
-from providers.azure.client import BATCH, DENY_ASSIGNMENTS, PERMISSIONS, Count, ResourceManager
-from providers.azure.guard import resource_id
-from providers.azure.permissions import allows, may_hide
+from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
+from providers.azure.client.client import BATCH, DENY_ASSIGNMENTS, PERMISSIONS, Count, ResourceManager
+from providers.azure.client.completeness import allows, may_hide
+from providers.azure.client.guard import resource_id
 from scanner.collect.collection import Answer, Call, Collection, Item
 from scanner.model.evidence import Observed, Unknown, join
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from providers.azure.calls import ArmCall
+from providers.azure.client.calls import ArmCall
 from scanner.collect.collection import Call
 from scanner.model.evidence import Reason, Unknown
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-from providers.azure.calls import DIRECTORY_VERSION, GRAPH_PATH, ArmCall, DirectoryCall, GraphCall
+from providers.azure.client.calls import DIRECTORY_VERSION, GRAPH_PATH, ArmCall, DirectoryCall, GraphCall
 
 _SUBSCRIPTION = r"[0-9a-f-]{36}"
 _ID = (

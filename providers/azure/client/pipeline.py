@@ -21,7 +21,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.resource.resources import ResourceManagementClient
 from requests.adapters import HTTPAdapter
 
-from providers.azure.guard import Guard
+from providers.azure.client.guard import Guard
 from scanner.collect.provider import Limits
 
 CONNECTIONS = 32

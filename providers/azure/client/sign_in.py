@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from providers.azure.failures import one_line
+from providers.azure.client.failures import one_line
 
 _AGAIN = "Sign in again, e.g. with `az login`."
 _KNOWN = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from providers.azure.calls import (
+from providers.azure.client.calls import (
     DIRECTORY_VERSION,
     GRAPH_PATH,
     GRAPH_VERSION,
@@ -19,11 +19,11 @@ from providers.azure.calls import (
     DirectoryCall,
     GraphCall,
 )
-from providers.azure.endpoints import Endpoints
-from providers.azure.failures import one_line, refused, unreadable
-from providers.azure.guard import Guard
-from providers.azure.pacing import RETRIED, Pace, pause
-from providers.azure.sign_in import NO_CREDENTIALS, refusal
+from providers.azure.client.endpoints import Endpoints
+from providers.azure.client.failures import one_line, refused, unreadable
+from providers.azure.client.guard import Guard
+from providers.azure.client.pace import RETRIED, Pace, pause
+from providers.azure.client.sign_in import NO_CREDENTIALS, refusal
 from scanner.collect.collection import Call
 from scanner.collect.provider import Limits, Unreachable
 from scanner.model.evidence import Observed, Unknown
@@ -229,7 +229,7 @@ class ResourceManager(_Host):
         calls: Iterable[AzureCall],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        from providers.azure.pipeline import arm_client
+        from providers.azure.client.pipeline import arm_client
 
         guard = Guard(where.host, calls)
         client = arm_client(where.manager, where.audience, identity.credential, guard, limits)
@@ -298,7 +298,7 @@ class MicrosoftGraph(_Host):
         calls: Iterable[DirectoryCall],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        from providers.azure.pipeline import graph_client
+        from providers.azure.client.pipeline import graph_client
 
         guard = Guard(where.graph_host, calls)
         client = graph_client(where.graph, where.graph_audience, identity.credential, guard, limits)

@@ -1,0 +1,1 @@
+"""TODO providers.azure.client.client"""

@@ -1,0 +1,86 @@
+"""Whether a listing can be complete, from the caller's own permissions.
+
+Resource Graph leaves out, without a word, what the caller may not read. So a listing is complete only if
+the caller may read every resource of the kind in the whole subscription: a role there or above allows the
+action, and no deny assignment there or below may take it away.
+https://learn.microsoft.com/azure/role-based-access-control/role-definitions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+EVERYONE = "00000000-0000-0000-0000-000000000000"
+"""The principal of a deny assignment that stands for all principals."""
+_SINGLE = frozenset({"user", "serviceprincipal"})
+
+
+@lru_cache(maxsize=4096)
+def overlap(one: str, other: str) -> bool:
+    """Whether some action matches both patterns, in which ``*`` stands for any text."""
+    one, other = one.lower(), other.lower()
+    if not one or not other:
+        return not (one or other).strip("*")
+    if one[0] == "*":
+        return overlap(one[1:], other) or overlap(one, other[1:])
+    if other[0] == "*":
+        return overlap(one, other[1:]) or overlap(one[1:], other)
+    return one[0] == other[0] and overlap(one[1:], other[1:])
+
+
+@lru_cache(maxsize=4096)
+def covers(pattern: str, action: str) -> bool:
+    """Whether the pattern matches all that the action does, which may hold ``*`` itself."""
+    pattern, action = pattern.lower(), action.lower()
+    if not pattern or not action:
+        return not action and not pattern.strip("*")
+    if pattern[0] == "*":
+        return covers(pattern[1:], action) or covers(pattern, action[1:])
+    return pattern[0] == action[0] and covers(pattern[1:], action[1:])
+
+
+def allows(permissions: Iterable[Mapping[str, Any]], action: str) -> bool:
+    """Whether the permissions allow the action wholly: one role's actions do, less its notActions.
+
+    ``permissions`` is the ``value`` of ``Permissions_ListForSubscription``. A notAction takes away from its
+    own role only. Conditions on roles bear on data actions and role assignments, so they do not matter
+    here. For an action with ``*``, what two roles allow together only is not seen: that errs towards "no".
+    Raises :class:`KeyError`, :class:`TypeError` or :class:`AttributeError` for another form.
+    """
+    return any(_grants(entry, action) for entry in permissions)
+
+
+def may_hide(
+    assignments: Iterable[Mapping[str, Any]], action: str, principal: str | None
+) -> Sequence[Mapping[str, Any]]:
+    """The deny assignments that take the action away from the principal somewhere, or may do so.
+
+    ``assignments`` is the ``value`` of ``DenyAssignments_List``. Who is in a group cannot be told from it,
+    so one that names a group counts. Raises as :func:`allows` does.
+    """
+    return [entry for entry in assignments if _denies(entry["properties"], action, principal)]
+
+
+def _grants(entry: Mapping[str, Any], action: str) -> bool:
+    actions = [pattern for pattern in entry["actions"] if covers(pattern, action)]
+    return bool(actions) and not any(overlap(pattern, action) for pattern in entry.get("notActions") or ())
+
+
+def _denies(properties: Mapping[str, Any], action: str, principal: str | None) -> bool:
+    taken = any(
+        any(overlap(pattern, action) for pattern in entry.get("actions") or ())
+        and not any(covers(pattern, action) for pattern in entry.get("notActions") or ())
+        for entry in properties["permissions"]
+    )
+    own = (principal or "").lower()
+    spared = {str(one["id"]).lower() for one in properties.get("excludePrincipals") or ()}
+    if not taken or (own and own in spared):
+        return False
+    for one in properties["principals"]:
+        named = str(one["id"]).lower()
+        alone = str(one.get("type", "")).lower() in _SINGLE
+        if named in (EVERYONE, own) or not alone or not own:
+            return True
+    return False
