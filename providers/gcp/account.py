@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from providers.gcp.audit import TRAIL_NAMES, nearest, parent_of
-from providers.gcp.call import RESOURCE_MANAGER, Call, Item, Project
-from providers.gcp.members import HIERARCHY
-from providers.gcp.policies import PROJECT
+from providers.gcp.client.calls import RESOURCE_MANAGER, Call, Item, Project
+from providers.gcp.policies.members import HIERARCHY
+from providers.gcp.policies.policies import PROJECT
 from providers.gcp.storage import PREVENTION, to_enforced
 from scanner.collect.collection import Collector, Facet, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, lift

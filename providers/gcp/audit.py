@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from providers.gcp.call import Call, Item
+from providers.gcp.client.calls import Call, Item
 from providers.gcp.logfilter import ACTIVITY, ALL, DATA_ACCESS, NONE, Passing, both, negated, passing
-from providers.gcp.policies import POLICIES_ABOVE, PROJECT_POLICY, above_project, of_project
+from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT_POLICY, above_project, of_project
 from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.audit import AuditTrail

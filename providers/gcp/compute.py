@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from providers.gcp.call import Call, Item, to_region
+from providers.gcp.client.calls import Call, Item, to_region
 from providers.gcp.packets import anyone
 from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, Unknown, lift

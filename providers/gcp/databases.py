@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from providers.gcp.call import Call, Item
+from providers.gcp.client.calls import Call, Item
 from providers.gcp.packets import anyone
 from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, Unknown

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from providers.gcp.call import RESOURCE_MANAGER, Call, Item
-from providers.gcp.members import (
+from providers.gcp.client.calls import RESOURCE_MANAGER, Call, Item
+from providers.gcp.policies.members import (
     HIERARCHY,
     PROJECTS,
     Home,
@@ -24,7 +24,7 @@ from providers.gcp.members import (
     to_projects,
     type_of,
 )
-from providers.gcp.policies import (
+from providers.gcp.policies.policies import (
     CUSTOM_ROLES,
     CUSTOM_ROLES_ABOVE,
     GRANTING,
@@ -124,12 +124,12 @@ def to_member(item: Item) -> str:
 
 
 def to_type(item: Item) -> PrincipalType:
-    """See :func:`~providers.gcp.members.type_of`."""
+    """See :func:`~providers.gcp.policies.members.type_of`."""
     return type_of(item.asset["member"], item.project)
 
 
 def to_home(item: Item) -> Home:
-    """See :func:`~providers.gcp.members.home_of`."""
+    """See :func:`~providers.gcp.policies.members.home_of`."""
     return home_of(item.asset["member"], item.project)
 
 
@@ -153,7 +153,7 @@ def to_grants_rights(
     role: Observed[tuple[str, bool]], own: Observed[Permissions], above: Observed[Permissions]
 ) -> Observed[bool]:
     """A role of Google by its name, a custom one by its permissions; see
-    :data:`~providers.gcp.policies.GRANTING`."""
+    :data:`~providers.gcp.policies.policies.GRANTING`."""
     if isinstance(role, Unknown):
         return role
     name, made = role

@@ -11,9 +11,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from providers.gcp.call import Call, Item
-from providers.gcp.members import HIERARCHY, PROJECTS, Home, home_of, is_outside, to_domain, to_projects
-from providers.gcp.policies import (
+from providers.gcp.client.calls import Call, Item
+from providers.gcp.policies.members import (
+    HIERARCHY,
+    PROJECTS,
+    Home,
+    home_of,
+    is_outside,
+    to_domain,
+    to_projects,
+)
+from providers.gcp.policies.policies import (
     CUSTOM_ROLES,
     CUSTOM_ROLES_ABOVE,
     OWNER,

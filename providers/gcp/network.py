@@ -14,7 +14,7 @@ from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any
 
-from providers.gcp.call import Call, Item
+from providers.gcp.client.calls import Call, Item
 from providers.gcp.packets import Level, Ports, Rule, reach, readings
 from scanner.collect.collection import Collector, Facet, Read, told
 from scanner.model.evidence import Observed, Unknown, all_of, lift

@@ -12,12 +12,12 @@ from typing import Any
 
 from providers.gcp.account import ACCOUNTS, IDENTIFY, LOCATIONS, REGIONS, to_project
 from providers.gcp.audit import AUDIT_TRAILS, SINKS_ABOVE, trails_above
-from providers.gcp.call import Call, Item, Project, to_region
-from providers.gcp.channel import SignedIn, sign_in
-from providers.gcp.client import Client
+from providers.gcp.client.calls import Call, Item, Project, to_region
+from providers.gcp.client.channel import SignedIn, sign_in
+from providers.gcp.client.client import Client
+from providers.gcp.client.failures import NOT_ENABLED
 from providers.gcp.compute import CONTAINER_CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
 from providers.gcp.databases import DATABASES
-from providers.gcp.failure import NOT_ENABLED
 from providers.gcp.identity import ACCESS_KEYS, ROLES, USERS
 from providers.gcp.keys import KEYS
 from providers.gcp.network import FIREWALLS

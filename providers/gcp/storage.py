@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from providers.gcp.call import RESOURCE_MANAGER, Call, Item
-from providers.gcp.exposure import NOTHING, Exposure, from_acl, from_bindings, open_to, union
-from providers.gcp.policies import POLICIES_ABOVE, PROJECT
+from providers.gcp.client.calls import RESOURCE_MANAGER, Call, Item
+from providers.gcp.policies.exposure import NOTHING, Exposure, from_acl, from_bindings, open_to, union
+from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT
 from scanner.collect.collection import Collector, Facet, Read, asked, told
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption

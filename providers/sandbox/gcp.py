@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from providers.gcp.call import METHODS, Call, Operation
+from providers.gcp.client.calls import METHODS, Call, Operation
 from providers.sandbox import Fault
 from providers.sandbox.gcp_company import PROJECT, Company, example_shop
 from providers.sandbox.gcp_faults import error, service_disabled, unknown_project

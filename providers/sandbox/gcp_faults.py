@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from providers.gcp.call import Call
+from providers.gcp.client.calls import Call
 from providers.sandbox import Fault
 
 _UID = "eYhDkfYCu-dOCjuj8X4Am9-spkxs0-kX5YnhAJmc3PZ7pmNNfSsqtQ"

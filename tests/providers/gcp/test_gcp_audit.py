@@ -16,8 +16,8 @@ from providers.gcp.audit import (
     to_records_writes,
     trails,
 )
-from providers.gcp.call import Item, Project
-from providers.gcp.client import Client
+from providers.gcp.client.calls import Item, Project
+from providers.gcp.client.client import Client
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import example_shop, project, sink
 from scanner.collect.provider import Limits, Request

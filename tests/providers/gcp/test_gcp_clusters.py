@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from providers.gcp.call import Item
+from providers.gcp.client.calls import Item
 from providers.gcp.compute import (
     CONTAINER_CLUSTERS,
     to_endpoint_open,

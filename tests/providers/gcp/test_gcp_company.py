@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.gcp.account import IDENTIFY
-from providers.gcp.call import Item, Project
+from providers.gcp.client.calls import Item, Project
 from providers.gcp.scopes import BESIDES, COLLECTORS
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import Company, bucket, example_shop, project, sink

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from providers.gcp.call import Item, Project
-from providers.gcp.client import Client
+from providers.gcp.client.calls import Item, Project
+from providers.gcp.client.client import Client
 from providers.gcp.compute import (
     FUNCTIONS,
     VIRTUAL_MACHINES,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from providers.gcp.account import IDENTIFY
-from providers.gcp.channel import ReadOnlyViolation, sign_in
+from providers.gcp.client.channel import ReadOnlyViolation, sign_in
 from providers.gcp.scopes import connect
 from providers.sandbox import Fault
 from providers.sandbox.gcp import GcpSandbox

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from providers.gcp.call import Item, Project
+from providers.gcp.client.calls import Item, Project
 from providers.gcp.databases import (
     DATABASES,
     servers,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from providers.gcp.call import Call
-from providers.gcp.failure import from_api
+from providers.gcp.client.calls import Call
+from providers.gcp.client.failures import from_api
 from scanner.model.evidence import Cause
 
 CALL = Call("ListAssets", ("storage.googleapis.com/Bucket",))

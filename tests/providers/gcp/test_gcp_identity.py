@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from providers.gcp.call import Item, Project
-from providers.gcp.client import Client
+from providers.gcp.client.calls import Item, Project
+from providers.gcp.client.client import Client
 from providers.gcp.identity import (
     ACCESS_KEYS,
     bindings,
@@ -22,8 +22,16 @@ from providers.gcp.identity import (
     to_usable,
     user_managed,
 )
-from providers.gcp.members import Home, home_of, is_agent, is_outside, to_domain, to_projects, type_of
-from providers.gcp.policies import to_permissions
+from providers.gcp.policies.members import (
+    Home,
+    home_of,
+    is_agent,
+    is_outside,
+    to_domain,
+    to_projects,
+    type_of,
+)
+from providers.gcp.policies.policies import to_permissions
 from providers.sandbox.gcp import GcpSandbox
 from providers.sandbox.gcp_company import Company, project
 from scanner.collect.provider import Limits

@@ -8,9 +8,8 @@ import pytest
 
 from providers.gcp.account import to_own_contacts, to_path, to_project
 from providers.gcp.audit import to_own_trails
-from providers.gcp.call import Item, Project, to_region
-from providers.gcp.exposure import from_acl, from_bindings
-from providers.gcp.failure import one_line
+from providers.gcp.client.calls import Item, Project, to_region
+from providers.gcp.client.failures import one_line
 from providers.gcp.logfilter import (
     ALL,
     DATA_ACCESS,
@@ -22,6 +21,7 @@ from providers.gcp.logfilter import (
     negated,
     passing,
 )
+from providers.gcp.policies.exposure import from_acl, from_bindings
 from providers.gcp.storage import (
     to_bindings,
     to_enforced,

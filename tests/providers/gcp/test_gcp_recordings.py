@@ -9,9 +9,9 @@ import pytest
 
 from providers.gcp.account import to_project
 from providers.gcp.audit import to_own_trails
-from providers.gcp.call import Item, Project
-from providers.gcp.client import Client
-from providers.gcp.exposure import from_bindings
+from providers.gcp.client.calls import Item, Project
+from providers.gcp.client.client import Client
+from providers.gcp.policies.exposure import from_bindings
 from providers.gcp.storage import BUCKETS
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown

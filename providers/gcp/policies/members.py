@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from providers.gcp.call import RESOURCE_MANAGER, Call, Item, Project
-from providers.gcp.policies import FOLDER, ORGANIZATION, PROJECT
+from providers.gcp.client.calls import RESOURCE_MANAGER, Call, Item, Project
+from providers.gcp.policies.policies import FOLDER, ORGANIZATION, PROJECT
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 
 HIERARCHY = Call("ListAssets", (ORGANIZATION, FOLDER), parent="organization")

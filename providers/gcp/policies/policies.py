@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from providers.gcp.call import RESOURCE_MANAGER, Call, Item
+from providers.gcp.client.calls import RESOURCE_MANAGER, Call, Item
 from scanner.model.evidence import Observed, Unknown
 
 PROJECT = "cloudresourcemanager.googleapis.com/Project"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from providers.gcp.call import Call, Item, to_region
-from providers.gcp.failure import from_api, one_line, status
+from providers.gcp.client.calls import Call, Item, to_region
+from providers.gcp.client.failures import from_api, one_line, status
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Observed, Unknown, join

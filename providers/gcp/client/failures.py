@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from providers.gcp.call import Call
+from providers.gcp.client.calls import Call
 from scanner.model.evidence import Reason, Unknown
 
 NOT_ENABLED = "is not enabled on the quota project"

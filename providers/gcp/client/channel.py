@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from providers.gcp.call import METHODS
-from providers.gcp.failure import one_line
+from providers.gcp.client.calls import METHODS
+from providers.gcp.client.failures import one_line
 from scanner.collect.provider import Limits, Unreachable, is_loopback
 
 ASSETS = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDASSET", "cloudasset.googleapis.com")

@@ -1,0 +1,1 @@
+"""TODO providers.gcp.client.client"""
