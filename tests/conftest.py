@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from providers.sandbox.aws import AwsSandbox, no_fault
+from providers.sandbox.aws.server import AwsSandbox, no_fault
 
 # A slow machine is no wrong answer. A failure prints what repeats it.
 settings.register_profile("gapscan", deadline=None, print_blob=True)

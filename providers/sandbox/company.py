@@ -41,9 +41,9 @@ def write_files(folder: Path) -> Files:
 def estate() -> Iterator[Mapping[str, str]]:
     """Runs the three clouds; gives the variables that point every SDK at them."""
     from providers.sandbox import Sandbox
-    from providers.sandbox.aws import AwsSandbox
-    from providers.sandbox.azure import AzureSandbox
-    from providers.sandbox.gcp import GcpSandbox
+    from providers.sandbox.aws.server import AwsSandbox
+    from providers.sandbox.azure.server import AzureSandbox
+    from providers.sandbox.gcp.server import GcpSandbox
 
     aws = AwsSandbox()
     # One permission is missing, so that the demonstration also shows what is not seen.

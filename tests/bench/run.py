@@ -13,7 +13,7 @@ from pathlib import Path
 import expressions
 import owners
 
-from providers.sandbox.aws import AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 
 BUCKETS = 40
 DELAY = 0.05

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from providers.sandbox import Fault
-from providers.sandbox.aws import AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from trestle.oscal.ssp import SystemSecurityPlan
 
-from providers.sandbox.aws import AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from tests.cli.test_command_line import gapscan
 
 OWNERSHIP = """\

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from providers.sandbox.aws import AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.run.snapshot import read_snapshot
 from tests.cli.test_command_line import HERE, gapscan
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.sandbox.aws import AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import Limits, Request
 from scanner.model.inventory import Inventory, Wanted
 from tests.providers.aws.aws_scan import EVERYTHING, HOME, QUICK, Scan, run

@@ -9,7 +9,7 @@ import pytest
 from providers.aws import audit
 from providers.aws.audit import AUDIT_TRAILS
 from providers.sandbox import Fault
-from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
+from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory

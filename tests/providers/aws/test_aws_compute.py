@@ -12,7 +12,7 @@ from providers.aws.client.listing import Listing, listing
 from providers.aws.compute import CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES, Members
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
-from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
+from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory

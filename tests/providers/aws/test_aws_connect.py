@@ -12,8 +12,8 @@ from providers.aws.client.client import AwsCaller
 from providers.aws.client.session import AwsClients, NotInTables, open_session
 from providers.aws.iam.credential_report import GENERATE_REPORT
 from providers.aws.scopes import COLLECTORS, all_calls, calls, connect
-from providers.sandbox.aws import AwsSandbox
-from providers.sandbox.aws_faults import IDENTITY
+from providers.sandbox.aws.faults import IDENTITY
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import Limits, Request, Unreachable
 from scanner.model.evidence import Unknown
 from tests.providers.aws.aws_scan import QUICK, Scan, named

@@ -7,7 +7,7 @@ import pytest
 from providers.aws.account import REGIONS
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
-from providers.sandbox.aws import AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory

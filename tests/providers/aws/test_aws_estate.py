@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
+from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.collect.provider import Request
 from scanner.model.inventory import Inventory
 from scanner.model.resources.storage import Bucket, Encryption

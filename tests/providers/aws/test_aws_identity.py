@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from providers.sandbox.aws import AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.account import PasswordPolicy

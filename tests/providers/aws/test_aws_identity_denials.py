@@ -6,7 +6,7 @@ import pytest
 
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
-from providers.sandbox.aws import AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from tests.providers.aws.aws_scan import EVERYTHING, Scan, named

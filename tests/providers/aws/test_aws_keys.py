@@ -12,7 +12,7 @@ from providers.aws.identity import MEMBERS as MEMBERS_CHAIN
 from providers.aws.keys import KEYS
 from providers.aws.policies.key_policy import account_of, openings
 from providers.sandbox import Fault
-from providers.sandbox.aws import ENABLED_BY_DEFAULT, AwsSandbox
+from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.keys import Key

@@ -20,7 +20,7 @@ from providers.aws.client.failures import one_line
 from providers.aws.client.session import open_session
 from providers.aws.policies.bucket_exposure import openness
 from providers.aws.scopes import all_calls, calls, connect
-from providers.sandbox.aws import AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import Request, Unreachable
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption

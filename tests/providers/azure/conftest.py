@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from providers.azure.scopes import connect
-from providers.sandbox.azure import AzureSandbox
-from providers.sandbox.azure_estate import sample_estate
+from providers.sandbox.azure.estate import sample_estate
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Limits, Request
 from scanner.collect.workers import Workers

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from providers.azure.audit import AUDIT_TRAILS
-from providers.sandbox.azure import AzureSandbox
-from providers.sandbox.azure_audit import activity_log_setting
-from providers.sandbox.azure_estate import SUBSCRIPTION
+from providers.sandbox.azure.audit import activity_log_setting
+from providers.sandbox.azure.estate import SUBSCRIPTION
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.derived import derive
 from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from providers.azure.compute import CONTAINER_CLUSTERS, FUNCTIONS, INTERFACES, VIRTUAL_MACHINES
-from providers.sandbox.azure import AzureSandbox
-from providers.sandbox.azure_estate import SUBSCRIPTION
+from providers.sandbox.azure.estate import SUBSCRIPTION
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory

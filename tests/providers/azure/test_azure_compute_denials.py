@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from providers.sandbox import Fault
-from providers.sandbox.azure import AzureSandbox
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from tests.providers.azure.azure_scan import WANTED, Scan, of_kind, reasons, unknown_facets

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from providers.azure.scopes import connect
-from providers.sandbox.azure import AzureSandbox
-from providers.sandbox.azure_estate import CLIENT, OTHER_SUBSCRIPTION, SUBSCRIPTION
+from providers.sandbox.azure.estate import CLIENT, OTHER_SUBSCRIPTION, SUBSCRIPTION
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.provider import Limits, Request, Unreachable
 from tests.providers.azure.azure_scan import LIMITS
 

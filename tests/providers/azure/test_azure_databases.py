@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from providers.azure.databases import DATABASES, SQL_DATABASES
-from providers.sandbox.azure import AzureSandbox
-from providers.sandbox.azure_compute import rule
-from providers.sandbox.azure_estate import SUBSCRIPTION
+from providers.sandbox.azure.compute import rule
+from providers.sandbox.azure.estate import SUBSCRIPTION
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.provider import Request
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.inventory import Inventory

@@ -9,9 +9,9 @@ import pytest
 
 from providers.azure.scopes import COLLECTORS
 from providers.sandbox import Fault
-from providers.sandbox.azure import AzureSandbox
-from providers.sandbox.azure_answers import Answers
-from providers.sandbox.azure_estate import SUBSCRIPTION
+from providers.sandbox.azure.answers import Answers
+from providers.sandbox.azure.estate import SUBSCRIPTION
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.provider import Limits
 from scanner.model.inventory import Inventory
 from tests.providers.azure import test_azure_compute_denials, test_azure_identity_denials

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from providers.azure.scopes import COLLECTORS, connect
-from providers.sandbox.azure import AzureSandbox
-from providers.sandbox.azure_estate import CLIENT, SUBSCRIPTION, TENANT
+from providers.sandbox.azure.estate import CLIENT, SUBSCRIPTION, TENANT
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Request
 from scanner.collect.workers import Workers

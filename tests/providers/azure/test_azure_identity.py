@@ -13,10 +13,9 @@ from providers.azure.client.calls import DirectoryCall
 from providers.azure.client.guard import Guard, NotReadOnly
 from providers.azure.entra import GROUP_MEMBERS, USERS_LIST
 from providers.azure.scopes import AzureProvider, connect
-from providers.sandbox.azure import AzureSandbox
-from providers.sandbox.azure_directory import error
-from providers.sandbox.azure_estate import OTHER_SUBSCRIPTION, SUBSCRIPTION, TENANT
-from providers.sandbox.azure_identity import (
+from providers.sandbox.azure.directory import error
+from providers.sandbox.azure.estate import OTHER_SUBSCRIPTION, SUBSCRIPTION, TENANT
+from providers.sandbox.azure.identity import (
     ADMINISTRATORS,
     EMERGENCY,
     GLOBAL_ADMINISTRATOR,
@@ -26,6 +25,7 @@ from providers.sandbox.azure_identity import (
     person,
     user,
 )
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Request
 from scanner.collect.workers import Workers
@@ -165,7 +165,7 @@ def test_no_permission_settles_a_missing_licence(
     code = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
     text = "Neither tenant is B2C or tenant doesn't have premium license"
     monkeypatch.setattr(
-        "providers.sandbox.azure_directory.refused", lambda *arguments: error(403, code, text)
+        "providers.sandbox.azure.directory.refused", lambda *arguments: error(403, code, text)
     )
     azure.fault = lambda name: "denied" if "signInActivity" in name else None
     fact = users(scan())["data-lead"].last_used

@@ -8,7 +8,7 @@ import pytest
 
 from providers.azure.scopes import COLLECTORS, connect
 from providers.sandbox import Fault
-from providers.sandbox.azure import AzureSandbox
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Request
 from scanner.collect.workers import Workers
@@ -143,7 +143,7 @@ def test_a_next_page_elsewhere_is_not_followed(
     azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch, base: str
 ) -> None:
     """Otherwise the token would go there too."""
-    from providers.sandbox import azure_directory
+    from providers.sandbox.azure import directory as azure_directory
 
     honest = azure_directory.answer
 

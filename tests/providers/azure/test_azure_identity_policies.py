@@ -16,7 +16,7 @@ from providers.azure.conditional_access import (
     policies,
 )
 from providers.azure.tenant import demanded
-from providers.sandbox.azure_identity import grant, policy
+from providers.sandbox.azure.identity import grant, policy
 from scanner.model.evidence import Observed, Unknown, all_of
 
 Told = Literal["yes", "no", "unknown"]

@@ -12,10 +12,10 @@ import pytest
 from providers.azure.keys import KEYS, KEYS_OF_HSMS
 from providers.azure.scopes import connect
 from providers.sandbox import Fault
-from providers.sandbox.azure import AzureSandbox
-from providers.sandbox.azure_answers import Answers
-from providers.sandbox.azure_estate import SUBSCRIPTION, TENANT
-from providers.sandbox.azure_keys import Vault, key_properties, rotation_policy
+from providers.sandbox.azure.answers import Answers
+from providers.sandbox.azure.estate import SUBSCRIPTION, TENANT
+from providers.sandbox.azure.keys import Vault, key_properties, rotation_policy
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Request
 from scanner.collect.workers import Workers

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.azure.network import FIREWALLS
-from providers.sandbox.azure import AzureSandbox
-from providers.sandbox.azure_estate import SUBSCRIPTION
-from providers.sandbox.azure_network import DEFAULT_RULES, rule
+from providers.sandbox.azure.estate import SUBSCRIPTION
+from providers.sandbox.azure.network import DEFAULT_RULES, rule
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory

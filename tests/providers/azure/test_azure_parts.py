@@ -19,7 +19,7 @@ from providers.azure.client.guard import Guard, NotReadOnly
 from providers.azure.client.pace import Pace, pause
 from providers.azure.client.sign_in import refusal
 from providers.azure.storage import BLOB_SERVICE, CONTAINERS, STORAGE_ACCOUNTS
-from providers.sandbox.azure import AzureSandbox
+from providers.sandbox.azure.server import AzureSandbox
 from scanner.model.evidence import Observed, Unknown
 from tests.providers.azure.azure_scan import LIMITS
 

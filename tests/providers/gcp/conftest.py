@@ -10,7 +10,7 @@ import pytest
 
 from providers.gcp.scopes import connect
 from providers.sandbox import Fault
-from providers.sandbox.gcp import GcpSandbox
+from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Limits, Request
 from scanner.collect.workers import Workers

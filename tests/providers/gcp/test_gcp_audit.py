@@ -18,8 +18,8 @@ from providers.gcp.audit import (
 )
 from providers.gcp.client.calls import Item, Project
 from providers.gcp.client.client import Client
-from providers.sandbox.gcp import GcpSandbox
-from providers.sandbox.gcp_company import example_shop, project, sink
+from providers.sandbox.gcp.company import example_shop, project, sink
+from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.provider import Limits, Request
 from scanner.model.evidence import Unknown
 

@@ -16,9 +16,9 @@ from providers.gcp.compute import (
     to_nodes,
     to_own_pools,
 )
-from providers.sandbox.gcp import GcpSandbox
-from providers.sandbox.gcp_company import Company, project
-from providers.sandbox.gcp_compute import cluster, node_pool, pool
+from providers.sandbox.gcp.company import Company, project
+from providers.sandbox.gcp.compute import cluster, node_pool, pool
+from providers.sandbox.gcp.server import GcpSandbox
 from tests.providers.gcp.test_gcp_compute import (
     HERE,
     LOST,

@@ -10,8 +10,8 @@ import pytest
 from providers.gcp.account import IDENTIFY
 from providers.gcp.client.calls import Item, Project
 from providers.gcp.scopes import BESIDES, COLLECTORS
-from providers.sandbox.gcp import GcpSandbox
-from providers.sandbox.gcp_company import Company, bucket, example_shop, project, sink
+from providers.sandbox.gcp.company import Company, bucket, example_shop, project, sink
+from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.provider import Request
 from scanner.model.evidence import Unknown
 from scanner.model.resources.kinds import KINDS

@@ -20,9 +20,9 @@ from providers.gcp.compute import (
     to_public_address,
     to_runtime_updates,
 )
-from providers.sandbox.gcp import GcpSandbox
-from providers.sandbox.gcp_company import Company, project
-from providers.sandbox.gcp_compute import function, machine, service
+from providers.sandbox.gcp.company import Company, project
+from providers.sandbox.gcp.compute import function, machine, service
+from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.collection import Collector
 from scanner.collect.provider import Limits, Request
 from scanner.model.evidence import Unknown

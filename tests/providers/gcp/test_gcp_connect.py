@@ -15,8 +15,8 @@ from providers.gcp.account import IDENTIFY
 from providers.gcp.client.channel import ReadOnlyViolation, sign_in
 from providers.gcp.scopes import connect
 from providers.sandbox import Fault
-from providers.sandbox.gcp import GcpSandbox
-from providers.sandbox.gcp_company import example_shop
+from providers.sandbox.gcp.company import example_shop
+from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.provider import Limits, Request, Unreachable
 
 LIMITS = Limits(connect_seconds=2, read_seconds=0.6, attempts=2)

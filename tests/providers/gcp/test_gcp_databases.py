@@ -18,7 +18,7 @@ from providers.gcp.databases import (
     to_own_backups,
 )
 from providers.sandbox import Fault
-from providers.sandbox.gcp import GcpSandbox
+from providers.sandbox.gcp.server import GcpSandbox
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER
 from tests.providers.gcp.test_gcp_compute import values

@@ -11,7 +11,7 @@ import pytest
 
 from providers.gcp.account import IDENTIFY
 from providers.sandbox import Fault
-from providers.sandbox.gcp import GcpSandbox
+from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
 from tests.providers.gcp.conftest import UNTOLD

@@ -32,8 +32,8 @@ from providers.gcp.policies.members import (
     type_of,
 )
 from providers.gcp.policies.policies import to_permissions
-from providers.sandbox.gcp import GcpSandbox
-from providers.sandbox.gcp_company import Company, project
+from providers.sandbox.gcp.company import Company, project
+from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
 from tests.providers.gcp.conftest import UNTOLD

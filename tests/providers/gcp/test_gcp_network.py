@@ -18,7 +18,7 @@ from providers.gcp.network import (
     to_policies,
     to_rules,
 )
-from providers.sandbox.gcp_network import policy, policy_rule, rule, tcp
+from providers.sandbox.gcp.network import policy, policy_rule, rule, tcp
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER

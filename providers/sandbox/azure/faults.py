@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from providers.sandbox import Fault
-from providers.sandbox.azure_estate import CLIENT, PRINCIPAL
+from providers.sandbox.azure.estate import CLIENT, PRINCIPAL
 
 HANG_SECONDS = 60.0
 

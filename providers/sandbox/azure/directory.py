@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from providers.sandbox import Fault
-from providers.sandbox.azure_identity import Json, Tenant
+from providers.sandbox.azure.identity import Json, Tenant
 
 Reply = tuple[int, dict[str, str], bytes]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.sandbox.azure_audit import sample_activity_log
-from providers.sandbox.azure_compute import Compute, sample_compute
-from providers.sandbox.azure_identity import (
+from providers.sandbox.azure.audit import sample_activity_log
+from providers.sandbox.azure.compute import Compute, sample_compute
+from providers.sandbox.azure.identity import (
     Tenant,
     sample_assignments,
     sample_definitions,
     sample_tenant,
 )
-from providers.sandbox.azure_keys import Vault, sample_vaults
-from providers.sandbox.azure_network import sample_groups
+from providers.sandbox.azure.keys import Vault, sample_vaults
+from providers.sandbox.azure.network import sample_groups
 
 Json = dict[str, Any]
 

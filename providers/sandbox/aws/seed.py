@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.sandbox import aws_audit, aws_compute, aws_keys, aws_network
-from providers.sandbox.aws_identity import Identities
+from providers.sandbox.aws.identity import Identities
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"

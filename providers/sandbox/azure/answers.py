@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from providers.sandbox import azure_compute, azure_identity, azure_keys, azure_network
-from providers.sandbox.azure_estate import SUBSCRIPTION, Estate, Json, StorageAccount, setting
+from providers.sandbox.azure.estate import SUBSCRIPTION, Estate, Json, StorageAccount, setting
 
 _SUB = r"/subscriptions/(?P<subscription>[0-9a-f-]{36})"
 _ACCOUNT = (

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs, quote
 from xml.sax.saxutils import escape
 
-from providers.sandbox.aws_faults import REQUEST_ID, Answer
-from providers.sandbox.aws_people import GROUPS, POLICIES, ROOT, USERS, SampleUser, roles
+from providers.sandbox.aws.faults import REQUEST_ID, Answer
+from providers.sandbox.aws.people import GROUPS, POLICIES, ROOT, USERS, SampleUser, roles
 
 MEMBERS = ("444455556666", "555566667777")
 """The other accounts of the sample company's organisation."""

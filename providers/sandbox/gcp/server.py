@@ -10,8 +10,8 @@ from typing import Any
 
 from providers.gcp.client.calls import METHODS, Call, Operation
 from providers.sandbox import Fault
-from providers.sandbox.gcp_company import PROJECT, Company, example_shop
-from providers.sandbox.gcp_faults import error, service_disabled, unknown_project
+from providers.sandbox.gcp.company import PROJECT, Company, example_shop
+from providers.sandbox.gcp.faults import error, service_disabled, unknown_project
 
 MALFORMED = b"\x0a\xff\xff\xff\x0fnot a message"
 """A body whose first field says that it is longer than the body."""

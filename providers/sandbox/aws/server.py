@@ -14,10 +14,10 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from providers.sandbox import Fault, aws_compute, aws_keys
-from providers.sandbox.aws_faults import IDENTITY, Answer, answer, malformed
-from providers.sandbox.aws_identity import Identities
-from providers.sandbox.aws_operations import body, operation, region
-from providers.sandbox.aws_seed import ACCOUNT, REGION, seed
+from providers.sandbox.aws.faults import IDENTITY, Answer, answer, malformed
+from providers.sandbox.aws.identity import Identities
+from providers.sandbox.aws.operations import body, operation, region
+from providers.sandbox.aws.seed import ACCOUNT, REGION, seed
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

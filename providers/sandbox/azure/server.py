@@ -17,9 +17,9 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from providers.sandbox import Fault, azure_directory
-from providers.sandbox.azure_answers import GRAPH_PATH, OPERATIONS, QUERIES, Answers, NoAnswer
-from providers.sandbox.azure_estate import CLIENT, PRINCIPAL, TENANT, sample_estate
-from providers.sandbox.azure_faults import HANG_SECONDS, refused, refused_graph, refused_token
+from providers.sandbox.azure.answers import GRAPH_PATH, OPERATIONS, QUERIES, Answers, NoAnswer
+from providers.sandbox.azure.estate import CLIENT, PRINCIPAL, TENANT, sample_estate
+from providers.sandbox.azure.faults import HANG_SECONDS, refused, refused_graph, refused_token
 
 TOKEN = "Microsoft.Entra/Token"
 DISCOVERY = "Microsoft.Entra/Discovery"
@@ -65,7 +65,7 @@ class AzureSandbox:
         """Starts the server on a free port of 127.0.0.1."""
         import ssl
 
-        from providers.sandbox.azure_certificate import write_certificate
+        from providers.sandbox.azure.certificate import write_certificate
 
         self._folder = Path(tempfile.mkdtemp(prefix="gapscan-sandbox-"))
         certificate, key = write_certificate(self._folder)

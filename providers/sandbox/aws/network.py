@@ -78,7 +78,7 @@ def _forget_networks(regions: Sequence[str]) -> None:
     """The company deleted the default networks of regions that it does not use; quicker than by calls."""
     from moto.ec2.models import ec2_backends
 
-    from providers.sandbox.aws_seed import ACCOUNT
+    from providers.sandbox.aws.seed import ACCOUNT
 
     for region in regions:
         backend = ec2_backends[ACCOUNT][region]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.sandbox.gcp_asset import Asset, asset
+from providers.sandbox.gcp.asset import Asset, asset
 
 ORGANISATION = "123456789012"
 FOLDER = "345678901234"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from providers.sandbox.gcp_asset import Asset, asset
+from providers.sandbox.gcp.asset import Asset, asset
 
 _COMPUTE = "https://www.googleapis.com/compute/v1"
 _BATCH = {"owner": "data", "env": "prod"}

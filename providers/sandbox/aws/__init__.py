@@ -1,0 +1,1 @@
+"""TODO providers.sandbox.aws.server"""
