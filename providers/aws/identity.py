@@ -205,7 +205,7 @@ def gives_rights(item: Item) -> Observed[bool]:
 
 
 def is_conditioned(item: Item) -> Observed[bool]:
-    """See :attr:`providers.aws.policies.trust.Trust.conditioned`; of a policy: all that it allows has conditions."""
+    """As of a trust policy's ``conditioned``; of a policy: all that it allows has conditions."""
     if "attachment" in item:
         policy: Policy = item["attachment"].statements
         if isinstance(policy, Unknown):

@@ -1,1 +1,1 @@
-"""TODO scanner.assess"""
+"""The join of responsibility, ownership and evidence: states, findings, coverage, gate and metrics."""

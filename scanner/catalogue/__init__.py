@@ -1,1 +1,1 @@
-"""TODO scanner.catalogue"""
+"""The catalogue of controls, and who owes what on a resource as it is configured now."""

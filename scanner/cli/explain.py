@@ -168,7 +168,7 @@ def _calls(finding: Finding) -> Mapping[str, tuple[str, ...]]:
     if finding.resource is None or finding.provider is None or finding.resource.kind not in KINDS:
         return {}
     kind = finding.resource.kind
-    grants = import_module(f"providers.{finding.provider}.grants")
+    grants = import_module(f"providers.{finding.provider}.permissions")
     listed = set(grants.calls_for({kind: frozenset()}))
     found = {}
     for facet in finding.observed:

@@ -50,7 +50,7 @@ def permissions(
     from pathlib import Path
 
     with told():
-        grants = import_module(f"providers.{cloud.value}.grants")
+        grants = import_module(f"providers.{cloud.value}.permissions")
         needed = (
             _missing(Path(missing), cloud.value)
             if missing is not None

@@ -1,1 +1,1 @@
-"""TODO scanner.collect.collection"""
+"""Reading a cloud by tables: which call gives which facet, and the one loop that makes the calls."""

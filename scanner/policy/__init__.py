@@ -1,1 +1,1 @@
-"""TODO scanner.policy"""
+"""Reasoning about access that all clouds share: addresses, ports, and what they let in."""

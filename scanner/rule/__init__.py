@@ -1,1 +1,1 @@
-"""TODO scanner.rule.rules"""
+"""Rules: reading packs of them, and evaluating them on an inventory."""

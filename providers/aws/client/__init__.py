@@ -1,1 +1,1 @@
-"""TODO providers.aws.client.client"""
+"""The client of AWS: the only code that sees its SDK fail."""

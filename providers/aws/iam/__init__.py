@@ -1,1 +1,1 @@
-"""TODO providers.aws.iam"""
+"""What IAM reports about an account as a whole: identities, their policies and their credentials."""

@@ -1,1 +1,1 @@
-"""TODO providers.aws.policies"""
+"""Policies of AWS: their statements, whom they let in and what they allow."""

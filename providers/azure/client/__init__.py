@@ -1,1 +1,1 @@
-"""TODO providers.azure.client.client"""
+"""The client of Azure: the only code that sees its SDK fail."""

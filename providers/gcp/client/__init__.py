@@ -1,1 +1,1 @@
-"""TODO providers.gcp.client.client"""
+"""The client of Google Cloud: the only code that sees its SDK fail."""

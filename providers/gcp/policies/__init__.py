@@ -1,1 +1,1 @@
-"""TODO providers.gcp.policies.policies"""
+"""IAM policies of Google Cloud: where they are attached, whom they name and what they open."""

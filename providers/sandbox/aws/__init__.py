@@ -1,1 +1,1 @@
-"""TODO providers.sandbox.aws.server"""
+"""The simulated AWS."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers.sandbox import aws_audit, aws_compute, aws_keys, aws_network
+from providers.sandbox.aws import audit, compute, keys, network
 from providers.sandbox.aws.identity import Identities
 
 ACCOUNT = "111122223333"
@@ -131,10 +131,10 @@ def seed(endpoint: str, key_id: str, secret: str, regions: Sequence[str], identi
     trails.start_logging(Name=TRAIL)
     selector = {"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}
     trails.put_event_selectors(TrailName=TRAIL, EventSelectors=[selector])
-    aws_audit.seed(client, REGION, KEY)
-    aws_keys.seed(client, ACCOUNT, REGION, KEY)
-    aws_network.seed(client, REGION, regions)
-    aws_compute.seed(client, ACCOUNT, REGION)
+    audit.seed(client, REGION, KEY)
+    keys.seed(client, ACCOUNT, REGION, KEY)
+    network.seed(client, REGION, regions)
+    compute.seed(client, ACCOUNT, REGION)
     identities.seed(client)
 
 

@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from providers.sandbox import Fault, aws_compute, aws_keys
+from providers.sandbox import Fault
+from providers.sandbox.aws import compute, keys
 from providers.sandbox.aws.faults import IDENTITY, Answer, answer, malformed
 from providers.sandbox.aws.identity import Identities
 from providers.sandbox.aws.operations import body, operation, region
@@ -143,9 +144,9 @@ class AwsSandbox:
             return self._buckets(environ)
         if name == "kms:GetKeyRotationStatus":
             asked = json.loads(body(environ))["KeyId"]
-            return Answer(200, JSON, aws_keys.rotation(ACCOUNT, region(environ), asked))
+            return Answer(200, JSON, keys.rotation(ACCOUNT, region(environ), asked))
         if name == "lambda:GetRuntimeManagementConfig":
-            told = aws_compute.runtime_management(ACCOUNT, region(environ), environ["PATH_INFO"])
+            told = compute.runtime_management(ACCOUNT, region(environ), environ["PATH_INFO"])
             return Answer(200, "application/json", told)
         if name == "ec2:DescribeRegions":
             return _regions(b"AllRegions=true" in body(environ))

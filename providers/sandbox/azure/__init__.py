@@ -1,1 +1,1 @@
-"""TODO providers.sandbox.azure.server"""
+"""The simulated Azure."""

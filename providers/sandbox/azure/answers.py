@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from providers.sandbox import azure_compute, azure_identity, azure_keys, azure_network
+from providers.sandbox.azure import compute, identity, keys, network
 from providers.sandbox.azure.estate import SUBSCRIPTION, Estate, Json, StorageAccount, setting
 
 _SUB = r"/subscriptions/(?P<subscription>[0-9a-f-]{36})"
@@ -89,9 +89,9 @@ OPERATIONS = (
         _ACCOUNT + r"/blobservices/default/providers/microsoft\.insights/diagnosticsettings",
         "2021-05-01-preview",
     ),
-    *(Operation(*one) for one in azure_keys.OPERATIONS),
-    *(Operation(*one) for one in azure_identity.OPERATIONS),
-    *(Operation(*one) for one in azure_compute.OPERATIONS),
+    *(Operation(*one) for one in keys.OPERATIONS),
+    *(Operation(*one) for one in identity.OPERATIONS),
+    *(Operation(*one) for one in compute.OPERATIONS),
 )
 GRAPH = "Microsoft.ResourceGraph/Resources"
 GRAPH_PATH = "/providers/microsoft.resourcegraph/resources"
@@ -109,10 +109,10 @@ QUERIES = {
     _ACCOUNTS_QUERY: f"{GRAPH}(storageAccounts)",
     _LOCATIONS_QUERY: f"{GRAPH}(locations)",
     _ANCESTORS_QUERY: f"{GRAPH}(managementGroups)",
-    azure_keys.VAULTS_QUERY: f"{GRAPH}(vaults)",
-    azure_keys.HSMS_QUERY: f"{GRAPH}(managedHsms)",
-    azure_network.QUERY: f"{GRAPH}(networkSecurityGroups)",
-    **{query: f"{GRAPH}({name})" for name, query in azure_compute.QUERIES.items()},
+    keys.VAULTS_QUERY: f"{GRAPH}(vaults)",
+    keys.HSMS_QUERY: f"{GRAPH}(managedHsms)",
+    network.QUERY: f"{GRAPH}(networkSecurityGroups)",
+    **{query: f"{GRAPH}({name})" for name, query in compute.QUERIES.items()},
 }
 """The queries that the simulated Resource Graph understands, and the operation that each is."""
 _OFFERED = ("eastus", "northeurope", "westeurope")
@@ -175,7 +175,7 @@ class Answers:
     def _keys(self, given: Mapping[str, str], path: str, parameters: Mapping[str, str]) -> Json:
         hsm = "/managedhsms/" in path.lower()
         stores = self._estate.managed_hsms if hsm else self._estate.vaults
-        answer = azure_keys.answer(stores, given["vault"], given.get("key"))
+        answer = keys.answer(stores, given["vault"], given.get("key"))
         if answer is None:
             name = given.get("key") or given["vault"]
             raise NoAnswer(404, "ResourceNotFound", f"The Resource '{name}' was not found.")
@@ -237,10 +237,10 @@ class Answers:
                 }
             ]
         listed = {
-            azure_keys.VAULTS_QUERY: [one.row for one in self._estate.vaults],
-            azure_keys.HSMS_QUERY: [one.row for one in self._estate.managed_hsms],
-            azure_network.QUERY: self._estate.security_groups,
-            **{query: self._estate.compute.rows[name] for name, query in azure_compute.QUERIES.items()},
+            keys.VAULTS_QUERY: [one.row for one in self._estate.vaults],
+            keys.HSMS_QUERY: [one.row for one in self._estate.managed_hsms],
+            network.QUERY: self._estate.security_groups,
+            **{query: self._estate.compute.rows[name] for name, query in compute.QUERIES.items()},
         }
         if query in listed:
             shown = [row for row in listed[query] if row["name"] not in self._estate.hidden]

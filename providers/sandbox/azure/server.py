@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from providers.sandbox import Fault, azure_directory
+from providers.sandbox import Fault
+from providers.sandbox.azure import directory
 from providers.sandbox.azure.answers import GRAPH_PATH, OPERATIONS, QUERIES, Answers, NoAnswer
 from providers.sandbox.azure.estate import CLIENT, PRINCIPAL, TENANT, sample_estate
 from providers.sandbox.azure.faults import HANG_SECONDS, refused, refused_graph, refused_token
@@ -97,31 +98,31 @@ class AzureSandbox:
             return self._signing(DISCOVERY, lambda: self._discovery(path))
         if method == "POST" and path.endswith("/oauth2/v2.0/token"):
             return self._signing(TOKEN, lambda: self._issue(path, body))
-        if path.startswith(azure_directory.PREFIX):
+        if path.startswith(directory.PREFIX):
             return self._directory(method, path, parameters, authorization)
         return self._get(method, path, parameters, authorization)
 
     def _directory(
         self, method: str, path: str, parameters: Mapping[str, str], authorization: str
     ) -> Reply | None:
-        known = azure_directory.operation(path, parameters) if method == "GET" else None
+        known = directory.operation(path, parameters) if method == "GET" else None
         if known is None:
             self._called(f"{method} {path}")
-            return azure_directory.error(400, "BadRequest", "Resource not found for the segment.")
+            return directory.error(400, "BadRequest", "Resource not found for the segment.")
         fault = self._called(known[0])
         if fault in ("reset", "hang"):
             self._break(fault)
             return None
         if fault is not None:
-            return azure_directory.refused(fault, *known)
+            return directory.refused(fault, *known)
         if authorization != f"Bearer {self._token}":
             message = "Access token validation failure. Invalid audience."
-            return azure_directory.error(401, "InvalidAuthenticationToken", message)
+            return directory.error(401, "InvalidAuthenticationToken", message)
         try:
-            body = azure_directory.answer(self.estate.tenant, self.base, path, parameters, self.estate.page)
-        except azure_directory.NotFound as missing:
+            body = directory.answer(self.estate.tenant, self.base, path, parameters, self.estate.page)
+        except directory.NotFound as missing:
             message = f"Resource '{missing}' does not exist."
-            return azure_directory.error(404, "Request_ResourceNotFound", message)
+            return directory.error(404, "Request_ResourceNotFound", message)
         return (200, {}, json.dumps(body).encode())
 
     def _graph(self, authorization: str, body: bytes) -> Reply | None:

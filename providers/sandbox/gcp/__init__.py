@@ -1,1 +1,1 @@
-"""TODO providers.sandbox.gcp.server"""
+"""The simulated Google Cloud."""

@@ -154,7 +154,7 @@ def built_in_sinks(identifier: str, above: Sequence[str]) -> list[Asset]:
 
 def example_shop() -> Company:
     """The sample company's batch platform."""
-    from providers.sandbox import gcp_compute, gcp_identity, gcp_keys, gcp_network
+    from providers.sandbox.gcp import compute, identity, keys, network
 
     root = (f"organizations/{ORGANISATION}",)
     folder = (f"folders/{FOLDER}", *root)
@@ -190,7 +190,7 @@ def example_shop() -> Company:
             "Batch production",
             {"env": "prod", "owner": "data"},
             folder,
-            gcp_identity.policy(PROJECT, NUMBER),
+            identity.policy(PROJECT, NUMBER),
         ),
         project("security-logs", "432109876543", "Security logs", {"env": "prod"}, root),
         bucket("exports-2019", here, location="US", public=[(viewer, anyone)]),
@@ -246,10 +246,10 @@ def example_shop() -> Company:
             uniform=False,
             prevention="enforced",
         ),
-        *gcp_compute.assets(PROJECT, here),
-        *gcp_identity.assets(PROJECT, here),
-        *gcp_keys.assets(PROJECT, here),
-        *gcp_network.assets(PROJECT, here, root),
+        *compute.assets(PROJECT, here),
+        *identity.assets(PROJECT, here),
+        *keys.assets(PROJECT, here),
+        *network.assets(PROJECT, here, root),
         *built_in_sinks(PROJECT, here),
         sink(
             "admin-activity",

@@ -1,1 +1,1 @@
-"""TODO scanner.ownership.file.file"""
+"""The ownership file as people write it: its schema, reading it, checking it, drafting and renewing it."""

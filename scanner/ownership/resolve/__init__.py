@@ -1,1 +1,1 @@
-"""TODO scanner.ownership.resolve.resolver"""
+"""Who is accountable for a control on a resource: selection, precedence and inference."""

@@ -74,7 +74,8 @@ class Cloud:
 def running(aws_of_all: Sandbox) -> Iterator[Mapping[str, Sandbox]]:
     """The sandboxes that all tests here use."""
     own: dict[str, Sandbox] = {
-        name: getattr(import_module(f"providers.sandbox.{name}"), kind)() for name, kind in SANDBOXES.items()
+        name: getattr(import_module(f"providers.sandbox.{name}.server"), kind)()
+        for name, kind in SANDBOXES.items()
     }
     for sandbox in own.values():
         sandbox.start()

@@ -40,7 +40,7 @@ SIGN_IN = {
 
 
 def test_the_calls_of_a_whole_scan_are_the_calls_of_the_tables(cloud: Cloud) -> None:
-    grants = import_module(f"providers.{cloud.name}.grants")
+    grants = import_module(f"providers.{cloud.name}.permissions")
     cloud.scan()
     made = set(cloud.sandbox.calls) - SIGN_IN[cloud.name]
     needed = grants.calls_for(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)))
@@ -64,7 +64,7 @@ def gapscan(cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_granting_what_is_missing_settles_the_unknowns(cloud: Cloud, tmp_path: Path) -> None:
     """The identity lacks three permissions; what the report calls missing is granted; nothing is unknown."""
-    grants = import_module(f"providers.{cloud.name}.grants")
+    grants = import_module(f"providers.{cloud.name}.permissions")
     cloud.scan()
     permission_of = grants.calls_for(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)))
     bucket_calls = {
@@ -114,7 +114,7 @@ def test_a_report_of_another_cloud_is_refused(cloud: Cloud, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["data.bucket-not-public", "net.firewall-admin-closed"])
 def test_fewer_rules_need_fewer_permissions(cloud: Cloud, name: str) -> None:
-    grants = import_module(f"providers.{cloud.name}.grants")
+    grants = import_module(f"providers.{cloud.name}.permissions")
     rule = next((rule for rule in PACK.rules.values() if rule.id == name), None)
     if rule is None:
         rule = next(rule for rule in PACK.rules.values() if rule.text.for_ == "firewall")

@@ -214,7 +214,7 @@ def test_attempts_are_bounded(
 def test_the_process_ends_while_a_call_hangs(cloud: GcpSandbox) -> None:
     program = """
 import sys
-from providers.gcp import connect
+from providers.gcp.scopes import connect
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Limits, Request
 from scanner.collect.workers import Workers
