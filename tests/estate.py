@@ -11,7 +11,7 @@ from typing import Any
 from scanner.assess.gate import Terms
 from scanner.assess.states import GATES
 from scanner.catalogue.responsibility import load_catalogue
-from scanner.collect.collection import Collection, Place
+from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import Limits, Provider, Request
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Target, Wanted
@@ -212,7 +212,7 @@ class MemoryCloud:
                 collection.add(type(resource).observe(facets, keep))
         for kind, place, unknown in self.blind:
             if kind in wanted:
-                collection.blind_spot(Place("aws", ACCOUNT, place, kind), unknown)
+                collection.blind_spot(CollectionPlace("aws", ACCOUNT, place, kind), unknown)
 
 
 def inventory_of(cloud: Provider, wanted: Wanted = EVERYTHING) -> Inventory:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect.collection import Answer, Collector, Facet, Item, Read, asked, told
+from scanner.collect.collection import Answer, Facet, FacetRead, Item, Table, asked, told
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import Account, PasswordPolicy, Region
 
@@ -206,11 +206,11 @@ def no_tags(item: Item) -> Mapping[str, str]:
     return {}
 
 
-ACCOUNTS: Collector[AwsQuestion] = Collector(
+ACCOUNTS: Table[AwsQuestion] = Table(
     kind=Account,
     list=None,
     header=account_header,
-    enrich=Facet((Read(LIST_ALIASES, to_alias),), named_or_not),
+    enrich=Facet((FacetRead(LIST_ALIASES, to_alias),), named_or_not),
     facets={
         "organisation": asked(DESCRIBE_ORGANISATION, to_organisation),
         "path": asked(PATH, as_answered),
@@ -222,7 +222,7 @@ ACCOUNTS: Collector[AwsQuestion] = Collector(
     },
 )
 
-REGIONS: Collector[AwsQuestion] = Collector(
+REGIONS: Table[AwsQuestion] = Table(
     kind=Region,
     list=None,
     header=region_header,

@@ -9,7 +9,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.collect.collection import (
+    Answer,
+    Collection,
+    CollectionPlace,
+    Facet,
+    FacetRead,
+    Item,
+    Table,
+    asked,
+    told,
+)
 from scanner.model.evidence import Observed, Unknown, all_of, lift
 from scanner.model.resources.audit import AuditTrail
 
@@ -115,7 +125,9 @@ class Trails:
         self._lock = threading.Lock()
         self._seen: set[str] = set()
 
-    def start(self, caller: AwsCaller, place: Place, wanted: frozenset[str], collection: Collection) -> None:
+    def start(
+        self, caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], collection: Collection
+    ) -> None:
         """Starts the collection of the trails that one region shows."""
         listing = described(caller, caller.item(place.region))
         trails = listing
@@ -330,7 +342,7 @@ def _flag(value: Any) -> bool:
     return value
 
 
-AUDIT_TRAILS: Collector[AwsQuestion] = Collector(
+AUDIT_TRAILS: Table[AwsQuestion] = Table(
     kind=AuditTrail,
     list=DESCRIBE_TRAILS,
     header=header,
@@ -339,9 +351,11 @@ AUDIT_TRAILS: Collector[AwsQuestion] = Collector(
         "logging": asked(STATUS, to_logging),
         "all_regions": told(to_all_regions),
         "organisation_wide": told(to_organisation_wide),
-        "records_writes": Facet((Read(None, to_global_services), Read(SELECTORS, to_records_writes)), all_of),
+        "records_writes": Facet(
+            (FacetRead(None, to_global_services), FacetRead(SELECTORS, to_records_writes)), all_of
+        ),
         "records_data_access": Facet(
-            (Read(None, to_all_regions), Read(SELECTORS, to_records_objects)), all_of
+            (FacetRead(None, to_all_regions), FacetRead(SELECTORS, to_records_objects)), all_of
         ),
         "tamper_evident": told(to_tamper_evident),
         "customer_key": told(to_customer_key),

@@ -9,8 +9,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from providers.aws.client.listing import Listing, listing, run
-from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
+from providers.aws.client.listing import RegionListing, listing, run
+from scanner.collect.collection import (
+    Answer,
+    Collection,
+    CollectionPlace,
+    Facet,
+    FacetRead,
+    Item,
+    Table,
+    asked,
+    told,
+)
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.policy.reachability import Ingress, open_to_world
@@ -121,7 +131,7 @@ def kept(item: Item) -> Item | None:
 MACHINES = listing(DESCRIBE_INSTANCES, kept)
 
 
-def start(caller: AwsCaller, place: Place, wanted: frozenset[str], collection: Collection) -> None:
+def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], collection: Collection) -> None:
     """Starts the collection of the machines of one region."""
     run(VIRTUAL_MACHINES, MACHINES, caller, place, wanted, collection)
 
@@ -306,7 +316,7 @@ class Members:
     """Why there may be more."""
 
 
-def to_members(item: Item, answer: Listing) -> Members:
+def to_members(item: Item, answer: RegionListing) -> Members:
     """The region's instances whose tags name the cluster, EKS's own or any other."""
     groups = set()
     for machine in answer.items:
@@ -363,7 +373,7 @@ def _flag(value: Any) -> bool:
     return value
 
 
-VIRTUAL_MACHINES: Collector[AwsQuestion] = Collector(
+VIRTUAL_MACHINES: Table[AwsQuestion] = Table(
     kind=VirtualMachine,
     list=MACHINES,
     header=header,
@@ -373,7 +383,7 @@ VIRTUAL_MACHINES: Collector[AwsQuestion] = Collector(
         "node_of": told(to_node_of),
     },
 )
-FUNCTIONS: Collector[AwsQuestion] = Collector(
+FUNCTIONS: Table[AwsQuestion] = Table(
     kind=Function,
     list=LIST_FUNCTIONS,
     header=function_header,
@@ -382,17 +392,24 @@ FUNCTIONS: Collector[AwsQuestion] = Collector(
         "runtime_updates": asked(MANAGEMENT, to_runtime_updates),
     },
 )
-HYBRID = Read[AwsQuestion](DESCRIBE_CLUSTER, to_hybrid)
-MANAGED = Read[AwsQuestion](GROUPS, to_names)
-MEMBERS = Read[AwsQuestion](MACHINES, to_members)
-CLUSTERS: Collector[AwsQuestion] = Collector(
+HYBRID = FacetRead[AwsQuestion](DESCRIBE_CLUSTER, to_hybrid)
+MANAGED = FacetRead[AwsQuestion](GROUPS, to_names)
+MEMBERS = FacetRead[AwsQuestion](MACHINES, to_members)
+CLUSTERS: Table[AwsQuestion] = Table(
     kind=ContainerCluster,
     list=LIST_CLUSTERS,
     header=cluster_header,
     facets={
         "tags": asked(DESCRIBE_CLUSTER, to_cluster_tags),
         "nodes": Facet(
-            (Read(DESCRIBE_CLUSTER, to_auto_mode), HYBRID, Read(PROFILES, to_any), MANAGED, MEMBERS), ways
+            (
+                FacetRead(DESCRIBE_CLUSTER, to_auto_mode),
+                HYBRID,
+                FacetRead(PROFILES, to_any),
+                MANAGED,
+                MEMBERS,
+            ),
+            ways,
         ),
         "node_upgrades": Facet((HYBRID, MANAGED, MEMBERS), upgraded),
         "endpoint_open": asked(DESCRIBE_CLUSTER, to_endpoint_open),

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from providers.aws.client.listing import Listing, listing, run
-from scanner.collect.collection import Collection, Collector, Item, Place, told
+from providers.aws.client.listing import RegionListing, listing, run
+from scanner.collect.collection import Collection, CollectionPlace, Item, Table, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.compute import Database
 
@@ -50,27 +50,27 @@ INSTANCES = listing(DESCRIBE_DB_INSTANCES, relational)
 CLUSTERS = listing(DESCRIBE_DB_CLUSTERS, relational)
 
 
-def databases(caller: AwsCaller, item: Item) -> Listing:
+def databases(caller: AwsCaller, item: Item) -> RegionListing:
     """The databases of a region: instances on their own, and clusters with their ``members``.
 
     Two listings, however many there are.
     """
     answers = [caller.answer(question, item) for question in (INSTANCES, CLUSTERS)]
-    instances, clusters = (Listing((), each) if isinstance(each, Unknown) else each for each in answers)
+    instances, clusters = (RegionListing((), each) if isinstance(each, Unknown) else each for each in answers)
     # An instance of a cluster that a whole list does not name would else be in no list at all.
     named = {each["DBClusterIdentifier"] for each in clusters.items}
     alone = [each for each in instances.items if not _in_cluster(each, named, clusters)]
     whole = [{**each, "members": tuple(_members(each, instances))} for each in clusters.items]
     missing = [each.missing for each in (instances, clusters) if each.missing is not None]
-    return Listing((*alone, *whole), join(missing) if missing else None)
+    return RegionListing((*alone, *whole), join(missing) if missing else None)
 
 
-def _in_cluster(instance: Item, named: set[str], clusters: Listing) -> bool:
+def _in_cluster(instance: Item, named: set[str], clusters: RegionListing) -> bool:
     cluster = instance.get("DBClusterIdentifier")
     return cluster is not None and (cluster in named or clusters.missing is not None)
 
 
-def _members(cluster: Item, instances: Listing) -> Iterator[Observed[Item]]:
+def _members(cluster: Item, instances: RegionListing) -> Iterator[Observed[Item]]:
     """The instances that name the cluster, and those that it names; unknown each that was not listed."""
     name = cluster["DBClusterIdentifier"]
     seen = {
@@ -94,7 +94,7 @@ def _unlisted(message: str) -> Unknown:
 LISTED = AwsChain((DESCRIBE_DB_INSTANCES, DESCRIBE_DB_CLUSTERS), databases, regional=True)
 
 
-def start(caller: AwsCaller, place: Place, wanted: frozenset[str], collection: Collection) -> None:
+def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], collection: Collection) -> None:
     """Starts the collection of the databases of one region."""
     run(DATABASES, LISTED, caller, place, wanted, collection)
 
@@ -200,7 +200,7 @@ def _flag(value: Any) -> bool:
     return value
 
 
-DATABASES: Collector[AwsQuestion] = Collector(
+DATABASES: Table[AwsQuestion] = Table(
     kind=Database,
     list=LISTED,
     header=header,

@@ -13,11 +13,20 @@ from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.iam import credential_report as report
 from providers.aws.iam.authorization import DETAILS, Attachment, Detail, Details
 from providers.aws.iam.credential_report import Row
-from providers.aws.iam.principals import KEY_LISTING, ROLE_LISTING, USER_LISTING, Listing
-from providers.aws.policies.privileges import Identity
-from providers.aws.policies.privileges import Read as Policy
-from providers.aws.policies.trust import Home, Organisation, Trust
-from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, told
+from providers.aws.iam.principals import KEY_LISTING, ROLE_LISTING, USER_LISTING, PrincipalListing
+from providers.aws.policies.privileges import PolicyHolder
+from providers.aws.policies.privileges import ReadPolicy as Policy
+from providers.aws.policies.trust import Organisation, RoleHome, Trust
+from scanner.collect.collection import (
+    Answer,
+    Collection,
+    CollectionPlace,
+    Facet,
+    FacetRead,
+    Item,
+    Table,
+    told,
+)
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.identity import AccessKey, Role, User
 
@@ -31,15 +40,15 @@ KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,}")
 
 
 def start(
-    collector: Collector[AwsQuestion],
+    collector: Table[AwsQuestion],
     wanted: frozenset[str],
     caller: AwsCaller,
-    place: Place,
+    place: CollectionPlace,
     collection: Collection,
 ) -> None:
     """Lists one of these kinds, starts on what there is, and ends the place."""
     assert collector.list is not None
-    listing: Observed[Listing] = caller.answer(collector.list, caller.item())
+    listing: Observed[PrincipalListing] = caller.answer(collector.list, caller.item())
     if isinstance(listing, Unknown):
         collection.blind_spot(place, listing)
     else:
@@ -193,14 +202,14 @@ def principal_type(item: Item) -> Observed[str]:
 
 
 def allows_everything(item: Item) -> Observed[bool]:
-    """See :attr:`providers.aws.policies.privileges.Identity.everything`."""
-    identity: Identity = item["identity"]
+    """See :attr:`providers.aws.policies.privileges.PolicyHolder.everything`."""
+    identity: PolicyHolder = item["identity"]
     return identity.everything
 
 
 def gives_rights(item: Item) -> Observed[bool]:
-    """See :attr:`providers.aws.policies.privileges.Identity.grants_rights`."""
-    identity: Identity = item["identity"]
+    """See :attr:`providers.aws.policies.privileges.PolicyHolder.grants_rights`."""
+    identity: PolicyHolder = item["identity"]
     return identity.grants_rights
 
 
@@ -233,7 +242,7 @@ def outside(item: Item) -> Observed[Callable[[Observed[Any], Observed[Any]], Obs
     if isinstance(found, Unknown):
         return found
     known = found
-    return lambda organisation, members: known.external(Home(item["account"], organisation, members))
+    return lambda organisation, members: known.external(RoleHome(item["account"], organisation, members))
 
 
 def to_organisation(item: Item, answer: Answer) -> Organisation | None:
@@ -265,12 +274,12 @@ def is_outside(
     return question if isinstance(question, Unknown) else question(organisation, members)
 
 
-PASSWORD: tuple[Read[AwsQuestion], ...] = (
-    Read(None, partial(of_row, report.password)),
-    Read(GET_SUMMARY, to_root_password),
+PASSWORD: tuple[FacetRead[AwsQuestion], ...] = (
+    FacetRead(None, partial(of_row, report.password)),
+    FacetRead(GET_SUMMARY, to_root_password),
 )
 
-USERS: Collector[AwsQuestion] = Collector(
+USERS: Table[AwsQuestion] = Table(
     kind=User,
     list=USER_LISTING,
     header=user_header,
@@ -280,8 +289,8 @@ USERS: Collector[AwsQuestion] = Collector(
         "enabled": Facet(
             (
                 *PASSWORD,
-                Read(None, partial(of_row, report.active_keys)),
-                Read(None, partial(of_row, report.certificate)),
+                FacetRead(None, partial(of_row, report.active_keys)),
+                FacetRead(None, partial(of_row, report.certificate)),
             ),
             is_enabled,
         ),
@@ -294,7 +303,7 @@ USERS: Collector[AwsQuestion] = Collector(
     },
 )
 
-ACCESS_KEYS: Collector[AwsQuestion] = Collector(
+ACCESS_KEYS: Table[AwsQuestion] = Table(
     kind=AccessKey,
     list=KEY_LISTING,
     header=key_header,
@@ -308,7 +317,7 @@ ACCESS_KEYS: Collector[AwsQuestion] = Collector(
     },
 )
 
-ROLES: Collector[AwsQuestion] = Collector(
+ROLES: Table[AwsQuestion] = Table(
     kind=Role,
     list=ROLE_LISTING,
     header=role_header,
@@ -320,9 +329,9 @@ ROLES: Collector[AwsQuestion] = Collector(
         "grants_rights": told(gives_rights),
         "external": Facet(
             (
-                Read(None, outside),
-                Read(DESCRIBE_ORGANISATION, to_organisation),
-                Read(MEMBERS, as_answered),
+                FacetRead(None, outside),
+                FacetRead(DESCRIBE_ORGANISATION, to_organisation),
+                FacetRead(MEMBERS, as_answered),
             ),
             is_outside,
         ),

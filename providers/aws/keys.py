@@ -11,7 +11,17 @@ from providers.aws.account import DESCRIBE_ORGANISATION
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.identity import MEMBERS
 from providers.aws.policies.key_policy import openings
-from scanner.collect.collection import Answer, Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.collect.collection import (
+    Answer,
+    Collection,
+    CollectionPlace,
+    Facet,
+    FacetRead,
+    Item,
+    Table,
+    asked,
+    told,
+)
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.keys import Key
 
@@ -144,7 +154,7 @@ EXPOSURE = AwsChain(
 )
 
 
-def start(caller: AwsCaller, place: Place, wanted: frozenset[str], collection: Collection) -> None:
+def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], collection: Collection) -> None:
     """Starts the collection of the customer's keys of one region.
 
     AWS's own keys are listed among them: those that an alias of AWS names, and those of which DescribeKey
@@ -253,11 +263,11 @@ def _flag(value: Any) -> bool:
     return value
 
 
-KEYS: Collector[AwsQuestion] = Collector(
+KEYS: Table[AwsQuestion] = Table(
     kind=Key,
     list=LIST_KEYS,
     header=header,
-    enrich=Facet((Read(NAMES, to_identity), Read(DESCRIBED, to_key)), named_or_not),
+    enrich=Facet((FacetRead(NAMES, to_identity), FacetRead(DESCRIBED, to_key)), named_or_not),
     facets={
         "tags": asked(LIST_TAGS, to_tags),
         "enabled": asked(DESCRIBED, to_enabled),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect.collection import Answer, Collector, Item, asked, told
+from scanner.collect.collection import Answer, Item, Table, asked, told
 from scanner.model.evidence import Observed, Unknown, join, lift
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import Ingress, admin_ports, everything, open_to_world
@@ -193,7 +193,7 @@ def to_everything(item: Item, answer: Reach) -> Observed[bool]:
     return answer.settled(everything)
 
 
-FIREWALLS: Collector[AwsQuestion] = Collector(
+FIREWALLS: Table[AwsQuestion] = Table(
     kind=Firewall,
     list=DESCRIBE_SECURITY_GROUPS,
     header=header,

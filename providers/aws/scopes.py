@@ -18,22 +18,22 @@ from providers.aws.identity import ACCESS_KEYS, ROLES, USERS
 from providers.aws.keys import KEYS
 from providers.aws.network import FIREWALLS
 from providers.aws.storage import BUCKETS
-from scanner.collect.collection import Collection, Collector, Place
+from scanner.collect.collection import Collection, CollectionPlace, Table
 from scanner.collect.provider import Limits, Request, Unreachable
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.base import ProviderName
 
-COMPUTE: tuple[Collector[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)
-REGIONAL: tuple[Collector[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, *COMPUTE)
+COMPUTE: tuple[Table[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)
+REGIONAL: tuple[Table[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, *COMPUTE)
 """What is listed in every enabled region."""
-IDENTITIES: tuple[Collector[AwsQuestion], ...] = (USERS, ACCESS_KEYS, ROLES)
-COLLECTORS: tuple[Collector[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS, *REGIONAL, *IDENTITIES)
+IDENTITIES: tuple[Table[AwsQuestion], ...] = (USERS, ACCESS_KEYS, ROLES)
+COLLECTORS: tuple[Table[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS, *REGIONAL, *IDENTITIES)
 GET_CALLER_IDENTITY = AwsCall("sts", "get_caller_identity", None)
 ASSUME_ROLE = AwsCall("sts", "assume_role", "sts:AssumeRole")
 
 
-def calls(collector: Collector[AwsQuestion], wanted: frozenset[str]) -> frozenset[AwsCall]:
+def calls(collector: Table[AwsQuestion], wanted: frozenset[str]) -> frozenset[AwsCall]:
     """Every single call that collecting these facets can make."""
     listed = {part for question in collector.calls(wanted) for part in question.parts}
     return frozenset(listed | ({DESCRIBE_REGIONS} if collector in (REGIONS, *REGIONAL) else set()))
@@ -64,18 +64,18 @@ class AwsProvider:
                 if isinstance(question, AwsChain):
                     # The longest chains of calls begin before the many short ones.
                     collection.workers.submit(partial(self._caller.answer, question, item))
-            place = Place(self.name, account, None, Account)
+            place = CollectionPlace(self.name, account, None, Account)
             collection.run(ACCOUNTS, self._caller, place, wanted[Account], [item])
         if Region in wanted:
-            place = Place(self.name, account, None, Region)
+            place = CollectionPlace(self.name, account, None, Region)
             collection.begin(place)
             collection.workers.submit(partial(self._regions, wanted[Region], collection, place))
         if Bucket in wanted:
-            place = Place(self.name, account, None, Bucket)
+            place = CollectionPlace(self.name, account, None, Bucket)
             collection.run(BUCKETS, self._caller, place, wanted[Bucket])
         for collector in IDENTITIES:
             if collector.kind.kind in wanted:
-                place = Place(self.name, account, None, collector.kind.kind)
+                place = CollectionPlace(self.name, account, None, collector.kind.kind)
                 collection.begin(place)
                 facets = wanted[collector.kind.kind]
                 collection.workers.submit(
@@ -84,13 +84,17 @@ class AwsProvider:
 
         for collector in REGIONAL:
             if collector.kind.kind in wanted:
-                place = Place(self.name, account, None, collector.kind.kind)
+                place = CollectionPlace(self.name, account, None, collector.kind.kind)
                 collection.begin(place)
                 facets = wanted[collector.kind.kind]
                 collection.workers.submit(partial(self._everywhere, collector, facets, collection, place))
 
     def _everywhere(
-        self, collector: Collector[AwsQuestion], wanted: frozenset[str], collection: Collection, here: Place
+        self,
+        collector: Table[AwsQuestion],
+        wanted: frozenset[str],
+        collection: Collection,
+        here: CollectionPlace,
     ) -> None:
         """Starts one kind in every enabled region."""
         starts: dict[str, _Start] = {
@@ -115,7 +119,7 @@ class AwsProvider:
             collection.workers.submit(partial(_started, start, self._caller, place, wanted, collection))
         collection.end(here)
 
-    def _regions(self, wanted: frozenset[str], collection: Collection, here: Place) -> None:
+    def _regions(self, wanted: frozenset[str], collection: Collection, here: CollectionPlace) -> None:
         """Each region that is enabled; one that is not can still hold resources that nobody sees."""
         statuses = _statuses(self._caller)
         if isinstance(statuses, Unknown):
@@ -125,7 +129,7 @@ class AwsProvider:
         for region, enabled in statuses.items():
             if self._caller.regions and region not in self._caller.regions:
                 continue
-            place = Place(self.name, self._caller.account, region, Region)
+            place = CollectionPlace(self.name, self._caller.account, region, Region)
             if enabled:
                 collection.run(REGIONS, self._caller, place, wanted, [self._caller.item(region)])
             else:
@@ -135,13 +139,13 @@ class AwsProvider:
         collection.end(here)
 
 
-_Start = Callable[[AwsCaller, Place, frozenset[str], Collection], None]
+_Start = Callable[[AwsCaller, CollectionPlace, frozenset[str], Collection], None]
 
 
 def _started(
     start: _Start,
     caller: AwsCaller,
-    place: Place,
+    place: CollectionPlace,
     wanted: frozenset[str],
     collection: Collection,
 ) -> None:

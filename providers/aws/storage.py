@@ -11,7 +11,7 @@ from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.keys import DESCRIBE_KEY, OF_AWS, described
 from providers.aws.policies.bucket_exposure import NOTHING_OPEN, Openness, openness, refuses_plaintext
 from providers.aws.policies.bucket_statements import Part
-from scanner.collect.collection import Answer, Collector, Facet, Item, Read, asked
+from scanner.collect.collection import Answer, Facet, FacetRead, Item, Table, asked
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
 
@@ -245,15 +245,15 @@ def _flag(value: Any) -> bool:
     return value
 
 
-EXPOSURE: tuple[Read[AwsQuestion], ...] = (
-    Read(GET_ACL, to_acl_grants),
-    Read(GET_OWNERSHIP, to_uniform_access),
-    Read(GET_BLOCK, to_ignores_acls),
-    Read(GET_ACCOUNT_BLOCK, to_ignores_acls),
-    Read(GET_POLICY_STATUS, to_policy_status),
-    Read(GET_POLICY, to_openness),
-    Read(GET_BLOCK, to_restricts_policies),
-    Read(GET_ACCOUNT_BLOCK, to_restricts_policies),
+EXPOSURE: tuple[FacetRead[AwsQuestion], ...] = (
+    FacetRead(GET_ACL, to_acl_grants),
+    FacetRead(GET_OWNERSHIP, to_uniform_access),
+    FacetRead(GET_BLOCK, to_ignores_acls),
+    FacetRead(GET_ACCOUNT_BLOCK, to_ignores_acls),
+    FacetRead(GET_POLICY_STATUS, to_policy_status),
+    FacetRead(GET_POLICY, to_openness),
+    FacetRead(GET_BLOCK, to_restricts_policies),
+    FacetRead(GET_ACCOUNT_BLOCK, to_restricts_policies),
 )
 """All that decides whether strangers get in. What is shut by one of them needs none of the others."""
 
@@ -303,11 +303,11 @@ def _not(fact: Observed[bool]) -> Observed[bool]:
     return lift(lambda value: not value, fact)
 
 
-BUCKETS: Collector[AwsQuestion] = Collector(
+BUCKETS: Table[AwsQuestion] = Table(
     kind=Bucket,
     list=LIST_BUCKETS,
     header=header,
-    enrich=Facet((Read(GET_LOCATION, to_region),)),
+    enrich=Facet((FacetRead(GET_LOCATION, to_region),)),
     facets={
         "tags": asked(GET_TAGS, to_tags),
         "public_read": Facet(EXPOSURE, partial(is_open, "read")),

@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.azure.audit import ACTIVITY_LOG, to_audit_trails
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
-from scanner.collect.collection import Collector, Facet, asked, told
+from scanner.collect.collection import Facet, Table, asked, told
 from scanner.model.resources.account import Account, Region
 
 Row = Mapping[str, Any]
@@ -159,9 +159,9 @@ REGION_FACETS: Mapping[str, Facet[AzureCall]] = {
 }
 
 
-def accounts(partition: str) -> Collector[AzureCall]:
+def accounts(partition: str) -> Table[AzureCall]:
     """The table for the subscriptions of one cloud; the items are given."""
-    return Collector(
+    return Table(
         kind=Account,
         list=None,
         header=lambda item: account_header(partition, item),
@@ -169,9 +169,9 @@ def accounts(partition: str) -> Collector[AzureCall]:
     )
 
 
-def regions(partition: str) -> Collector[AzureCall]:
+def regions(partition: str) -> Table[AzureCall]:
     """The table for the locations of one cloud that hold resources."""
-    return Collector(
+    return Table(
         kind=Region,
         list=LOCATIONS,
         header=lambda item: region_header(partition, item),

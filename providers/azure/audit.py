@@ -11,7 +11,7 @@ from typing import Any
 
 from providers.azure.client.calls import ArmCall, AzureCall
 from providers.azure.diagnostics import DiagnosticSetting, destinations, diagnostic_settings
-from scanner.collect.collection import Collector, Facet, told
+from scanner.collect.collection import Facet, Table, told
 from scanner.model.resources.audit import AuditTrail
 
 Row = Mapping[str, Any]
@@ -110,9 +110,9 @@ FACETS: Mapping[str, Facet[AzureCall]] = {
 }
 
 
-def audit_trails(partition: str) -> Collector[AzureCall]:
+def audit_trails(partition: str) -> Table[AzureCall]:
     """The table for the diagnostic settings of one cloud's subscriptions."""
-    return Collector(
+    return Table(
         kind=AuditTrail,
         list=ACTIVITY_LOG,
         header=lambda item: header(partition, item),

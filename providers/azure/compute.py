@@ -14,7 +14,7 @@ from typing import Any
 
 from providers.azure.client.calls import AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
-from scanner.collect.collection import Collector, Facet, asked, told
+from scanner.collect.collection import Facet, Table, asked, told
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.policy.reachability import Ingress, open_to_world
@@ -285,9 +285,9 @@ CLUSTER_FACETS: Mapping[str, Facet[AzureCall]] = {
 }
 
 
-def virtual_machines(partition: str) -> Collector[AzureCall]:
+def virtual_machines(partition: str) -> Table[AzureCall]:
     """The table for the virtual machines of one cloud."""
-    return Collector(
+    return Table(
         kind=VirtualMachine,
         list=MACHINES,
         header=lambda item: header(partition, "azure.compute.virtualmachine", item),
@@ -295,9 +295,9 @@ def virtual_machines(partition: str) -> Collector[AzureCall]:
     )
 
 
-def functions(partition: str) -> Collector[AzureCall]:
+def functions(partition: str) -> Table[AzureCall]:
     """The table for the function apps of one cloud; Standard logic apps are such, too."""
-    return Collector(
+    return Table(
         kind=Function,
         list=FUNCTION_APPS,
         header=lambda item: header(partition, "azure.web.functionapp", item),
@@ -305,9 +305,9 @@ def functions(partition: str) -> Collector[AzureCall]:
     )
 
 
-def container_clusters(partition: str) -> Collector[AzureCall]:
+def container_clusters(partition: str) -> Table[AzureCall]:
     """The table for the AKS clusters of one cloud."""
-    return Collector(
+    return Table(
         kind=ContainerCluster,
         list=CLUSTERS,
         header=lambda item: header(partition, "azure.containerservice.managedcluster", item),

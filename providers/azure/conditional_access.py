@@ -118,7 +118,7 @@ def role_members(
 
 
 @dataclass(frozen=True)
-class Directory:
+class PolicyDirectory:
     """What the policies' words stand for in the tenant."""
 
     roles: Observed[Mapping[str, Holders]]

@@ -27,7 +27,7 @@ from providers.azure.compute import (
     query,
     to_tags,
 )
-from scanner.collect.collection import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.compute import Database
 
@@ -285,7 +285,8 @@ def _flexible(servers: GraphCall, firewall: ArmCall) -> Mapping[str, Facet[Azure
     return {
         "tags": told(to_tags),
         "open_to_world": Facet(
-            (Read(None, partial(to_public, servers)), Read(firewall, to_rules_open)), combine=open_to_world
+            (FacetRead(None, partial(to_public, servers)), FacetRead(firewall, to_rules_open)),
+            combine=open_to_world,
         ),
         "backed_up": told(to_backed_up),
         "minor_upgrades": told(always),
@@ -298,10 +299,10 @@ SQL_FACETS: Mapping[str, Facet[AzureCall]] = {
     "tags": told(to_tags),
     "open_to_world": Facet(
         (
-            Read(None, partial(to_public, SQL_SERVERS)),
-            Read(SQL_FIREWALL, to_rules_open),
-            Read(None, to_ipv6),
-            Read(SQL_FIREWALL_6, to_rules_open_6),
+            FacetRead(None, partial(to_public, SQL_SERVERS)),
+            FacetRead(SQL_FIREWALL, to_rules_open),
+            FacetRead(None, to_ipv6),
+            FacetRead(SQL_FIREWALL_6, to_rules_open_6),
         ),
         combine=sql_open,
     ),
@@ -324,7 +325,7 @@ INSTANCE_FACETS: Mapping[str, Facet[AzureCall]] = {
 MACHINE_FACETS: Mapping[str, Facet[AzureCall]] = {
     "tags": told(to_tags),
     "open_to_world": Facet(
-        (Read(INTERFACES, to_machine_public), Read(SQL_MACHINE, to_listens)), combine=all_of
+        (FacetRead(INTERFACES, to_machine_public), FacetRead(SQL_MACHINE, to_listens)), combine=all_of
     ),
     "backed_up": asked(SQL_MACHINE, to_machine_backed_up),
     "minor_upgrades": asked(SQL_MACHINE, to_machine_patched),
@@ -333,7 +334,7 @@ MACHINE_FACETS: Mapping[str, Facet[AzureCall]] = {
 }
 
 
-def databases(partition: str) -> tuple[Collector[AzureCall], ...]:
+def databases(partition: str) -> tuple[Table[AzureCall], ...]:
     """The tables for the database servers of one cloud, one for each type."""
     types: tuple[tuple[str, GraphCall, Mapping[str, Facet[AzureCall]]], ...] = (
         ("sql.server", SQL_SERVERS, SQL_FACETS),
@@ -347,7 +348,7 @@ def databases(partition: str) -> tuple[Collector[AzureCall], ...]:
         ("sqlvirtualmachine.sqlvirtualmachine", SQL_MACHINES, MACHINE_FACETS),
     )
     return tuple(
-        Collector(
+        Table(
             kind=Database,
             list=listing,
             header=partial(header, partition, f"azure.{type_}"),

@@ -15,7 +15,7 @@ from providers.azure.conditional_access import (
     policies,
 )
 from providers.azure.roles import ASSIGNED, PERMITS, Assignments, Permit, allow_everything
-from scanner.collect.collection import Read
+from scanner.collect.collection import FacetRead
 from scanner.model.evidence import Observed, Unknown
 
 Row = Mapping[str, Any]
@@ -208,10 +208,10 @@ def whole(item: Row, answer: Any) -> Any:
     return answer
 
 
-DEMANDED: tuple[Read[IdentityCall], ...] = (
-    Read(DEFAULTS, security_defaults),
-    Read(POLICIES, whole),
-    Read(DIRECTORY_ROLES, whole),
-    Read(POLICY_GROUPS, whole),
+DEMANDED: tuple[FacetRead[IdentityCall], ...] = (
+    FacetRead(DEFAULTS, security_defaults),
+    FacetRead(POLICIES, whole),
+    FacetRead(DIRECTORY_ROLES, whole),
+    FacetRead(POLICY_GROUPS, whole),
 )
 """What tells whom the tenant asks for what at sign-in."""

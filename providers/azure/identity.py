@@ -12,10 +12,10 @@ from typing import Any
 from providers.azure.client.calls import IdentityCall
 from providers.azure.conditional_access import (
     GLOBAL_ADMINISTRATOR,
-    Directory,
     Holders,
     Members,
     Policy,
+    PolicyDirectory,
     role_members,
 )
 from providers.azure.entra import (
@@ -41,7 +41,7 @@ from providers.azure.roles import (
     allow_everything,
     is_outsider,
 )
-from scanner.collect.collection import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.identity import AccessKey, User
 
@@ -146,7 +146,7 @@ def _asked(
             return needed
     assert not isinstance(user, Unknown) and not isinstance(found, Unknown)
     assert not isinstance(members, Unknown)
-    directory = Directory(roles, members)
+    directory = PolicyDirectory(roles, members)
     asking = (policy for policy in found if policy.second_factor is not False)
     return any_of(*(directory.asks(policy, *user) for policy in asking))
 
@@ -245,9 +245,9 @@ USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
     "password": asked(DOMAINS, to_password),
     "mfa": Facet(
         (
-            Read(None, _identity),
-            Read(DOMAINS, signs_in_elsewhere),
-            Read(REGISTRATIONS, registered),
+            FacetRead(None, _identity),
+            FacetRead(DOMAINS, signs_in_elsewhere),
+            FacetRead(REGISTRATIONS, registered),
             *DEMANDED,
         ),
         combine=second_factor,
@@ -257,20 +257,20 @@ USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
     "external": told(is_outsider),
     "administrator": Facet(
         (
-            Read(DIRECTORY_ROLES, global_administrator),
-            Read(ADMINISTRATOR_GROUPS, in_a_group),
-            Read(ASSIGNED, held),
-            Read(PERMITS, whole),
-            Read(OWNER_GROUPS, in_a_group),
+            FacetRead(DIRECTORY_ROLES, global_administrator),
+            FacetRead(ADMINISTRATOR_GROUPS, in_a_group),
+            FacetRead(ASSIGNED, held),
+            FacetRead(PERMITS, whole),
+            FacetRead(OWNER_GROUPS, in_a_group),
         ),
         combine=administrator,
     ),
 }
 
 
-def users(partition: str, tenant: str) -> Collector[IdentityCall]:
+def users(partition: str, tenant: str) -> Table[IdentityCall]:
     """The table for the users of one tenant."""
-    return Collector(
+    return Table(
         kind=User,
         list=USERS_LIST,
         header=lambda item: user_header(partition, tenant, item),
@@ -278,9 +278,9 @@ def users(partition: str, tenant: str) -> Collector[IdentityCall]:
     )
 
 
-def access_keys(partition: str, tenant: str, now: datetime) -> Collector[IdentityCall]:
+def access_keys(partition: str, tenant: str, now: datetime) -> Table[IdentityCall]:
     """The table for the credentials of one tenant's applications, as they are at the time ``now``."""
-    return Collector(
+    return Table(
         kind=AccessKey,
         list=APPLICATIONS,
         header=lambda item: key_header(partition, tenant, item),

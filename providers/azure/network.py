@@ -12,7 +12,7 @@ from typing import Any
 
 from providers.azure.client.calls import AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
-from scanner.collect.collection import Collector, Facet, Read, told
+from scanner.collect.collection import Facet, FacetRead, Table, told
 from scanner.model.evidence import Observed, lift
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import ANY_PORT, Ingress, admin_ports, everything, open_to_world
@@ -173,7 +173,7 @@ def _everything(opened: Observed[tuple[str, ...]]) -> Observed[bool]:
     return lift(everything, opened)
 
 
-_OPEN: Read[AzureCall] = Read(None, to_open_to_world)
+_OPEN: FacetRead[AzureCall] = FacetRead(None, to_open_to_world)
 
 FACETS: Mapping[str, Facet[AzureCall]] = {
     "tags": told(to_tags),
@@ -186,9 +186,9 @@ FACETS: Mapping[str, Facet[AzureCall]] = {
 }
 
 
-def firewalls(partition: str) -> Collector[AzureCall]:
+def firewalls(partition: str) -> Table[AzureCall]:
     """The table for the network security groups of one cloud."""
-    return Collector(
+    return Table(
         kind=Firewall,
         list=SECURITY_GROUPS,
         header=lambda item: header(partition, item),

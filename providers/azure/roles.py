@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from providers.azure.client.calls import ArmCall, Digest, DirectoryCall, IdentityCall
 from providers.azure.client.completeness import allows, covers
-from scanner.collect.collection import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, told
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.identity import Role
 
@@ -274,7 +274,7 @@ def _nobody(call: DirectoryCall, principal: str) -> Unknown:
     return Unknown.because("error", call.name, None, f"{principal} is no longer in the directory")
 
 
-def roles(partition: str, scope: str, tenant: str) -> Collector[IdentityCall]:
+def roles(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
     """The table for the role assignments of one subscription."""
 
     def foreign(item: Row, owners: Mapping[str, str | None]) -> Observed[bool]:
@@ -287,18 +287,22 @@ def roles(partition: str, scope: str, tenant: str) -> Collector[IdentityCall]:
         "everything": asked(PERMITS, to_everything),
         "grants_rights": asked(PERMITS, to_grants_rights),
         "external": Facet(
-            (Read(None, to_principal_type), Read(OUTSIDERS, user_is_outsider), Read(WORKLOADS, foreign)),
+            (
+                FacetRead(None, to_principal_type),
+                FacetRead(OUTSIDERS, user_is_outsider),
+                FacetRead(WORKLOADS, foreign),
+            ),
             combine=to_external,
         ),
         "conditioned": told(to_conditioned),
         "last_used": told(never_kept),
     }
-    return Collector(
+    return Table(
         kind=Role,
         list=ROLE_ASSIGNMENTS,
         header=lambda item: header(partition, scope, item),
         facets=facets,
-        enrich=Facet((Read(PERMITS, role_name),), combine=named),
+        enrich=Facet((FacetRead(PERMITS, role_name),), combine=named),
     )
 
 

@@ -22,8 +22,15 @@ from providers.azure.client.calls import (
     IdentityCall,
     MembersCall,
 )
-from providers.azure.client.client import PROOFS, Count, Identity, MicrosoftGraph, ResourceManager, sign_in
-from providers.azure.client.directory import Directory, Grants, GrantsCaller, TenantCaller
+from providers.azure.client.client import (
+    PROOFS,
+    Count,
+    MicrosoftGraph,
+    ResourceManager,
+    TokenIdentity,
+    sign_in,
+)
+from providers.azure.client.directory import Grants, GrantsCaller, TenantCaller, TenantDirectory
 from providers.azure.client.endpoints import endpoints
 from providers.azure.client.nested import Nested, collect_nested
 from providers.azure.compute import (
@@ -42,7 +49,7 @@ from providers.azure.network import FIREWALLS, firewalls
 from providers.azure.roles import ROLES, roles
 from providers.azure.storage import BUCKETS, buckets
 from providers.azure.tenant import TENANTS, tenants
-from scanner.collect.collection import Collection, Collector, Place
+from scanner.collect.collection import Collection, CollectionPlace, Table
 from scanner.collect.provider import Limits, Request, Unreachable
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.inventory import Target, Wanted
@@ -71,7 +78,7 @@ OFFERED_LOCATIONS = ArmCall(
     version="2022-12-01",
     paged=True,
 )
-COLLECTORS: tuple[Collector[AzureCall] | Collector[IdentityCall], ...] = (
+COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
     ACCOUNTS,
     REGIONS,
     BUCKETS,
@@ -138,7 +145,7 @@ class AzureProvider:
 
     manager: ResourceManager
     graph: MicrosoftGraph
-    identity: Identity
+    identity: TokenIdentity
     partition: str
     subscriptions: Sequence[Row]
     """As ``Subscriptions_Get`` answers them."""
@@ -168,7 +175,7 @@ class AzureProvider:
             collection.called("azure", operation)
 
         graph = Graph(self.manager, [_id(one) for one in self.subscriptions], count)
-        tables: tuple[Collector[AzureCall], ...] = (
+        tables: tuple[Table[AzureCall], ...] = (
             accounts(self.partition),
             regions(self.partition),
             buckets(self.partition),
@@ -191,7 +198,7 @@ class AzureProvider:
             for table in tables:
                 kind = table.kind.kind
                 if kind in wanted:
-                    place = Place("azure", _id(one), None, kind)
+                    place = CollectionPlace("azure", _id(one), None, kind)
                     if isinstance(table, Nested):
                         collect_nested(table, caller, collection, place, wanted[kind])
                         continue
@@ -210,12 +217,12 @@ class AzureProvider:
         count: Count,
     ) -> None:
         grants = {scope: Grants(caller) for scope, caller in callers.items()}
-        directory: Directory | Unknown = self._foreign(tenant)
+        directory: TenantDirectory | Unknown = self._foreign(tenant)
         if self._signed_in_at() in (None, tenant):
-            directory = Directory(self.graph, tenant, list(grants.values()), count)
+            directory = TenantDirectory(self.graph, tenant, list(grants.values()), count)
         for scope, one in grants.items():
             if Role.kind in wanted:
-                place = Place("azure", scope, None, Role.kind)
+                place = CollectionPlace("azure", scope, None, Role.kind)
                 table = roles(self.partition, scope, tenant)
                 collection.run(table, GrantsCaller(one, directory), place, wanted[Role.kind])
         for table in (
@@ -225,7 +232,7 @@ class AzureProvider:
         ):
             kind = table.kind.kind
             if kind in wanted:
-                place = Place("azure", tenant, None, kind)
+                place = CollectionPlace("azure", tenant, None, kind)
                 if isinstance(directory, Unknown):
                     collection.begin(place)
                     collection.blind_spot(place, directory)
@@ -259,7 +266,7 @@ def _uncounted(operation: str) -> None:
 
 
 def _subscriptions(
-    request: Request, manager: ResourceManager, identity: Identity
+    request: Request, manager: ResourceManager, identity: TokenIdentity
 ) -> tuple[list[Row], tuple[Target, ...]]:
     found: dict[str, Row] = {}
     missed: list[Target] = []

@@ -13,7 +13,7 @@ from typing import Any
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
 from providers.azure.diagnostics import diagnostic_settings, logged
-from scanner.collect.collection import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.storage import Bucket, Encryption
 
@@ -276,17 +276,19 @@ def _undecided(call: AzureCall, message: str) -> Unknown:
     return Unknown.because("unsupported", call.name, None, message)
 
 
-_REACHABLE: Read[AzureCall] = Read(None, reachable)
-_ALLOWED: Read[AzureCall] = Read(None, anonymous_allowed)
-_SITE: Read[AzureCall] = Read(CONTAINERS, website)
+_REACHABLE: FacetRead[AzureCall] = FacetRead(None, reachable)
+_ALLOWED: FacetRead[AzureCall] = FacetRead(None, anonymous_allowed)
+_SITE: FacetRead[AzureCall] = FacetRead(CONTAINERS, website)
 
 FACETS: Mapping[str, Facet[AzureCall]] = {
     "tags": told(to_tags),
     "public_read": Facet(
-        (_REACHABLE, _ALLOWED, Read(CONTAINERS, any_open_container), _SITE), combine=public_read
+        (_REACHABLE, _ALLOWED, FacetRead(CONTAINERS, any_open_container), _SITE), combine=public_read
     ),
     "public_write": told(never),
-    "public_via": Facet((_REACHABLE, _ALLOWED, Read(CONTAINERS, open_containers), _SITE), combine=public_via),
+    "public_via": Facet(
+        (_REACHABLE, _ALLOWED, FacetRead(CONTAINERS, open_containers), _SITE), combine=public_via
+    ),
     "encryption": told(to_encryption),
     "versioning": asked(BLOB_SERVICE, to_versioning),
     "access_logging": asked(BLOB_LOGS, to_access_logging),
@@ -295,9 +297,9 @@ FACETS: Mapping[str, Facet[AzureCall]] = {
 }
 
 
-def buckets(partition: str) -> Collector[AzureCall]:
+def buckets(partition: str) -> Table[AzureCall]:
     """The table for the storage accounts of one cloud."""
-    return Collector(
+    return Table(
         kind=Bucket,
         list=STORAGE_ACCOUNTS,
         header=lambda item: header(partition, item),

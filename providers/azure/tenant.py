@@ -9,10 +9,10 @@ from typing import Any, Literal
 from providers.azure.client.calls import IdentityCall
 from providers.azure.conditional_access import (
     GLOBAL_ADMINISTRATOR,
-    Directory,
     Holders,
     Members,
     Policy,
+    PolicyDirectory,
     role_members,
 )
 from providers.azure.entra import (
@@ -25,7 +25,7 @@ from providers.azure.entra import (
     header,
     whole,
 )
-from scanner.collect.collection import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.identity import Tenant
 
@@ -58,7 +58,7 @@ def demanded(
     if isinstance(found, Unknown) or isinstance(members, Unknown):
         unread = [one for one in (found, members) if isinstance(one, Unknown)]
         return any_of(defaults, *unread)
-    directory = Directory(roles, members)
+    directory = PolicyDirectory(roles, members)
     facts = [(policy, policy.closes_legacy if of == "legacy" else policy.second_factor) for policy in found]
     if of == "administrators":
         bound = any_of(*(all_of(fact, directory.reaches_administrators(policy)) for policy, fact in facts))
@@ -93,7 +93,7 @@ def tenant_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
 TENANT_FACETS: Mapping[str, Facet[IdentityCall]] = {
     "tags": told(lambda item: {}),
     "administrators": Facet(
-        (Read(DIRECTORY_ROLES, whole), Read(ADMINISTRATOR_GROUPS, whole)), combine=administrators
+        (FacetRead(DIRECTORY_ROLES, whole), FacetRead(ADMINISTRATOR_GROUPS, whole)), combine=administrators
     ),
     "administrators_mfa": Facet(DEMANDED, combine=partial(demanded, "administrators")),
     "everyone_mfa": Facet(DEMANDED, combine=partial(demanded, "everyone")),
@@ -103,9 +103,9 @@ TENANT_FACETS: Mapping[str, Facet[IdentityCall]] = {
 }
 
 
-def tenants(partition: str, tenant: str) -> Collector[IdentityCall]:
+def tenants(partition: str, tenant: str) -> Table[IdentityCall]:
     """The table for the tenant itself."""
-    return Collector(
+    return Table(
         kind=Tenant,
         list=ORGANISATION,
         header=lambda item: tenant_header(partition, tenant, item),

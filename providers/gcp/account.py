@@ -6,21 +6,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from providers.gcp.audit import TRAIL_NAMES, nearest, parent_of
-from providers.gcp.client.calls import RESOURCE_MANAGER, Call, Item, Project
+from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item, Project
 from providers.gcp.policies.members import HIERARCHY
 from providers.gcp.policies.policies import PROJECT
 from providers.gcp.storage import PREVENTION, to_enforced
-from scanner.collect.collection import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, told
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.account import Account, Region
 
 _CONTACT = "essentialcontacts.googleapis.com/Contact"
 
-IDENTIFY = Call("ListAssets", (PROJECT,))
+IDENTIFY = GcpCall("ListAssets", (PROJECT,))
 """Told once while connecting: the project's own asset."""
-CONTACTS = Call("ListAssets", (_CONTACT,))
-CONTACTS_ABOVE = Call("ListAssets", (_CONTACT,), parent="organization")
-LOCATIONS = Call("SearchAllResources", ())
+CONTACTS = GcpCall("ListAssets", (_CONTACT,))
+CONTACTS_ABOVE = GcpCall("ListAssets", (_CONTACT,), parent="organization")
+LOCATIONS = GcpCall("SearchAllResources", ())
 """The locations of all resources of the project, of every type: one request for each 500 of them."""
 
 
@@ -143,7 +143,7 @@ def no_tags(_: Item) -> Mapping[str, str]:
     return {}
 
 
-ACCOUNTS = Collector(
+ACCOUNTS = Table(
     kind=Account,
     list=None,
     header=account_header,
@@ -152,7 +152,7 @@ ACCOUNTS = Collector(
         "organisation": told(to_organisation),
         "path": asked(HIERARCHY, to_path),
         "security_contacts": Facet(
-            (Read(CONTACTS, to_own_contacts), Read(CONTACTS_ABOVE, to_contacts_above)), nearest
+            (FacetRead(CONTACTS, to_own_contacts), FacetRead(CONTACTS_ABOVE, to_contacts_above)), nearest
         ),
         "public_access_block": asked(PREVENTION, to_enforced),
         "password_policy": told(no_policy),
@@ -161,7 +161,7 @@ ACCOUNTS = Collector(
 )
 """The project. The item is given: it was read while connecting."""
 
-REGIONS = Collector(
+REGIONS = Table(
     kind=Region,
     list=None,
     header=region_header,

@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from providers.gcp.client.calls import Call, Item
+from providers.gcp.client.calls import GcpCall, Item
 from providers.gcp.logfilter import ACTIVITY, ALL, DATA_ACCESS, NONE, Passing, both, negated, passing
 from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT_POLICY, above_project, of_project
-from scanner.collect.collection import Collector, Facet, Read, told
+from scanner.collect.collection import Facet, FacetRead, Table, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.audit import AuditTrail
 
 _SINK = "logging.googleapis.com/LogSink"
 
-SINKS = Call("ListAssets", (_SINK,), shared=True)
-SINKS_ABOVE = Call("ListAssets", (_SINK,), parent="organization")
+SINKS = GcpCall("ListAssets", (_SINK,), shared=True)
+SINKS_ABOVE = GcpCall("ListAssets", (_SINK,), parent="organization")
 
 _LOG_BUCKET = re.compile(r"logging\.googleapis\.com/(\w+/[^/]+)/locations/[^/]+/buckets/([^/]+)")
 _TO_PROJECT = re.compile(r"logging\.googleapis\.com/projects/[^/]+")
@@ -247,10 +247,10 @@ def _switched(kind: str, configs: DataAccess) -> bool:
     return kind in configs.on
 
 
-TRAIL_NAMES = Facet((Read(SINKS, to_own_trails), Read(SINKS_ABOVE, to_trails_above)), nearest)
+TRAIL_NAMES = Facet((FacetRead(SINKS, to_own_trails), FacetRead(SINKS_ABOVE, to_trails_above)), nearest)
 """``audit_trails`` of a project and of each of its regions: an Admin Activity log is not regional."""
 
-AUDIT_TRAILS = Collector(
+AUDIT_TRAILS = Table(
     kind=AuditTrail,
     list=replace(SINKS, split=trails),
     header=header,
@@ -262,9 +262,9 @@ AUDIT_TRAILS = Collector(
         "records_writes": told(to_records_writes),
         "records_data_access": Facet(
             (
-                Read(None, to_carries_data_access),
-                Read(PROJECT_POLICY, to_own_configs),
-                Read(POLICIES_ABOVE, to_configs_above),
+                FacetRead(None, to_carries_data_access),
+                FacetRead(PROJECT_POLICY, to_own_configs),
+                FacetRead(POLICIES_ABOVE, to_configs_above),
             ),
             to_records_data_access,
         ),

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from providers.gcp.client.calls import Call, Item, to_region
+from providers.gcp.client.calls import GcpCall, Item, to_region
 from providers.gcp.packets import anyone
-from scanner.collect.collection import Collector, Facet, Read, told
+from scanner.collect.collection import Facet, FacetRead, Table, told
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 
@@ -42,8 +42,8 @@ def _header(item: Item, name: str, of: str) -> Mapping[str, Any]:
 
 # Instances
 
-INSTANCES = Call("ListAssets", (_INSTANCE,))
-NODE_POOLS = Call("ListAssets", (_POOL,))
+INSTANCES = GcpCall("ListAssets", (_INSTANCE,))
+NODE_POOLS = GcpCall("ListAssets", (_POOL,))
 
 _PUBLIC = ("accessConfigs", "accessConfig", "ipv6AccessConfigs", "ipv6AccessConfig")
 _NODE = "goog-gke-node"
@@ -122,7 +122,7 @@ def _node_of(group: str | None, labelled: bool, clusters: Mapping[str, str]) -> 
     return None
 
 
-VIRTUAL_MACHINES = Collector(
+VIRTUAL_MACHINES = Table(
     kind=VirtualMachine,
     list=INSTANCES,
     header=machine_header,
@@ -130,7 +130,8 @@ VIRTUAL_MACHINES = Collector(
         "tags": told(to_labels),
         "public_address": told(to_public_address),
         "node_of": Facet(
-            (Read(None, to_group), Read(None, to_labelled), Read(NODE_POOLS, to_clusters)), to_node_of
+            (FacetRead(None, to_group), FacetRead(None, to_labelled), FacetRead(NODE_POOLS, to_clusters)),
+            to_node_of,
         ),
     },
 )
@@ -161,7 +162,7 @@ def functions_of(item: Item) -> Iterator[Item]:
         yield item
 
 
-FUNCTION_LIST = Call("ListAssets", (_FUNCTION, _SERVICE), split=functions_of)
+FUNCTION_LIST = GcpCall("ListAssets", (_FUNCTION, _SERVICE), split=functions_of)
 """``cloudfunctions.googleapis.com/CloudFunction`` would tell the functions of the first generation again:
 https://cloud.google.com/asset-inventory/docs/supported-asset-types."""
 
@@ -205,7 +206,7 @@ def to_runtime_updates(item: Item) -> Observed[RuntimeUpdates]:
     return Unknown.because("unsupported", FUNCTION_LIST.name, None, told)
 
 
-FUNCTIONS = Collector(
+FUNCTIONS = Table(
     kind=Function,
     list=FUNCTION_LIST,
     header=function_header,
@@ -217,7 +218,7 @@ come half a day late."""
 
 # Clusters
 
-CLUSTERS = Call("ListAssets", (_CLUSTER,))
+CLUSTERS = GcpCall("ListAssets", (_CLUSTER,))
 
 
 @dataclass(frozen=True)
@@ -325,9 +326,12 @@ def to_endpoint_open(item: Item) -> bool:
     return anyone(block["cidrBlock"] for block in networks.get("cidrBlocks", ()))
 
 
-_POOLS: tuple[Read[Call], ...] = (Read(None, to_own_pools), Read(NODE_POOLS, to_listed_pools))
+_POOLS: tuple[FacetRead[GcpCall], ...] = (
+    FacetRead(None, to_own_pools),
+    FacetRead(NODE_POOLS, to_listed_pools),
+)
 
-CONTAINER_CLUSTERS = Collector(
+CONTAINER_CLUSTERS = Table(
     kind=ContainerCluster,
     list=CLUSTERS,
     header=cluster_header,

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from providers.gcp.client.calls import Call, Item
+from providers.gcp.client.calls import GcpCall, Item
 from providers.gcp.packets import anyone
-from scanner.collect.collection import Collector, Facet, Read, told
+from scanner.collect.collection import Facet, FacetRead, Table, told
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import Database
 
@@ -34,7 +34,7 @@ def servers(item: Item) -> Iterator[Item]:
         yield item
 
 
-INSTANCES = Call("ListAssets", (_INSTANCE,), split=servers, shared=True)
+INSTANCES = GcpCall("ListAssets", (_INSTANCE,), split=servers, shared=True)
 
 
 def header(item: Item) -> Mapping[str, Any]:
@@ -155,7 +155,7 @@ def never(_: Item) -> bool:
     return False
 
 
-DATABASES = Collector(
+DATABASES = Table(
     kind=Database,
     list=INSTANCES,
     header=header,
@@ -163,7 +163,7 @@ DATABASES = Collector(
         "tags": told(to_tags),
         "open_to_world": told(to_open),
         "backed_up": Facet(
-            (Read(None, to_own_backups), Read(INSTANCES, to_backups_of_primary)), to_backed_up
+            (FacetRead(None, to_own_backups), FacetRead(INSTANCES, to_backups_of_primary)), to_backed_up
         ),
         "minor_upgrades": told(to_minor_upgrades),
         "serverless": told(never),

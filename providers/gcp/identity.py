@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from providers.gcp.client.calls import RESOURCE_MANAGER, Call, Item
+from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item
 from providers.gcp.policies.members import (
     HIERARCHY,
     PROJECTS,
-    Home,
+    MemberHome,
     PrincipalType,
     home_of,
     is_agent,
@@ -40,7 +40,7 @@ from providers.gcp.policies.policies import (
     permissions_of,
     to_permissions,
 )
-from scanner.collect.collection import Collector, Facet, Read, told
+from scanner.collect.collection import Facet, FacetRead, Table, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.identity import AccessKey, Role, User
 
@@ -52,7 +52,7 @@ _NO_CROWD = ("user:", "serviceAccount:", "principal:", "principalSet://iam.googl
 """Members that nobody with an account of Google is in."""
 _ORGANISATION_ADMIN = "roles/resourcemanager.organizationAdmin"
 
-SERVICE_ACCOUNTS = Call("ListAssets", (_SERVICE_ACCOUNT,))
+SERVICE_ACCOUNTS = GcpCall("ListAssets", (_SERVICE_ACCOUNT,))
 
 
 def bindings(item: Item) -> Iterator[Item]:
@@ -128,7 +128,7 @@ def to_type(item: Item) -> PrincipalType:
     return type_of(item.asset["member"], item.project)
 
 
-def to_home(item: Item) -> Home:
+def to_home(item: Item) -> MemberHome:
     """See :func:`~providers.gcp.policies.members.home_of`."""
     return home_of(item.asset["member"], item.project)
 
@@ -242,7 +242,7 @@ def _time(text: str) -> datetime:
 
 _SIGN_IN = "admin:directory.users.get"
 
-USERS = Collector(
+USERS = Table(
     kind=User,
     list=replace(PROJECT_POLICY, split=people),
     header=user_header,
@@ -255,25 +255,26 @@ USERS = Collector(
         "access_keys": told(lambda _: 0),
         "last_used": _beyond(_SIGN_IN, "when people signed in"),
         "external": Facet(
-            (Read(None, to_home), Read(HIERARCHY, to_domain)),
+            (FacetRead(None, to_home), FacetRead(HIERARCHY, to_domain)),
             lambda home, domain: is_outside(home, domain, frozenset()),
         ),
         "administrator": Facet(
-            (Read(PROJECT_POLICY, to_administrator), Read(POLICIES_ABOVE, to_administrator_above)), any_of
+            (FacetRead(PROJECT_POLICY, to_administrator), FacetRead(POLICIES_ABOVE, to_administrator_above)),
+            any_of,
         ),
     },
 )
 """People whom the project's policy names. How they sign in is known to Cloud Identity or Google Workspace
 alone. People have no access keys (their HMAC keys for Cloud Storage are shown to nobody else)."""
 
-ACCESS_KEYS = Collector(
+ACCESS_KEYS = Table(
     kind=AccessKey,
-    list=Call("ListAssets", (_KEY,), split=user_managed),
+    list=GcpCall("ListAssets", (_KEY,), split=user_managed),
     header=key_header,
     facets={
         "tags": told(no_tags),
         "holder": told(to_holder),
-        "active": Facet((Read(None, to_usable), Read(SERVICE_ACCOUNTS, to_holder_enabled)), all_of),
+        "active": Facet((FacetRead(None, to_usable), FacetRead(SERVICE_ACCOUNTS, to_holder_enabled)), all_of),
         "created": told(to_created),
         "last_used": _beyond("policyanalyzer:activities.query", "when a key was used"),
         "expires": told(to_expires),
@@ -281,7 +282,7 @@ ACCESS_KEYS = Collector(
 )
 """Keys of service accounts that somebody made or uploaded."""
 
-ROLES = Collector(
+ROLES = Table(
     kind=Role,
     list=replace(PROJECT_POLICY, split=bindings),
     header=role_header,
@@ -292,14 +293,15 @@ ROLES = Collector(
         "everything": told(to_everything),
         "grants_rights": Facet(
             (
-                Read(None, to_role),
-                Read(CUSTOM_ROLES, to_permissions),
-                Read(CUSTOM_ROLES_ABOVE, to_permissions),
+                FacetRead(None, to_role),
+                FacetRead(CUSTOM_ROLES, to_permissions),
+                FacetRead(CUSTOM_ROLES_ABOVE, to_permissions),
             ),
             to_grants_rights,
         ),
         "external": Facet(
-            (Read(None, to_home), Read(HIERARCHY, to_domain), Read(PROJECTS, to_projects)), is_outside
+            (FacetRead(None, to_home), FacetRead(HIERARCHY, to_domain), FacetRead(PROJECTS, to_projects)),
+            is_outside,
         ),
         "conditioned": told(to_conditioned),
         "last_used": _beyond("policyanalyzer:activities.query", "when a binding was used"),

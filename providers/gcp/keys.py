@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from providers.gcp.client.calls import Call, Item
+from providers.gcp.client.calls import GcpCall, Item
 from providers.gcp.policies.members import (
     HIERARCHY,
     PROJECTS,
-    Home,
+    MemberHome,
     home_of,
     is_outside,
     to_domain,
@@ -35,7 +35,7 @@ from providers.gcp.policies.policies import (
     permissions_of,
     to_permissions,
 )
-from scanner.collect.collection import Collector, Facet, Read, told
+from scanner.collect.collection import Facet, FacetRead, Table, told
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.keys import Key
 
@@ -43,9 +43,9 @@ _KEY = "cloudkms.googleapis.com/CryptoKey"
 _RING = "cloudkms.googleapis.com/KeyRing"
 _VERSION = "cloudkms.googleapis.com/CryptoKeyVersion"
 
-KEY_LIST = Call("ListAssets", (_KEY,))
-VERSIONS = Call("ListAssets", (_VERSION,))
-KEY_POLICIES = Call("ListAssets", (_KEY, _RING), content="IAM_POLICY")
+KEY_LIST = GcpCall("ListAssets", (_KEY,))
+VERSIONS = GcpCall("ListAssets", (_VERSION,))
+KEY_POLICIES = GcpCall("ListAssets", (_KEY, _RING), content="IAM_POLICY")
 
 _SYMMETRIC = "ENCRYPT_DECRYPT"
 _PURPOSES = frozenset(
@@ -83,7 +83,7 @@ class Grant:
 
     role: str
     custom: bool
-    home: Observed[Home]
+    home: Observed[MemberHome]
     conditioned: bool
 
 
@@ -251,9 +251,9 @@ def _uses(permission: str) -> bool:
     return service == "cloudkms" and not verb.startswith(("get", "list", "view", "show", "search"))
 
 
-_STATES: tuple[Read[Call], ...] = (Read(None, to_primary_state), Read(VERSIONS, to_states))
+_STATES: tuple[FacetRead[GcpCall], ...] = (FacetRead(None, to_primary_state), FacetRead(VERSIONS, to_states))
 
-KEYS = Collector(
+KEYS = Table(
     kind=Key,
     list=KEY_LIST,
     header=header,
@@ -266,13 +266,13 @@ KEYS = Collector(
         "deletion_delayed": told(to_deletion_delayed),
         "open_to_others": Facet(
             (
-                Read(KEY_POLICIES, to_own_grants),
-                Read(PROJECT_POLICY, to_project_grants),
-                Read(POLICIES_ABOVE, to_grants_above),
-                Read(CUSTOM_ROLES, to_permissions),
-                Read(CUSTOM_ROLES_ABOVE, to_permissions),
-                Read(HIERARCHY, to_domain),
-                Read(PROJECTS, to_projects),
+                FacetRead(KEY_POLICIES, to_own_grants),
+                FacetRead(PROJECT_POLICY, to_project_grants),
+                FacetRead(POLICIES_ABOVE, to_grants_above),
+                FacetRead(CUSTOM_ROLES, to_permissions),
+                FacetRead(CUSTOM_ROLES_ABOVE, to_permissions),
+                FacetRead(HIERARCHY, to_domain),
+                FacetRead(PROJECTS, to_projects),
             ),
             to_open,
         ),

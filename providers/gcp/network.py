@@ -14,9 +14,9 @@ from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any
 
-from providers.gcp.client.calls import Call, Item
-from providers.gcp.packets import Level, Ports, Rule, reach, readings
-from scanner.collect.collection import Collector, Facet, Read, told
+from providers.gcp.client.calls import GcpCall, Item
+from providers.gcp.packets import Level, PacketRule, Ports, reach, readings
+from scanner.collect.collection import Facet, FacetRead, Table, told
 from scanner.model.evidence import Observed, Unknown, all_of, lift
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import admin_ports, everything
@@ -25,10 +25,10 @@ _NETWORK = "compute.googleapis.com/Network"
 _FIREWALL = "compute.googleapis.com/Firewall"
 _POLICY = "compute.googleapis.com/FirewallPolicy"
 
-NETWORKS = Call("ListAssets", (_NETWORK,))
-RULES = Call("ListAssets", (_FIREWALL,))
-POLICIES = Call("ListAssets", (_POLICY,))
-POLICIES_ABOVE = Call("ListAssets", (_POLICY,), parent="organization")
+NETWORKS = GcpCall("ListAssets", (_NETWORK,))
+RULES = GcpCall("ListAssets", (_FIREWALL,))
+POLICIES = GcpCall("ListAssets", (_POLICY,))
+POLICIES_ABOVE = GcpCall("ListAssets", (_POLICY,), parent="organization")
 
 _WORLD = ("0.0.0.0/0", "::/0")
 _GIVEN = frozenset({"default-allow-icmp", "default-allow-internal", "default-allow-rdp", "default-allow-ssh"})
@@ -123,7 +123,7 @@ def to_rules(item: Item, firewalls: Mapping[str, Any]) -> Level:
     return Level(tuple(rule for data in _of_network(item, firewalls) for rule in _classic(data)))
 
 
-def _classic(data: Mapping[str, Any]) -> Iterator[Rule]:
+def _classic(data: Mapping[str, Any]) -> Iterator[PacketRule]:
     if _off(data) or data.get("direction", "INGRESS") != "INGRESS":
         return
     sources = tuple(data.get("sourceRanges", ()))
@@ -134,7 +134,7 @@ def _classic(data: Mapping[str, Any]) -> Iterator[Rule]:
     allowed, denied = data.get("allowed", ()), data.get("denied", ())
     if bool(allowed) == bool(denied):
         raise ValueError(f"firewall rule {data['name']} neither allows nor denies")
-    yield Rule(
+    yield PacketRule(
         action="allow" if allowed else "deny",
         priority=int(data.get("priority", 1000)),
         traffic=tuple(_traffic(entry.get("IPProtocol"), entry) for entry in allowed or denied),
@@ -204,11 +204,11 @@ def to_levels_above(item: Item, policies: Mapping[str, Any]) -> Observed[tuple[L
     return tuple(level for place in reversed(ancestors) for level in levels.get(place, ()))
 
 
-def _policy_rules(data: Mapping[str, Any], item: Item) -> tuple[Rule, ...]:
+def _policy_rules(data: Mapping[str, Any], item: Item) -> tuple[PacketRule, ...]:
     return tuple(rule for each in data.get("rules", ()) for rule in _policy_rule(each, data, item))
 
 
-def _policy_rule(rule: Mapping[str, Any], policy: Mapping[str, Any], item: Item) -> Iterator[Rule]:
+def _policy_rule(rule: Mapping[str, Any], policy: Mapping[str, Any], item: Item) -> Iterator[PacketRule]:
     """https://cloud.google.com/compute/docs/reference/rest/v1/firewallPolicies/addRule."""
     networks = rule.get("targetResources", ())
     if rule["direction"] != "INGRESS" or _off(rule) or rule.get("targetType") == "INTERNAL_MANAGED_LB":
@@ -224,7 +224,7 @@ def _policy_rule(rule: Mapping[str, Any], policy: Mapping[str, Any], item: Item)
     priority = int(rule["priority"])
     name = f"rule {priority} of firewall policy {policy.get('shortName') or policy['name']}"
     traffic = tuple(_traffic(entry.get("ipProtocol"), entry) for entry in match["layer4Configs"])
-    known = Rule(
+    known = PacketRule(
         action=action,
         priority=priority,
         traffic=traffic,
@@ -236,7 +236,7 @@ def _policy_rule(rule: Mapping[str, Any], policy: Mapping[str, Any], item: Item)
     if known.sources:
         yield known
     if _names_more(match, action):
-        yield Rule(action, priority, traffic, _WORLD, frozenset(targets), name, doubtful=True)
+        yield PacketRule(action, priority, traffic, _WORLD, frozenset(targets), name, doubtful=True)
 
 
 _ACTIONS: Mapping[str, Any] = {
@@ -295,14 +295,14 @@ def to_everything(*levels: Observed[Any]) -> Observed[bool]:
     return lift(everything, to_open(*levels))
 
 
-_LEVELS: tuple[Read[Call], ...] = (
-    Read(RULES, to_rules),
-    Read(POLICIES, to_policies),
-    Read(POLICIES_ABOVE, to_levels_above),
-    Read(None, to_before),
+_LEVELS: tuple[FacetRead[GcpCall], ...] = (
+    FacetRead(RULES, to_rules),
+    FacetRead(POLICIES, to_policies),
+    FacetRead(POLICIES_ABOVE, to_levels_above),
+    FacetRead(None, to_before),
 )
 
-FIREWALLS = Collector(
+FIREWALLS = Table(
     kind=Firewall,
     list=NETWORKS,
     header=header,
@@ -313,7 +313,7 @@ FIREWALLS = Collector(
         "open_to_world": Facet(_LEVELS, to_open),
         "admin_ports_open": Facet(_LEVELS, to_admin_ports),
         "everything_open": Facet(_LEVELS, to_everything),
-        "default_allows": Facet((Read(None, to_default), Read(RULES, to_given_rules)), all_of),
+        "default_allows": Facet((FacetRead(None, to_default), FacetRead(RULES, to_given_rules)), all_of),
     },
 )
 """One for each VPC network of the project."""

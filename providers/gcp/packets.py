@@ -38,7 +38,7 @@ _INSIDE = tuple(
 
 
 @dataclass(frozen=True)
-class Rule:
+class PacketRule:
     """A rule for what comes in."""
 
     action: Literal["allow", "deny", "next"]
@@ -59,7 +59,7 @@ class Rule:
 class Level:
     """Rules that are asked together."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[PacketRule, ...]
     region: str | None = None
     """Where it is for the instances of one region alone."""
 
@@ -79,7 +79,7 @@ def readings(levels: Sequence[Level]) -> tuple[Sequence[Level], ...]:
         return (levels,)
     choices = product((True, False), (True, False) if any(r.action == "next" for r in doubtful) else (True,))
 
-    def kept(rule: Rule, open_: bool, handed: bool) -> bool:
+    def kept(rule: PacketRule, open_: bool, handed: bool) -> bool:
         return not rule.doubtful or {"allow": open_, "deny": not open_, "next": handed}[rule.action]
 
     return tuple(
@@ -114,13 +114,13 @@ def _kinds(levels: Sequence[Level]) -> set[frozenset[str]]:
     return {frozenset().union(*chosen) for chosen in product(*handing, opening)}
 
 
-def _targets(rules: Iterable[Rule], action: str) -> list[frozenset[str]]:
+def _targets(rules: Iterable[PacketRule], action: str) -> list[frozenset[str]]:
     """None, and each that a rule with the action is for."""
     named = {target for rule in rules if rule.action == action for target in rule.targets}
     return [frozenset(), *(frozenset({target}) for target in sorted(named))]
 
 
-def _public(rules: Iterable[Rule]) -> Iterator[Rule]:
+def _public(rules: Iterable[PacketRule]) -> Iterator[PacketRule]:
     for rule in rules:
         sources = tuple(source for source in rule.sources if not _inside(source))
         networks = [ip_network(source, strict=False) for source in sources]

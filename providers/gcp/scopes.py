@@ -12,7 +12,7 @@ from typing import Any
 
 from providers.gcp.account import ACCOUNTS, IDENTIFY, LOCATIONS, REGIONS, to_project
 from providers.gcp.audit import AUDIT_TRAILS, SINKS_ABOVE, trails_above
-from providers.gcp.client.calls import Call, Item, Project, to_region
+from providers.gcp.client.calls import GcpCall, Item, Project, to_region
 from providers.gcp.client.channel import SignedIn, sign_in
 from providers.gcp.client.client import Client
 from providers.gcp.client.failures import NOT_ENABLED
@@ -22,14 +22,14 @@ from providers.gcp.identity import ACCESS_KEYS, ROLES, USERS
 from providers.gcp.keys import KEYS
 from providers.gcp.network import FIREWALLS
 from providers.gcp.storage import BUCKETS
-from scanner.collect.collection import Collection, Collector, Place
+from scanner.collect.collection import Collection, CollectionPlace, Table
 from scanner.collect.provider import Limits, Request, Unreachable
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Cause, Observed, Unknown
 from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.base import ProviderName
 
-COLLECTORS: Mapping[str, Collector[Call]] = MappingProxyType(
+COLLECTORS: Mapping[str, Table[GcpCall]] = MappingProxyType(
     {
         collector.kind.kind: collector
         for collector in (
@@ -51,7 +51,7 @@ COLLECTORS: Mapping[str, Collector[Call]] = MappingProxyType(
 )
 """The tables of Google Cloud by kind. Connecting takes :data:`IDENTIFY` besides."""
 
-BESIDES: Mapping[str, Call] = MappingProxyType({"region": LOCATIONS, "audit_trail": SINKS_ABOVE})
+BESIDES: Mapping[str, GcpCall] = MappingProxyType({"region": LOCATIONS, "audit_trail": SINKS_ABOVE})
 """What listing a kind takes beside its table."""
 
 _GIVEN = frozenset({"account", "region"})
@@ -60,7 +60,7 @@ _GIVEN = frozenset({"account", "region"})
 _PROJECT = re.compile(r"(?:projects/)?((?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|[0-9]{6,20})")
 
 
-def connect(request: Request, limits: Limits) -> Provider:
+def connect(request: Request, limits: Limits) -> GcpProvider:
     """Finds the projects of the request and proves that Cloud Asset Inventory answers for them.
 
     Credentials are the application default ones; without scopes it is their default project
@@ -84,7 +84,7 @@ def connect(request: Request, limits: Limits) -> Provider:
         _target(request, signed_in, scope, outcome) for scope, outcome in zip(scopes, found, strict=True)
     ]
     regions = frozenset(request.regions)
-    return Provider(client, tuple(reached.values()), tuple(dict.fromkeys(targets)), regions)
+    return GcpProvider(client, tuple(reached.values()), tuple(dict.fromkeys(targets)), regions)
 
 
 def _side_by_side(client: Client, scopes: Sequence[str]) -> list[Project | Unreachable]:
@@ -159,7 +159,7 @@ def _target(request: Request, signed_in: SignedIn, scope: str, outcome: Project 
 
 
 @dataclass(frozen=True)
-class Provider:
+class GcpProvider:
     """The projects that answered."""
 
     client: Client
@@ -170,14 +170,14 @@ class Provider:
     name: ProviderName = "gcp"
 
     def collect(self, wanted: Wanted, collection: Collection) -> None:
-        """Starts what is wanted of every project. See :class:`scanner.collect.provider.Provider`."""
+        """Starts what is wanted of every project. See :class:`scanner.collect.provider.GcpProvider`."""
         self.client.count_into(collection)
         for project in self.projects:
             if "account" in wanted:
-                place = Place("gcp", project.id, None, "account")
+                place = CollectionPlace("gcp", project.id, None, "account")
                 collection.run(ACCOUNTS, self.client, place, wanted["account"], [Item(project)])
             if "region" in wanted:
-                place = Place("gcp", project.id, None, "region")
+                place = CollectionPlace("gcp", project.id, None, "region")
                 collection.begin(place)
                 collection.workers.submit(
                     partial(self._regions, project, place, wanted["region"], collection)
@@ -189,15 +189,17 @@ class Provider:
                 self._trails_above(project, wanted["audit_trail"], collection)
 
     def _listed(
-        self, project: Project, table: Collector[Call], wanted: frozenset[str], collection: Collection
+        self, project: Project, table: Table[GcpCall], wanted: frozenset[str], collection: Collection
     ) -> None:
         assert table.list is not None
         listing = replace(table, list=replace(table.list, project=project, regions=self.regions))
-        collection.run(listing, self.client, Place("gcp", project.id, None, table.kind.kind), wanted)
+        collection.run(
+            listing, self.client, CollectionPlace("gcp", project.id, None, table.kind.kind), wanted
+        )
 
     def _trails_above(self, project: Project, wanted: frozenset[str], collection: Collection) -> None:
         """The sinks above are asked for once, whoever needs them."""
-        place, item = Place("gcp", project.id, None, "audit_trail"), Item(project)
+        place, item = CollectionPlace("gcp", project.id, None, "audit_trail"), Item(project)
         collection.begin(place)
 
         def arrived(future: Future[Observed[Any]]) -> None:
@@ -218,7 +220,7 @@ class Provider:
         collection.ask(key, question).add_done_callback(arrived)
 
     def _regions(
-        self, project: Project, place: Place, wanted: frozenset[str], collection: Collection
+        self, project: Project, place: CollectionPlace, wanted: frozenset[str], collection: Collection
     ) -> None:
         """Half of the locations are kept, with a blind spot beside them."""
         found: set[str] = set()

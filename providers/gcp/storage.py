@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from providers.gcp.client.calls import RESOURCE_MANAGER, Call, Item
+from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item
 from providers.gcp.policies.exposure import NOTHING, Exposure, from_acl, from_bindings, open_to, union
 from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT
-from scanner.collect.collection import Collector, Facet, Read, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, told
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
 
 _BUCKET = "storage.googleapis.com/Bucket"
 
-LIST = Call("ListAssets", (_BUCKET,))
-POLICIES = Call("ListAssets", (_BUCKET, PROJECT), content="IAM_POLICY")
-PREVENTION = Call("GetEffectivePolicy", ("storage.publicAccessPrevention",))
-SECURE_TRANSPORT = Call("GetEffectivePolicy", ("storage.secureHttpTransport",))
+LIST = GcpCall("ListAssets", (_BUCKET,))
+POLICIES = GcpCall("ListAssets", (_BUCKET, PROJECT), content="IAM_POLICY")
+PREVENTION = GcpCall("GetEffectivePolicy", ("storage.publicAccessPrevention",))
+SECURE_TRANSPORT = GcpCall("GetEffectivePolicy", ("storage.secureHttpTransport",))
 
 
 def header(item: Item) -> Mapping[str, Any]:
@@ -186,15 +186,15 @@ def _true(part: Mapping[str, Any], name: str) -> bool:
     return value
 
 
-_EXPOSURE: tuple[Read[Call], ...] = (
-    Read(None, to_own_prevention),
-    Read(PREVENTION, to_enforced),
-    Read(None, to_lists),
-    Read(POLICIES, to_bindings),
-    Read(POLICIES_ABOVE, to_bindings_above),
+_EXPOSURE: tuple[FacetRead[GcpCall], ...] = (
+    FacetRead(None, to_own_prevention),
+    FacetRead(PREVENTION, to_enforced),
+    FacetRead(None, to_lists),
+    FacetRead(POLICIES, to_bindings),
+    FacetRead(POLICIES_ABOVE, to_bindings_above),
 )
 
-BUCKETS = Collector(
+BUCKETS = Table(
     kind=Bucket,
     list=LIST,
     header=header,

@@ -26,7 +26,7 @@ OPEN: frozenset[Evidence] = frozenset({"fail", "missing", "unknown", "unassessed
 
 
 @dataclass(frozen=True)
-class Sight:
+class AssessedSide:
     """What an assessment looked at, to tell what the absence of a finding proves."""
 
     rules: frozenset[str]
@@ -38,7 +38,7 @@ class Sight:
     """There was an ownership file."""
 
     @classmethod
-    def of(cls, head: Mapping[str, Any]) -> Sight:
+    def of(cls, head: Mapping[str, Any]) -> AssessedSide:
         """From the head of a JSON report. Raises :class:`KeyError` or :class:`TypeError` if it is none.
 
         What is missing in a report for one team, or of a selection of resources, may just be another's.
@@ -86,7 +86,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Change:
+class FindingChange:
     """One finding that is not as it was."""
 
     kind: Kind | None
@@ -107,8 +107,8 @@ class Change:
 
 
 def compare(
-    before: Iterable[Finding], after: Iterable[Finding], rules: frozenset[str], sight: Sight
-) -> Iterator[Change]:
+    before: Iterable[Finding], after: Iterable[Finding], rules: frozenset[str], sight: AssessedSide
+) -> Iterator[FindingChange]:
     """Every change, by uid. Both sides must be sorted by uid; neither is held in memory.
 
     ``rules`` are those of the earlier assessment, ``sight`` is that of the later one.
@@ -117,15 +117,17 @@ def compare(
         if new is None:
             assert old is not None
             if _open(old):
-                yield Change("closed" if sight.proves_absence(old) else "unseen", False, False, old, None)
+                yield FindingChange(
+                    "closed" if sight.proves_absence(old) else "unseen", False, False, old, None
+                )
         elif old is None:
             if _open(new):
-                yield Change("new", False, new.rule is not None and new.rule not in rules, None, new)
+                yield FindingChange("new", False, new.rule is not None and new.rule not in rules, None, new)
         else:
             kind = _kind(old, new)
             hands = old.owner != new.owner
             if kind is not None or hands:
-                yield Change(kind, hands, False, old, new)
+                yield FindingChange(kind, hands, False, old, new)
 
 
 def gone(finding: Finding) -> Finding:

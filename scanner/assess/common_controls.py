@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from scanner.assess.rows import ROW_ORDER, Row, RowKey, Rows
+from scanner.assess.rows import ROW_ORDER, CoverageKey, CoverageRow, CoverageRows
 from scanner.assess.states import Evidence, State
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.resolve.outcomes import Ownership
@@ -38,10 +38,10 @@ class _Link:
 
 
 @dataclass
-class Provided:
+class CommonControls:
     """The controls of one assessment that other scopes provide."""
 
-    elsewhere: Sequence[Row] = ()
+    elsewhere: Sequence[CoverageRow] = ()
     """Rows of scopes that were assessed for this alone."""
     _links: dict[tuple[str, Place], _Link] = field(default_factory=dict)
 
@@ -53,12 +53,12 @@ class Provided:
         self._links[control, (provider, scope.lower())] = _Link(control, provider, scope, by, ownership.owner)
         return True
 
-    def takes(self, key: RowKey) -> bool:
+    def takes(self, key: CoverageKey) -> bool:
         """Whether the row has the state of another scope: only what the team owns that says so there."""
         link = self._links.get((key.control, (key.provider, key.scope.lower())))
         return link is not None and key.owner == link.owner and key.ownership == "owned"
 
-    def settle(self, tables: Sequence[Rows]) -> None:
+    def settle(self, tables: Sequence[CoverageRows]) -> None:
         """Gives every row of a provided control the state that it has in the providing scope."""
         # All states are looked up before any row changes: the order of scopes makes no difference.
         told = {link: self._state(link, tables[0], ()) for link in self._links.values()}
@@ -70,7 +70,7 @@ class Provided:
                         row.pieces = {one for one in row.pieces if one[0] in STANDING} | {piece}
                         row.provided_by = " ".join(link.by)
 
-    def _state(self, link: _Link, rows: Rows, behind: tuple[Place, ...]) -> tuple[Evidence, State]:
+    def _state(self, link: _Link, rows: CoverageRows, behind: tuple[Place, ...]) -> tuple[Evidence, State]:
         """The worst that the providing scope has, itself provided for or not."""
         if link.by in behind:
             return UNSEEN
@@ -81,7 +81,7 @@ class Provided:
             pieces.add(self._state(further, rows, (*behind, (link.provider, link.scope.lower()))))
         return min(pieces, key=lambda one: (ROW_ORDER.index(one[1]), one[0]), default=UNSEEN)
 
-    def _pieces(self, control: str, place: Place, rows: Rows) -> set[tuple[Evidence, State]]:
+    def _pieces(self, control: str, place: Place, rows: CoverageRows) -> set[tuple[Evidence, State]]:
         found = {
             (gathered.evidence, gathered.state) for gathered in rows.at(control, *place) if gathered.pieces
         }

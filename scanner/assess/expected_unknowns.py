@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class Expectation(BaseModel):
+class ExpectedUnknown(BaseModel):
     """One entry of ``expected_unknowns`` in gapscan.yaml. All that it names must match."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

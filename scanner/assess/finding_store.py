@@ -14,7 +14,7 @@ _CACHE_KIB = 8192
 _Row = tuple[str, int, bytes]
 
 
-class Spool:
+class FindingStore:
     """Takes findings in any order and gives them back sorted by uid, as often as needed.
 
     They lie in a private database of SQLite without a name: it stays in memory while it is small, goes to

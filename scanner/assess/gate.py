@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scanner.assess.baseline import Baseline
-from scanner.assess.expected_unknowns import Expectation
+from scanner.assess.expected_unknowns import ExpectedUnknown
 from scanner.assess.finding import Finding
 from scanner.assess.narrowing import Selector
-from scanner.assess.observer import Watcher
+from scanner.assess.observer import AssessmentObserver
 from scanner.assess.states import SEVERITIES, Evidence, Gate, State, gated
 from scanner.catalogue.control import Severity
 from scanner.model.evidence import BlindSpot
 from scanner.model.inventory import Target
 from scanner.ownership.resolve.outcomes import Ownership
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 
 OK, AT_GATE, USAGE, INCOMPLETE, NOTHING = 0, 1, 2, 3, 4
 INTERNAL, UNWRITABLE, INTERRUPTED = 70, 74, 130
@@ -47,12 +47,12 @@ class Terms:
     max_unknown: int = 0
     allow_incomplete: bool = False
     baseline: Baseline | None = None
-    expectations: tuple[Expectation, ...] = ()
+    expectations: tuple[ExpectedUnknown, ...] = ()
     """Acknowledged unknowns that are in force."""
     scopes: tuple[ScopeGate, ...] = ()
     """The first that fits holds. Where an unread tag or path decides, each that may hold does."""
 
-    def holding(self, place: Subject) -> Iterator[tuple[str, Gate]]:
+    def holding(self, place: OwnershipTarget) -> Iterator[tuple[str, Gate]]:
         """The gates that may hold at a place, in their order, each with the name of its scope."""
         for one in self.scopes:
             fit = one.selector.fit(place)
@@ -70,7 +70,7 @@ class Terms:
 
 
 @dataclass
-class Held:
+class GateGroup:
     """What came to the gate of one named scope, or to the default."""
 
     gate: str
@@ -93,11 +93,11 @@ class Decision:
     new_rule: int
     causes: Mapping[CauseKey, tuple[str | None, int]]
     """Causes of unknowns with the permission that settles each, and how many things it hides."""
-    acknowledged: Mapping[CauseKey, Expectation]
+    acknowledged: Mapping[CauseKey, ExpectedUnknown]
     """Those of the causes that somebody expected; they are outside the budget."""
     complete: bool
     exit: int
-    held: Mapping[str, Held]
+    held: Mapping[str, GateGroup]
     """By named scope, in their order, then the default."""
 
 
@@ -126,7 +126,7 @@ class _Causes:
         }
 
 
-class Tally(Watcher):
+class Tally(AssessmentObserver):
     """Counts what the findings come to, one after another; keeps of them the uids at the gate."""
 
     def __init__(self, terms: Terms) -> None:
@@ -137,11 +137,11 @@ class Tally(Watcher):
         self._hiding = _Causes()
         self._new_rule = 0
         self._known = False
-        self._held = {one.scope: Held(one.gate.name) for one in terms.scopes}
-        self._held[DEFAULT] = Held(terms.gate.name)
+        self._held = {one.scope: GateGroup(one.gate.name) for one in terms.scopes}
+        self._held[DEFAULT] = GateGroup(terms.gate.name)
         self._last: tuple[tuple[str | None, ...], tuple[tuple[str, Gate], ...]] | None = None
 
-    def found(self, finding: Finding, place: Subject | None, ownership: Ownership | None) -> None:
+    def found(self, finding: Finding, place: OwnershipTarget | None, ownership: Ownership | None) -> None:
         """Counts a finding."""
         self._hiding.add(finding)
         if place is None or finding.state is None or finding.evidence is None:
@@ -164,8 +164,8 @@ class Tally(Watcher):
             held.failing_not_gated += 1
 
     def _held_against(
-        self, place: Subject, state: State, evidence: Evidence, severity: Severity
-    ) -> tuple[Held, bool]:
+        self, place: OwnershipTarget, state: State, evidence: Evidence, severity: Severity
+    ) -> tuple[GateGroup, bool]:
         """Whether any gate that may hold there ends the scan, and the first that does, else the first."""
         gates = self._gates(place)
         scope, stands = next(
@@ -177,7 +177,7 @@ class Tally(Watcher):
         held.uncertain += len(gates) > 1
         return held, stands
 
-    def _gates(self, place: Subject) -> tuple[tuple[str, Gate], ...]:
+    def _gates(self, place: OwnershipTarget) -> tuple[tuple[str, Gate], ...]:
         """The gates that may hold at a place; the findings of one resource come one after another."""
         key = (place.provider, place.scope, place.region, place.kind, place.resource_id)
         if self._last is None or self._last[0] != key:

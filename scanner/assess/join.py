@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from scanner.assess.common_controls import Provided
+from scanner.assess.common_controls import CommonControls
 from scanner.assess.finding import Finding, FoundUnknown, found, identity, observed, of_defect, unknowns_of
-from scanner.assess.finding_store import Spool
-from scanner.assess.judged import Judge, Judged
-from scanner.assess.kind_coverage import Examined
+from scanner.assess.finding_store import FindingStore
+from scanner.assess.judged import Judge, JudgedControl
+from scanner.assess.kind_coverage import KindCoverage
 from scanner.assess.narrowing import UNSEEN_HOLDERS, Narrowing
-from scanner.assess.observer import Watcher
-from scanner.assess.rows import OUTCOMES, Gathered, Row, RowKey, Rows
+from scanner.assess.observer import AssessmentObserver
+from scanner.assess.rows import OUTCOMES, CoverageKey, CoverageRow, CoverageRows, RowEvidence
 from scanner.assess.states import (
     Claim,
     Evidence,
@@ -23,7 +23,7 @@ from scanner.assess.states import (
     judge,
     worst,
 )
-from scanner.assess.subjects import Scope, Subjects
+from scanner.assess.subjects import OwnershipTargets, Scope
 from scanner.catalogue.control import Control, Party
 from scanner.catalogue.responsibility import Catalogue
 from scanner.model.evidence import BlindSpot
@@ -32,7 +32,7 @@ from scanner.model.resources.account import Account
 from scanner.model.resources.identity import Tenant
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 from scanner.rule.evaluate import Verdict
 from scanner.rule.rules import Outcome, Pack, Rule
 
@@ -43,12 +43,12 @@ class Coverage:
 
     scopes: Mapping[tuple[str, str], Scope]
     """Those that were seen, by provider and id."""
-    findings: Spool
+    findings: FindingStore
     states: Mapping[State, int]
     """Findings of evidence by state."""
     defects: int
     """Findings of ownership."""
-    rows: tuple[Row, ...]
+    rows: tuple[CoverageRow, ...]
     not_judged: Mapping[tuple[str, str], tuple[str, ...]]
     """By provider and scope: controls of organisation or tenant level, which are judged only there."""
     blind_spots: tuple[BlindSpot, ...]
@@ -71,16 +71,16 @@ class Join:
     """The controls that were asked for; all of them unless the scan is narrowed."""
     now: datetime
     """The scan's time."""
-    subjects: Subjects
+    subjects: OwnershipTargets
     narrowing: Narrowing | None = None
-    watchers: Sequence[Watcher] = ()
-    elsewhere: Sequence[Row] = ()
+    watchers: Sequence[AssessmentObserver] = ()
+    elsewhere: Sequence[CoverageRow] = ()
     """Rows of other scopes, which may provide controls for these."""
-    _narrowed: Rows = field(default_factory=Rows, init=False)
+    _narrowed: CoverageRows = field(default_factory=CoverageRows, init=False)
     """The rows of what the assessment is narrowed to, if it is."""
     _kept_spots: set[_SpotKey] = field(default_factory=set, init=False)
-    _rows: Rows = field(default_factory=Rows, init=False)
-    _findings: Spool = field(default_factory=Spool, init=False)
+    _rows: CoverageRows = field(default_factory=CoverageRows, init=False)
+    _findings: FindingStore = field(default_factory=FindingStore, init=False)
     _states: Counter[State] = field(default_factory=Counter, init=False)
 
     def cover(self, verdicts: Iterable[Verdict]) -> Coverage:
@@ -127,18 +127,18 @@ class Join:
         )
 
     @cached_property
-    def _examined(self) -> Examined:
-        return Examined(self.inventory, self.chosen, self.pack, self.subjects)
+    def _examined(self) -> KindCoverage:
+        return KindCoverage(self.inventory, self.chosen, self.pack, self.subjects)
 
     @cached_property
     def _judge(self) -> Judge:
         return Judge(self.resolver, self.narrowing)
 
     @cached_property
-    def _provided(self) -> Provided:
-        return Provided(self.elsewhere)
+    def _provided(self) -> CommonControls:
+        return CommonControls(self.elsewhere)
 
-    def _elsewhere(self, control: Control, place: Subject) -> bool:
+    def _elsewhere(self, control: Control, place: OwnershipTarget) -> bool:
         """Whether another scope provides the control here, by the ownership file."""
         ownership = self.resolver.resolve(control.id, place)
         return self._provided.note(control.id, place.provider, place.scope, ownership)
@@ -154,7 +154,7 @@ class Join:
                 for watcher in self.watchers:
                     watcher.gathered(key.control, place, key.party, evidence, state, ownership)
 
-    def _wants_statement(self, control: Control, place: Subject) -> bool:
+    def _wants_statement(self, control: Control, place: OwnershipTarget) -> bool:
         """Whether a person has to attest the control here, and has not."""
         scope = self.subjects.scopes.get((place.provider, place.scope))
         # Only what the scope itself gets from elsewhere has its state from there.
@@ -287,7 +287,7 @@ class Join:
                     for watcher in self.watchers:
                         watcher.gathered(control.id, place, key.party, "unassessed", state, None)
 
-    def _statement(self, control: Control, account: Account | Tenant, place: Subject) -> None:
+    def _statement(self, control: Control, account: Account | Tenant, place: OwnershipTarget) -> None:
         """Whether a person attested the control; makes the finding of the statement."""
         statement = self.resolver.statement(control.id, place)
         judged = self._judge.of(control, place, "customer", "missing" if statement is None else "pass")
@@ -328,7 +328,7 @@ class Join:
             judged.ownership,
         )
 
-    def _keep(self, finding: Finding, place: Subject | None, ownership: Ownership | None) -> None:
+    def _keep(self, finding: Finding, place: OwnershipTarget | None, ownership: Ownership | None) -> None:
         self._findings.add(finding)
         if finding.state is not None:
             self._states[finding.state] += 1
@@ -338,8 +338,8 @@ class Join:
     def _gather(
         self,
         control: Control,
-        place: Subject,
-        judged: Judged,
+        place: OwnershipTarget,
+        judged: JudgedControl,
         outcome: Outcome | None = None,
         *,
         settled: bool = True,
@@ -363,10 +363,10 @@ class Join:
         return kept
 
     @property
-    def _told_rows(self) -> Rows:
+    def _told_rows(self) -> CoverageRows:
         return self._rows if self.narrowing is None else self._narrowed
 
-    def _tables(self, kept: bool) -> tuple[Rows, ...]:
+    def _tables(self, kept: bool) -> tuple[CoverageRows, ...]:
         """Where something is counted. A narrowed scope is judged by all that is in it all the same."""
         return (self._rows, self._narrowed) if kept and self.narrowing is not None else (self._rows,)
 
@@ -385,10 +385,10 @@ class Join:
         unjudged = spot.kind in UNSEEN_HOLDERS or not judged
         return unjudged and self.narrowing.may_hold(self.subjects.of(spot))
 
-    def _row(self, key: RowKey, gathered: Gathered) -> Row:
+    def _row(self, key: CoverageKey, gathered: RowEvidence) -> CoverageRow:
         control = self.catalogue.controls[key.control]
         expected = self._examined.expected(control, key.provider, key.scope)
-        return Row(
+        return CoverageRow(
             **key._asdict(),
             evidence=gathered.evidence,
             state=gathered.state,

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanner.assess.narrowing import NARROWING_UNCERTAIN, Narrowing
-from scanner.assess.rows import RowKey
+from scanner.assess.rows import CoverageKey
 from scanner.assess.states import Claim, Evidence, Judgement, judge, priority
 from scanner.catalogue.control import Control, Party, Severity
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
-from scanner.ownership.resolve.selection import Fit, Subject
+from scanner.ownership.resolve.selection import Fit, OwnershipTarget
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedControl:
     """One piece of evidence with its owner and state."""
 
     party: Party
@@ -27,9 +27,9 @@ class Judged:
     fit: Fit = "yes"
     """Whether it is of what the assessment is narrowed to."""
 
-    def row(self, control: Control, place: Subject) -> RowKey:
+    def row(self, control: Control, place: OwnershipTarget) -> CoverageKey:
         """The row that it is part of."""
-        return RowKey(
+        return CoverageKey(
             control.id,
             place.provider,
             place.scope,
@@ -65,13 +65,13 @@ class Judge:
     def of(
         self,
         control: Control,
-        place: Subject,
+        place: OwnershipTarget,
         party: Party,
         evidence: Evidence,
         *,
         may_become: bool = False,
         flags: frozenset[str] = frozenset(),
-    ) -> Judged:
+    ) -> JudgedControl:
         """The evidence on a control at a place. ``may_become``: a rule could make it the customer's."""
         # If a setting that the customer can see fails, it is the customer's to set (Boundary.promoted).
         owes: Party = "customer" if evidence == "fail" else party
@@ -87,9 +87,9 @@ class Judge:
         fit: Fit = "yes"
         if self.narrowing is not None:
             fit = self.narrowing.fit(control.id, place, ownership)
-        return Judged(owes, ownership, evidence, judge(claim, evidence), flags, fit)
+        return JudgedControl(owes, ownership, evidence, judge(claim, evidence), flags, fit)
 
-    def priority(self, severity: Severity, judged: Judged, place: Subject) -> Severity:
+    def priority(self, severity: Severity, judged: JudgedControl, place: OwnershipTarget) -> Severity:
         """How urgent something of a severity is there."""
         return priority(
             severity,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from scanner.assess.subjects import Scope, Subjects
+from scanner.assess.subjects import OwnershipTargets, Scope
 from scanner.catalogue.control import Control, Party, ServiceModel
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import ProviderName
@@ -16,13 +16,13 @@ from scanner.rule.rules import Pack, Rule
 
 
 @dataclass(frozen=True)
-class Examined:
+class KindCoverage:
     """Of one inventory, with the rules that were chosen of a pack."""
 
     inventory: Inventory
     chosen: Sequence[Rule]
     pack: Pack
-    subjects: Subjects
+    subjects: OwnershipTargets
 
     def unassessed(self, control: Control, scope: Scope, party: Party) -> bool:
         """Whether some kind that the control expects there, or some rule of it, was left out."""

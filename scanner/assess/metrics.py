@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict
 
 from scanner.assess.finding import Finding
 from scanner.assess.narrowing import Narrowing
-from scanner.assess.observer import Watcher
+from scanner.assess.observer import AssessmentObserver
 from scanner.assess.states import Evidence, State
 from scanner.catalogue.control import Party, Severity
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.expirations import AGE_BANDS, AgeBand, ExceptionAge, Lapse, exceptions_by_age, lapses
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 
 Basis = Literal[
     "nobody",
@@ -186,7 +186,7 @@ class _Weighing:
         return {"findings": self.findings, "weight": self.weight}
 
 
-class Meter(Watcher):
+class Meter(AssessmentObserver):
     """Counts what the join tells."""
 
     def __init__(self) -> None:
@@ -206,7 +206,7 @@ class Meter(Watcher):
     def gathered(
         self,
         control: str,
-        place: Subject,
+        place: OwnershipTarget,
         party: Party,
         evidence: Evidence,
         state: State,
@@ -224,7 +224,7 @@ class Meter(Watcher):
         if ownership is not None:
             cell.basis = min(cell.basis, BASES.index(basis(ownership)))
 
-    def found(self, finding: Finding, place: Subject | None, ownership: Ownership | None) -> None:
+    def found(self, finding: Finding, place: OwnershipTarget | None, ownership: Ownership | None) -> None:
         """Counts a finding."""
         if place is None or ownership is None or finding.state in (None, "not_applicable"):
             return

@@ -22,7 +22,16 @@ from scanner.ownership.file.schema import OwnerText, Where
 from scanner.ownership.resolve.facts import fold_tags
 from scanner.ownership.resolve.inference import keys_of
 from scanner.ownership.resolve.outcomes import Ownership
-from scanner.ownership.resolve.selection import HIDDEN, Clause, Facts, Fit, Hidden, Subject, last_part, parts
+from scanner.ownership.resolve.selection import (
+    HIDDEN,
+    Clause,
+    Facts,
+    Fit,
+    Hidden,
+    OwnershipTarget,
+    last_part,
+    parts,
+)
 
 NARROWING_UNCERTAIN = "narrowing_uncertain"
 """Flag of a finding that stays in because it could not be told whether it is meant."""
@@ -53,7 +62,7 @@ class Selector:
         self._names = bool(self._patterns) or any(clause.resources is not None for clause in clauses)
         self._answers: dict[tuple[Facts, bool], Fit] = {}
 
-    def fit(self, subject: Subject) -> Fit:
+    def fit(self, subject: OwnershipTarget) -> Fit:
         """``maybe``: an unread tag or path decides, or what could not be listed."""
         listed = subject.resource_id is not None
         key = (self._facts(subject), listed)
@@ -65,7 +74,7 @@ class Selector:
             self._answers[key] = answer
         return answer
 
-    def _facts(self, subject: Subject) -> Facts:
+    def _facts(self, subject: OwnershipTarget) -> Facts:
         ids: tuple[str, ...] = ()
         names: tuple[str, ...] = ()
         if self._names and subject.resource_id is not None:
@@ -127,7 +136,7 @@ class Narrowing:
         """Whether it selects by path, so that a scan has to read the hierarchy."""
         return self.where is not None and self.where.uses_paths
 
-    def fit(self, control: str, subject: Subject, ownership: Ownership) -> Fit:
+    def fit(self, control: str, subject: OwnershipTarget, ownership: Ownership) -> Fit:
         """Whether a control at a resource is meant."""
         fits = []
         if self.where is not None:
@@ -136,7 +145,7 @@ class Narrowing:
             fits.append(self._of_team(control, subject, ownership))
         return _least(fits)
 
-    def may_hold(self, subject: Subject) -> bool:
+    def may_hold(self, subject: OwnershipTarget) -> bool:
         """Whether anything that is meant may be in a place that could not be listed."""
         if self.where is not None and self.where.fit(subject) == "no":
             return False
@@ -150,7 +159,7 @@ class Narrowing:
         named = self._named.get((file, line))
         return named is None or self.team in named
 
-    def _of_team(self, control: str, subject: Subject, ownership: Ownership) -> Fit:
+    def _of_team(self, control: str, subject: OwnershipTarget, ownership: Ownership) -> Fit:
         uncertain = "owner_uncertain" in ownership.flags
         if ownership.owner == self.team and ownership.status != "nobody":
             return "maybe" if uncertain else "yes"
@@ -179,10 +188,10 @@ class Narrowing:
     def _selectors(self) -> Mapping[str, Selector]:
         return {line.id: Selector(line.clauses) for line in self._lines}
 
-    def _lines_fit(self, lines: Iterable[Line[OwnerText]], subject: Subject) -> Fit:
+    def _lines_fit(self, lines: Iterable[Line[OwnerText]], subject: OwnershipTarget) -> Fit:
         return _most(self._selectors[line.id].fit(subject) for line in lines)
 
-    def _inferable(self, subject: Subject, domain: str | None = None) -> bool:
+    def _inferable(self, subject: OwnershipTarget, domain: str | None = None) -> bool:
         """Whether an unread tag might name the team."""
         if self.file is None:
             return False
@@ -271,7 +280,7 @@ def meant(narrowing: Narrowing, finding: Finding, account: Account | Tenant | No
         account_tags = account.tags
     resource = finding.resource
     unlisted = resource.id == f"{resource.kind}@{finding.region or 'global'}"
-    subject = Subject(
+    subject = OwnershipTarget(
         provider=finding.provider,
         scope=finding.scope,
         path=path,

@@ -6,19 +6,19 @@ from scanner.assess.finding import Finding
 from scanner.assess.states import Evidence, State
 from scanner.catalogue.control import Party
 from scanner.ownership.resolve.outcomes import Ownership
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 
 
-class Watcher:
+class AssessmentObserver:
     """Is told of everything that the join makes. The base class does nothing."""
 
-    def found(self, finding: Finding, place: Subject | None, ownership: Ownership | None) -> None:
+    def found(self, finding: Finding, place: OwnershipTarget | None, ownership: Ownership | None) -> None:
         """A finding; one of ownership has neither place nor owner."""
 
     def gathered(
         self,
         control: str,
-        place: Subject,
+        place: OwnershipTarget,
         party: Party,
         evidence: Evidence,
         state: State,

@@ -35,7 +35,7 @@ ROW_ORDER: tuple[State, ...] = (
 """The state of a row is the first of these that anything in it has."""
 
 
-class Row(BaseModel):
+class CoverageRow(BaseModel):
     """One control in one scope under one owner."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,7 +60,7 @@ class Row(BaseModel):
     is unknown here."""
 
 
-class RowKey(NamedTuple):
+class CoverageKey(NamedTuple):
     """What a row is one of."""
 
     control: str
@@ -72,7 +72,7 @@ class RowKey(NamedTuple):
 
 
 @dataclass
-class Gathered:
+class RowEvidence:
     """What has come together for one row: the worst of it, and how many verdicts."""
 
     counts: Counter[Outcome] = field(default_factory=Counter)
@@ -99,31 +99,31 @@ class Gathered:
 _Place = tuple[str, ProviderName, str]
 
 
-class Rows:
+class CoverageRows:
     """The rows of one assessment while they are made."""
 
     def __init__(self) -> None:
-        self._of: dict[_Place, dict[RowKey, Gathered]] = defaultdict(dict)
+        self._of: dict[_Place, dict[CoverageKey, RowEvidence]] = defaultdict(dict)
         self._by_place: dict[tuple[str, str, str], list[_Place]] = defaultdict(list)
         """With the scope in lower case."""
 
-    def row(self, key: RowKey) -> Gathered:
+    def row(self, key: CoverageKey) -> RowEvidence:
         """The row of this key; a new one where there is none yet."""
         place = key[:3]
         if place not in self._of:
             self._by_place[key.control, key.provider, key.scope.lower()].append(place)
-        return self._of[place].setdefault(key, Gathered())
+        return self._of[place].setdefault(key, RowEvidence())
 
-    def of(self, control: str, provider: ProviderName, scope: str) -> Sequence[RowKey]:
+    def of(self, control: str, provider: ProviderName, scope: str) -> Sequence[CoverageKey]:
         """The rows that there are of a control in a scope."""
         return tuple(self._of.get((control, provider, scope), ()))
 
-    def at(self, control: str, provider: str, scope: str) -> Sequence[Gathered]:
+    def at(self, control: str, provider: str, scope: str) -> Sequence[RowEvidence]:
         """What has come together for a control in a scope, whatever the case of its id."""
         found = self._by_place.get((control, provider, scope.lower()), ())
         return [gathered for place in found for gathered in self._of[place].values()]
 
-    def __iter__(self) -> Iterator[tuple[RowKey, Gathered]]:
+    def __iter__(self) -> Iterator[tuple[CoverageKey, RowEvidence]]:
         """Every row, sorted by its key."""
         every = [pair for rows in self._of.values() for pair in rows.items()]
         return iter(sorted(every, key=lambda pair: str(tuple(pair[0]))))

@@ -87,7 +87,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Cell:
+class StateCell:
     """One cell of the table. Without a state, the rows above it decide."""
 
     state: State | None
@@ -95,13 +95,13 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class StateRow:
     """One row of the table: the claims that it is for, and a cell for each evidence."""
 
     title: str
     claims: Mapping[str, object]
     """The attributes of a :class:`Claim` that choose the row, each with its value or several."""
-    cells: Mapping[Evidence, Cell]
+    cells: Mapping[Evidence, StateCell]
 
     def chosen(self, claim: Claim) -> bool:
         """Whether the row is for the claim."""
@@ -111,20 +111,20 @@ class Row:
         )
 
 
-def _row(title: str, *cells: State | Cell, **claims: object) -> Row:
-    told = (cell if isinstance(cell, Cell) else Cell(cell) for cell in cells)
-    return Row(title, claims, MappingProxyType(dict(zip(EVIDENCE_ORDER, told, strict=True))))
+def _row(title: str, *cells: State | StateCell, **claims: object) -> StateRow:
+    told = (cell if isinstance(cell, StateCell) else StateCell(cell) for cell in cells)
+    return StateRow(title, claims, MappingProxyType(dict(zip(EVIDENCE_ORDER, told, strict=True))))
 
 
-_ABOVE = Cell(None)
-_UNNEEDED = Cell("covered", EXCEPTION_UNNEEDED)
-_EXCUSED_FOR_NOBODY = Cell("accepted", EXCEPTION_WITHOUT_OWNER)
-_CONTRADICTED = Cell(None, NOT_APPLICABLE_CONTRADICTED)
-_CUSTOMERS = Cell(None, PROMOTED)
+_ABOVE = StateCell(None)
+_UNNEEDED = StateCell("covered", EXCEPTION_UNNEEDED)
+_EXCUSED_FOR_NOBODY = StateCell("accepted", EXCEPTION_WITHOUT_OWNER)
+_CONTRADICTED = StateCell(None, NOT_APPLICABLE_CONTRADICTED)
+_CUSTOMERS = StateCell(None, PROMOTED)
 
 # Columns: fail, missing, unknown, unassessed, pass, n/a. A cell that leaves it to the rows above is
 # decided by the next row upwards that is for the claim.
-_TABLE: tuple[Row, ...] = (
+_TABLE: tuple[StateRow, ...] = (
     _row(
         "owned",
         "failing", "unattested", "unknown", "unassessed", "covered", "not_applicable",
@@ -188,7 +188,7 @@ _TABLE: tuple[Row, ...] = (
 )  # fmt: skip
 
 
-def table() -> tuple[Row, ...]:
+def table() -> tuple[StateRow, ...]:
     """The rows of the table, as printed."""
     return _TABLE
 
@@ -329,6 +329,6 @@ def states_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _told(cell: Cell) -> str:
+def _told(cell: StateCell) -> str:
     state = cell.state or "rows above"
     return f"{state} (flag `{cell.flag}`)" if cell.flag else state

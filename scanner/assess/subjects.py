@@ -16,7 +16,7 @@ from scanner.model.inventory import Inventory
 from scanner.model.resources.account import Account
 from scanner.model.resources.base import ProviderName, Resource
 from scanner.model.resources.identity import Tenant
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 
 _PROVIDERS: Mapping[str, ProviderName] = {name: name for name in get_args(ProviderName)}
 
@@ -40,18 +40,21 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Stated:
+class StatedScope:
     """What the user says of a scope, for selection by the ownership file; used where it could not be read."""
 
     path: str | None = None
     tags: Mapping[str, str] | None = None
 
 
-class Subjects:
+class OwnershipTargets:
     """The scopes of an inventory, and every resource and blind spot seen from the ownership file."""
 
     def __init__(
-        self, inventory: Inventory, catalogue: Catalogue, stated: Mapping[str, Stated] = MappingProxyType({})
+        self,
+        inventory: Inventory,
+        catalogue: Catalogue,
+        stated: Mapping[str, StatedScope] = MappingProxyType({}),
     ) -> None:
         self._stated = stated
         kinds: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -79,12 +82,12 @@ class Subjects:
         scope = self.scopes.get((subject.provider, subject.scope))
         return scope.account.partition if scope is not None else subject.provider
 
-    def unseen(self, provider: ProviderName, scope: str) -> Subject:
+    def unseen(self, provider: ProviderName, scope: str) -> OwnershipTarget:
         """A scope that could not be reached, with what the user states of it."""
         cause = Unknown.because("error", "account", None, "the scope was not reached").causes[0]
         return self.of(BlindSpot(provider=provider, scope=scope, region=None, kind="account", cause=cause))
 
-    def of(self, subject: Resource | BlindSpot) -> Subject:
+    def of(self, subject: Resource | BlindSpot) -> OwnershipTarget:
         """The subject with everything that a line of the ownership file can select it by."""
         scope = self.scopes.get((subject.provider, subject.scope))
         path: Observed[str | None] = None
@@ -104,7 +107,7 @@ class Subjects:
             if isinstance(account_tags, Unknown) and stated.tags is not None:
                 account_tags = stated.tags
         if isinstance(subject, BlindSpot):
-            return Subject(
+            return OwnershipTarget(
                 provider=_PROVIDERS[subject.provider],
                 scope=subject.scope,
                 path=path,
@@ -118,7 +121,7 @@ class Subjects:
                 directory=directory,
                 contacts=contacts,
             )
-        return Subject(
+        return OwnershipTarget(
             provider=subject.provider,
             scope=subject.scope,
             path=path,

@@ -17,7 +17,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scanner.base.yaml import Document, Problem, suggestion
-from scanner.catalogue.control import SERVICE_MODELS, Cell, Control, Party, ServiceModel, Text, Written
+from scanner.catalogue.control import (
+    SERVICE_MODELS,
+    Control,
+    Party,
+    ResponsibilityCell,
+    ServiceModel,
+    Text,
+    Written,
+)
 from scanner.expression.errors import ExpressionError
 from scanner.expression.lexer import tokens
 from scanner.expression.located import located
@@ -44,7 +52,7 @@ _TIMELESS = datetime(1970, 1, 1, tzinfo=UTC)
 """The line knows no clock: shifts may not read ``now``."""
 
 
-class Source(Written):
+class SourcePage(Written):
     """The provider's own page that says so."""
 
     title: Text
@@ -65,7 +73,7 @@ class ShiftText(Written):
     """These layers are that party's, whatever the service model says."""
     reason: Text
     """Why, in a sentence that is true where the condition holds."""
-    sources: Annotated[dict[ProviderName, Source], Field(min_length=1)]
+    sources: Annotated[dict[ProviderName, SourcePage], Field(min_length=1)]
     """Where each provider says so. On a cloud without a source nothing moves."""
 
 
@@ -80,7 +88,7 @@ class Shift:
     layers: Mapping[str, Party]
     """Empty where it moves the service model."""
     reason: str
-    sources: Mapping[ProviderName, Source]
+    sources: Mapping[ProviderName, SourcePage]
 
     def applies(self, resource: Resource) -> Observed[bool]:
         """Whether its condition holds on a resource of its kind; unknown also where nobody asked."""
@@ -98,7 +106,7 @@ class Boundary:
     """How the resource is operated as far as is known; ``None`` where its type is not known."""
     reason: str
     """One or two sentences for people."""
-    source: Source | None = None
+    source: SourcePage | None = None
     """The page on which the provider says so, where configuration decided."""
     shifts: tuple[str, ...] = ()
     """Ids of the shifts that decided, or that could have."""
@@ -152,7 +160,7 @@ def model_under(by_type: ServiceModel, shifts: Sequence[Shift]) -> ServiceModel:
     return min(models, key=SERVICE_MODELS.index) if models else by_type
 
 
-def party_of(cell: Cell) -> Party:
+def party_of(cell: ResponsibilityCell) -> Party:
     """Whose a control is: the customer's wherever they have a part (states are about that part)."""
     return "provider" if cell == "provider" else "customer"
 

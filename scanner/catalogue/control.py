@@ -24,7 +24,7 @@ EvidenceMode = Literal["auto", "hybrid", "statement"]
 Severity = Literal["low", "medium", "high", "critical"]
 """How bad it is when a control is not met, least first."""
 
-Cell = Literal["customer", "provider", "both", "none"]
+ResponsibilityCell = Literal["customer", "provider", "both", "none"]
 """Whose a control is under one service model; ``none``: it has no meaning there."""
 
 Framework = Literal["nist_800_53r5", "csa_ccm_4_0", "iso_27001_2022", "cis_controls_8_1", "pci_dss_4_0"]
@@ -51,7 +51,7 @@ class Control(Written):
     layer: str
     level: Level
     severity: Severity
-    responsibility: Mapping[ServiceModel, Cell]
+    responsibility: Mapping[ServiceModel, ResponsibilityCell]
     """Whose it is under each service model; all six are there."""
     obligations: Mapping[Party, str | None]
     """What each party has to do, in a sentence; both keys are there."""

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
-from scanner.catalogue.control import Cell, ServiceModel, Text, Written
+from scanner.catalogue.control import ResponsibilityCell, ServiceModel, Text, Written
 from scanner.catalogue.responsibility import Catalogue
 from scanner.model.resources.base import ProviderName
 
@@ -37,7 +37,7 @@ class PublishedRow(Written):
     """Why ours differs, by service model; for every difference, and for nothing else."""
 
 
-class Matrix(Written):
+class PublishedMatrix(Written):
     """A responsibility matrix that a provider publishes."""
 
     id: Text
@@ -65,10 +65,10 @@ class Note(Written):
 class Published(Written):
     """``published.yaml``."""
 
-    matrices: tuple[Matrix, ...]
+    matrices: tuple[PublishedMatrix, ...]
     notes: tuple[Note, ...]
 
-    def matrix(self, id: str) -> Matrix | None:
+    def matrix(self, id: str) -> PublishedMatrix | None:
         """The matrix of that id."""
         return next((matrix for matrix in self.matrices if matrix.id == id), None)
 
@@ -80,14 +80,14 @@ class Compared:
     row: str
     model: ServiceModel
     published: PublishedCell
-    ours: Cell
+    ours: ResponsibilityCell
     about: tuple[str, ...]
     """The layers or controls of ours that were compared."""
     why: str | None
     """Why ours differs; ``None`` where it does not."""
 
 
-def compare(matrix: Matrix, catalogue: Catalogue) -> Iterator[Compared]:
+def compare(matrix: PublishedMatrix, catalogue: Catalogue) -> Iterator[Compared]:
     """Every cell of the matrix beside ours, in its order."""
     for row in matrix.rows:
         for model, cell in zip(matrix.models, row.cells, strict=True):
@@ -115,8 +115,8 @@ def load_published(catalogue: Catalogue, folder: Path | None = None) -> Publishe
     return published
 
 
-def _ours(row: PublishedRow, model: ServiceModel, catalogue: Catalogue) -> Cell:
-    cells: set[Cell] = {catalogue.layers[layer].default[model] for layer in row.layers}
+def _ours(row: PublishedRow, model: ServiceModel, catalogue: Catalogue) -> ResponsibilityCell:
+    cells: set[ResponsibilityCell] = {catalogue.layers[layer].default[model] for layer in row.layers}
     cells |= {catalogue.controls[control].responsibility[model] for control in row.controls}
     meant = cells - {"none"}
     if not meant:
@@ -125,7 +125,11 @@ def _ours(row: PublishedRow, model: ServiceModel, catalogue: Catalogue) -> Cell:
 
 
 def _problems(
-    document: Document, matrix: Matrix, row: PublishedRow, catalogue: Catalogue, at: tuple[str | int, ...]
+    document: Document,
+    matrix: PublishedMatrix,
+    row: PublishedRow,
+    catalogue: Catalogue,
+    at: tuple[str | int, ...],
 ) -> Iterator[Problem]:
     if len(row.cells) != len(matrix.models):
         told = f"{row.name}: {len(row.cells)} cells for {len(matrix.models)} service models"

@@ -21,7 +21,6 @@ from pydantic import Field
 from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
 from scanner.catalogue.boundary import (
     Boundary,
-    Flag,
     Shift,
     ShiftText,
     decide,
@@ -32,38 +31,19 @@ from scanner.catalogue.boundary import (
 )
 from scanner.catalogue.control import (
     SERVICE_MODELS,
-    Cell,
     Control,
     EvidenceMode,
     Framework,
     Layer,
     Level,
     Party,
+    ResponsibilityCell,
     ServiceModel,
     Severity,
     Text,
     Written,
 )
 from scanner.model.resources.base import ProviderName, Resource
-
-__all__ = [
-    "SERVICE_MODELS",
-    "Boundary",
-    "Catalogue",
-    "Cell",
-    "Control",
-    "EvidenceMode",
-    "Flag",
-    "Framework",
-    "Layer",
-    "Level",
-    "Party",
-    "ServiceModel",
-    "Severity",
-    "Shift",
-    "UnknownControl",
-    "load_catalogue",
-]
 
 K = TypeVar("K", bound=str)
 T = TypeVar("T")
@@ -85,7 +65,7 @@ class UnknownControl(KeyError):
         return f"no control matches {self.selector!r}{self.suggestion}"
 
 
-_TOLD: Mapping[Cell, str] = {
+_TOLD: Mapping[ResponsibilityCell, str] = {
     "customer": "the provider has no part in this, it is yours.",
     "both": "each party has a part of its own; this one is yours.",
     "provider": "this is the provider's part.",
@@ -304,7 +284,7 @@ class _Entry(Written):
     layer: str
     level: Level
     severity: Severity
-    responsibility: dict[ServiceModel, Cell] = Field(default_factory=dict)
+    responsibility: dict[ServiceModel, ResponsibilityCell] = Field(default_factory=dict)
     obligations: _Obligations
     evidence: EvidenceMode
     kinds: dict[ProviderName, tuple[str, ...]] = Field(default_factory=dict)
@@ -333,7 +313,10 @@ class _Place:
 
 
 def _control(entry: _Entry, domain: str, tables: _Tables) -> Control:
-    row: dict[ServiceModel, Cell] = {**tables.layers[entry.layer].default, **entry.responsibility}
+    row: dict[ServiceModel, ResponsibilityCell] = {
+        **tables.layers[entry.layer].default,
+        **entry.responsibility,
+    }
     return Control(
         id=entry.id,
         title=entry.title,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from scanner.assess.changes import Change
+    from scanner.assess.changes import FindingChange
     from scanner.assess.finding import Finding
     from scanner.assess.narrowing import Narrowing
     from scanner.cli.plan import Plan
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Accounts = Mapping[tuple[str, str], Account | Tenant]
 
 
-class Form(StrEnum):
+class DiffFormat(StrEnum):
     """How the changes are told."""
 
     text = "text"
@@ -42,7 +42,7 @@ def diff(
     ] = None,
     team: option.Team = None,
     where: option.Where = None,
-    form: Annotated[Form, typer.Option("--format", help="Text for people, or JSON.")] = Form.text,
+    form: Annotated[DiffFormat, typer.Option("--format", help="Text for people, or JSON.")] = DiffFormat.text,
     everything: option.Everything = False,
 ) -> None:
     """Tell what is new, worse, better, closed or in other hands since an earlier report or snapshot.
@@ -57,7 +57,7 @@ def diff(
         import sys
         from pathlib import Path
 
-        from scanner.assess.changes import Sight, compare
+        from scanner.assess.changes import AssessedSide, compare
         from scanner.cli.exits import Usage
         from scanner.cli.plan import Options, plan
         from scanner.report.diff import Comparison, render_json, render_text
@@ -69,12 +69,14 @@ def diff(
             raise Usage("--where: findings do not tell their service: use kind")
         old, old_head, earlier, old_accounts = _read(Path(before), planned)
         new, new_head, later, new_accounts = _read(Path(after), planned)
-        changes: Iterable[Change] = compare(earlier, later, frozenset(old_head["rules"]), Sight.of(new_head))
+        changes: Iterable[FindingChange] = compare(
+            earlier, later, frozenset(old_head["rules"]), AssessedSide.of(new_head)
+        )
         if narrowing is not None:
             changes = _meant(changes, narrowing, old_accounts, new_accounts)
         comparison = Comparison(old, new, changes, everything, planned.narrowed)
         try:
-            (render_json if form is Form.json else render_text)(comparison, sys.stdout)
+            (render_json if form is DiffFormat.json else render_text)(comparison, sys.stdout)
             sys.stdout.flush()
         except BrokenPipeError:
             # The reader of standard output has seen enough.
@@ -82,8 +84,8 @@ def diff(
 
 
 def _meant(
-    changes: Iterable[Change], narrowing: Narrowing, before: Accounts, after: Accounts
-) -> Iterator[Change]:
+    changes: Iterable[FindingChange], narrowing: Narrowing, before: Accounts, after: Accounts
+) -> Iterator[FindingChange]:
     """The changes of what was or is meant: what changed hands concerns both."""
     from scanner.assess.narrowing import meant
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from scanner.assess.finding import Finding
     from scanner.catalogue.boundary import Boundary
     from scanner.catalogue.responsibility import Catalogue
-    from scanner.cli.places import Estate, Place
-    from scanner.explain.finding import Explained
+    from scanner.cli.places import Estate, EstatePlace
+    from scanner.explain.finding import FindingExplanation
     from scanner.ownership.explain.trace import Explanation
     from scanner.report.model import Head
 
@@ -114,7 +114,7 @@ def _placed(
     """Where the line to the provider runs, and how the owner came to be, as far as the files tell."""
     from pathlib import Path
 
-    from scanner.assess.subjects import Stated
+    from scanner.assess.subjects import StatedScope
     from scanner.cli.moment import moment
     from scanner.cli.places import from_report, from_snapshot
     from scanner.ownership.explain.trace import trace
@@ -127,7 +127,7 @@ def _placed(
     scopes = load_config(Path(config)).scopes if config else {}
     if finding.resource is None or finding.party is None or (file is None and snapshot is None):
         return None, None
-    stated = {scope: Stated(text.path, text.tags) for scope, text in scopes.items()}
+    stated = {scope: StatedScope(text.path, text.tags) for scope, text in scopes.items()}
     if snapshot is not None:
         uses_paths = file is not None and file.uses_paths
         place = _of(finding, from_snapshot(Path(snapshot), catalogue, stated, uses_paths), snapshot)
@@ -144,7 +144,7 @@ def _placed(
     return boundary, trace(resolver, finding.control, place.subject, finding.party)
 
 
-def _of(finding: Finding, estate: Estate, name: str) -> Place | None:
+def _of(finding: Finding, estate: Estate, name: str) -> EstatePlace | None:
     """The finding's resource; none where it is a kind that could not be listed."""
     from scanner.cli.exits import Usage
 
@@ -178,7 +178,7 @@ def _calls(finding: Finding) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def _tell(made: Explained, out: Callable[[str], None]) -> None:
+def _tell(made: FindingExplanation, out: Callable[[str], None]) -> None:
     from scanner.base.terminal import printable
     from scanner.cli.prose import entry
 

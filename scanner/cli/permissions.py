@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scanner.model.inventory import Wanted
 
 
-class Cloud(StrEnum):
+class SingleCloud(StrEnum):
     """Whose permissions."""
 
     aws = "aws"
@@ -24,7 +24,7 @@ class Cloud(StrEnum):
 
 
 def permissions(
-    cloud: Annotated[Cloud, typer.Argument(help="Which cloud.")],
+    cloud: Annotated[SingleCloud, typer.Argument(help="Which cloud.")],
     rules: Annotated[
         list[str] | None,
         typer.Option("--rules", help="Rule pack: a folder or 'builtin'. Repeatable.", metavar="PACK"),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from scanner.assess.baseline import damaged, findings_of, read_report
 from scanner.assess.finding import Finding
-from scanner.assess.subjects import Stated, Subjects
+from scanner.assess.subjects import OwnershipTargets, StatedScope
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Control, Party
 from scanner.catalogue.responsibility import Catalogue
@@ -20,7 +20,7 @@ from scanner.cli.exits import Usage
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import Resource
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 from scanner.report.model import Head, ScopeSummary
 from scanner.run.snapshot import read_snapshot
 
@@ -32,10 +32,10 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Place:
+class EstatePlace:
     """A resource, or a scope as a whole."""
 
-    subject: Subject
+    subject: OwnershipTarget
     id: str
     name: str
     parties: Mapping[str, Party]
@@ -67,12 +67,12 @@ class Place:
 class Estate:
     """What a snapshot or a report tells of."""
 
-    places: tuple[Place, ...]
+    places: tuple[EstatePlace, ...]
     finished: datetime
     notes: tuple[str, ...]
     """What it cannot tell."""
 
-    def scopes(self, account: str | None) -> tuple[Place, ...]:
+    def scopes(self, account: str | None) -> tuple[EstatePlace, ...]:
         """The scopes, or the one that goes by an id or name."""
         whole = tuple(place for place in self.places if place.whole)
         if account is None:
@@ -85,7 +85,7 @@ class Estate:
             raise Usage(f"--account {account}: no such account{suggestion(account, known)}")
         return found
 
-    def find(self, name: str, account: str | None) -> Place:
+    def find(self, name: str, account: str | None) -> EstatePlace:
         """The resource with an id or name, or the only one with a part of it. Raises :class:`Usage`."""
         places = self.places
         if account is not None:
@@ -107,7 +107,7 @@ class Estate:
         raise Usage(f"no resource {name}{suggestion(name, known)}")
 
 
-def from_snapshot(path: Path, catalogue: Catalogue, stated: Mapping[str, Stated], paths: bool) -> Estate:
+def from_snapshot(path: Path, catalogue: Catalogue, stated: Mapping[str, StatedScope], paths: bool) -> Estate:
     """The estate of a snapshot. ``paths``: lines select by path, so it has to have them."""
     collected = read_snapshot(path)
     inventory = collected.inventory
@@ -117,14 +117,16 @@ def from_snapshot(path: Path, catalogue: Catalogue, stated: Mapping[str, Stated]
     return Estate(tuple(places), collected.finished, ())
 
 
-def places_of(inventory: Inventory, catalogue: Catalogue, stated: Mapping[str, Stated]) -> Iterator[Place]:
+def places_of(
+    inventory: Inventory, catalogue: Catalogue, stated: Mapping[str, StatedScope]
+) -> Iterator[EstatePlace]:
     """Every resource of an inventory, scopes among them."""
-    subjects = Subjects(inventory, catalogue, stated)
+    subjects = OwnershipTargets(inventory, catalogue, stated)
     for resource in inventory.resources:
-        yield Place(subjects.of(resource), resource.id, resource.name, {}, resource)
+        yield EstatePlace(subjects.of(resource), resource.id, resource.name, {}, resource)
 
 
-def from_report(path: Path, stated: Mapping[str, Stated]) -> Estate:
+def from_report(path: Path, stated: Mapping[str, StatedScope]) -> Estate:
     """The estate as far as a JSON report tells of it: neither paths nor services."""
     head, findings = reported(path)
     note = f"{path} tells no paths and no services: what selects by them can be judged by --snapshot alone"
@@ -143,8 +145,8 @@ def reported(path: Path) -> tuple[Head, tuple[Finding, ...]]:
 
 
 def _told(
-    findings: Iterable[Finding], scopes: Iterable[ScopeSummary], stated: Mapping[str, Stated]
-) -> Iterator[Place]:
+    findings: Iterable[Finding], scopes: Iterable[ScopeSummary], stated: Mapping[str, StatedScope]
+) -> Iterator[EstatePlace]:
     parties: dict[_Key, dict[str, Party]] = {}
     first: dict[_Key, Finding] = {}
     for finding in findings:
@@ -167,7 +169,7 @@ def _told(
     for scope in scopes:
         if (str(scope.provider), scope.scope) not in known:
             path, tags = _of_scope(None, stated.get(scope.scope))
-            subject = Subject(
+            subject = OwnershipTarget(
                 provider=scope.provider,
                 scope=scope.scope,
                 path=path,
@@ -179,7 +181,7 @@ def _told(
                 resource_id=None,
                 name=scope.name,
             )
-            yield Place(subject, scope.scope, scope.name, {}, None)
+            yield EstatePlace(subject, scope.scope, scope.name, {}, None)
 
 
 def _unread(what: str) -> Unknown:
@@ -187,15 +189,15 @@ def _unread(what: str) -> Unknown:
 
 
 def _place(
-    finding: Finding, account: Finding | None, parties: Mapping[str, Party], stated: Stated | None
-) -> Place:
+    finding: Finding, account: Finding | None, parties: Mapping[str, Party], stated: StatedScope | None
+) -> EstatePlace:
     resource = finding.resource
     assert resource is not None and finding.provider is not None and finding.scope is not None
     tags = resource.tags
     accounts = account.resource.tags if account is not None and account.resource is not None else None
     path, account_tags = _of_scope(accounts, stated)
     in_directory = account is not None and account.resource is not None and account.resource.kind == "tenant"
-    subject = Subject(
+    subject = OwnershipTarget(
         provider=finding.provider,
         scope=finding.scope,
         path=path,
@@ -208,11 +210,11 @@ def _place(
         name=resource.name,
         directory=in_directory,
     )
-    return Place(subject, resource.id, resource.name, parties, None)
+    return EstatePlace(subject, resource.id, resource.name, parties, None)
 
 
 def _of_scope(
-    tags: Mapping[str, str] | None, stated: Stated | None
+    tags: Mapping[str, str] | None, stated: StatedScope | None
 ) -> tuple[Observed[str | None], Observed[Mapping[str, str]]]:
     path: Observed[str | None] = _unread("path")
     if stated is not None and stated.path is not None:

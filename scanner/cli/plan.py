@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from scanner.assess.baseline import Baseline, load_baseline
-from scanner.assess.expected_unknowns import Expectation
+from scanner.assess.expected_unknowns import ExpectedUnknown
 from scanner.assess.gate import Terms
 from scanner.assess.narrowing import Narrowing
 from scanner.assess.states import STATES, State
-from scanner.assess.subjects import Stated
+from scanner.assess.subjects import StatedScope
 from scanner.base.commits import last_commit
 from scanner.base.yaml import suggestion
 from scanner.catalogue.responsibility import Catalogue, UnknownControl, load_catalogue
@@ -99,8 +99,8 @@ class Plan:
     baseline: Baseline | None
     max_unknown: int
     allow_incomplete: bool
-    expectations: tuple[Expectation, ...]
-    stated: Mapping[str, Stated]
+    expectations: tuple[ExpectedUnknown, ...]
+    stated: Mapping[str, StatedScope]
     states: frozenset[State] | None
     narrowed: tuple[str, ...]
     """The options by which something is left out."""
@@ -170,7 +170,7 @@ def plan(options: Options) -> Plan:
         max_unknown=options.max_unknown if options.max_unknown is not None else config.max_unknown or 0,
         allow_incomplete=options.allow_incomplete,
         expectations=config.expected_unknowns,
-        stated={scope: Stated(text.path, text.tags) for scope, text in config.scopes.items()},
+        stated={scope: StatedScope(text.path, text.tags) for scope, text in config.scopes.items()},
         states=_states(options.states),
         narrowed=_narrowing(options),
         reports=destinations(options.report or config.report),

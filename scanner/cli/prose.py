@@ -7,11 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scanner.catalogue.control import Cell
+    from scanner.catalogue.control import ResponsibilityCell
 
 WIDTH = 100
 
-PARTIES: Mapping[Cell, str] = {"customer": "you", "provider": "provider", "both": "both", "none": "-"}
+PARTIES: Mapping[ResponsibilityCell, str] = {
+    "customer": "you",
+    "provider": "provider",
+    "both": "both",
+    "none": "-",
+}
 """Whose a control is, in a word."""
 
 

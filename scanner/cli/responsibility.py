@@ -14,11 +14,11 @@ from scanner.cli.exits import Usage, told
 if TYPE_CHECKING:
     from scanner.catalogue.boundary import Shift
     from scanner.catalogue.control import Control, ServiceModel
-    from scanner.catalogue.published import Compared, Matrix, Published
+    from scanner.catalogue.published import Compared, Published, PublishedMatrix
     from scanner.catalogue.responsibility import Catalogue
 
 
-class Model(StrEnum):
+class ModelArgument(StrEnum):
     """A service model."""
 
     on_prem = "on_prem"
@@ -35,7 +35,7 @@ _HEAD = 15
 
 def responsibility(
     service_model: Annotated[
-        Model | None,
+        ModelArgument | None,
         typer.Option(help="Every control under one service model, with what each party has to do."),
     ] = None,
     compare: Annotated[
@@ -74,7 +74,7 @@ def responsibility(
             typer.echo("\n".join(_overview(catalogue, models)))
 
 
-def _matrix(published: Published, name: str, service_model: Model | None) -> Matrix:
+def _matrix(published: Published, name: str, service_model: ModelArgument | None) -> PublishedMatrix:
     from scanner.base.yaml import suggestion
 
     matrix = published.matrix(name)
@@ -92,7 +92,9 @@ def _matrix(published: Published, name: str, service_model: Model | None) -> Mat
     return matrix
 
 
-def _compared(matrix: Matrix, catalogue: Catalogue, models: Sequence[ServiceModel]) -> list[Compared]:
+def _compared(
+    matrix: PublishedMatrix, catalogue: Catalogue, models: Sequence[ServiceModel]
+) -> list[Compared]:
     from scanner.catalogue.published import compare
 
     return [cell for cell in compare(matrix, catalogue) if cell.model in models]
@@ -189,7 +191,7 @@ def _shifts_under(catalogue: Catalogue, model: ServiceModel) -> list[Shift]:
     ]
 
 
-def _comparison(matrix: Matrix, cells: Sequence[Compared]) -> Iterator[str]:
+def _comparison(matrix: PublishedMatrix, cells: Sequence[Compared]) -> Iterator[str]:
     from scanner.cli.prose import WIDTH, entry, row
 
     rows = list(dict.fromkeys(cell.row for cell in cells))
@@ -231,7 +233,7 @@ def _record(
     published: Published,
     models: Sequence[ServiceModel],
     controls: bool,
-    matrix: Matrix | None,
+    matrix: PublishedMatrix | None,
 ) -> dict[str, Any]:
     record: dict[str, Any] = {
         "schema": "gapscan.responsibility/v1",

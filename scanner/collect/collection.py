@@ -64,7 +64,7 @@ class Caller(Protocol[CallIn]):
 
 
 @dataclass(frozen=True)
-class Read(Generic[CallT]):
+class FacetRead(Generic[CallT]):
     """One piece of evidence: a call, and the function that takes the item and the call's answer.
 
     Without a call, the list itself told it: the function takes the item alone.
@@ -86,22 +86,22 @@ class Facet(Generic[CallT]):
     and ``lift`` alone.
     """
 
-    reads: tuple[Read[CallT], ...]
+    reads: tuple[FacetRead[CallT], ...]
     combine: Callable[..., Observed[Any]] = _only
 
 
 def told(function: Callable[[Item], Any]) -> Facet[Any]:
     """A facet that the list call itself tells."""
-    return Facet((Read(None, function),))
+    return Facet((FacetRead(None, function),))
 
 
 def asked(call: CallT, function: Callable[[Item, Answer], Any]) -> Facet[CallT]:
     """A facet that one call tells."""
-    return Facet((Read(call, function),))
+    return Facet((FacetRead(call, function),))
 
 
 @dataclass(frozen=True)
-class Collector(Generic[CallT]):
+class Table(Generic[CallT]):
     """The table of one kind at one cloud."""
 
     kind: type[Resource]
@@ -123,7 +123,7 @@ class Collector(Generic[CallT]):
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class CollectionPlace:
     """Where a kind is being collected."""
 
     provider: str
@@ -148,14 +148,14 @@ class Collection:
         self._blind_spots: list[BlindSpot] = []
         self._calls: dict[str, Counter[str]] = defaultdict(Counter)
         self._answers: dict[Hashable, Future[Observed[Answer]]] = {}
-        self._pending: Counter[Place] = Counter()
+        self._pending: Counter[CollectionPlace] = Counter()
         self.counts = _Counts()
 
     def run(
         self,
-        collector: Collector[CallT],
+        collector: Table[CallT],
         caller: Caller[CallT],
-        place: Place,
+        place: CollectionPlace,
         wanted: frozenset[str],
         items: Iterable[Item] | None = None,
     ) -> None:
@@ -168,17 +168,17 @@ class Collection:
         self.begin(place)
         self.workers.submit(lambda: job.start(items))
 
-    def begin(self, place: Place) -> None:
+    def begin(self, place: CollectionPlace) -> None:
         """Something is now being collected there."""
         with self._lock:
             self._pending[place] += 1
 
-    def end(self, place: Place) -> None:
+    def end(self, place: CollectionPlace) -> None:
         """One thing that was begun there is done."""
         with self._lock:
             self._pending[place] -= 1
 
-    def unfinished(self) -> tuple[Place, ...]:
+    def unfinished(self) -> tuple[CollectionPlace, ...]:
         """The places that are not done yet."""
         with self._lock:
             return tuple(sorted((p for p, n in self._pending.items() if n), key=str))
@@ -194,7 +194,7 @@ class Collection:
             self._resources.append(resource)
             self.counts.resources += 1
 
-    def blind_spot(self, place: Place, unknown: Unknown) -> None:
+    def blind_spot(self, place: CollectionPlace, unknown: Unknown) -> None:
         """A place could not be listed, or not completely: one blind spot for each cause."""
         with self._lock:
             for cause in unknown.causes:
@@ -250,9 +250,9 @@ class Collection:
 @dataclass(frozen=True)
 class _Job(Generic[CallT]):
     collection: Collection
-    collector: Collector[CallT]
+    collector: Table[CallT]
     caller: Caller[CallT]
-    place: Place
+    place: CollectionPlace
     facets: Mapping[str, Facet[CallT]] = field(repr=False)
 
     def start(self, items: Iterable[Item] | None) -> None:
@@ -302,7 +302,7 @@ class _Job(Generic[CallT]):
         self.gather(reads, item, build)
 
     def gather(
-        self, reads: Sequence[Read[CallT]], item: Item, then: Callable[[Sequence[Observed[Any]]], None]
+        self, reads: Sequence[FacetRead[CallT]], item: Item, then: Callable[[Sequence[Observed[Any]]], None]
     ) -> None:
         """Asks everything side by side and goes on in the thread that gets the last answer."""
         calls = list(dict.fromkeys(read.call for read in reads if read.call is not None))
@@ -310,7 +310,7 @@ class _Job(Generic[CallT]):
         lock = threading.Lock()
         answers: dict[CallT, Observed[Answer]] = {}
 
-        def piece(read: Read[CallT]) -> Observed[Any]:
+        def piece(read: FacetRead[CallT]) -> Observed[Any]:
             if read.call is None:
                 return self.caller.read(None, read.function, item)
             answer = answers[read.call]

@@ -17,7 +17,7 @@ from typing import Any
 from scanner.base.yaml import Problem
 from scanner.catalogue.control import SERVICE_MODELS, Control, ServiceModel
 from scanner.catalogue.responsibility import Catalogue
-from scanner.exchange.draft import Draft, Entry
+from scanner.exchange.draft import Draft, DraftLine
 from scanner.exchange.requirements import Requirements
 from scanner.exchange.sheet import Sheet, TableError, TableRow
 from scanner.exchange.table import locate
@@ -157,7 +157,7 @@ class _Comparing:
     models: tuple[ServiceModel, ...]
     warnings: list[Problem] = field(default_factory=list)
 
-    def entry(self, control: Control, ids: Sequence[str]) -> Entry:
+    def entry(self, control: Control, ids: Sequence[str]) -> DraftLine:
         """The line for a control, with what is said of it; in force only if both agree that it is theirs."""
         told = "; ".join(f"{id} {' and '.join(self.said[id].ownership)}" for id in ids)
         comments = [f"{control.id}: the CAIQ says {told}. Ours: {self._ours(control)}."]
@@ -173,13 +173,13 @@ class _Comparing:
                 why = f"{control.id} is the provider's in our model; the CAIQ says {told}"
                 self.warnings.append(Problem(self.file, self.said[ids[0]].row, why))
             line = {"controls": [control.id], **self._where(), "accountable": "TEAM"}
-            return Entry(line, tuple(comments), active=False)
+            return DraftLine(line, tuple(comments), active=False)
         line = {"controls": [control.id], **self._where(), "claim": "provider"}
         customers, providers = self._models(control)
         if providers and not customers:
-            return Entry(line, tuple(comments))
+            return DraftLine(line, tuple(comments))
         if not customers:
-            return Entry(line, (*comments, "  It has no meaning there."), active=False)
+            return DraftLine(line, (*comments, "  It has no meaning there."), active=False)
         if providers:
             why = (
                 f"depends on the service: the customer's on {', '.join(customers)}, the provider's on "
@@ -190,7 +190,7 @@ class _Comparing:
         self.warnings.append(
             Problem(self.file, self.said[ids[0]].row, f"{control.id} {why}; the CAIQ says {told}")
         )
-        return Entry(line, (*comments, f"  {why[0].upper()}{why[1:]}."), active=False)
+        return DraftLine(line, (*comments, f"  {why[0].upper()}{why[1:]}."), active=False)
 
     def _where(self) -> dict[str, Any]:
         return {"where": {"provider": self.provider}} if self.provider else {}

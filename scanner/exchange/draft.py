@@ -13,7 +13,7 @@ from scanner.base.yaml import Problem
 
 
 @dataclass(frozen=True)
-class Entry:
+class DraftLine:
     """A line of ``owners``."""
 
     text: Mapping[str, Any]
@@ -31,7 +31,7 @@ class Draft:
     """What it was made of."""
     teams: Mapping[str, str | None]
     """Contacts by team; ``None``: the user has to add one."""
-    entries: tuple[Entry, ...]
+    entries: tuple[DraftLine, ...]
     rows: int
     """How many rows the table had."""
     left_out: tuple[Problem, ...]

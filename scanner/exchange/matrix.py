@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from scanner.assess.rows import ROW_ORDER, Row
+from scanner.assess.rows import ROW_ORDER, CoverageRow
 from scanner.assess.states import Evidence, State
 from scanner.model.resources.base import ProviderName
 from scanner.report.model import Head, Scan
@@ -34,10 +34,10 @@ class Column(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """One control in one column."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[CoverageRow, ...]
     """Never empty, sorted."""
 
     @property
@@ -68,13 +68,13 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class OwnershipMatrix:
     """Who owns which control where, and how it stands."""
 
     by: By
     scan: Scan
     columns: tuple[Column, ...]
-    cells: Mapping[tuple[str, Column], Cell]
+    cells: Mapping[tuple[str, Column], MatrixCell]
     """By control id and column; without a cell, the control was not judged there."""
     names: Mapping[tuple[ProviderName, str], str]
     """Names of scopes."""
@@ -85,24 +85,24 @@ class Matrix:
         return tuple(sorted({control for control, _ in self.cells}))
 
 
-def matrix(head: Head, by: By = "scope") -> Matrix:
+def matrix(head: Head, by: By = "scope") -> OwnershipMatrix:
     """The matrix of a report. Raises :class:`NotWhole` where rows were left out of the report."""
     narrowed = [option for option in head.scan.narrowed if option.startswith("--states ")]
     if narrowed:
         raise NotWhole(f"the report was made with {narrowed[0]}, so that rows are missing: make it without")
     names = {(scope.provider, scope.scope): scope.name for scope in head.summary.scopes}
-    gathered: dict[tuple[str, Column], list[Row]] = defaultdict(list)
+    gathered: dict[tuple[str, Column], list[CoverageRow]] = defaultdict(list)
     columns = {_column(*place, names) for place in names} if by == "scope" else set()
     for row in head.coverage:
         column = _column(row.provider, row.scope, names) if by == "scope" else _holder(row)
         if column is not None:
             columns.add(column)
             gathered[row.control, column].append(row)
-    cells = {key: Cell(tuple(_sorted(rows))) for key, rows in gathered.items()}
-    return Matrix(by, head.scan, tuple(sorted(columns)), dict(sorted(cells.items())), names)
+    cells = {key: MatrixCell(tuple(_sorted(rows))) for key, rows in gathered.items()}
+    return OwnershipMatrix(by, head.scan, tuple(sorted(columns)), dict(sorted(cells.items())), names)
 
 
-def _sorted(rows: Iterable[Row]) -> list[Row]:
+def _sorted(rows: Iterable[CoverageRow]) -> list[CoverageRow]:
     return sorted(
         rows,
         key=lambda row: (row.provider, row.scope, row.owner or "", row.party, row.ownership, row.state),
@@ -113,7 +113,7 @@ def _column(provider: ProviderName, scope: str, names: Mapping[tuple[ProviderNam
     return Column("scope", provider, scope, names.get((provider, scope)) or scope)
 
 
-def _holder(row: Row) -> Column | None:
+def _holder(row: CoverageRow) -> Column | None:
     """Who holds what the row is about; ``None`` where there is nothing to hold."""
     if row.state == "not_applicable":
         return None

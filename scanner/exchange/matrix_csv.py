@@ -6,9 +6,9 @@ import csv
 from collections.abc import Iterator
 from typing import TextIO
 
-from scanner.assess.rows import OUTCOMES, Row
+from scanner.assess.rows import OUTCOMES, CoverageRow
 from scanner.exchange.cells import guarded
-from scanner.exchange.matrix import Matrix
+from scanner.exchange.matrix import OwnershipMatrix
 
 HEADER = (
     "control",
@@ -29,7 +29,7 @@ HEADER = (
 that is wrong."""
 
 
-def render(matrix: Matrix, out: TextIO) -> None:
+def render(matrix: OwnershipMatrix, out: TextIO) -> None:
     """Writes the matrix; ``out`` must not change line ends. By team, the lines of a team stand together."""
     writer = csv.writer(out)
     writer.writerow(HEADER)
@@ -37,7 +37,7 @@ def render(matrix: Matrix, out: TextIO) -> None:
         writer.writerow([guarded(cell) for cell in _cells(row, matrix)])
 
 
-def _ordered(matrix: Matrix) -> Iterator[Row]:
+def _ordered(matrix: OwnershipMatrix) -> Iterator[CoverageRow]:
     if matrix.by == "scope":
         for cell in matrix.cells.values():
             yield from cell.rows
@@ -48,7 +48,7 @@ def _ordered(matrix: Matrix) -> Iterator[Row]:
             yield from found.rows if found is not None else ()
 
 
-def _cells(row: Row, matrix: Matrix) -> list[str]:
+def _cells(row: CoverageRow, matrix: OwnershipMatrix) -> list[str]:
     owned = row.ownership == "owned"
     return [
         row.control,

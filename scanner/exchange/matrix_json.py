@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from scanner.exchange.matrix import Cell, Column, Matrix
+from scanner.exchange.matrix import Column, MatrixCell, OwnershipMatrix
 
 SCHEMA = "gapscan.matrix/v1"
 """What the document says that it is."""
 
 
-def render(matrix: Matrix, out: TextIO) -> None:
+def render(matrix: OwnershipMatrix, out: TextIO) -> None:
     """Writes the matrix; holds one cell at a time beside it."""
     told = matrix.scan.model_dump(
         mode="json", include={"id", "finished", "now", "version", "complete", "narrowed"}
@@ -37,7 +37,7 @@ def _key(column: Column) -> dict[str, str]:
     return {column.kind: column.id}
 
 
-def _cell(control: str, column: Column, cell: Cell) -> dict[str, Any]:
+def _cell(control: str, column: Column, cell: MatrixCell) -> dict[str, Any]:
     return {
         "control": control,
         **_key(column),

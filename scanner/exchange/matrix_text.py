@@ -9,7 +9,7 @@ from typing import TextIO
 from scanner.assess.rows import ROW_ORDER
 from scanner.assess.states import State
 from scanner.base.terminal import printable
-from scanner.exchange.matrix import Cell, Column, Matrix
+from scanner.exchange.matrix import Column, MatrixCell, OwnershipMatrix
 
 WIDTH = 100
 """Columns of the terminal."""
@@ -21,7 +21,7 @@ _Lines = tuple[str, ...]
 """The lines of one cell."""
 
 
-def render(matrix: Matrix, out: TextIO) -> None:
+def render(matrix: OwnershipMatrix, out: TextIO) -> None:
     """Writes the widest layout that fits: state and owners in a line, beneath each other, or counts."""
     out.write(f"{_title(matrix)}\n\n")
     table = _fitting(matrix)
@@ -33,7 +33,7 @@ def render(matrix: Matrix, out: TextIO) -> None:
         out.write(f"\nToo many {matrix.by}s for a table: --format csv has every one with its owners.\n")
 
 
-def _fitting(matrix: Matrix) -> list[str] | None:
+def _fitting(matrix: OwnershipMatrix) -> list[str] | None:
     """The widest table that fits; ``None`` where none does."""
     if len(matrix.columns) * (len(_GAP) + len(_ABSENT)) > WIDTH:
         return None
@@ -44,7 +44,7 @@ def _fitting(matrix: Matrix) -> list[str] | None:
     return None
 
 
-def _title(matrix: Matrix) -> str:
+def _title(matrix: OwnershipMatrix) -> str:
     scan = matrix.scan
     things = {"scope": ("scope", "scopes"), "team": ("team", "teams")}[matrix.by]
     number = sum(1 for column in matrix.columns if column.kind != "status")
@@ -53,7 +53,7 @@ def _title(matrix: Matrix) -> str:
     return f"{told} · as of {scan.now.strftime('%Y-%m-%d %H:%M UTC')}{incomplete}"
 
 
-def _legend(matrix: Matrix) -> Iterator[str]:
+def _legend(matrix: OwnershipMatrix) -> Iterator[str]:
     if matrix.scan.narrowed:
         yield f"\nNarrowed: {printable(', '.join(matrix.scan.narrowed))}"
     if len(matrix.cells) < len(matrix.controls) * len(matrix.columns) and matrix.by == "scope":
@@ -66,23 +66,23 @@ def _number(number: int, one: str, several: str) -> str:
     return f"{number:,} {one if number == 1 else several}"
 
 
-def _beside(matrix: Matrix, cell: Cell) -> _Lines:
+def _beside(matrix: OwnershipMatrix, cell: MatrixCell) -> _Lines:
     told = _told(matrix, cell)
     return (f"{cell.state} · {told}" if told else cell.state,)
 
 
-def _beneath(matrix: Matrix, cell: Cell) -> _Lines:
+def _beneath(matrix: OwnershipMatrix, cell: MatrixCell) -> _Lines:
     told = _told(matrix, cell)
     return (cell.state, f"  {told}") if told else (cell.state,)
 
 
-def _told(matrix: Matrix, cell: Cell) -> str:
+def _told(matrix: OwnershipMatrix, cell: MatrixCell) -> str:
     if matrix.by == "team":
         return _number(len(cell.scopes), "scope", "scopes")
     return ", ".join(printable(holder) for holder in cell.holders)
 
 
-def _table(matrix: Matrix, layout: Callable[[Matrix, Cell], _Lines]) -> list[str]:
+def _table(matrix: OwnershipMatrix, layout: Callable[[OwnershipMatrix, MatrixCell], _Lines]) -> list[str]:
     header: list[_Lines] = [("control",), *(_heading(column) for column in matrix.columns)]
     body: list[list[_Lines]] = []
     for control in matrix.controls:
@@ -105,9 +105,9 @@ def _laid(row: Sequence[_Lines], widths: Sequence[int]) -> Iterator[str]:
         yield _GAP.join(part.ljust(width) for part, width in zip(parts, widths, strict=True))
 
 
-def _counts(matrix: Matrix) -> Iterator[str]:
+def _counts(matrix: OwnershipMatrix) -> Iterator[str]:
     """A line for each control over all scopes, or for each team over all controls."""
-    entries: dict[str, list[Cell]] = defaultdict(list)
+    entries: dict[str, list[MatrixCell]] = defaultdict(list)
     for (control, column), cell in sorted(matrix.cells.items(), key=lambda entry: _named(matrix, *entry[0])):
         entries[_named(matrix, control, column)].append(cell)
     width = min(max((len(name) for name in entries), default=0), WIDTH // 2)
@@ -117,16 +117,18 @@ def _counts(matrix: Matrix) -> Iterator[str]:
         yield from _wrapped(shown.ljust(width), _states(cells), len(cells), matrix)
 
 
-def _named(matrix: Matrix, control: str, column: Column) -> str:
+def _named(matrix: OwnershipMatrix, control: str, column: Column) -> str:
     return control if matrix.by == "scope" else column.name
 
 
-def _states(cells: Iterable[Cell]) -> list[tuple[State, int]]:
+def _states(cells: Iterable[MatrixCell]) -> list[tuple[State, int]]:
     counts = Counter(cell.state for cell in cells)
     return sorted(counts.items(), key=lambda entry: ROW_ORDER.index(entry[0]))
 
 
-def _wrapped(name: str, states: Sequence[tuple[State, int]], total: int, matrix: Matrix) -> Iterator[str]:
+def _wrapped(
+    name: str, states: Sequence[tuple[State, int]], total: int, matrix: OwnershipMatrix
+) -> Iterator[str]:
     """The counts beside the name, on as many lines as they need."""
     things = ("scope", "scopes") if matrix.by == "scope" else ("control", "controls")
     line = f"{name}{_GAP}{_number(total, *things)}:"

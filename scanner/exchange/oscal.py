@@ -14,12 +14,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
-from scanner.assess.rows import Row
+from scanner.assess.rows import CoverageRow
 from scanner.base.terminal import printable
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Control
 from scanner.catalogue.responsibility import Catalogue, UnknownControl
-from scanner.exchange.matrix import Cell, Column, Matrix, NotWhole
+from scanner.exchange.matrix import Column, MatrixCell, NotWhole, OwnershipMatrix
 from scanner.exchange.oscal_catalog import CATALOG, NIST_CATALOG, catalog_resource, nist_ids, nist_resource
 from scanner.exchange.oscal_words import VERSION, identifier, prop, time, word
 from scanner.model.resources.base import ProviderName
@@ -37,7 +37,7 @@ _STATUS = {"covered": "implemented", "inherited": "implemented", "not_applicable
 """States that say all of what OSCAL calls the implementation status."""
 
 
-def render(matrix: Matrix, catalogue: Catalogue, out: TextIO) -> None:
+def render(matrix: OwnershipMatrix, catalogue: Catalogue, out: TextIO) -> None:
     """Writes the plan; holds one control at a time beside the matrix.
 
     Raises :class:`~scanner.exchange.matrix.NotWhole` for a report that was narrowed in a way that could make
@@ -83,7 +83,7 @@ def _control(id: str, catalogue: Catalogue) -> Control:
     return catalogue.controls[known]
 
 
-def _metadata(matrix: Matrix) -> dict[str, Any]:
+def _metadata(matrix: OwnershipMatrix) -> dict[str, Any]:
     clouds = sorted({column.provider for column in matrix.columns})
     parties = [
         {"uuid": _party(name), "type": "organization", "name": _CLOUDS[name], "short-name": name}
@@ -109,7 +109,7 @@ def _metadata(matrix: Matrix) -> dict[str, Any]:
     }
 
 
-def _characteristics(matrix: Matrix) -> dict[str, Any]:
+def _characteristics(matrix: OwnershipMatrix) -> dict[str, Any]:
     return {
         "system-ids": [{"identifier-type": "http://ietf.org/rfc/rfc4122", "id": _system(matrix)}],
         "system-name": "Cloud estate",
@@ -128,7 +128,7 @@ def _characteristics(matrix: Matrix) -> dict[str, Any]:
     }
 
 
-def _implementation(matrix: Matrix) -> dict[str, Any]:
+def _implementation(matrix: OwnershipMatrix) -> dict[str, Any]:
     clouds = sorted({column.provider for column in matrix.columns})
     this = _component("this-system", identifier("component", "this"), "Cloud estate", "All scopes together.")
     components = [this]
@@ -158,7 +158,9 @@ def _component(type: str, uuid: str, title: str, description: str) -> dict[str, 
     }
 
 
-def _requirement(id: str, control: Control, cells: Mapping[Column, Cell], matrix: Matrix) -> dict[str, Any]:
+def _requirement(
+    id: str, control: Control, cells: Mapping[Column, MatrixCell], matrix: OwnershipMatrix
+) -> dict[str, Any]:
     clouds = sorted({column.provider for column in cells})
     requirement: dict[str, Any] = {
         "uuid": identifier("requirement", _system(matrix), id),
@@ -198,7 +200,7 @@ def _of_cloud(id: str, control: Control, cloud: str) -> dict[str, Any]:
     }
 
 
-def _of_scope(id: str, control: Control, column: Column, cell: Cell) -> dict[str, Any]:
+def _of_scope(id: str, control: Control, column: Column, cell: MatrixCell) -> dict[str, Any]:
     """How it stands in a scope: what is inherited, what is satisfied, and by whom."""
     place = (column.provider, column.id, id)
     accountable = _accountable(cell)
@@ -233,11 +235,11 @@ def _of_scope(id: str, control: Control, column: Column, cell: Cell) -> dict[str
     return entry
 
 
-def _is_inherited(row: Row) -> bool:
+def _is_inherited(row: CoverageRow) -> bool:
     return row.party == "provider" and row.state == "inherited"
 
 
-def _is_satisfied(cell: Cell) -> bool:
+def _is_satisfied(cell: MatrixCell) -> bool:
     """Whether everything that the customer owes in the cell is owned and was seen to pass."""
     owed = [row for row in cell.rows if row.state != "not_applicable" and not _is_inherited(row)]
     return bool(owed) and all(
@@ -246,7 +248,7 @@ def _is_satisfied(cell: Cell) -> bool:
     )
 
 
-def _status(cell: Cell) -> str | None:
+def _status(cell: MatrixCell) -> str | None:
     """OSCAL's word; none where nothing that was seen passed."""
     whole = _STATUS.get(cell.state)
     if whole is not None and (cell.state != "covered" or _is_satisfied(cell)):
@@ -254,7 +256,7 @@ def _status(cell: Cell) -> str | None:
     return "partial" if any(row.counts["pass"] for row in cell.rows) else None
 
 
-def _remarks(cell: Cell) -> Iterator[str]:
+def _remarks(cell: MatrixCell) -> Iterator[str]:
     for row in cell.rows:
         who = row.owner if row.ownership == "owned" and row.owner else row.ownership
         who = f"{row.provider} (provider)" if row.party == "provider" else who
@@ -262,15 +264,15 @@ def _remarks(cell: Cell) -> Iterator[str]:
         yield f"{printable(who)}: {row.state}, evidence {row.evidence}{f' ({counts})' if counts else ''}"
 
 
-def _accountable(cell: Cell) -> list[dict[str, Any]]:
+def _accountable(cell: MatrixCell) -> list[dict[str, Any]]:
     return [{"role-id": "accountable", "party-uuids": [_team(team) for team in cell.owners]}]
 
 
-def _teams(matrix: Matrix) -> list[str]:
+def _teams(matrix: OwnershipMatrix) -> list[str]:
     return sorted({team for cell in matrix.cells.values() for team in cell.owners})
 
 
-def _system(matrix: Matrix) -> str:
+def _system(matrix: OwnershipMatrix) -> str:
     """The identity of the estate: its scopes."""
     return identifier("system", *(f"{column.provider}/{column.id}" for column in matrix.columns))
 

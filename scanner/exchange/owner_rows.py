@@ -14,7 +14,7 @@ from scanner.base.terminal import printable
 from scanner.base.yaml import Problem, suggestion
 from scanner.catalogue.responsibility import Catalogue
 from scanner.exchange.columns import TAGS
-from scanner.exchange.draft import Draft, Entry
+from scanner.exchange.draft import Draft, DraftLine
 from scanner.exchange.requirements import Named, NoControl, Requirements
 from scanner.exchange.sheet import TableError, TableRow
 from scanner.exchange.table import Found
@@ -67,14 +67,14 @@ def draft_of(found: Found, catalogue: Catalogue, source: str) -> Draft:
     )
 
 
-def _entry(line: _Line) -> Entry:
+def _entry(line: _Line) -> DraftLine:
     text: dict[str, Any] = {"controls": list(line.controls)}
     if line.where:
         text["where"] = line.where
     text["accountable"] = line.team
     numbers = ", ".join(map(str, line.rows[:20])) + (" …" if len(line.rows) > 20 else "")
     told = f"row{'s' if len(line.rows) > 1 else ''} {numbers}"
-    return Entry({**text, **line.roles}, (told, *dict.fromkeys(line.comments)))
+    return DraftLine({**text, **line.roles}, (told, *dict.fromkeys(line.comments)))
 
 
 class _Drafting:

@@ -54,21 +54,21 @@ class Sentence(_Frozen):
         return f"{self.text} ({self.source})" if self.source else self.text
 
 
-class Section(_Frozen):
+class ExplanationSection(_Frozen):
     """One of the questions that a reader has."""
 
     title: Title
     sentences: tuple[Sentence, ...]
 
 
-class Explained(_Frozen):
+class FindingExplanation(_Frozen):
     """A finding, explained."""
 
     uid: str
     control: str
     rule: str | None
     state: str | None
-    sections: tuple[Section, ...]
+    sections: tuple[ExplanationSection, ...]
     owner: Explanation | None = None
     """The trace of the owner, where the ownership file was given."""
 
@@ -95,7 +95,7 @@ class Material:
     earlier_head: Head | None = None
 
 
-def explain(finding: Finding, material: Material) -> Explained:
+def explain(finding: Finding, material: Material) -> FindingExplanation:
     """Every section, each sentence with its source where it has one."""
     parts: tuple[tuple[Title, Iterable[Sentence]], ...] = (
         ("WHAT", _what(finding, material)),
@@ -108,8 +108,8 @@ def explain(finding: Finding, material: Material) -> Explained:
             (Sentence(text=text) for text in ends(finding, material.head.rules.get(finding.rule or ""))),
         ),
     )
-    sections = (Section(title=title, sentences=tuple(sentences)) for title, sentences in parts)
-    return Explained(
+    sections = (ExplanationSection(title=title, sentences=tuple(sentences)) for title, sentences in parts)
+    return FindingExplanation(
         uid=finding.uid,
         control=finding.control,
         rule=finding.rule,

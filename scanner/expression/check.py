@@ -20,10 +20,10 @@ from scanner.expression.relations import (
 )
 from scanner.expression.syntax import (
     Binary,
-    Call,
+    CallNode,
     Chain,
     Field,
-    Index,
+    IndexNode,
     ListLiteral,
     Literal,
     Name,
@@ -33,13 +33,13 @@ from scanner.expression.syntax import (
 )
 from scanner.expression.typed import (
     Apply,
+    FacetNode,
     Items,
     Junction,
     Loop,
     Member,
     Now,
     Paid,
-    Read,
     Typed,
     Value,
     Variable,
@@ -52,7 +52,7 @@ from scanner.expression.types import (
     TIMESTAMP,
     ListOf,
     MapOf,
-    Model,
+    ObjectType,
     Optional,
     Type,
     Unsupported,
@@ -95,7 +95,7 @@ class _Checker:
                 return self._narrowed(node, self._name(node), facts)
             case Field():
                 return self._narrowed(node, self._field(node, facts), facts)
-            case Index():
+            case IndexNode():
                 return self._narrowed(node, self._index(node, facts), facts)
             case Unary():
                 return self._unary(node, facts)
@@ -103,7 +103,7 @@ class _Checker:
                 return self._chain(node, facts)
             case Binary():
                 return self._binary(node, facts)
-            case Call():
+            case CallNode():
                 return self._call(node, facts)
         raise AssertionError(node)
 
@@ -150,9 +150,9 @@ class _Checker:
             known = fields(self._model, True)
             if node.name not in known:
                 raise ExpressionError(f"no facet '{node.name}'{suggestion(node.name, known)}", node.offset)
-            return self._supported(node, Read(known[node.name], node.name, node.name not in HEADER))
+            return self._supported(node, FacetNode(known[node.name], node.name, node.name not in HEADER))
         base = self._present(node.base, facts, f"has no '{node.name}' then")
-        if not isinstance(base.type, Model):
+        if not isinstance(base.type, ObjectType):
             hint = f"; write ['{node.name}'] for a key of a map" if isinstance(base.type, MapOf) else ""
             raise ExpressionError(f"{text(node.base)} is {base.type} and has no fields{hint}", node.offset)
         known = fields(base.type.cls, False)
@@ -170,7 +170,7 @@ class _Checker:
             )
         return found
 
-    def _index(self, node: Index, facts: Facts) -> Typed:
+    def _index(self, node: IndexNode, facts: Facts) -> Typed:
         base = self._present(node.base, facts, "cannot be looked into")
         key = self._present(node.key, facts, "is used as a place")
         if isinstance(base.type, ListOf):
@@ -280,7 +280,7 @@ class _Checker:
             return Apply(BOOL, table.IN_LIST, (left, Value(right.type, frozenset(right.value))))
         return Apply(BOOL, table.IN_LIST, (left, self._paid(right)))
 
-    def _call(self, node: Call, facts: Facts) -> Typed:
+    def _call(self, node: CallNode, facts: Facts) -> Typed:
         if node.base is None:
             return self._function(node, facts)
         if node.name in table.MACROS:
@@ -309,7 +309,7 @@ class _Checker:
             return Apply(BOOL, found.overload, (self._paid(found.operands[0]), found.operands[1]))
         return found
 
-    def _matching(self, node: Call, subject: Typed, expression: Typed) -> Typed:
+    def _matching(self, node: CallNode, subject: Typed, expression: Typed) -> Typed:
         if not isinstance(expression, Value):
             overload = table.METHODS_BY_OPERANDS["matches", ("string", "string")]
             return Apply(BOOL, overload, (self._paid(subject), self._paid(expression)))
@@ -319,7 +319,7 @@ class _Checker:
             raise ExpressionError(str(error), node.arguments[0].offset) from error
         return Apply(BOOL, table.MATCHES_CONSTANT, (self._paid(subject), Value(STRING, compiled)))
 
-    def _function(self, node: Call, facts: Facts) -> Typed:
+    def _function(self, node: CallNode, facts: Facts) -> Typed:
         names = {overload.symbol for overload in table.FUNCTIONS}
         if node.name not in names:
             methods = {overload.symbol for overload in table.METHODS} | set(table.MACROS)
@@ -336,7 +336,7 @@ class _Checker:
                 raise ExpressionError(str(error), node.arguments[0].offset) from error
         return found
 
-    def _macro(self, node: Call, base: Node, macro: Macro, facts: Facts) -> Typed:
+    def _macro(self, node: CallNode, base: Node, macro: Macro, facts: Facts) -> Typed:
         if len(node.arguments) != 2 or not isinstance(node.arguments[0], Name):
             raise ExpressionError(f"write list.{macro.name}(item, …) with a name for each item", node.offset)
         item, body = node.arguments
@@ -407,8 +407,8 @@ def _root(node: Typed) -> Typed:
 
 def _retyped(node: Typed, type_: Type) -> Typed:
     match node:
-        case Read():
-            return Read(type_, node.name, node.facet)
+        case FacetNode():
+            return FacetNode(type_, node.name, node.facet)
         case Member():
             return Member(type_, node.base, node.name)
         case Variable():

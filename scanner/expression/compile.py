@@ -15,13 +15,13 @@ from scanner.expression.functions import FAILS_ON_UNKNOWN
 from scanner.expression.operations import BUDGET, FAILURES, NAMESPACE
 from scanner.expression.typed import (
     Apply,
+    FacetNode,
     Items,
     Junction,
     Loop,
     Member,
     Now,
     Paid,
-    Read,
     Typed,
     Value,
     Variable,
@@ -80,7 +80,7 @@ class _Code:
                 return self._constant(node.value)
             case Now():
                 return "now"
-            case Read():
+            case FacetNode():
                 return self._read(node, alone)
             case Variable():
                 return f"item{node.slot}"
@@ -110,11 +110,11 @@ class _Code:
         if not node.weight:
             return f"spend_text(budget, {inner})"
         spent = f"spend(budget, {inner}, {node.weight}, {node.free})"
-        if node.free and isinstance(node.inner, (Read, Variable, Member, Value)):
+        if node.free and isinstance(node.inner, (FacetNode, Variable, Member, Value)):
             return f"({inner} if len({inner}) < {node.free} else {spent})"
         return spent
 
-    def _read(self, node: Read, alone: bool) -> str:
+    def _read(self, node: FacetNode, alone: bool) -> str:
         if not node.facet:
             return f"resource.{node.name}"
         if alone and node.name not in self.facets:

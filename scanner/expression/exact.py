@@ -10,13 +10,13 @@ from scanner.expression.functions import EQUALITY, function_of
 from scanner.expression.operations import BUDGET, FAILURES, BudgetExhausted, spend, spend_text
 from scanner.expression.typed import (
     Apply,
+    FacetNode,
     Items,
     Junction,
     Loop,
     Member,
     Now,
     Paid,
-    Read,
     Typed,
     Value,
     Variable,
@@ -49,7 +49,7 @@ class _Run:
         match node:
             case Value():
                 return node.value
-            case Read():
+            case FacetNode():
                 return getattr(self._resource, node.name)
             case Variable():
                 return self._slots[node.slot]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scanner.expression.syntax import Binary, Chain, Field, Index, Literal, Name, Node, Unary
+from scanner.expression.syntax import Binary, Chain, Field, IndexNode, Literal, Name, Node, Unary
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def is_path(node: Node) -> bool:
     while True:
         if isinstance(node, Name):
             return True
-        if isinstance(node, Index):
+        if isinstance(node, IndexNode):
             if not _is_key(node.key):
                 return False
             node = node.base

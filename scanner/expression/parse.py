@@ -6,11 +6,11 @@ from scanner.expression.errors import ExpressionError
 from scanner.expression.lexer import MAX_SOURCE, Token, tokens
 from scanner.expression.syntax import (
     Binary,
-    Call,
+    CallNode,
     Chain,
     Constant,
     Field,
-    Index,
+    IndexNode,
     ListLiteral,
     Literal,
     Name,
@@ -186,14 +186,14 @@ class _Parser:
                 if self._is("("):
                     arguments = self._list("(", ")")
                     depth = _depth(name.offset, node, *arguments)
-                    node = Call(node, name.text, arguments, offset=name.offset, depth=depth)
+                    node = CallNode(node, name.text, arguments, offset=name.offset, depth=depth)
                 else:
                     node = Field(node, name.text, offset=name.offset, depth=_depth(name.offset, node))
             elif self._is("["):
                 place = self._take().offset
                 key = self.expression()
                 self._expect("]")
-                node = Index(node, key, offset=place, depth=_depth(place, node, key))
+                node = IndexNode(node, key, offset=place, depth=_depth(place, node, key))
             else:
                 return node
 
@@ -245,7 +245,7 @@ class _Parser:
                 word.offset,
             )
         arguments = self._list("(", ")")
-        return Call(None, word.text, arguments, offset=word.offset, depth=_depth(word.offset, *arguments))
+        return CallNode(None, word.text, arguments, offset=word.offset, depth=_depth(word.offset, *arguments))
 
 
 def _depth(place: int, *children: Node) -> int:

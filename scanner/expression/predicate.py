@@ -9,7 +9,7 @@ from scanner.expression.compile import Evaluation, compiled
 from scanner.expression.errors import ExpressionError
 from scanner.expression.exact import exact
 from scanner.expression.parse import RESERVED, parse
-from scanner.expression.typed import Read, Typed, walk
+from scanner.expression.typed import FacetNode, Typed, walk
 from scanner.expression.types import Optional
 from scanner.model.resources.base import Resource
 
@@ -53,4 +53,4 @@ def compile_predicate(source: str, variable: str, model: type[Resource]) -> Pred
 
 def facets_of(root: Typed) -> frozenset[str]:
     """The facets that an expression reads, header fields left out."""
-    return frozenset(node.name for node in walk(root) if isinstance(node, Read) and node.facet)
+    return frozenset(node.name for node in walk(root) if isinstance(node, FacetNode) and node.facet)

@@ -11,7 +11,7 @@ from scanner.expression.types import (
     NUMBERS,
     ListOf,
     MapOf,
-    Model,
+    ObjectType,
     Optional,
     Scalar,
     Type,
@@ -43,7 +43,7 @@ def refuse_uncomparable(node: Binary, left: Type, right: Type) -> None:
         return
     a, b = required(left), required(right)
     for found in (a, b):
-        if isinstance(found, (Model, MapOf)):
+        if isinstance(found, (ObjectType, MapOf)):
             raise ExpressionError(
                 f"{found} cannot be compared as a whole; compare what it holds", node.offset
             )

@@ -51,7 +51,7 @@ class Field(Node):
 
 
 @dataclass(frozen=True)
-class Index(Node):
+class IndexNode(Node):
     """``base[key]``."""
 
     base: Node
@@ -59,7 +59,7 @@ class Index(Node):
 
 
 @dataclass(frozen=True)
-class Call(Node):
+class CallNode(Node):
     """``name(arguments)``, or ``base.name(arguments)`` when there is a base."""
 
     base: Node | None
@@ -98,7 +98,7 @@ def text(node: Node) -> str:
         return node.name
     if isinstance(node, Field):
         return f"{text(node.base)}.{node.name}"
-    if isinstance(node, Index):
+    if isinstance(node, IndexNode):
         return f"{text(node.base)}[{text(node.key)}]"
     if isinstance(node, Literal):
         if node.value is None or isinstance(node.value, bool):

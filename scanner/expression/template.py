@@ -14,7 +14,7 @@ from scanner.expression.exact import exact
 from scanner.expression.lexer import MAX_SOURCE
 from scanner.expression.parse import parse_hole
 from scanner.expression.predicate import facets_of
-from scanner.expression.types import ListOf, MapOf, Model, Type, required
+from scanner.expression.types import ListOf, MapOf, ObjectType, Type, required
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 
@@ -111,4 +111,4 @@ def _showable(kind: Type) -> bool:
         return _showable(kind.element)
     if isinstance(kind, MapOf):
         return _showable(kind.value)
-    return not isinstance(kind, Model)
+    return not isinstance(kind, ObjectType)

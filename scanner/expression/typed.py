@@ -39,7 +39,7 @@ class Now(Typed):
 
 
 @dataclass(frozen=True, eq=False)
-class Read(Typed):
+class FacetNode(Typed):
     """A field of the resource."""
 
     name: str

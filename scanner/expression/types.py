@@ -54,7 +54,7 @@ class MapOf(Type):
 
 
 @dataclass(frozen=True)
-class Model(Type):
+class ObjectType(Type):
     """An object with fields."""
 
     cls: type[BaseModel]
@@ -159,7 +159,7 @@ def _resolve(annotation: Any, top: bool) -> Type:
             if annotation is python:
                 return scalar
         if issubclass(annotation, BaseModel) and not issubclass(annotation, Unknown):
-            return Model("object", annotation)
+            return ObjectType("object", annotation)
     return _unsupported(annotation)
 
 

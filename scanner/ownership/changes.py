@@ -16,7 +16,7 @@ from scanner.ownership.file.file import Line, OwnershipFile
 from scanner.ownership.file.schema import ExcuseText, OwnerText
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
-from scanner.ownership.resolve.selection import DIRECTORY, Clause, Subject
+from scanner.ownership.resolve.selection import DIRECTORY, Clause, OwnershipTarget
 from scanner.ownership.status import OwnershipStatus
 
 Kind = Literal["lost", "hands", "gained", "otherwise", "excuse"]
@@ -31,7 +31,7 @@ _NOWHERE = "-"
 """Provider, account and kind of a place that no line names."""
 
 
-class Held(BaseModel):
+class Holding(BaseModel):
     """Who holds a control somewhere."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +43,7 @@ class Held(BaseModel):
     not_applicable: str | None
 
     @classmethod
-    def by(cls, found: Ownership) -> Held:
+    def by(cls, found: Ownership) -> Holding:
         """What a file says."""
         owns = found.status not in ("nobody", "contested")
         return cls(
@@ -70,7 +70,7 @@ class Held(BaseModel):
         return self.owner or self.status
 
 
-class Change(BaseModel):
+class OwnershipChange(BaseModel):
     """A control that is in other hands somewhere."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,20 +81,20 @@ class Change(BaseModel):
     """The scope, or what a line selects by, in words."""
     resources: int | None
     """How many resources of the scope it changes on; ``None`` where lines alone were compared."""
-    before: Held
-    after: Held
+    before: Holding
+    after: Holding
 
 
 @dataclass(frozen=True)
-class Judged:
+class CustomerControls:
     """A resource, the scope to count it in, and the controls that are judged on it, each with its party."""
 
-    subject: Subject
+    subject: OwnershipTarget
     scope: str
     controls: Sequence[tuple[str, Party]]
 
 
-def kinds_of(before: Held, after: Held) -> tuple[Kind, ...]:
+def kinds_of(before: Holding, after: Holding) -> tuple[Kind, ...]:
     """How two answers differ: in the owner, in what excuses, in both or in neither."""
     excuse: tuple[Kind, ...] = () if before.excused == after.excused else ("excuse",)
     if before.held == after.held:
@@ -109,17 +109,19 @@ def kinds_of(before: Held, after: Held) -> tuple[Kind, ...]:
     return kind, *excuse
 
 
-def on_resources(old: Resolver, new: Resolver, places: Iterable[Judged]) -> tuple[Change, ...]:
+def on_resources(
+    old: Resolver, new: Resolver, places: Iterable[CustomerControls]
+) -> tuple[OwnershipChange, ...]:
     """Exactly what changes on the resources of an estate, by control and scope."""
-    counts: dict[tuple[str, str, Held, Held], int] = defaultdict(int)
+    counts: dict[tuple[str, str, Holding, Holding], int] = defaultdict(int)
     for place in places:
         for control, party in place.controls:
             before = old.resolve(control, place.subject, party)
             after = new.resolve(control, place.subject, party)
             if _differ(before, after):
-                counts[control, place.scope, Held.by(before), Held.by(after)] += 1
+                counts[control, place.scope, Holding.by(before), Holding.by(after)] += 1
     found = [
-        Change(kind=kind, control=control, where=scope, resources=count, before=before, after=after)
+        OwnershipChange(kind=kind, control=control, where=scope, resources=count, before=before, after=after)
         for (control, scope, before, after), count in counts.items()
         for kind in kinds_of(before, after)
     ]
@@ -135,41 +137,45 @@ def _differ(one: Ownership, other: Ownership) -> bool:
     )
 
 
-def by_lines(old: Resolver, new: Resolver) -> tuple[Change, ...]:
+def by_lines(old: Resolver, new: Resolver) -> tuple[OwnershipChange, ...]:
     """What changes at the places that the lines of either file name, one place at a time.
 
     Where two lines that select by different things meet (an account and a tag), only an estate can tell.
     """
     nowhere = _subject()
     general = {
-        control: (Held.by(old.resolve(control, nowhere)), Held.by(new.resolve(control, nowhere)))
+        control: (Holding.by(old.resolve(control, nowhere)), Holding.by(new.resolve(control, nowhere)))
         for control in old.catalogue.controls
     }
     found = [
-        Change(kind=kind, control=control, where="everywhere", resources=None, before=before, after=after)
+        OwnershipChange(
+            kind=kind, control=control, where="everywhere", resources=None, before=before, after=after
+        )
         for control, (before, after) in general.items()
         for kind in kinds_of(before, after)
     ]
     for where, (subject, controls) in _places(old.file, new.file).items():
         for control in controls:
-            before = Held.by(old.resolve(control, subject))
-            after = Held.by(new.resolve(control, subject))
+            before = Holding.by(old.resolve(control, subject))
+            after = Holding.by(new.resolve(control, subject))
             found += [
-                Change(kind=kind, control=control, where=where, resources=None, before=before, after=after)
+                OwnershipChange(
+                    kind=kind, control=control, where=where, resources=None, before=before, after=after
+                )
                 for kind in kinds_of(before, after)
                 if not _repeats(kind, (before, after), general[control])
             ]
     return _sorted(found)
 
 
-def _repeats(kind: Kind, here: tuple[Held, Held], everywhere: tuple[Held, Held]) -> bool:
+def _repeats(kind: Kind, here: tuple[Holding, Holding], everywhere: tuple[Holding, Holding]) -> bool:
     """Whether a change at one place is the same that holds everywhere."""
     if kind == "excuse":
         return [one.excused for one in here] == [one.excused for one in everywhere]
     return [one.held for one in here] == [one.held for one in everywhere]
 
 
-def _sorted(changes: Iterable[Change]) -> tuple[Change, ...]:
+def _sorted(changes: Iterable[OwnershipChange]) -> tuple[OwnershipChange, ...]:
     return tuple(
         sorted(
             changes,
@@ -185,9 +191,9 @@ def _sorted(changes: Iterable[Change]) -> tuple[Change, ...]:
     )
 
 
-def _places(*files: OwnershipFile | None) -> dict[str, tuple[Subject, set[str]]]:
+def _places(*files: OwnershipFile | None) -> dict[str, tuple[OwnershipTarget, set[str]]]:
     """By what lines select by, in words: a subject that stands for it, and the controls of those lines."""
-    places: dict[str, tuple[Subject, set[str]]] = {}
+    places: dict[str, tuple[OwnershipTarget, set[str]]] = {}
     for file in files:
         if file is not None:
             lines: tuple[_Line, ...] = (*file.owners, *file.exceptions, *file.not_applicable)
@@ -198,7 +204,7 @@ def _places(*files: OwnershipFile | None) -> dict[str, tuple[Subject, set[str]]]
     return places
 
 
-def _samples(clause: Clause) -> Iterator[tuple[str, Subject]]:
+def _samples(clause: Clause) -> Iterator[tuple[str, OwnershipTarget]]:
     """A subject for each provider, account and resource that a clause means; none for everything."""
     if clause == Clause():
         return
@@ -252,7 +258,7 @@ _ONE = re.compile(r"(?<!\\)\.")
 """What it writes for ``?``."""
 
 
-def _subject(**known: Any) -> Subject:
+def _subject(**known: Any) -> OwnershipTarget:
     """A place of which nothing is known but this."""
     nothing: dict[str, Any] = {
         "provider": _NOWHERE,
@@ -266,4 +272,4 @@ def _subject(**known: Any) -> Subject:
         "resource_id": None,
         "name": None,
     }
-    return Subject(**{**nothing, **known})
+    return OwnershipTarget(**{**nothing, **known})

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scanner.assess.baseline import REPORT_SCHEMA, Baseline
-from scanner.assess.changes import Sight, compare, gone
+from scanner.assess.changes import AssessedSide, compare, gone
 from scanner.assess.finding import Finding
 from scanner.assess.gate import Decision
 from scanner.assess.join import Coverage
 from scanner.assess.metrics import Metrics
-from scanner.assess.rows import Row
+from scanner.assess.rows import CoverageRow
 from scanner.assess.states import State
 from scanner.model.resources.base import ProviderName
 from scanner.report.model import (
@@ -117,7 +117,7 @@ def build(
 
 def _closed(head: Head, coverage: Coverage, baseline: Baseline) -> Iterator[Finding]:
     """What the baseline had open and is verifiably no longer there."""
-    sight = Sight.of(head.model_dump(mode="json", by_alias=True))
+    sight = AssessedSide.of(head.model_dump(mode="json", by_alias=True))
     for change in compare(baseline.findings, coverage.findings, baseline.rules, sight):
         if change.kind == "closed" and change.after is None:
             yield gone(change.finding)
@@ -194,7 +194,7 @@ def _acknowledged(decision: Decision, criteria: Criteria) -> Iterator[Acknowledg
 
 
 def _scopes(coverage: Coverage) -> Iterable[ScopeSummary]:
-    rows: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    rows: dict[tuple[str, str], dict[str, list[CoverageRow]]] = defaultdict(lambda: defaultdict(list))
     for row in coverage.rows:
         rows[row.provider, row.scope][row.control].append(row)
     for key, scope in coverage.scopes.items():
@@ -210,7 +210,7 @@ def _scopes(coverage: Coverage) -> Iterable[ScopeSummary]:
         )
 
 
-def _standing(rows: Sequence[Row]) -> str:
+def _standing(rows: Sequence[CoverageRow]) -> str:
     """The field of :class:`Controls` that a control counts under: the first that any of its rows gives."""
     states = {row.state for row in rows}
     evidences = {row.evidence for row in rows}

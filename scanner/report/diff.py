@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
-from scanner.assess.changes import KINDS, Change
+from scanner.assess.changes import KINDS, FindingChange
 from scanner.assess.finding import Finding
 from scanner.assess.states import SEVERITIES
 from scanner.base.terminal import printable
@@ -38,7 +38,7 @@ class Comparison:
 
     before: Side
     after: Side
-    changes: Iterable[Change]
+    changes: Iterable[FindingChange]
     unfolded: bool = False
     narrowed: tuple[str, ...] = ()
     """The options that left changes out."""
@@ -64,7 +64,7 @@ def render_json(comparison: Comparison, out: TextIO) -> None:
     out.write(f'\n ],\n "summary": {json.dumps(summary)}\n}}\n')
 
 
-def _record(change: Change) -> dict[str, Any]:
+def _record(change: FindingChange) -> dict[str, Any]:
     told = change.finding.model_dump(
         mode="json",
         include={
@@ -88,7 +88,7 @@ def _axes(finding: Finding | None) -> dict[str, Any] | None:
     return finding.model_dump(mode="json", include={"ownership", "owner", "evidence", "state"})
 
 
-def _sections(change: Change) -> Iterator[str]:
+def _sections(change: FindingChange) -> Iterator[str]:
     if change.kind is not None:
         yield change.kind
     if change.changed_hands:
@@ -150,7 +150,7 @@ def render_text(comparison: Comparison, out: TextIO) -> None:
         out.write(f"\n{new_rules} of the new are of rules that {before.name} did not have.\n")
 
 
-def _how(change: Change, section: str) -> str:
+def _how(change: FindingChange, section: str) -> str:
     """What changed about it, in words."""
     before, after = change.before, change.after
     if section == "changed_hands" and before is not None and after is not None:

@@ -16,7 +16,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """A part of the report that tells findings."""
 
     title: str
@@ -28,7 +28,7 @@ class Section:
 
 
 @dataclass(frozen=True, order=True)
-class Told:
+class SummaryLine:
     """One finding of a group; the most urgent first: by priority, then by severity."""
 
     urgency: tuple[int, int]
@@ -43,14 +43,14 @@ class Group:
 
     limit: int | None
     number: int = 0
-    first: list[Told] = field(default_factory=list)
+    first: list[SummaryLine] = field(default_factory=list)
     """The most urgent ones; all of them without a limit."""
 
     def add(self, finding: Finding) -> None:
         """Counts a finding, and keeps it if it is to be told."""
         name = finding.resource.name if finding.resource is not None else ""
         message = finding.message.removeprefix(f"{name}: ").removeprefix(f"{name} ")
-        insort(self.first, Told(_urgency(finding), name, self.number, message))
+        insort(self.first, SummaryLine(_urgency(finding), name, self.number, message))
         self.number += 1
         if self.limit is not None:
             del self.first[self.limit :]
@@ -67,7 +67,7 @@ class Group:
 
 
 @dataclass
-class Gathered:
+class SectionGroups:
     """One section's findings by control, rule and owner."""
 
     groups: dict[tuple[str, str, str | None], Group] = field(default_factory=dict)
@@ -76,10 +76,10 @@ class Gathered:
 
 
 @dataclass
-class Gist:
+class TextSummary:
     """Everything that the text report tells of single findings."""
 
-    sections: dict[str, Gathered]
+    sections: dict[str, SectionGroups]
     unattested: set[str] = field(default_factory=set)
     """Controls that want a statement."""
     unowned: set[str] = field(default_factory=set)
@@ -90,10 +90,10 @@ class Gist:
     """Lines of the ownership file, and what is wrong with each."""
 
 
-def gather(findings: Iterable[Finding], sections: Iterable[Section], unfolded: bool) -> Gist:
+def gather(findings: Iterable[Finding], sections: Iterable[ReportSection], unfolded: bool) -> TextSummary:
     """Goes through the findings once."""
     sections = tuple(sections)
-    gist = Gist({section.title: Gathered() for section in sections})
+    gist = TextSummary({section.title: SectionGroups() for section in sections})
     for finding in findings:
         for section in sections:
             if section.chosen(finding):
@@ -102,7 +102,7 @@ def gather(findings: Iterable[Finding], sections: Iterable[Section], unfolded: b
     return gist
 
 
-def _add(gathered: Gathered, section: Section, finding: Finding, limit: int | None) -> None:
+def _add(gathered: SectionGroups, section: ReportSection, finding: Finding, limit: int | None) -> None:
     # The team of a catch-all is only asked: it is not told as the owner.
     owner = finding.owner if section.owner and finding.ownership != "nobody" else None
     key = (finding.control, finding.rule or "", owner)
@@ -113,7 +113,7 @@ def _add(gathered: Gathered, section: Section, finding: Finding, limit: int | No
         gathered.resources.add(hash((finding.scope, finding.resource.id)))
 
 
-def _others(gist: Gist, finding: Finding) -> None:
+def _others(gist: TextSummary, finding: Finding) -> None:
     if finding.subject == "ownership":
         gist.defects.add((finding.owner_source or "", finding.message))
     if finding.evidence == "missing" and finding.state in (

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scanner.assess.baseline import REPORT_SCHEMA, Baseline
 from scanner.assess.finding import Finding
 from scanner.assess.metrics import Metrics
-from scanner.assess.rows import Row
+from scanner.assess.rows import CoverageRow
 from scanner.assess.states import State
 from scanner.catalogue.control import Severity
 from scanner.model.evidence import Reason
@@ -229,7 +229,7 @@ class Head(_Frozen):
     summary: Summary
     rules: Mapping[str, RuleLine]
     blind_spots: tuple[SpotLine, ...]
-    coverage: tuple[Row, ...]
+    coverage: tuple[CoverageRow, ...]
 
 
 class ReportDocument(Head):

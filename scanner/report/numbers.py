@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scanner.assess.metrics import BASES, Basis, Metrics, Weight
-from scanner.assess.rows import Row
+from scanner.assess.rows import CoverageRow
 from scanner.report.wording import FOLD, headline, many
 
 _WAYS: Mapping[Basis, str] = {
@@ -21,7 +21,7 @@ _WAYS: Mapping[Basis, str] = {
 }
 
 
-def partly_seen(rows: Iterable[Row], unfolded: bool) -> Iterator[str]:
+def partly_seen(rows: Iterable[CoverageRow], unfolded: bool) -> Iterator[str]:
     """The customer's controls of which some kinds were looked at and others were not."""
     seen: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
     for row in rows:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from scanner.assess.gate import NOTHING
 from scanner.base.terminal import printable
-from scanner.report.gist import Gathered, Gist, Group, Section, gather
+from scanner.report.gist import Group, ReportSection, SectionGroups, TextSummary, gather
 from scanner.report.model import Controls, GateResult, Report, ScopeSummary, Settles, SpotLine, Summary
 from scanner.report.numbers import numbers, partly_seen
 from scanner.report.wording import FOLD, headline, many
@@ -18,14 +18,18 @@ PROVIDER_NAMES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
 
 _SECTIONS = (
-    Section("FAILING, AND NOBODY IS NAMED", lambda f: f.evidence == "fail" and f.state == "unowned", False),
-    Section(
+    ReportSection(
+        "FAILING, AND NOBODY IS NAMED", lambda f: f.evidence == "fail" and f.state == "unowned", False
+    ),
+    ReportSection(
         "FAILING, AND GIVEN TO THE WRONG PARTY OR TO SEVERAL",
         lambda f: f.evidence == "fail" and f.state in ("misattributed", "contested"),
         True,
     ),
-    Section("FAILING, AND OWNED", lambda f: f.evidence == "fail" and f.state == "failing", True),
-    Section("ACCEPTED FOR NOW", lambda f: f.evidence == "fail" and f.state == "accepted", True, "nobody: "),
+    ReportSection("FAILING, AND OWNED", lambda f: f.evidence == "fail" and f.state == "failing", True),
+    ReportSection(
+        "ACCEPTED FOR NOW", lambda f: f.evidence == "fail" and f.state == "accepted", True, "nobody: "
+    ),
 )
 
 
@@ -110,7 +114,7 @@ def _standing(controls: Controls) -> Iterator[str]:
             yield f"{number} {told}"
 
 
-def _section(section: Section, gathered: Gathered, unfolded: bool) -> Iterator[str]:
+def _section(section: ReportSection, gathered: SectionGroups, unfolded: bool) -> Iterator[str]:
     if not gathered.groups:
         return
     controls = len({control for control, _, _ in gathered.groups})
@@ -135,7 +139,7 @@ def _told(group: Group) -> str:
     return told + (f"; and {more} more" if more else "")
 
 
-def _unattested(report: Report, gist: Gist) -> Iterator[str]:
+def _unattested(report: Report, gist: TextSummary) -> Iterator[str]:
     controls = sorted(gist.unattested)
     if not controls:
         return
@@ -146,7 +150,7 @@ def _unattested(report: Report, gist: Gist) -> Iterator[str]:
     yield f" {', '.join(shown)}{more}"
 
 
-def _unseen(summary: Summary, spots: Sequence[SpotLine], report: Report, gist: Gist) -> Iterator[str]:
+def _unseen(summary: Summary, spots: Sequence[SpotLine], report: Report, gist: TextSummary) -> Iterator[str]:
     unknowns = summary.unknowns
     open_spots = [spot for spot in spots if not spot.expected]
     if unknowns.causes or unknowns.regions_disabled:
@@ -184,7 +188,7 @@ def _permissions(entries: Iterable[Settles], unfolded: bool) -> Iterator[str]:
         yield f"… {len(names) - limit} more (--all)"
 
 
-def _defects(report: Report, gist: Gist) -> Iterator[str]:
+def _defects(report: Report, gist: TextSummary) -> Iterator[str]:
     found = sorted(gist.defects)
     if not found:
         return
@@ -211,7 +215,7 @@ def _nothing(summary: Summary, narrowed: Sequence[str]) -> Iterator[str]:
     yield f"Nothing could be evaluated: all {many(unknowns.causes, 'read')} failed → exit 4.{advice}"
 
 
-def _next(report: Report, gist: Gist) -> Iterator[str]:
+def _next(report: Report, gist: TextSummary) -> Iterator[str]:
     """What would name someone for the failures that are nobody's."""
     unowned = gist.unowned
     if not unowned:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
-from scanner.assess.expected_unknowns import Expectation
+from scanner.assess.expected_unknowns import ExpectedUnknown
 from scanner.base.yaml import Document, DocumentError, Problem, read
 from scanner.collect.provider import Request
 from scanner.ownership.file.schema import Inline
@@ -87,7 +87,7 @@ class Config(_Frozen):
     baseline: str | None = None
     scopes: Mapping[str, ScopeText] = {}
     """By account, subscription or project id."""
-    expected_unknowns: tuple[Expectation, ...] = ()
+    expected_unknowns: tuple[ExpectedUnknown, ...] = ()
     """What cannot be seen and why, each with an owner and an end: outside the budget, and always printed."""
     report: tuple[str, ...] = ()
     """``FORMAT`` or ``FORMAT=PATH``."""

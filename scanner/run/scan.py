@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from scanner.assess.expected_unknowns import Expectation
+from scanner.assess.expected_unknowns import ExpectedUnknown
 from scanner.assess.gate import Decision, Tally, Terms
 from scanner.assess.join import Coverage, Join
 from scanner.assess.metrics import Meter, Metrics
 from scanner.assess.narrowing import Narrowing
-from scanner.assess.rows import Row
-from scanner.assess.subjects import Stated, Subjects
+from scanner.assess.rows import CoverageRow
+from scanner.assess.subjects import OwnershipTargets, StatedScope
 from scanner.catalogue.responsibility import Catalogue
-from scanner.collect.collection import Collection, Place
+from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.derived import collectable, derive, needed
 from scanner.collect.provider import Limits, Provider, Request, Unreachable
 from scanner.collect.workers import Workers
@@ -35,7 +35,7 @@ Connect = Callable[[Request, Limits], Provider]
 class Interrupted(Exception):
     """The user ended the scan; ``places`` are those that were not finished."""
 
-    def __init__(self, places: Sequence[Place], unconnected: Sequence[Request]) -> None:
+    def __init__(self, places: Sequence[CollectionPlace], unconnected: Sequence[Request]) -> None:
         super().__init__("interrupted")
         self.places = tuple(places)
         self.unconnected = tuple(unconnected)
@@ -64,9 +64,9 @@ class Criteria:
     resolver: Resolver
     terms: Terms
     now: datetime
-    expectations: tuple[Expectation, ...] = ()
+    expectations: tuple[ExpectedUnknown, ...] = ()
     """Every entry of ``expected_unknowns``; those in force are among the terms."""
-    stated: Mapping[str, Stated] = field(default_factory=dict)
+    stated: Mapping[str, StatedScope] = field(default_factory=dict)
     """Path and tags of scopes by id, as the user states them."""
     narrowing: Narrowing | None = None
     """What is left out of everything that is told; never what is judged, or how."""
@@ -173,7 +173,7 @@ def _missed(request: Request, error: Unreachable) -> Target:
     )
 
 
-def _join(inventory: Inventory, criteria: Criteria, subjects: Subjects) -> Join:
+def _join(inventory: Inventory, criteria: Criteria, subjects: OwnershipTargets) -> Join:
     return Join(
         inventory=inventory,
         chosen=criteria.chosen,
@@ -186,11 +186,11 @@ def _join(inventory: Inventory, criteria: Criteria, subjects: Subjects) -> Join:
     )
 
 
-def _rows_of(criteria: Criteria, assessed: Subjects) -> tuple[Row, ...]:
+def _rows_of(criteria: Criteria, assessed: OwnershipTargets) -> tuple[CoverageRow, ...]:
     """The rows of the other scopes, which may provide controls; not of those that are assessed anyway."""
-    rows: list[Row] = []
+    rows: list[CoverageRow] = []
     for other in criteria.others:
-        subjects = Subjects(other, criteria.catalogue, criteria.stated)
+        subjects = OwnershipTargets(other, criteria.catalogue, criteria.stated)
         coverage = _join(other, criteria, subjects).cover(evaluate(criteria.chosen, other, criteria.now))
         rows += [row for row in coverage.rows if (row.provider, row.scope) not in assessed.scopes]
     return tuple(rows)
@@ -201,7 +201,7 @@ def assess(inventory: Inventory, criteria: Criteria) -> Assessment:
     if criteria.others:
         inventory = derive(inventory, inventory.collected, criteria.others)
     verdicts = evaluate(criteria.chosen, inventory, criteria.now)
-    subjects = Subjects(inventory, criteria.catalogue, criteria.stated)
+    subjects = OwnershipTargets(inventory, criteria.catalogue, criteria.stated)
     tally, meter = Tally(criteria.terms), Meter()
     join = replace(
         _join(inventory, criteria, subjects),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.assess.changes import OPEN, Change, Sight, compare
+from scanner.assess.changes import OPEN, AssessedSide, FindingChange, compare
 from scanner.assess.finding import Finding, FoundResource
 from scanner.assess.states import EVIDENCE_ORDER, Claim, judge
 from scanner.model.resources.base import Resource
@@ -29,7 +29,7 @@ owners:
 """
 PUBLIC = {"public_read": True, "public_via": ("ACL",)}
 RULE = "data.bucket-not-public"
-SIGHT = Sight(frozenset({RULE}), {("aws", ACCOUNT): frozenset()}, frozenset(), True)
+SIGHT = AssessedSide(frozenset({RULE}), {("aws", ACCOUNT): frozenset()}, frozenset(), True)
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def changes(
     after: Sequence[Resource],
     ownership: tuple[Path | None, Path | None] = (None, None),
     rules: frozenset[str] = frozenset({RULE}),
-    sight: Sight = SIGHT,
-) -> list[Change]:
+    sight: AssessedSide = SIGHT,
+) -> list[FindingChange]:
     """What changed of one rule between two estates."""
 
     def side(resources: Sequence[Resource], file: Path | None) -> list[Finding]:
@@ -90,7 +90,7 @@ def test_what_passes_comes_and_goes_untold(before: list[Resource], after: list[R
 
 
 def test_what_is_gone_is_closed_only_where_it_was_looked_for() -> None:
-    blind = Sight(SIGHT.rules, SIGHT.scopes, frozenset({("aws", ACCOUNT, None, "bucket")}), True)
+    blind = AssessedSide(SIGHT.rules, SIGHT.scopes, frozenset({("aws", ACCOUNT, None, "bucket")}), True)
     (change,) = changes([OPEN_BUCKET], [], sight=blind)
     assert (change.kind, change.after) == ("unseen", None)
 
@@ -155,7 +155,7 @@ SIDES = st.dictionaries(
 def test_nothing_open_leaves_without_being_verified(
     before: dict[str, Any], after: dict[str, Any], lit: bool
 ) -> None:
-    sight = SIGHT if lit else Sight(frozenset(), {}, frozenset(), False)
+    sight = SIGHT if lit else AssessedSide(frozenset(), {}, frozenset(), False)
     left = [finding(uid, *before[uid]) for uid in sorted(before)]
     right = [finding(uid, *after[uid]) for uid in sorted(after)]
     told = {change.finding.uid: change for change in compare(left, right, frozenset({RULE}), sight)}
@@ -199,7 +199,7 @@ def test_a_failure_that_cannot_be_told_any_more_is_not_better_for_want_of_a_stat
     assert change.kind == "unseen"
 
 
-def compared(found: Sequence[Change], unfolded: bool = False) -> Comparison:
+def compared(found: Sequence[FindingChange], unfolded: bool = False) -> Comparison:
     before = Side("monday.json", "1" * 32, NOW.isoformat())
     return Comparison(before, Side("tuesday.json", "2" * 32, NOW.isoformat()), found, unfolded)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.assess.rows import ROW_ORDER, Row
+from scanner.assess.rows import ROW_ORDER, CoverageRow
 from scanner.assess.states import State
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Target
@@ -120,7 +120,7 @@ def test_accounts_that_provide_for_each_other_provide_nothing(tmp_path: Path) ->
     assert state(found) == state(found, HUB) == "unassessed"
 
 
-def rows(assessment: Assessment, control: str) -> dict[tuple[str | None, str], Row]:
+def rows(assessment: Assessment, control: str) -> dict[tuple[str | None, str], CoverageRow]:
     """The rows of a control in the account, by owner and ownership."""
     return {
         (row.owner, row.ownership): row

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner.assess.expected_unknowns import Expectation
+from scanner.assess.expected_unknowns import ExpectedUnknown
 from scanner.assess.gate import Terms
 from scanner.assess.states import GATES
 from scanner.base.yaml import DocumentError
@@ -21,12 +21,12 @@ MEMBER = [account(path=ORGANISATION), bucket("b")]
 BLIND = [("region", "ap-south-1", CLOSED), ("region", "ap-east-1", CLOSED)]
 
 
-def entry(**fields: object) -> Expectation:
+def entry(**fields: object) -> ExpectedUnknown:
     given = {"reason": "member account", "owner": "platform", "expires": date(2027, 1, 31), **fields}
-    return Expectation.model_validate(given)
+    return ExpectedUnknown.model_validate(given)
 
 
-def code(*expectations: Expectation, max_unknown: int = 0) -> int:
+def code(*expectations: ExpectedUnknown, max_unknown: int = 0) -> int:
     terms = Terms(GATES["none"], max_unknown, expectations=tuple(e for e in expectations if e.in_force(NOW)))
     return judged([*MEMBER, region()], BLIND, terms=terms).decision.exit
 
@@ -51,7 +51,7 @@ def test_a_member_account_with_closed_regions_is_complete_once_both_are_acknowle
         ([entry(call="organizations:*"), entry(region="ap-*", call="cloudtrail:*")], 0),
     ],
 )
-def test_all_that_an_entry_names_must_match(expectations: list[Expectation], expected: int) -> None:
+def test_all_that_an_entry_names_must_match(expectations: list[ExpectedUnknown], expected: int) -> None:
     assert code(*expectations) == expected
 
 

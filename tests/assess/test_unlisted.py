@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scanner.assess.rows import ROW_ORDER, Row
-from scanner.assess.subjects import Subjects
+from scanner.assess.rows import ROW_ORDER, CoverageRow
+from scanner.assess.subjects import OwnershipTargets
 from scanner.collect.derived import derive
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
@@ -61,7 +61,7 @@ def test_machines_that_could_not_be_listed_may_be_there(control: str, tmp_path: 
     path = tmp_path / "ownership.yaml"
     path.write_text(OWNERSHIP, encoding="utf-8")
 
-    def row(more: Sequence[Resource], unlisted: Unknown | None) -> Row:
+    def row(more: Sequence[Resource], unlisted: Unknown | None) -> CoverageRow:
         blind = [] if unlisted is None else [("virtual_machine", "eu-west-1", unlisted)]
         found = judged([account(), region(), *more], blind, ownership=path).coverage.rows
         (one,) = (one for one in found if one.control == control)
@@ -119,5 +119,5 @@ def test_a_path_that_was_not_collected_is_not_read(collected: bool) -> None:
     seen = home if collected else _without(home, "path")
     assert isinstance(seen, Account)
     inventory = Inventory(resources=(seen,), blind_spots=(), targets=(), collected=EVERYTHING)
-    path = Subjects(inventory, CATALOGUE).of(seen).path
+    path = OwnershipTargets(inventory, CATALOGUE).of(seen).path
     assert path is None if collected else isinstance(path, Unknown)

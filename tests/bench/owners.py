@@ -15,7 +15,7 @@ from scanner.catalogue.responsibility import load_catalogue
 from scanner.model.evidence import Unknown
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 
 ACCOUNTS, LINES, RESOURCES, CONTROLS = 2_000, 500, 100_000, 10
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -71,7 +71,7 @@ def _file(domains: list[str]) -> dict[str, Any]:
     return {"version": 1, "teams": teams, "owners": lines, "reviewed": "2026-11-01"}
 
 
-def _subjects(hidden: bool) -> Iterator[Subject]:
+def _subjects(hidden: bool) -> Iterator[OwnershipTarget]:
     kinds = ("bucket", "firewall", "virtual_machine", "database", "key", "user")
     each = RESOURCES // ACCOUNTS
     for account in range(ACCOUNTS):
@@ -79,7 +79,7 @@ def _subjects(hidden: bool) -> Iterator[Subject]:
         for number in range(each):
             app = (account * 3 + number % 5) % (2 * APPS)
             env = ("prod", "dev")[number % 2]
-            yield Subject(
+            yield OwnershipTarget(
                 provider="aws",
                 scope=f"{account:012d}",
                 path=DENIED if hidden else path,

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from scanner.catalogue.control import Cell, ServiceModel
+from scanner.catalogue.control import ResponsibilityCell, ServiceModel
 from scanner.catalogue.responsibility import Catalogue
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
@@ -168,7 +168,7 @@ def test_in_your_own_data_centre_nothing_is_the_providers(catalogue: Catalogue) 
         ("log.audit-trail-enabled", ("customer",) * 6),
     ],
 )
-def test_well_known_splits(catalogue: Catalogue, control: str, row: tuple[Cell, ...]) -> None:
+def test_well_known_splits(catalogue: Catalogue, control: str, row: tuple[ResponsibilityCell, ...]) -> None:
     assert tuple(catalogue.controls[control].responsibility[model] for model in MODELS) == row
 
 

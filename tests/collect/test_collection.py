@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scanner.collect.collection import Collection, Collector, Facet, Item, Place, Read, asked, told
+from scanner.collect.collection import Collection, CollectionPlace, Facet, FacetRead, Item, Table, asked, told
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.inventory import Inventory
@@ -72,7 +72,7 @@ def header(item: Item) -> dict[str, Any]:
     }
 
 
-COLLECTOR = Collector(
+COLLECTOR = Table(
     kind=Bucket,
     list=LIST,
     header=header,
@@ -81,8 +81,8 @@ COLLECTOR = Collector(
         "versioning": asked(POLICY, lambda item, answer: answer["versioning"]),
         "public_read": Facet(
             (
-                Read(POLICY, lambda item, answer: answer["public"]),
-                Read(BLOCK, lambda item, answer: answer["open"]),
+                FacetRead(POLICY, lambda item, answer: answer["public"]),
+                FacetRead(BLOCK, lambda item, answer: answer["open"]),
             ),
             any_of,
         ),
@@ -96,7 +96,7 @@ WANTED = frozenset({"versioning", "public_read"})
 def collected(caller: MemoryCaller, wanted: frozenset[str] = WANTED) -> Inventory:
     workers = Workers(4)
     collection = Collection(workers)
-    collection.run(COLLECTOR, caller, Place("aws", "111122223333", None, "bucket"), wanted)
+    collection.run(COLLECTOR, caller, CollectionPlace("aws", "111122223333", None, "bucket"), wanted)
     workers.wait()
     assert collection.unfinished() == ()
     return collection.inventory((), {"bucket": wanted})

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from scanner.assess.rows import Row
+from scanner.assess.rows import CoverageRow
 from scanner.assess.states import EVIDENCE_ORDER, Claim, judge
 from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.ownership.status import OWNERSHIP_STATUSES
@@ -31,7 +31,7 @@ def _base() -> Head:
     return report().head
 
 
-def row(**told: Any) -> Row:
+def row(**told: Any) -> CoverageRow:
     """A covered row, but for what is told."""
     counts = {"pass": 1, "fail": 0, "unknown": 0, "n/a": 0, **told.pop("counts", {})}
     known: dict[str, Any] = {
@@ -46,10 +46,12 @@ def row(**told: Any) -> Row:
         "kinds_seen": ("bucket",),
         "kinds_expected": ("bucket", "volume"),
     }
-    return Row(**{**known, **told, "counts": counts})
+    return CoverageRow(**{**known, **told, "counts": counts})
 
 
-def head(rows: Sequence[Row], names: dict[str, str] | None = None, narrowed: Sequence[str] = ()) -> Head:
+def head(
+    rows: Sequence[CoverageRow], names: dict[str, str] | None = None, narrowed: Sequence[str] = ()
+) -> Head:
     """The report of a scan that gave these rows."""
     base = _base()
     (scope,) = base.summary.scopes
@@ -73,7 +75,7 @@ TEAMS = ("payments", "platform", "=cmd|'/c calc'!A1", "Zoë & Co")
 
 
 @st.composite
-def judged_rows(draw: st.DrawFn, control: str = ENCRYPTION) -> Row:
+def judged_rows(draw: st.DrawFn, control: str = ENCRYPTION) -> CoverageRow:
     """A row as the table of states makes it."""
     ownership = draw(st.sampled_from(OWNERSHIP_STATUSES))
     evidence = draw(st.sampled_from(EVIDENCE_ORDER))

@@ -8,9 +8,9 @@ import random
 
 import pytest
 
-from scanner.assess.rows import Row
+from scanner.assess.rows import CoverageRow
 from scanner.exchange import matrix_csv, matrix_json, matrix_text, oscal
-from scanner.exchange.matrix import By, Matrix, NotWhole, matrix
+from scanner.exchange.matrix import By, NotWhole, OwnershipMatrix, matrix
 from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, catalogue, head, row
 
 PUBLIC = "data.no-public-exposure"
@@ -26,13 +26,13 @@ SEVERAL = (
 )
 
 
-def text(made: Matrix) -> str:
+def text(made: OwnershipMatrix) -> str:
     out = io.StringIO()
     matrix_text.render(made, out)
     return out.getvalue()
 
 
-def document(rows: tuple[Row, ...], by: By = "scope") -> dict[str, object]:
+def document(rows: tuple[CoverageRow, ...], by: By = "scope") -> dict[str, object]:
     out = io.StringIO()
     matrix_json.render(matrix(head(rows), by), out)
     found: dict[str, object] = json.loads(out.getvalue())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.assess.rows import Row
+from scanner.assess.rows import CoverageRow
 from scanner.exchange import matrix_csv
 from scanner.exchange.cells import guarded, unguarded
 from scanner.exchange.columns import parse_columns
@@ -22,14 +22,14 @@ from scanner.exchange.owner_rows import draft_of
 from scanner.exchange.table import find, read_tables
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, catalogue, head, row
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
 
 
-def written(rows: list[Row], names: dict[str, str] | None = None, by: By = "scope") -> str:
+def written(rows: list[CoverageRow], names: dict[str, str] | None = None, by: By = "scope") -> str:
     out = io.StringIO(newline="")
     matrix_csv.render(matrix(head(rows, names), by), out)
     return out.getvalue()
@@ -133,7 +133,7 @@ def test_an_imported_matrix_has_the_same_owners(owners: dict[tuple[str, tuple[st
     assert draft.warnings == ()
     resolver = Resolver(file, catalogue(), NOW)
     for one in rows:
-        place = Subject(
+        place = OwnershipTarget(
             provider=one.provider,
             scope=one.scope,
             path=None,

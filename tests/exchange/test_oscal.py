@@ -18,7 +18,7 @@ from trestle.oscal import OSCAL_VERSION
 from trestle.oscal.catalog import Catalog
 from trestle.oscal.ssp import SystemSecurityPlan
 
-from scanner.assess.rows import Row
+from scanner.assess.rows import CoverageRow
 from scanner.exchange import oscal
 from scanner.exchange.matrix import NotWhole, matrix
 from scanner.report.model import Head
@@ -184,7 +184,7 @@ def test_without_a_certificate_nothing_is_inherited() -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(st.lists(judged_rows(), min_size=1, max_size=4))
-def test_satisfied_needs_an_owner_and_evidence_for_all_that_is_owed(rows: list[Row]) -> None:
+def test_satisfied_needs_an_owner_and_evidence_for_all_that_is_owed(rows: list[CoverageRow]) -> None:
     made = plan(head(rows))
     parse(made)
     for scope in {one.scope for one in rows}:

@@ -17,7 +17,7 @@ from scanner.model.evidence import Unknown
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DENIED = Unknown.because("denied", "s3:GetBucketTagging", "s3:GetBucketTagging", "access denied")
@@ -66,7 +66,7 @@ def resolver(*owners: Mapping[str, Any], now: datetime = NOW, **sections: Any) -
     return Resolver(file_of(*owners, **sections), catalogue(), now)
 
 
-def subject(**changes: Any) -> Subject:
+def subject(**changes: Any) -> OwnershipTarget:
     """A bucket, unless the changes say otherwise."""
     known: dict[str, Any] = {
         "provider": "aws",
@@ -80,4 +80,4 @@ def subject(**changes: Any) -> Subject:
         "resource_id": "arn:aws:s3:::pay-receipts",
         "name": "pay-receipts",
     }
-    return Subject(**{**known, **changes})
+    return OwnershipTarget(**{**known, **changes})

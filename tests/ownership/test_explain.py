@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from scanner.ownership.explain.trace import Explanation, trace
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 from tests.ownership.build import CONTROL, DENIED, catalogue, resolver, subject
 from tests.ownership.test_laws import CONTROLS, answers_of, files, hidings, subjects
 
@@ -22,7 +22,7 @@ def line(team: str, controls: str = "data", id: str | None = None, **where: Any)
     return {**named, "controls": controls, "accountable": team, **({"where": where} if where else {})}
 
 
-def explained(*lines: dict[str, Any], place: Subject | None = None, **sections: Any) -> Explanation:
+def explained(*lines: dict[str, Any], place: OwnershipTarget | None = None, **sections: Any) -> Explanation:
     return trace(resolver(*lines, **sections), CONTROL, place or subject())
 
 
@@ -232,7 +232,7 @@ def test_without_a_file_it_says_so() -> None:
 
 @settings(max_examples=60)
 @given(files(), subjects)
-def test_an_explanation_agrees_with_the_answer(file: dict[str, Any], place: Subject) -> None:
+def test_an_explanation_agrees_with_the_answer(file: dict[str, Any], place: OwnershipTarget) -> None:
     answers = answers_of(file)
     for where in (place, *hidings(place)):
         for control in CONTROLS:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.model.evidence import Unknown
-from scanner.ownership.resolve.selection import Clause, Subject
+from scanner.ownership.resolve.selection import Clause, OwnershipTarget
 from scanner.ownership.resolve.ties import first_tie, ties
 from tests.ownership.build import TEAMS, resolver, subject
 from tests.ownership.test_laws import CONTRACTS, CONTROLS, answers_of, files, hidings, subjects
@@ -34,7 +34,7 @@ class One(NamedTuple):
     where: dict[str, Any]
     fit: str
 
-    def entails(self, other: One, place: Subject) -> bool:
+    def entails(self, other: One, place: OwnershipTarget) -> bool:
         mine, theirs = self.where.get("tags", {}), other.where.get("tags", {})
         path, above = self.where.get("path"), other.where.get("path")
         tags_do = not isinstance(place.tags, Unknown) or all(
@@ -69,7 +69,7 @@ def rank(where: Mapping[str, Any]) -> tuple[int, ...]:
     return named("resource"), int("tags" in where), named("account"), depth, *others
 
 
-def fit(where: Mapping[str, Any], place: Subject) -> str:
+def fit(where: Mapping[str, Any], place: OwnershipTarget) -> str:
     ends = [place.resource_id or "", (place.resource_id or "").replace(":", "/").split("/")[-1]]
     if "*" in where.get("resource", ""):
         ends.append(place.name or "")
@@ -109,7 +109,7 @@ def control_rank(selectors: list[str], control: str) -> int:
     return max(ranks)
 
 
-def plain_answer(file: dict[str, Any], control: str, place: Subject) -> tuple[str, str | None, bool]:
+def plain_answer(file: dict[str, Any], control: str, place: OwnershipTarget) -> tuple[str, str | None, bool]:
     """Status, owner, and whether something unread could change them."""
     owners = file["owners"]
     every: list[One] = []
@@ -171,7 +171,7 @@ def plain_answer(file: dict[str, Any], control: str, place: Subject) -> tuple[st
     return *worst, len(set(outcomes)) > 1 or (uncertain and worst == definite)
 
 
-def guessed(control: str, place: Subject) -> tuple[str | None, bool]:
+def guessed(control: str, place: OwnershipTarget) -> tuple[str | None, bool]:
     if control.split(".")[0] not in ("app", "data", "compute", "res"):
         return None, False
     for source, tags in (("resource_tag", folded(place.tags)), ("account_tag", folded(place.account_tags))):
@@ -189,7 +189,7 @@ def guessed(control: str, place: Subject) -> tuple[str | None, bool]:
 
 @settings(max_examples=150)
 @given(files(), st.lists(subjects, min_size=1, max_size=3))
-def test_the_indexed_answer_is_the_plain_one(file: dict[str, Any], places: list[Subject]) -> None:
+def test_the_indexed_answer_is_the_plain_one(file: dict[str, Any], places: list[OwnershipTarget]) -> None:
     answers = answers_of(file)
     for place in chain.from_iterable((place, *hidings(place)) for place in places):
         for control in CONTROLS:
@@ -201,7 +201,7 @@ def test_the_indexed_answer_is_the_plain_one(file: dict[str, Any], places: list[
 @settings(max_examples=50)
 @given(files(), st.lists(subjects, min_size=2, max_size=6), st.randoms(use_true_random=False))
 def test_what_was_asked_before_changes_no_answer(
-    file: dict[str, Any], places: list[Subject], random: Any
+    file: dict[str, Any], places: list[OwnershipTarget], random: Any
 ) -> None:
     questions = [(control, place) for place in places for control in CONTROLS]
     fresh = [answers_of(file).resolve(*question) for question in questions]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scanner.assess.states import EVIDENCE_ORDER, Claim, judge, standing
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.selection import OwnershipTarget
 from tests.ownership.build import DENIED, TEAMS, resolver, subject
 
 CONTROLS = ("data.encryption-at-rest", "data.classification", "log.reviewed")
@@ -123,7 +123,7 @@ def claim(found: Ownership) -> Claim:
     )
 
 
-def hidings(place: Subject) -> list[Subject]:
+def hidings(place: OwnershipTarget) -> list[OwnershipTarget]:
     return [
         replace(place, tags=DENIED),
         replace(place, path=DENIED),
@@ -135,7 +135,7 @@ def hidings(place: Subject) -> list[Subject]:
 
 @settings(max_examples=200)
 @given(files(), subjects)
-def test_hiding_a_tag_or_a_path_never_makes_it_better(file: dict[str, Any], place: Subject) -> None:
+def test_hiding_a_tag_or_a_path_never_makes_it_better(file: dict[str, Any], place: OwnershipTarget) -> None:
     answers = answers_of(file)
     for control in CONTROLS:
         known = answers.resolve(control, place)
@@ -154,7 +154,7 @@ def test_hiding_a_tag_or_a_path_never_makes_it_better(file: dict[str, Any], plac
 
 @settings(max_examples=70)
 @given(files(), subjects)
-def test_what_nothing_unread_could_change_is_certain(file: dict[str, Any], place: Subject) -> None:
+def test_what_nothing_unread_could_change_is_certain(file: dict[str, Any], place: OwnershipTarget) -> None:
     answers = answers_of(file)
     for control in CONTROLS:
         twice = {"team", "Team"} <= place.tags.keys()
@@ -163,7 +163,9 @@ def test_what_nothing_unread_could_change_is_certain(file: dict[str, Any], place
 
 @settings(max_examples=70)
 @given(files(), st.randoms(use_true_random=False), st.lists(subjects, min_size=1, max_size=3))
-def test_the_order_of_lines_never_matters(file: dict[str, Any], random: Any, places: list[Subject]) -> None:
+def test_the_order_of_lines_never_matters(
+    file: dict[str, Any], random: Any, places: list[OwnershipTarget]
+) -> None:
     shuffled = {
         name: random.sample(value, len(value)) if isinstance(value, list) else value
         for name, value in file.items()
@@ -179,7 +181,7 @@ def test_the_order_of_lines_never_matters(file: dict[str, Any], random: Any, pla
 
 @settings(max_examples=70)
 @given(files(), subjects)
-def test_a_most_specific_line_wins(file: dict[str, Any], place: Subject) -> None:
+def test_a_most_specific_line_wins(file: dict[str, Any], place: OwnershipTarget) -> None:
     """Exact control on the exact resource with its tags, account, path and the rest: nothing beats it."""
     where = {
         "resource": place.resource_id,
@@ -196,7 +198,7 @@ def test_a_most_specific_line_wins(file: dict[str, Any], place: Subject) -> None
 
 @settings(max_examples=70)
 @given(lines, lines, subjects)
-def test_contested_is_symmetrical(one: dict[str, Any], other: dict[str, Any], place: Subject) -> None:
+def test_contested_is_symmetrical(one: dict[str, Any], other: dict[str, Any], place: OwnershipTarget) -> None:
     """Two lines that differ only in the team: wherever they fit, neither wins."""
     plain = {"controls": one["controls"], **({"where": one["where"]} if "where" in one else {})}
     pair = [{**plain, "accountable": "web"}, {**plain, "accountable": "payments"}]
@@ -214,7 +216,7 @@ def test_contested_is_symmetrical(one: dict[str, Any], other: dict[str, Any], pl
 
 @settings(max_examples=70)
 @given(files(), subjects)
-def test_only_an_active_team_owns(file: dict[str, Any], place: Subject) -> None:
+def test_only_an_active_team_owns(file: dict[str, Any], place: OwnershipTarget) -> None:
     answers = answers_of(file)
     for control in CONTROLS:
         found = answers.resolve(control, place)

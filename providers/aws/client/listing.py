@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect.collection import Collection, Collector, Item, Place
+from scanner.collect.collection import Collection, CollectionPlace, Item, Table
 from scanner.model.evidence import Observed, Unknown
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Listing:
+class RegionListing:
     """A list, or as much of it as came."""
 
     items: tuple[Item, ...]
@@ -25,7 +25,7 @@ class Listing:
 
 
 def listing(call: AwsCall, keep: Callable[[Item], Item | None]) -> AwsChain:
-    """The question for a :class:`Listing` of the item's region.
+    """The question for a :class:`RegionListing` of the item's region.
 
     ``keep`` gives of each entry what is needed later, or ``None`` for one that is none of ours.
     """
@@ -34,24 +34,24 @@ def listing(call: AwsCall, keep: Callable[[Item], Item | None]) -> AwsChain:
 
 def _listed(
     call: AwsCall, keep: Callable[[Item], Item | None], caller: AwsCaller, item: Item
-) -> Observed[Listing]:
+) -> Observed[RegionListing]:
     found: list[Item] = []
     for page in caller.within(item["region"]).pages(call):
         if isinstance(page, Unknown):
-            return Listing(tuple(found), page)
+            return RegionListing(tuple(found), page)
         found.extend(kept for entry in page if (kept := keep(entry)) is not None)
-    return Listing(tuple(found), None)
+    return RegionListing(tuple(found), None)
 
 
 def run(
-    collector: Collector[AwsQuestion],
+    collector: Table[AwsQuestion],
     listed: AwsChain,
     caller: AwsCaller,
-    place: Place,
+    place: CollectionPlace,
     wanted: frozenset[str],
     collection: Collection,
 ) -> None:
-    """Starts the collection of what a :class:`Listing` of the region holds; the rest is a blind spot."""
+    """Starts collecting what a :class:`RegionListing` of the region holds; the rest is a blind spot."""
     here = caller.within(str(place.region))
     found = here.answer(listed, caller.item(place.region))
     missing = found if isinstance(found, Unknown) else found.missing

@@ -20,7 +20,7 @@ WINDOW = 1.0
 """Seconds between changes of the rate."""
 
 
-class Pace:
+class ClientPace:
     """The pace of one client: free until it is throttled. Safe to use from many threads."""
 
     def __init__(

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.failures import refused
 from providers.aws.client.models import Models, models
-from providers.aws.client.pace import Pace
+from providers.aws.client.pace import ClientPace
 from scanner.collect.provider import Limits, Request, is_loopback
 
 FALLBACK_REGION = "us-east-1"
@@ -128,7 +128,7 @@ class AwsClients:
             flags = self._models.booleans(service, operation_model)
             _check_form(roots, flags, operation_model.service_model.resolved_protocol, response_dict)
 
-        pace = Pace()
+        pace = ClientPace()
 
         def turn(**_: Any) -> None:
             pace.wait()

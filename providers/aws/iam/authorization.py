@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall, AwsChain
-from providers.aws.policies.privileges import Identity, Read
+from providers.aws.policies.privileges import PolicyHolder, ReadPolicy
 from providers.aws.policies.statements import statements
 from scanner.collect.collection import Item
 from scanner.model.evidence import Observed, Unknown
@@ -44,7 +44,7 @@ class Attachment:
     id: str
     """Unlike any other of the same holder."""
     name: str
-    statements: Read
+    statements: ReadPolicy
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Details:
     groups: Mapping[str, Detail]
     """By name."""
     roles: Sequence[Detail]
-    documents: Mapping[str, Read]
+    documents: Mapping[str, ReadPolicy]
     """The managed policies by ARN."""
     lost: Unknown | None = field(default=None)
     """Why not everything came; ``None`` when it did."""
@@ -79,9 +79,9 @@ class Details:
             ),
         )
 
-    def through_groups(self, user: Detail) -> tuple[Read, ...]:
+    def through_groups(self, user: Detail) -> tuple[ReadPolicy, ...]:
         """The policies that a user holds through groups."""
-        found: list[Read] = []
+        found: list[ReadPolicy] = []
         for name in user.get("GroupList", ()):
             group = self.groups.get(name)
             if group is None:
@@ -90,11 +90,11 @@ class Details:
                 found.extend(attachment.statements for attachment in self.held(group))
         return tuple(found)
 
-    def document(self, arn: str) -> Read:
+    def document(self, arn: str) -> ReadPolicy:
         """The statements of a managed policy."""
         return self.documents[arn] if arn in self.documents else self._missing(f"policy {arn}")
 
-    def identity(self, detail: Detail, only: Read | None = None) -> Identity:
+    def identity(self, detail: Detail, only: ReadPolicy | None = None) -> PolicyHolder:
         """The policies that count for a user, group or role.
 
         With ``only``, those that allow something come from that policy alone; all of them can deny.
@@ -103,7 +103,7 @@ class Details:
         if only is not None:
             policies = [only, *map(_denials, policies)]
         boundary = detail.get("PermissionsBoundary") or None
-        return Identity(
+        return PolicyHolder(
             policies,
             None if boundary is None else self.document(boundary["PermissionsBoundaryArn"]),
             self.partition,
@@ -148,7 +148,7 @@ LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 DETAILS = AwsChain((GET_DETAILS, GET_MORE_DETAILS), read_details)
 
 
-def _in_force(policy: Detail) -> Read:
+def _in_force(policy: Detail) -> ReadPolicy:
     """The version of a managed policy that counts (``IsDefaultVersion``)."""
     versions = [each for each in policy.get("PolicyVersionList", ()) if each.get("IsDefaultVersion")]
     if len(versions) != 1:
@@ -157,7 +157,7 @@ def _in_force(policy: Detail) -> Read:
     return _read(versions[0].get("Document"))
 
 
-def _read(document: Any) -> Read:
+def _read(document: Any) -> ReadPolicy:
     """The statements, or that the text is not of a form that is understood: IAM itself may know more."""
     try:
         return statements(document, "identity")
@@ -166,5 +166,5 @@ def _read(document: Any) -> Read:
         return Unknown.because("error", GET_DETAILS.name, None, message)
 
 
-def _denials(policy: Read) -> Read:
+def _denials(policy: ReadPolicy) -> ReadPolicy:
     return policy if isinstance(policy, Unknown) else tuple(each for each in policy if not each.allow)

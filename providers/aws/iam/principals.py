@@ -22,14 +22,14 @@ SERVICE_LINKED = "/aws-service-role/"
 
 
 @dataclass(frozen=True)
-class Listing:
+class PrincipalListing:
     """What there is of a kind, and why that is not all."""
 
     items: tuple[Item, ...]
     lost: Unknown | None
 
 
-def list_users(caller: AwsCaller, item: Item) -> Observed[Listing]:
+def list_users(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
     """The root user, and the users of the credential report and of GetAccountAuthorizationDetails.
 
     Either of them is enough to know who there is. The report can be four hours old: users that have been
@@ -63,10 +63,10 @@ def list_users(caller: AwsCaller, item: Item) -> Observed[Listing]:
     lost = None
     if isinstance(told_rows, Unknown) and not isinstance(details, Unknown):
         lost = details.lost
-    return Listing(tuple(map(user, arns)), lost)
+    return PrincipalListing(tuple(map(user, arns)), lost)
 
 
-def list_keys(caller: AwsCaller, item: Item) -> Observed[Listing]:
+def list_keys(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
     """The access keys of the credential report, which tells of two for each user."""
     rows = caller.answer(REPORT, item)
     if isinstance(rows, Unknown):
@@ -78,10 +78,10 @@ def list_keys(caller: AwsCaller, item: Item) -> Observed[Listing]:
         if report.created(row, number) is not None or report.active(row, number) is not False
     ]
     untold = [why for row in rows if (why := report.untold_keys(row)) is not None]
-    return Listing(tuple(keys), join(untold) if untold else None)
+    return PrincipalListing(tuple(keys), join(untold) if untold else None)
 
 
-def list_roles(caller: AwsCaller, item: Item) -> Observed[Listing]:
+def list_roles(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
     """The roles but those of AWS's own services, and every policy that may let a user or group do
     everything.
     """
@@ -98,7 +98,7 @@ def list_roles(caller: AwsCaller, item: Item) -> Observed[Listing]:
         for role in details.roles
         if not role.get("Path", "/").startswith(SERVICE_LINKED)
     ]
-    return Listing((*roles, *_attachments(details, item)), details.lost)
+    return PrincipalListing((*roles, *_attachments(details, item)), details.lost)
 
 
 def _attachments(details: Details, item: Item) -> Iterator[Item]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from providers.aws.policies.bucket_statements import Condition, Part, Statement, parse
+from providers.aws.policies.bucket_statements import BucketStatement, Condition, Part, parse
 from scanner.model.evidence import Observed, Unknown
 
 ANY_KEY = ("\x01", "\x01\x02\x01\x02")
@@ -100,7 +100,7 @@ def refuses_plaintext(policy: str, bucket: str, partition: str) -> bool:
     return _cover_bucket(denies, bucket, partition)
 
 
-def _cover_bucket(statements: Iterable[Statement], bucket: str, partition: str) -> bool:
+def _cover_bucket(statements: Iterable[BucketStatement], bucket: str, partition: str) -> bool:
     """Whether the statements together reach the bucket itself and every object in it."""
     arn = f"arn:{partition}:s3:::{bucket}"
     found = list(statements)

@@ -199,7 +199,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Statement:
+class BucketStatement:
     """One statement of a policy."""
 
     allow: bool
@@ -258,7 +258,7 @@ class Statement:
         return all(any(matches(pattern, arn) for pattern in self.resources) for arn in arns)
 
 
-def parse(policy: str) -> tuple[Statement, ...]:
+def parse(policy: str) -> tuple[BucketStatement, ...]:
     """The statements of a policy. Raises :class:`ValueError` for anything that is not one."""
     document = json.loads(policy, object_pairs_hook=_once)
     if not isinstance(document, dict) or "statement" not in document:
@@ -275,7 +275,7 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _statement(value: Any) -> Statement:
+def _statement(value: Any) -> BucketStatement:
     if not isinstance(value, dict) or value.keys() - ELEMENTS:
         raise ValueError("a statement with unknown elements")
     effect = value.get("effect")
@@ -285,7 +285,7 @@ def _statement(value: Any) -> Statement:
     if ("action" in value) == ("notaction" in value) or ("resource" in value) == ("notresource" in value):
         raise ValueError("a statement without actions or resources")
     actions = texts(value["action"] if "action" in value else value["notaction"])
-    return Statement(
+    return BucketStatement(
         allow=allow,
         principal=_principal(value, allow),
         principals=_principals(value),

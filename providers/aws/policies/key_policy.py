@@ -18,8 +18,8 @@ from providers.aws.policies.bucket_statements import (
     NEGATED,
     POSITIVE,
     RESTRICTING,
+    BucketStatement,
     Condition,
-    Statement,
     matches,
     parse,
 )
@@ -79,7 +79,7 @@ class _Outsider:
     organisation: Observed[str | None]
     """The organisation that they are outside of."""
 
-    def let_in(self, statements: Iterable[Statement]) -> Observed[bool]:
+    def let_in(self, statements: Iterable[BucketStatement]) -> Observed[bool]:
         found = list(statements)
         denials = [each for each in found if not each.allow]
         return any_of(
@@ -90,7 +90,7 @@ class _Outsider:
             )
         )
 
-    def _meant(self, statement: Statement) -> Observed[bool]:
+    def _meant(self, statement: BucketStatement) -> Observed[bool]:
         """Whether an Allow statement is for them."""
         if statement.all_but_principals:
             return True
@@ -132,11 +132,11 @@ class _Outsider:
             return self._unsure_of(condition) if reach == "undecided" else reach == "everyone"
         return self._unsure_of(condition)
 
-    def _not_denied(self, statement: Statement, denials: Iterable[Statement]) -> Observed[bool]:
+    def _not_denied(self, statement: BucketStatement, denials: Iterable[BucketStatement]) -> Observed[bool]:
         denied = any_of(*(self._shut_out(deny) for deny in denials if _covers(deny, statement)))
         return lift(lambda shut: not shut, denied)
 
-    def _shut_out(self, deny: Statement) -> Observed[bool]:
+    def _shut_out(self, deny: BucketStatement) -> Observed[bool]:
         """Whether a Deny statement always holds for them."""
         here = [
             name
@@ -206,7 +206,7 @@ def account_of(name: str) -> str | None:
     return number if ACCOUNT.fullmatch(number) else None
 
 
-def _accounts(statements: Iterable[Statement]) -> Iterator[str]:
+def _accounts(statements: Iterable[BucketStatement]) -> Iterator[str]:
     for statement in statements:
         names = [name for _, name in statement.principals]
         names += [v for c in statement.conditions if c.key in ACCOUNTS for v in c.values]
@@ -216,7 +216,7 @@ def _accounts(statements: Iterable[Statement]) -> Iterator[str]:
                 yield account
 
 
-def _uses(statement: Statement) -> bool:
+def _uses(statement: BucketStatement) -> bool:
     """Whether an Allow statement gives something that uses or manages the key."""
     if statement.all_but:
         return not {"*", "kms:*"} & set(statement.actions)
@@ -226,7 +226,7 @@ def _uses(statement: Statement) -> bool:
     )
 
 
-def _covers(deny: Statement, allow: Statement) -> bool:
+def _covers(deny: BucketStatement, allow: BucketStatement) -> bool:
     """Whether a Deny statement is about everything that an Allow statement gives."""
     if deny.all_but:
         return False

@@ -17,10 +17,10 @@ from functools import lru_cache
 
 from providers.aws.policies.bucket_statements import matches
 from providers.aws.policies.patterns import intersect, narrowest, widest
-from providers.aws.policies.statements import Statement
+from providers.aws.policies.statements import IdentityStatement
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 
-Read = Observed[tuple[Statement, ...]]
+ReadPolicy = Observed[tuple[IdentityStatement, ...]]
 """The statements of a policy, or why it could not be read."""
 
 ANY_NAME = ("\x01", "\x01\x05\x01\x05")
@@ -115,11 +115,11 @@ identity has the right."""
 
 
 @dataclass(frozen=True)
-class Identity:
+class PolicyHolder:
     """The policies that count for one identity."""
 
-    policies: Sequence[Read]
-    boundary: Read | None
+    policies: Sequence[ReadPolicy]
+    boundary: ReadPolicy | None
     """Its permissions boundary; ``None`` without one."""
     partition: str
     account: str
@@ -155,7 +155,7 @@ class Identity:
         return _some(self._applies([*self.policies, *bounds], False, right, True))
 
     def _applies(
-        self, policies: Iterable[Read], allow: bool, right: Right, wholly: bool
+        self, policies: Iterable[ReadPolicy], allow: bool, right: Right, wholly: bool
     ) -> Iterator[Observed[bool]]:
         for policy in policies:
             if isinstance(policy, Unknown):
@@ -169,7 +169,7 @@ class Identity:
                 ):
                     yield _in_force(statement)
 
-    def _reaches(self, statement: Statement, right: Right, wholly: bool) -> bool:
+    def _reaches(self, statement: IdentityStatement, right: Right, wholly: bool) -> bool:
         """Whether it is about what the right acts on: all of that (``wholly``), or some of it."""
         if "*" in statement.resources:
             return not statement.all_but_resources
@@ -193,7 +193,7 @@ def _arn(right: Right, partition: str, account: str, name: str) -> str:
     return right.arn.format(partition=partition, account=account, name=name)
 
 
-def _in_force(statement: Statement) -> Observed[bool]:
+def _in_force(statement: IdentityStatement) -> Observed[bool]:
     """Whether the conditions can hold for the identity (Allow), or always do (Deny)."""
     if not statement.conditions:
         return True

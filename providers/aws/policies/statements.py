@@ -21,7 +21,7 @@ SUBJECT = {"identity": "resource", "trust": "principal"}
 
 
 @dataclass(frozen=True)
-class Statement:
+class IdentityStatement:
     """One statement, read."""
 
     allow: bool
@@ -44,7 +44,7 @@ class Statement:
         return any(matches(pattern, action) for pattern in self.actions) != self.all_but
 
 
-def statements(document: Any, form: Form) -> tuple[Statement, ...]:
+def statements(document: Any, form: Form) -> tuple[IdentityStatement, ...]:
     """The statements of a policy document, decoded or as text.
 
     Raises :class:`ValueError` for anything that is not a policy of that form.
@@ -68,7 +68,7 @@ def _lowered(value: Any) -> Any:
     return found
 
 
-def _statement(value: Any, form: Form) -> Statement:
+def _statement(value: Any, form: Form) -> IdentityStatement:
     if not isinstance(value, dict) or value.keys() - ELEMENTS[form]:
         raise ValueError("a statement with unknown elements")
     if value.get("effect") not in ("Allow", "Deny"):
@@ -76,7 +76,7 @@ def _statement(value: Any, form: Form) -> Statement:
     actions, all_but = _either(value, "action")
     subjects, others = _either(value, SUBJECT[form])
     trust = form == "trust"
-    return Statement(
+    return IdentityStatement(
         allow=value["effect"] == "Allow",
         actions=tuple(action.lower() for action in texts(actions)),
         all_but=all_but,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from providers.aws.policies.bucket_statements import NEGATED, POSITIVE, Condition
-from providers.aws.policies.statements import Statement, statements
+from providers.aws.policies.statements import IdentityStatement, statements
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 
 PrincipalType = Literal["user", "group", "workload", "account", "public"]
@@ -93,7 +93,7 @@ class Organisation:
 
 
 @dataclass(frozen=True)
-class Home:
+class RoleHome:
     """The account of the role, and what could be told of its organisation."""
 
     account: str
@@ -123,7 +123,7 @@ class Home:
 
 
 @dataclass(frozen=True)
-class Source:
+class TrustedPrincipal:
     """One principal that a statement lets take the role, and the conditions on it."""
 
     type: PrincipalType
@@ -162,7 +162,7 @@ class Source:
                     return frozenset(each[1] for each in found if each)
         return frozenset()
 
-    def outside(self, home: Home) -> Observed[bool]:
+    def outside(self, home: RoleHome) -> Observed[bool]:
         """Whether it is outside the organisation."""
         if self.name[:4] in DELETED:
             return _nobody_tells(f"a deleted principal ({self.name})")
@@ -186,7 +186,7 @@ class Source:
 class Trust:
     """Everyone that a trust policy lets take the role."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[TrustedPrincipal, ...]
 
     @property
     def principal(self) -> str:
@@ -199,7 +199,7 @@ class Trust:
         types = {source.type for source in self.sources}
         return next((each for each in WIDEST_FIRST if each in types), "workload")
 
-    def external(self, home: Home) -> Observed[bool]:
+    def external(self, home: RoleHome) -> Observed[bool]:
         """Whether one of them is outside the organisation."""
         return any_of(*(source.outside(home) for source in self.sources))
 
@@ -217,7 +217,7 @@ def trust(document: Any, account: str) -> Trust:
     denials = [
         s for s in found if not s.allow and s.principals == (("aws", "*"),) and not s.all_but_principals
     ]
-    sources: list[Source] = []
+    sources: list[TrustedPrincipal] = []
     for statement in found:
         taken = [action for action in TAKING if statement.names(action)]
         if not statement.allow or not taken:
@@ -242,39 +242,41 @@ OF_ARN: dict[str, PrincipalType] = {
 }
 
 
-def _sources(statement: Statement, account: str, left: frozenset[str]) -> Iterable[Source]:
+def _sources(statement: IdentityStatement, account: str, left: frozenset[str]) -> Iterable[TrustedPrincipal]:
     if statement.all_but_principals:
         # All but a few is everyone.
-        yield Source("public", "*", None, statement.conditions, left)
+        yield TrustedPrincipal("public", "*", None, statement.conditions, left)
         return
     for kind, name in statement.principals:
         if kind == "service":
-            yield Source("workload", name, None, statement.conditions, service=True)
+            yield TrustedPrincipal("workload", name, None, statement.conditions, service=True)
         elif kind == "federated":
-            yield Source(_federated(name), name, None, statement.conditions)
+            yield TrustedPrincipal(_federated(name), name, None, statement.conditions)
         elif kind == "aws":
             yield _of_aws(name, account, statement.conditions, left)
         else:
             raise ValueError(f"a principal of type {kind}")
 
 
-def _of_aws(name: str, account: str, conditions: tuple[Condition, ...], left: frozenset[str]) -> Source:
+def _of_aws(
+    name: str, account: str, conditions: tuple[Condition, ...], left: frozenset[str]
+) -> TrustedPrincipal:
     """A principal of AWS. The account as a whole means all in it whom a policy lets: a group."""
     if name == "*":
-        source = Source("public", name, None, conditions, left)
+        source = TrustedPrincipal("public", name, None, conditions, left)
         if not source.organisations and not source.accounts:
             return source
         own = source.accounts == {account}
-        return Source("group" if own else "account", name, None, conditions, left)
+        return TrustedPrincipal("group" if own else "account", name, None, conditions, left)
     if name[:4] in DELETED:
-        return Source(DELETED[name[:4]], name, None, conditions, left)
+        return TrustedPrincipal(DELETED[name[:4]], name, None, conditions, left)
     if ACCOUNT.fullmatch(name):
-        return Source("group" if name == account else "account", name, name, conditions, left)
+        return TrustedPrincipal("group" if name == account else "account", name, name, conditions, left)
     arn = ARN.fullmatch(name)
     if arn is None or arn[2] not in OF_ARN:
         raise ValueError(f"a principal of unknown form: {name}")
     own_type = OF_ARN[arn[2]]
-    return Source(own_type if arn[1] == account else "account", name, arn[1], conditions, left)
+    return TrustedPrincipal(own_type if arn[1] == account else "account", name, arn[1], conditions, left)
 
 
 def _federated(name: str) -> PrincipalType:
@@ -296,7 +298,7 @@ def _nobody_tells(what: str) -> Unknown:
     )
 
 
-def _left_in(denial: Statement) -> frozenset[str]:
+def _left_in(denial: IdentityStatement) -> frozenset[str]:
     """The organisations that a denial to everyone else leaves; empty where that is not what it does."""
     if not all(condition.met_by_strangers for condition in denial.conditions):
         return frozenset()

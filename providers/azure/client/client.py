@@ -21,8 +21,8 @@ from providers.azure.client.calls import (
 )
 from providers.azure.client.endpoints import Endpoints
 from providers.azure.client.failures import one_line, refused, unreadable
-from providers.azure.client.guard import Guard
-from providers.azure.client.pace import RETRIED, Pace, pause
+from providers.azure.client.guard import RequestGuard
+from providers.azure.client.pace import RETRIED, QueryPace, pause
 from providers.azure.client.sign_in import NO_CREDENTIALS, refusal
 from scanner.collect.collection import Call
 from scanner.collect.provider import Limits, Unreachable
@@ -57,7 +57,7 @@ PROOFS = (PERMISSIONS, DENY_ASSIGNMENTS)
 
 
 @dataclass(frozen=True)
-class Identity:
+class TokenIdentity:
     """Who has signed in, by the claims of the token."""
 
     credential: Any = field(repr=False)
@@ -68,7 +68,7 @@ class Identity:
     tenant: str | None
 
 
-def sign_in(where: Endpoints, limits: Limits) -> Identity:
+def sign_in(where: Endpoints, limits: Limits) -> TokenIdentity:
     """Signs in by azure-identity's ordinary chain, without anything interactive.
 
     Raises :class:`~scanner.collect.provider.Unreachable` with what to do.
@@ -93,7 +93,7 @@ def sign_in(where: Endpoints, limits: Limits) -> Identity:
     claims = _claims(token)
     principal = claims.get("oid")
     shown = claims.get("appid") or claims.get("azp") or claims.get("upn") or principal
-    return Identity(
+    return TokenIdentity(
         credential=credential,
         principal=principal.lower() if isinstance(principal, str) else None,
         name=shown if isinstance(shown, str) else None,
@@ -122,14 +122,14 @@ class _Host:
     """One host: sends, tries again, and turns every failure into Unknown. Shared by all threads."""
 
     def __init__(
-        self, client: Any, guard: Guard, authority: str, limits: Limits, sleep: Callable[[float], None]
+        self, client: Any, guard: RequestGuard, authority: str, limits: Limits, sleep: Callable[[float], None]
     ) -> None:
         self._client = client
         self._guard = guard
         self._authority = authority
         self._limits = limits
         self._sleep = sleep
-        self._pace = Pace(time.monotonic, sleep, limits.read_seconds)
+        self._pace = QueryPace(time.monotonic, sleep, limits.read_seconds)
 
     def read(self, call: Call, function: Callable[..., T], *arguments: Any) -> Observed[T]:
         """Runs a mapping function; an answer of an unexpected form becomes Unknown(error)."""
@@ -224,14 +224,14 @@ class ResourceManager(_Host):
     def __init__(
         self,
         where: Endpoints,
-        identity: Identity,
+        identity: TokenIdentity,
         limits: Limits,
         calls: Iterable[AzureCall],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         from providers.azure.client.pipeline import arm_client
 
-        guard = Guard(where.host, calls)
+        guard = RequestGuard(where.host, calls)
         client = arm_client(where.manager, where.audience, identity.credential, guard, limits)
         super().__init__(client, guard, where.authority, limits, sleep)
         self._where = where
@@ -293,14 +293,14 @@ class MicrosoftGraph(_Host):
     def __init__(
         self,
         where: Endpoints,
-        identity: Identity,
+        identity: TokenIdentity,
         limits: Limits,
         calls: Iterable[DirectoryCall],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         from providers.azure.client.pipeline import graph_client
 
-        guard = Guard(where.graph_host, calls)
+        guard = RequestGuard(where.graph_host, calls)
         client = graph_client(where.graph, where.graph_audience, identity.credential, guard, limits)
         super().__init__(client, guard, where.authority, limits, sleep)
         self._base = f"{where.graph}/{DIRECTORY_VERSION}/"

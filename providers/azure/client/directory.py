@@ -51,7 +51,7 @@ class Grants:
         return told if isinstance(told, Unknown) else self.caller.read(call.call, call.digest, told)
 
 
-class Directory:
+class TenantDirectory:
     """One tenant. Shared by the callers of the tenant and of its subscriptions."""
 
     def __init__(self, graph: MicrosoftGraph, tenant: str, grants: Sequence[Grants], count: Count) -> None:
@@ -107,7 +107,7 @@ class Directory:
 class TenantCaller:
     """The caller of one tenant."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: TenantDirectory) -> None:
         self._directory = directory
 
     def pages(self, call: IdentityCall) -> Iterator[Observed[Sequence[Item]]]:
@@ -134,7 +134,7 @@ class TenantCaller:
 class GrantsCaller:
     """The caller of one subscription's role assignments, and of its tenant for who the principals are."""
 
-    def __init__(self, grants: Grants, directory: Directory | Unknown) -> None:
+    def __init__(self, grants: Grants, directory: TenantDirectory | Unknown) -> None:
         self._grants = grants
         self._directory = directory
 

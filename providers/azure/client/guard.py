@@ -19,7 +19,7 @@ class NotReadOnly(Exception):
     """A request that is in no table: a defect of gapscan, so it is never turned into a finding."""
 
 
-class Guard:
+class RequestGuard:
     """Knows the paths that may be read, at the one host that they may be read from."""
 
     def __init__(self, host: str, calls: Iterable[ArmCall | GraphCall | DirectoryCall]) -> None:

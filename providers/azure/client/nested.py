@@ -8,14 +8,14 @@ from typing import TypeVar
 
 from providers.azure.client.caller import SubscriptionCaller
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
-from scanner.collect.collection import Answer, Collection, Collector, Item, Place
+from scanner.collect.collection import Answer, Collection, CollectionPlace, Item, Table
 from scanner.model.evidence import Observed, Unknown
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Nested(Collector[AzureCall]):
+class Nested(Table[AzureCall]):
     """A table whose ``list`` is asked about each parent. An item is the child's own, and holds the parent's
     row under ``parent``."""
 
@@ -30,7 +30,7 @@ def collect_nested(
     table: Nested,
     caller: SubscriptionCaller,
     collection: Collection,
-    place: Place,
+    place: CollectionPlace,
     wanted: frozenset[str],
 ) -> None:
     """Starts collecting the kind in one subscription, all parents side by side."""

@@ -27,7 +27,7 @@ def pause(headers: Mapping[str, str], attempt: int, most: float) -> float:
     return min(seconds, most)
 
 
-class Pace:
+class QueryPace:
     """Holds queries at Resource Graph back while the user's quota is used up; shared by all threads.
 
     https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests

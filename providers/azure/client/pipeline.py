@@ -21,7 +21,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.resource.resources import ResourceManagementClient
 from requests.adapters import HTTPAdapter
 
-from providers.azure.client.guard import Guard
+from providers.azure.client.guard import RequestGuard
 from scanner.collect.provider import Limits
 
 CONNECTIONS = 32
@@ -29,7 +29,7 @@ CONNECTIONS = 32
 
 
 class _ReadOnly(SansIOHTTPPolicy[Any, Any]):
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: RequestGuard) -> None:
         super().__init__()
         self._guard = guard
 
@@ -37,12 +37,12 @@ class _ReadOnly(SansIOHTTPPolicy[Any, Any]):
         self._guard.check(request.http_request.method, request.http_request.url)
 
 
-def graph_client(base: str, audience: str, credential: Any, guard: Guard, limits: Limits) -> Any:
+def graph_client(base: str, audience: str, credential: Any, guard: RequestGuard, limits: Limits) -> Any:
     """A client for Microsoft Graph. ``send_request`` signs requests and lets only known reads through."""
     return PipelineClient(base, policies=_policies(audience, credential, guard), transport=_transport(limits))
 
 
-def arm_client(manager: str, audience: str, credential: Any, guard: Guard, limits: Limits) -> Any:
+def arm_client(manager: str, audience: str, credential: Any, guard: RequestGuard, limits: Limits) -> Any:
     """A client whose ``send_request`` signs requests and lets only known reads through.
 
     It is used for every subscription, so the one that it asks for is a placeholder: requests carry their
@@ -58,7 +58,7 @@ def arm_client(manager: str, audience: str, credential: Any, guard: Guard, limit
     )
 
 
-def _policies(audience: str, credential: Any, guard: Guard) -> list[Any]:
+def _policies(audience: str, credential: Any, guard: RequestGuard) -> list[Any]:
     return [
         _ReadOnly(guard),
         RequestIdPolicy(),

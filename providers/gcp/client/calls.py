@@ -66,7 +66,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Call:
+class GcpCall:
     """One read operation. The names of asset calls tell type, content and where the listing starts."""
 
     operation: Operation

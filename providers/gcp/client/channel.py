@@ -35,7 +35,7 @@ def guarded(channel: Any) -> Any:
         if details.method not in allowed:
             raise ReadOnlyViolation(f"{details.method} is not one of the calls that gapscan makes")
 
-    class Guard(
+    class ChannelGuard(
         grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
         grpc.UnaryStreamClientInterceptor,  # type: ignore[misc]
         grpc.StreamUnaryClientInterceptor,  # type: ignore[misc]
@@ -49,7 +49,7 @@ def guarded(channel: Any) -> Any:
         intercept_stream_unary = intercept_unary_unary
         intercept_stream_stream = intercept_unary_unary
 
-    return grpc.intercept_channel(channel, Guard())
+    return grpc.intercept_channel(channel, ChannelGuard())
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from providers.gcp.client.calls import Call, Item, to_region
+from providers.gcp.client.calls import GcpCall, Item, to_region
 from providers.gcp.client.failures import from_api, one_line, status
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Limits
@@ -47,7 +47,7 @@ class Client:
         self._collection: Collection | None = None
         self._early: list[str] = []
         self._lock = threading.Lock()
-        self._kept: dict[tuple[Call, str], _Kept] = {}
+        self._kept: dict[tuple[GcpCall, str], _Kept] = {}
 
     def count_into(self, collection: Collection) -> None:
         """From now on calls are counted there, and those that were made while connecting too."""
@@ -55,7 +55,7 @@ class Client:
         for name in early:
             collection.called("gcp", name)
 
-    def pages(self, call: Call) -> Iterator[Observed[Sequence[Item]]]:
+    def pages(self, call: GcpCall) -> Iterator[Observed[Sequence[Item]]]:
         """The pages of a listing of ``call.project``, as items of it.
 
         An asset that cannot be split does not keep the others from being told: it is missed at the end.
@@ -78,11 +78,11 @@ class Client:
         if missed:
             yield join(missed)
 
-    def _split(self, call: Call, item: Item) -> Observed[Sequence[Item]]:
+    def _split(self, call: GcpCall, item: Item) -> Observed[Sequence[Item]]:
         split = call.split
         return [item] if split is None else self.read(call, lambda: list(split(item)))
 
-    def answer(self, call: Call, item: Item) -> Observed[Any]:
+    def answer(self, call: GcpCall, item: Item) -> Observed[Any]:
         """The answer about the item's project or about what is above it.
 
         A listing is answered whole: half of one is Unknown. What has no organisation has nothing above.
@@ -97,13 +97,13 @@ class Client:
             return self._send(call, name, lambda timeout: self._policy(name, timeout))
         return self.listing(call, f"projects/{item.project.id}")
 
-    def key(self, call: Call, item: Item) -> Hashable:
+    def key(self, call: GcpCall, item: Item) -> Hashable:
         """Every answer is about the project or its organisation as a whole."""
         if call.parent == "organization" and not isinstance(item.project.organisation, Unknown):
             return ("organization", item.project.organisation)
         return ("project", item.project.number)
 
-    def read(self, call: Call | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
+    def read(self, call: GcpCall | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
         """Runs a mapping function; an answer of an unexpected form becomes Unknown."""
         try:
             return function(*arguments)
@@ -112,7 +112,7 @@ class Client:
             told = f"the answer has an unexpected form ({type(error).__name__}: {error})"
             return Unknown.because("error", name, None, one_line(told))
 
-    def listing(self, call: Call, parent: str) -> Observed[Mapping[str, Mapping[str, Any]]]:
+    def listing(self, call: GcpCall, parent: str) -> Observed[Mapping[str, Mapping[str, Any]]]:
         """All that a listing tells, by the assets' names, or why it could not be told to the end."""
         found: dict[str, Mapping[str, Any]] = {}
         for page in self._pages(call, parent):
@@ -121,7 +121,7 @@ class Client:
             found.update((asset.get("name", ""), asset) for asset in page)
         return found
 
-    def _pages(self, call: Call, parent: str) -> Iterable[Observed[Page]]:
+    def _pages(self, call: GcpCall, parent: str) -> Iterable[Observed[Page]]:
         if not call.shared:
             return self._fetched(call, parent)
         with self._lock:
@@ -131,7 +131,7 @@ class Client:
                 kept.pages = tuple(self._fetched(call, parent))
         return kept.pages
 
-    def _fetched(self, call: Call, parent: str) -> Iterator[Observed[Page]]:
+    def _fetched(self, call: GcpCall, parent: str) -> Iterator[Observed[Page]]:
         fetch = self._search if call.operation == "SearchAllResources" else self._list
         token = ""
         while True:
@@ -149,7 +149,7 @@ class Client:
             token = following
 
     def _list(
-        self, call: Call, parent: str, token: str, timeout: float
+        self, call: GcpCall, parent: str, token: str, timeout: float
     ) -> tuple[list[Mapping[str, Any]], str]:
         from google.cloud import asset_v1
 
@@ -165,7 +165,7 @@ class Client:
         return [_plain(asset) for asset in response.assets], response.next_page_token
 
     def _search(
-        self, call: Call, parent: str, token: str, timeout: float
+        self, call: GcpCall, parent: str, token: str, timeout: float
     ) -> tuple[list[Mapping[str, Any]], str]:
         from google.cloud import asset_v1
 
@@ -179,7 +179,7 @@ class Client:
     def _policy(self, name: str, timeout: float) -> Mapping[str, Any]:
         return _plain(self._policies.get_effective_policy(name=name, retry=None, timeout=timeout))
 
-    def _send(self, call: Call, where: str, request: Callable[[float], T]) -> Observed[T]:
+    def _send(self, call: GcpCall, where: str, request: Callable[[float], T]) -> Observed[T]:
         """Sends a request, again where that may help: at most ``limits.attempts`` times.
 
         A call that ran out of time is not tried again: it has had its time.
@@ -211,7 +211,7 @@ class Client:
         usual = self._limits.read_seconds * PAUSE * 2 ** (attempt - 1) * random.uniform(0.8, 1.2)
         return float(min(max([usual, *asked]), self._limits.read_seconds))
 
-    def _count(self, call: Call) -> None:
+    def _count(self, call: GcpCall) -> None:
         if self._collection is None:
             self._early.append(call.name)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from providers.gcp.client.calls import Call
+from providers.gcp.client.calls import GcpCall
 from scanner.model.evidence import Reason, Unknown
 
 NOT_ENABLED = "is not enabled on the quota project"
@@ -48,7 +48,7 @@ def disabled_service(error: Any) -> tuple[str, str] | None:
     return told.get("service", "the API"), told.get("consumer", "projects/?").removeprefix("projects/")
 
 
-def from_api(call: Call, error: Any, where: str) -> Unknown:
+def from_api(call: GcpCall, error: Any, where: str) -> Unknown:
     """Why a call was answered with an error.
 
     Sources: https://cloud.google.com/apis/design/errors (codes and details),

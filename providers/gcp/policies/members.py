@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from providers.gcp.client.calls import RESOURCE_MANAGER, Call, Item, Project
+from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item, Project
 from providers.gcp.policies.policies import FOLDER, ORGANIZATION, PROJECT
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 
-HIERARCHY = Call("ListAssets", (ORGANIZATION, FOLDER), parent="organization")
-PROJECTS = Call("ListAssets", (PROJECT,), parent="organization")
+HIERARCHY = GcpCall("ListAssets", (ORGANIZATION, FOLDER), parent="organization")
+PROJECTS = GcpCall("ListAssets", (PROJECT,), parent="organization")
 """All projects of the organisation: they tell whose a service account is."""
 
 PrincipalType = Literal["user", "group", "workload", "account", "public"]
@@ -88,7 +88,7 @@ _CONTAINER = re.compile(
 
 
 @dataclass(frozen=True)
-class Home:
+class MemberHome:
     """Where a member belongs."""
 
     outside: Observed[bool] | None = None
@@ -132,7 +132,7 @@ def is_agent(member: str, project: Project) -> bool:
     return bool(number and number[1] == project.number)
 
 
-def home_of(member: str, project: Project) -> Home:
+def home_of(member: str, project: Project) -> MemberHome:
     """Where the member belongs. Raises :class:`ValueError` for a member of an unknown form.
 
     A project without an organisation has no domain, and no other project beside it: everybody else is
@@ -141,7 +141,7 @@ def home_of(member: str, project: Project) -> Home:
     """
     kind, _, name = member.partition(":")
     if kind in ("allUsers", "allAuthenticatedUsers"):
-        return Home(outside=True)
+        return MemberHome(outside=True)
     if kind in ("user", "group", "domain"):
         return _of_domain(name.rpartition("@")[2].lower(), project)
     if kind in ("projectOwner", "projectEditor", "projectViewer"):
@@ -154,15 +154,15 @@ def home_of(member: str, project: Project) -> Home:
         if _CLUSTER.search(pool[2]) or home.outside is True:
             return home
         signed_in = _untold(f"who signs in at {member}")
-        return Home(outside=signed_in) if home.project is None else replace(home, inside=signed_in)
+        return MemberHome(outside=signed_in) if home.project is None else replace(home, inside=signed_in)
     if container and container[1] == "projects":
         return _of_project(container[2], project)
     if container and container[1] == "organizations":
-        return Home(outside=container[2] != project.organisation)
+        return MemberHome(outside=container[2] != project.organisation)
     if container and f"folders/{container[2]}" in _known(project.ancestors):
-        return Home(outside=False)
+        return MemberHome(outside=False)
     if container or _WORKFORCE.fullmatch(member):
-        return Home(outside=_untold(f"whose {member} is"))
+        return MemberHome(outside=_untold(f"whose {member} is"))
     raise ValueError(f"{member} is a member of an unknown form")
 
 
@@ -170,21 +170,21 @@ def _untold(what: str) -> Unknown:
     return Unknown.because("unsupported", PROJECTS.name, None, f"no asset tells {what}")
 
 
-def _of_domain(domain: str, project: Project) -> Home:
+def _of_domain(domain: str, project: Project) -> MemberHome:
     if not domain:
         raise ValueError("a member without a domain")
     if domain in _CONSUMER or project.organisation is None:
-        return Home(outside=True)
-    return Home(domain=domain)
+        return MemberHome(outside=True)
+    return MemberHome(domain=domain)
 
 
-def _of_project(name: str, project: Project) -> Home:
+def _of_project(name: str, project: Project) -> MemberHome:
     if name in (project.id, project.number):
-        return Home(outside=False)
-    return Home(outside=True) if project.organisation is None else Home(project=name)
+        return MemberHome(outside=False)
+    return MemberHome(outside=True) if project.organisation is None else MemberHome(project=name)
 
 
-def _of_service_account(mail: str, project: Project) -> Home:
+def _of_service_account(mail: str, project: Project) -> MemberHome:
     cluster, bracket, _ = mail.partition(".svc.id.goog[")
     if bracket:
         return _of_project(cluster, project)
@@ -193,7 +193,7 @@ def _of_service_account(mail: str, project: Project) -> Home:
     service = domain.removesuffix(_ACCOUNTS)
     agent = domain.endswith(_ACCOUNTS) and (service in _AGENT_DOMAINS or service.startswith("gcp-sa-"))
     if agent and above:
-        return Home(outside=_is_above(above, project))
+        return MemberHome(outside=_is_above(above, project))
     if (agent or domain in _NUMBERED_DOMAINS) and number:
         return _of_project(number[1], project)
     if domain == "appspot.gserviceaccount.com":
@@ -244,7 +244,7 @@ def to_projects(_: Item, projects: Mapping[str, Any]) -> frozenset[str]:
 
 
 def is_outside(
-    home: Observed[Home], domain: Observed[str | None], projects: Observed[frozenset[str]]
+    home: Observed[MemberHome], domain: Observed[str | None], projects: Observed[frozenset[str]]
 ) -> Observed[bool]:
     """Whether a member is outside the organisation; what is not needed to tell may be unknown."""
     if isinstance(home, Unknown):

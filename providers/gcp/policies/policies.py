@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from providers.gcp.client.calls import RESOURCE_MANAGER, Call, Item
+from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item
 from scanner.model.evidence import Observed, Unknown
 
 PROJECT = "cloudresourcemanager.googleapis.com/Project"
@@ -13,10 +13,10 @@ FOLDER = "cloudresourcemanager.googleapis.com/Folder"
 ORGANIZATION = "cloudresourcemanager.googleapis.com/Organization"
 _ROLE = "iam.googleapis.com/Role"
 
-PROJECT_POLICY = Call("ListAssets", (PROJECT,), content="IAM_POLICY", shared=True)
-POLICIES_ABOVE = Call("ListAssets", (ORGANIZATION, FOLDER), content="IAM_POLICY", parent="organization")
-CUSTOM_ROLES = Call("ListAssets", (_ROLE,))
-CUSTOM_ROLES_ABOVE = Call("ListAssets", (_ROLE,), parent="organization")
+PROJECT_POLICY = GcpCall("ListAssets", (PROJECT,), content="IAM_POLICY", shared=True)
+POLICIES_ABOVE = GcpCall("ListAssets", (ORGANIZATION, FOLDER), content="IAM_POLICY", parent="organization")
+CUSTOM_ROLES = GcpCall("ListAssets", (_ROLE,))
+CUSTOM_ROLES_ABOVE = GcpCall("ListAssets", (_ROLE,), parent="organization")
 
 Permissions = Mapping[str, frozenset[str]]
 """The permissions of custom roles by the roles' names."""

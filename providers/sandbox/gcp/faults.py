@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from providers.gcp.client.calls import Call
+from providers.gcp.client.calls import GcpCall
 from providers.sandbox import Fault
 
 _UID = "eYhDkfYCu-dOCjuj8X4Am9-spkxs0-kX5YnhAJmc3PZ7pmNNfSsqtQ"
 
 
-def error(fault: Fault, call: Call, resource: str) -> Any:
+def error(fault: Fault, call: GcpCall, resource: str) -> Any:
     """The ``google.rpc.Status`` of a fault, in the words of https://cloud.google.com/apis/design/errors."""
     service = "orgpolicy" if call.operation == "GetEffectivePolicy" else "cloudasset"
     api = f"{service}.googleapis.com"

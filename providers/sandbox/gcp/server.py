@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from providers.gcp.client.calls import METHODS, Call, Operation
+from providers.gcp.client.calls import METHODS, GcpCall, Operation
 from providers.sandbox import Fault
 from providers.sandbox.gcp.company import PROJECT, Company, example_shop
 from providers.sandbox.gcp.faults import error, service_disabled, unknown_project
@@ -79,7 +79,7 @@ class GcpSandbox:
 
         level = "organization" if request.parent.startswith("organizations/") else "project"
         content = asset_v1.ContentType(request.content_type).name
-        call = Call("ListAssets", tuple(request.asset_types), content, level)  # type: ignore[arg-type]
+        call = GcpCall("ListAssets", tuple(request.asset_types), content, level)  # type: ignore[arg-type]
         if self._goes_wrong(call, request.parent, context):
             return MALFORMED
         part = "iamPolicy" if content == "IAM_POLICY" else "resource"
@@ -96,7 +96,7 @@ class GcpSandbox:
         from google.cloud import asset_v1
         from google.protobuf.json_format import ParseDict
 
-        if self._goes_wrong(Call("SearchAllResources", ()), request.scope, context):
+        if self._goes_wrong(GcpCall("SearchAllResources", ()), request.scope, context):
             return MALFORMED
         asked = request.read_mask.paths
         found = [
@@ -112,14 +112,14 @@ class GcpSandbox:
         from google.protobuf.json_format import ParseDict
 
         parent, _, constraint = request.name.partition("/policies/")
-        if self._goes_wrong(Call("GetEffectivePolicy", (constraint,)), parent, context):
+        if self._goes_wrong(GcpCall("GetEffectivePolicy", (constraint,)), parent, context):
             return MALFORMED
         number = self.company.numbered(parent).removeprefix("projects/")
         enforce = (number, constraint) in self.company.enforced
         body = {"name": request.name, "spec": {"rules": [{"enforce": enforce}]}}
         return ParseDict(body, orgpolicy_v2.Policy.pb()())
 
-    def _goes_wrong(self, call: Call, parent: str, context: Any) -> bool:
+    def _goes_wrong(self, call: GcpCall, parent: str, context: Any) -> bool:
         """Aborts the call, or lets it hang, as the fault wants; true where it answers with garbage."""
         from grpc_status import rpc_status  # type: ignore[import-untyped]
 

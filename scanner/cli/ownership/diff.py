@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from scanner.catalogue.control import Control
     from scanner.catalogue.responsibility import Catalogue
-    from scanner.cli.places import Place
-    from scanner.ownership.changes import Change, Held, Judged
+    from scanner.cli.places import EstatePlace
+    from scanner.ownership.changes import CustomerControls, Holding, OwnershipChange
 
 _SHOWN = 5
 """Controls and places that a line names."""
@@ -52,7 +52,7 @@ def diff(
         from datetime import UTC, datetime
         from pathlib import Path
 
-        from scanner.assess.subjects import Stated
+        from scanner.assess.subjects import StatedScope
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
@@ -73,7 +73,7 @@ def diff(
             changes = by_lines(Resolver(before, catalogue, time), Resolver(after, catalogue, time))
         else:
             scopes = load_config(Path(config)).scopes if config else {}
-            stated = {scope: Stated(text.path, text.tags) for scope, text in scopes.items()}
+            stated = {scope: StatedScope(text.path, text.tags) for scope, text in scopes.items()}
             paths = before.uses_paths or after.uses_paths
             estate = from_snapshot(Path(snapshot), catalogue, stated, paths)
             time = time or estate.finished
@@ -89,9 +89,9 @@ def diff(
                     out(line)
 
 
-def _judged(places: Iterable[Place], catalogue: Catalogue) -> Iterator[Judged]:
+def _judged(places: Iterable[EstatePlace], catalogue: Catalogue) -> Iterator[CustomerControls]:
     """Each resource with the controls that expect its kind; a scope with those that are judged there."""
-    from scanner.ownership.changes import Judged
+    from scanner.ownership.changes import CustomerControls
 
     expecting: dict[tuple[str, str], list[Control]] = {}
     for place in places:
@@ -106,10 +106,10 @@ def _judged(places: Iterable[Place], catalogue: Catalogue) -> Iterator[Judged]:
             ]
         parties = tuple((control.id, place.party(control, catalogue)) for control in expecting[key])
         if parties:
-            yield Judged(subject, f"{subject.provider} {subject.scope}", parties)
+            yield CustomerControls(subject, f"{subject.provider} {subject.scope}", parties)
 
 
-def _text(changes: Iterable[Change], exact: bool, everything: bool) -> Iterator[str]:
+def _text(changes: Iterable[OwnershipChange], exact: bool, everything: bool) -> Iterator[str]:
     from itertools import groupby
 
     found = tuple(changes)
@@ -127,9 +127,9 @@ def _text(changes: Iterable[Change], exact: bool, everything: bool) -> Iterator[
         yield "Compared line by line. With a snapshot: on how many resources, and where lines meet."
 
 
-def _lines(changes: tuple[Change, ...], everything: bool) -> Iterator[str]:
+def _lines(changes: tuple[OwnershipChange, ...], everything: bool) -> Iterator[str]:
     """The changes of one kind; controls that change alike at one place are told together."""
-    groups: dict[tuple[str, str, str], list[Change]] = {}
+    groups: dict[tuple[str, str, str], list[OwnershipChange]] = {}
     for change in changes:
         before, after = _held(change)
         groups.setdefault((before, after, change.where), []).append(change)
@@ -144,18 +144,18 @@ def _lines(changes: tuple[Change, ...], everything: bool) -> Iterator[str]:
             yield f"    {' → '.join(dict.fromkeys(sources))}"
 
 
-def _held(change: Change) -> tuple[str, str]:
+def _held(change: OwnershipChange) -> tuple[str, str]:
     if change.kind != "excuse":
         return str(change.before), str(change.after)
     return _excuse(change.before), _excuse(change.after)
 
 
-def _excuse(held: Held) -> str:
+def _excuse(held: Holding) -> str:
     told = [held.exception, held.not_applicable]
     return " and ".join(name for name in told if name) or "no exception"
 
 
-def _resources(members: list[Change]) -> str:
+def _resources(members: list[OwnershipChange]) -> str:
     counts: dict[str, int] = {}
     for change in members:
         if change.resources is not None:

@@ -12,13 +12,13 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from scanner.assess.subjects import Stated
+    from scanner.assess.subjects import StatedScope
     from scanner.catalogue.control import Control
     from scanner.catalogue.responsibility import Catalogue
-    from scanner.cli.places import Estate, Place
+    from scanner.cli.places import Estate, EstatePlace
     from scanner.ownership.explain.trace import Explanation
 
-    _Group = tuple[Explanation, list[Place]]
+    _Group = tuple[Explanation, list[EstatePlace]]
     """An explanation, and the places where it holds."""
 
 
@@ -55,7 +55,7 @@ def explain(
     with told():
         from pathlib import Path
 
-        from scanner.assess.subjects import Stated
+        from scanner.assess.subjects import StatedScope
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment
@@ -77,7 +77,7 @@ def explain(
             raise Usage("--ownership is missing: without a file nobody owns anything")
         file = load_ownership(Path(named), catalogue)
         scopes = settings.scopes if settings else {}
-        stated = {scope: Stated(text.path, text.tags) for scope, text in scopes.items()}
+        stated = {scope: StatedScope(text.path, text.tags) for scope, text in scopes.items()}
         estate = _estate(snapshot, report, catalogue, stated, file.uses_paths)
         resolver = Resolver(file, catalogue, moment(now) or estate.finished)
         places = [estate.find(resource, account)] if resource is not None else estate.scopes(account)
@@ -115,7 +115,7 @@ def _estate(
     snapshot: str | None,
     report: str | None,
     catalogue: Catalogue,
-    stated: Mapping[str, Stated],
+    stated: Mapping[str, StatedScope],
     paths: bool,
 ) -> Estate:
     from pathlib import Path
@@ -127,7 +127,7 @@ def _estate(
     return from_report(Path(str(report)), stated)
 
 
-def _grouped(explained: Iterable[tuple[Explanation, Place]]) -> Sequence[_Group]:
+def _grouped(explained: Iterable[tuple[Explanation, EstatePlace]]) -> Sequence[_Group]:
     groups: dict[str, _Group] = {}
     for explanation, place in explained:
         # What is missed and advised names the place itself; it is told for the first of a group.
@@ -154,7 +154,7 @@ def _text(control: Control, groups: Sequence[_Group], notes: Sequence[str]) -> I
         yield from notes
 
 
-def _record(explanation: Explanation, place: Place) -> dict[str, object]:
+def _record(explanation: Explanation, place: EstatePlace) -> dict[str, object]:
     subject = place.subject
     return {
         "provider": subject.provider,

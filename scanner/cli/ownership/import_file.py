@@ -19,7 +19,7 @@ _SHOWN = 50
 """Rows that are told one by one; the file has all of them."""
 
 
-class Form(StrEnum):
+class TableFormat(StrEnum):
     """What the table is."""
 
     csv = "csv"
@@ -34,7 +34,7 @@ class CloudName(StrEnum):
     gcp = "gcp"
 
 
-class Model(StrEnum):
+class CaiqModel(StrEnum):
     """The kind of service that a CAIQ is about."""
 
     iaas = "iaas"
@@ -55,14 +55,14 @@ def import_file(
         ),
     ] = None,
     form: Annotated[
-        Form,
+        TableFormat,
         typer.Option("--format", help="A table of owners, or a provider's CAIQ v4 (its ownership column)."),
-    ] = Form.csv,
+    ] = TableFormat.csv,
     provider: Annotated[
         CloudName | None, typer.Option(help="CAIQ: the cloud whose answers they are.")
     ] = None,
     service_model: Annotated[
-        Model | None, typer.Option(help="CAIQ: the kind of service it is about. [default: all]")
+        CaiqModel | None, typer.Option(help="CAIQ: the kind of service it is about. [default: all]")
     ] = None,
     out: Annotated[str, typer.Option(help="File to write.", metavar="FILE")] = "ownership.yaml",
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
@@ -87,7 +87,7 @@ def import_file(
         if target.is_file() and not force:
             raise Usage(f"{out}: exists already: choose another --out, or replace it with --force")
         catalogue = load_catalogue()
-        if form is Form.caiq:
+        if form is TableFormat.caiq:
             from scanner.exchange.caiq import draft_of as draft_of_caiq
 
             if columns:

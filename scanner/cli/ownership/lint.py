@@ -95,10 +95,10 @@ def _count(number: int, noun: str) -> str:
 
 def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Told]:
     """Lines whose ``where`` fits no resource of the snapshot, for certain."""
-    from scanner.assess.subjects import Subjects
+    from scanner.assess.subjects import OwnershipTargets
     from scanner.ownership.file.usage import idle
 
-    subjects = Subjects(inventory, catalogue)
+    subjects = OwnershipTargets(inventory, catalogue)
     for line in idle(file, (subjects.of(one) for one in (*inventory.resources, *inventory.blind_spots))):
         told = f"fits nothing in the snapshot: {line.where}"
         yield line.file, line.number, "low", "idle", told, sorted(line.controls)

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-    from scanner.exchange.matrix import Matrix
+    from scanner.exchange.matrix import OwnershipMatrix
     from scanner.report.model import Head
 
 
-class Form(StrEnum):
+class MatrixFormat(StrEnum):
     """How the matrix is written."""
 
     text = "text"
@@ -48,9 +48,9 @@ def matrix(
         str | None, typer.Option(help="gapscan.yaml to judge the snapshot with.", metavar="FILE")
     ] = None,
     form: Annotated[
-        Form,
+        MatrixFormat,
         typer.Option("--format", help="Text for people, CSV, JSON, or an OSCAL 1.1 system security plan."),
-    ] = Form.text,
+    ] = MatrixFormat.text,
     by: Annotated[Across, typer.Option(help="Controls × scopes, or × teams.")] = Across.scope,
     out: Annotated[
         str | None, typer.Option(help="File to write. [default: standard output]", metavar="FILE")
@@ -71,7 +71,7 @@ def matrix(
             raise Usage("give either --report or --snapshot")
         if report is not None and (ownership is not None or config is not None):
             raise Usage("--ownership and --config are for --snapshot: a report has been judged already")
-        if form is Form.oscal and by is Across.team:
+        if form is MatrixFormat.oscal and by is Across.team:
             raise Usage("--by team is not for --format oscal, which has a component for each scope")
         if report is not None:
             head = _reported(Path(report))
@@ -82,7 +82,7 @@ def matrix(
         _write(matrix_of(head, by.value), form, Path(out) if out else None)
 
 
-def _write(made: Matrix, form: Form, path: Path | None) -> None:
+def _write(made: OwnershipMatrix, form: MatrixFormat, path: Path | None) -> None:
     import os
     import sys
 
@@ -100,8 +100,8 @@ def _write(made: Matrix, form: Form, path: Path | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _render(made: Matrix, form: Form, out: TextIO) -> None:
-    if form is Form.oscal:
+def _render(made: OwnershipMatrix, form: MatrixFormat, out: TextIO) -> None:
+    if form is MatrixFormat.oscal:
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.exchange.oscal import render
 

@@ -11,8 +11,8 @@ from scanner.model.evidence import Unknown
 from scanner.ownership.file.file import Line, has_begun, is_over
 from scanner.ownership.file.schema import OwnerText
 from scanner.ownership.resolve.outcomes import Ownership
-from scanner.ownership.resolve.resolver import Known, Place
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.resolver import PlaceFacts, PreparedFile
+from scanner.ownership.resolve.selection import OwnershipTarget
 
 
 class Ending(BaseModel):
@@ -26,7 +26,11 @@ class Ending(BaseModel):
 
 
 def what_would_change(
-    known: Known, control: str, subject: Subject, answer: Ownership, deciding: Sequence[Line[OwnerText]]
+    known: PreparedFile,
+    control: str,
+    subject: OwnershipTarget,
+    answer: Ownership,
+    deciding: Sequence[Line[OwnerText]],
 ) -> Iterator[str]:
     """What would give another answer, in sentences without a full stop."""
     if "owner_uncertain" in answer.flags:
@@ -43,7 +47,7 @@ def what_would_change(
     yield _narrower(known, control, subject, deciding)
 
 
-def _reading(known: Known, subject: Subject) -> Iterator[str]:
+def _reading(known: PreparedFile, subject: OwnershipTarget) -> Iterator[str]:
     for noun, value in (
         ("tags", subject.tags),
         ("path", subject.path),
@@ -54,7 +58,9 @@ def _reading(known: Known, subject: Subject) -> Iterator[str]:
             yield f"reading the {noun} ({', '.join(calls)})"
 
 
-def _narrower(known: Known, control: str, subject: Subject, deciding: Sequence[Line[OwnerText]]) -> str:
+def _narrower(
+    known: PreparedFile, control: str, subject: OwnershipTarget, deciding: Sequence[Line[OwnerText]]
+) -> str:
     """A line that would win over all that decide now."""
     if not deciding:
         return f"a line for {control}, everywhere or with `where: {{account: '{subject.scope}'}}`"
@@ -69,7 +75,11 @@ def _narrower(known: Known, control: str, subject: Subject, deciding: Sequence[L
 
 
 def endings(
-    known: Known, control: str, place: Place, answer: Ownership, deciding: Sequence[Line[OwnerText]]
+    known: PreparedFile,
+    control: str,
+    place: PlaceFacts,
+    answer: Ownership,
+    deciding: Sequence[Line[OwnerText]],
 ) -> tuple[Ending, ...]:
     """What ends or falls due at this place, soonest first."""
     found = [*_line_endings(known, control, answer, deciding), *_excuse_endings(known, control, place)]
@@ -80,7 +90,7 @@ def endings(
 
 
 def _line_endings(
-    known: Known, control: str, answer: Ownership, deciding: Sequence[Line[OwnerText]]
+    known: PreparedFile, control: str, answer: Ownership, deciding: Sequence[Line[OwnerText]]
 ) -> Iterator[Ending]:
     file, now = known.file, known.now
     for line in deciding:
@@ -103,7 +113,7 @@ def _line_endings(
                 yield Ending(day=due, what=f"the review of {place} is overdue{stays}")
 
 
-def _excuse_endings(known: Known, control: str, place: Place) -> Iterator[Ending]:
+def _excuse_endings(known: PreparedFile, control: str, place: PlaceFacts) -> Iterator[Ending]:
     for source, made in ((known.exceptions, place.exceptions), (known.declarations, place.declarations)):
         for excuse in made:
             if control in excuse.line.controls and excuse.certain and excuse.standing == "in_force":

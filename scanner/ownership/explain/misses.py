@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from scanner.ownership.file.file import Line, OwnershipFile
 from scanner.ownership.file.schema import OwnerText
-from scanner.ownership.resolve.selection import Clause, Facts, Subject
+from scanner.ownership.resolve.selection import Clause, Facts, OwnershipTarget
 
 _MOST = 10
 """More would be the file again."""
@@ -26,7 +26,7 @@ class Miss(BaseModel):
     why: str
 
 
-def misses(file: OwnershipFile, control: str, facts: Facts, subject: Subject) -> tuple[Miss, ...]:
+def misses(file: OwnershipFile, control: str, facts: Facts, subject: OwnershipTarget) -> tuple[Miss, ...]:
     """The lines that one condition kept away, in the order of the file; no more than ten."""
     found: list[Miss] = []
     for line in file.owners:
@@ -37,7 +37,7 @@ def misses(file: OwnershipFile, control: str, facts: Facts, subject: Subject) ->
     return tuple(found)
 
 
-def _of(line: Line[OwnerText], facts: Facts, subject: Subject) -> Iterator[Miss]:
+def _of(line: Line[OwnerText], facts: Facts, subject: OwnershipTarget) -> Iterator[Miss]:
     for clause in line.clauses:
         failing = [
             condition.name
@@ -63,7 +63,7 @@ def _wanted(line: Line[OwnerText], clause: Clause, name: str) -> str:
     return f"{noun} {' or '.join(sorted(getattr(clause, name)))}"
 
 
-def _given(clause: Clause, name: str, subject: Subject) -> str:
+def _given(clause: Clause, name: str, subject: OwnershipTarget) -> str:
     if name == "tags":
         tags = subject.tags if isinstance(subject.tags, Mapping) else {}
         mine = {key.lower(): value for key, value in tags.items()}

@@ -21,9 +21,9 @@ from scanner.ownership.file.file import Line, OwnershipFile, Specificity
 from scanner.ownership.file.lint import invalid
 from scanner.ownership.file.schema import OwnerText
 from scanner.ownership.resolve.excuses import Excuse, Excuses
-from scanner.ownership.resolve.outcomes import Entry, Ownership, misattributes
-from scanner.ownership.resolve.resolver import Known, Place, Resolver
-from scanner.ownership.resolve.selection import Subject
+from scanner.ownership.resolve.outcomes import CandidateLine, Ownership, misattributes
+from scanner.ownership.resolve.resolver import PlaceFacts, PreparedFile, Resolver
+from scanner.ownership.resolve.selection import OwnershipTarget
 from scanner.ownership.status import OwnershipStatus
 
 Part = Literal["won", "tied", "may win", "lost", "overridden", "lapsed", "asked only"]
@@ -109,7 +109,9 @@ class Explanation(_Frozen):
     """What changes by itself when time passes, soonest first."""
 
 
-def trace(resolver: Resolver, control: str, subject: Subject, party: Party = "customer") -> Explanation:
+def trace(
+    resolver: Resolver, control: str, subject: OwnershipTarget, party: Party = "customer"
+) -> Explanation:
     """The answer of :meth:`Resolver.resolve` to the same question, and how it came to be."""
     answer = resolver.resolve(control, subject, party)
     known = resolver.known
@@ -133,7 +135,7 @@ def trace(resolver: Resolver, control: str, subject: Subject, party: Party = "cu
     )
 
 
-def _informs(file: OwnershipFile, control: str, subject: Subject) -> bool:
+def _informs(file: OwnershipFile, control: str, subject: OwnershipTarget) -> bool:
     """Whether the contacts of the subject's cloud are informed about the control."""
     return any(
         source.from_ == "contact"
@@ -162,19 +164,19 @@ def _explanation(control: str, party: Party, answer: Ownership, **told: object) 
     )
 
 
-def _deciding(entries: tuple[Entry, ...]) -> list[Entry]:
+def _deciding(entries: tuple[CandidateLine, ...]) -> list[CandidateLine]:
     """The most specific lines that fit for certain."""
     top = next((entry.rank for entry in entries if entry.certain), None)
     return [entry for entry in entries if entry.rank == top and entry.certain]
 
 
 def _lines(
-    known: Known,
+    known: PreparedFile,
     control: str,
-    place: Place,
-    entries: tuple[Entry, ...],
-    deciding: list[Entry],
-    subject: Subject,
+    place: PlaceFacts,
+    entries: tuple[CandidateLine, ...],
+    deciding: list[CandidateLine],
+    subject: OwnershipTarget,
     party: Party,
 ) -> Iterator[TracedLine]:
     seen: set[Line[OwnerText]] = set()
@@ -188,7 +190,7 @@ def _lines(
         if control not in line.controls or line in seen:
             continue
         seen.add(line)
-        entry = Entry((line.controls[control].rank, *fitting.clause.rank), fitting, False)
+        entry = CandidateLine((line.controls[control].rank, *fitting.clause.rank), fitting, False)
         if known.file.routes(line, control):
             why = "`*` without `where` tells whom to ask and owns nothing"
             yield _traced(control, entry, "asked only", why)
@@ -202,7 +204,12 @@ def _lines(
 
 
 def _part(
-    known: Known, control: str, entry: Entry, deciding: list[Entry], subject: Subject, party: Party
+    known: PreparedFile,
+    control: str,
+    entry: CandidateLine,
+    deciding: list[CandidateLine],
+    subject: OwnershipTarget,
+    party: Party,
 ) -> tuple[Part, str]:
     line = entry.fitting.line
     top = deciding[0] if deciding else None
@@ -229,7 +236,7 @@ def _part(
     return "won", "nothing that fits is more specific"
 
 
-def _unsure(entry: Entry, subject: Subject) -> str:
+def _unsure(entry: CandidateLine, subject: OwnershipTarget) -> str:
     """Why it cannot be told whether a line fits, or counts."""
     if entry.fitting.certain:
         return "it fits, but a line that overrides it may fit too"
@@ -246,7 +253,7 @@ def _causes(unknown: Unknown) -> str:
     return "; ".join(dict.fromkeys(f"{cause.call} {cause.reason}" for cause in unknown.causes))
 
 
-def _traced(control: str, entry: Entry, part: Part, why: str) -> TracedLine:
+def _traced(control: str, entry: CandidateLine, part: Part, why: str) -> TracedLine:
     line = entry.fitting.line
     return TracedLine(
         file=line.file,
@@ -265,7 +272,7 @@ def _traced(control: str, entry: Entry, part: Part, why: str) -> TracedLine:
     )
 
 
-def _excuses(known: Known, control: str, place: Place) -> Iterator[TracedExcuse]:
+def _excuses(known: PreparedFile, control: str, place: PlaceFacts) -> Iterator[TracedExcuse]:
     for made, source in ((place.exceptions, known.exceptions), (place.declarations, known.declarations)):
         first, _ = source.in_force(control, made)
         for excuse in made:
@@ -273,7 +280,7 @@ def _excuses(known: Known, control: str, place: Place) -> Iterator[TracedExcuse]
                 yield _excuse(known, source, excuse, first)
 
 
-def _excuse(known: Known, source: Excuses, excuse: Excuse, first: str | None) -> TracedExcuse:
+def _excuse(known: PreparedFile, source: Excuses, excuse: Excuse, first: str | None) -> TracedExcuse:
     text = excuse.line.text
     in_force = excuse.certain and excuse.standing == "in_force"
     if excuse.standing == "expired":
@@ -297,7 +304,7 @@ def _excuse(known: Known, source: Excuses, excuse: Excuse, first: str | None) ->
     )
 
 
-def _inference(known: Known, control: str, place: Place, answer: Ownership) -> TracedTag | None:
+def _inference(known: PreparedFile, control: str, place: PlaceFacts, answer: Ownership) -> TracedTag | None:
     domain = known.catalogue.controls[control].domain
     if not any(domain in source.domains for source in known.file.settings.inferred):
         return None

@@ -20,7 +20,7 @@ from scanner.ownership.file.schema import (
     StatementText,
     Where,
 )
-from scanner.ownership.file.sources import NOT_FOR_EXCUSES, Sources, read_sources
+from scanner.ownership.file.sources import NOT_FOR_EXCUSES, SourceFiles, read_sources
 from scanner.ownership.resolve.backstage import read_catalogs
 from scanner.ownership.resolve.selection import EVERYTHING, compile_selection, is_pattern
 
@@ -42,7 +42,7 @@ def load_ownership(path: Path, catalogue: Catalogue) -> OwnershipFile:
 class _Loading:
     """One file on its way; mistakes are gathered in ``problems``."""
 
-    sources: Sources
+    sources: SourceFiles
     text: OwnershipText
     catalogue: Catalogue
     _teams: dict[str, str] = field(default_factory=dict)

@@ -287,7 +287,7 @@ class Sensitive(_Part):
     tags: Mapping[Name, Names]
 
 
-class Inferred(_Part):
+class InferenceSource(_Part):
     """A source of owners where the file says nothing."""
 
     from_: Literal["resource_tag", "account_tag", "backstage", "contact"] = Field(alias="from")
@@ -328,9 +328,9 @@ class Settings(_Part):
     catch_all_confers_ownership: StrictBool = False
     """Whether ``*`` without ``where`` owns; else it only tells whom to ask."""
     sensitive: Sensitive | None = None
-    inferred: tuple[Inferred, ...] = (
-        Inferred.model_validate({"from": "resource_tag", "keys": ("owner", "team", "app:owner")}),
-        Inferred.model_validate({"from": "account_tag", "keys": ("owner",)}),
+    inferred: tuple[InferenceSource, ...] = (
+        InferenceSource.model_validate({"from": "resource_tag", "keys": ("owner", "team", "app:owner")}),
+        InferenceSource.model_validate({"from": "account_tag", "keys": ("owner",)}),
     )
 
 

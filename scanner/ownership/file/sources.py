@@ -1,7 +1,7 @@
 """The files that make up an ownership file: the root, and what it includes, read and put together.
 
 Every entry keeps its place: a section of the whole is a list of the files' own sections one after another,
-and :class:`Sources` tells the file and line behind each position.
+and :class:`SourceFiles` tells the file and line behind each position.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NOT_FOR_EXCUSES = {
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """One file."""
 
     name: str
@@ -41,15 +41,15 @@ class Source:
 
 
 @dataclass
-class Sources:
+class SourceFiles:
     """All files of an ownership file, the root first."""
 
     folder: Path
-    files: list[Source] = field(default_factory=list)
+    files: list[SourceFile] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     _starts: dict[str, list[int]] = field(default_factory=dict)
     """By section: the position in the whole at which each file's entries begin."""
-    _holder: dict[tuple[str, str], Source] = field(default_factory=dict)
+    _holder: dict[tuple[str, str], SourceFile] = field(default_factory=dict)
     """By section and name: the file that has the entry."""
 
     @property
@@ -76,7 +76,7 @@ class Sources:
         file, own = self.place(section, position)
         return dict(file.document.value[section][own[1]])
 
-    def place(self, *loc: str | int) -> tuple[Source, tuple[str | int, ...]]:
+    def place(self, *loc: str | int) -> tuple[SourceFile, tuple[str | int, ...]]:
         """The file that holds a place of the whole, and the place in that file."""
         section = str(loc[0]) if loc else ""
         if len(loc) > 1 and section in _LISTS and isinstance(loc[1], int):
@@ -112,9 +112,9 @@ class Sources:
         return root.model_copy(update=merged)
 
 
-def read_sources(path: Path) -> Sources:
+def read_sources(path: Path) -> SourceFiles:
     """The root file and all that it includes. Raises :class:`~scanner.base.yaml.DocumentError`."""
-    sources = Sources(path.absolute().parent)
+    sources = SourceFiles(path.absolute().parent)
     whole = _Reading(sources).add(path, path.name, ())
     if not whole:
         raise DocumentError(sources.problems)
@@ -125,7 +125,7 @@ def read_sources(path: Path) -> Sources:
 class _Reading:
     """Files on their way; mistakes are gathered, so that one run tells them all."""
 
-    sources: Sources
+    sources: SourceFiles
     _known: set[Path] = field(default_factory=set)
 
     def add(self, path: Path, name: str, chain: tuple[str, ...]) -> bool:
@@ -146,7 +146,7 @@ class _Reading:
             # What it includes is read all the same: one run is to tell every mistake.
             text, valid = model.model_construct(include=_patterns(document.value)), False
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.sources.files.append(Source(name, document, text, digest))
+        self.sources.files.append(SourceFile(name, document, text, digest))
         for index, pattern in enumerate(text.include):
             self._include(document, path.parent, pattern, (*chain, name), index)
         return valid

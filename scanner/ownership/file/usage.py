@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from scanner.ownership.file.file import Line, OwnershipFile
 from scanner.ownership.file.schema import ExcuseText, OwnerText, StatementText
 from scanner.ownership.resolve.facts import Lens
-from scanner.ownership.resolve.selection import Facts, Subject
+from scanner.ownership.resolve.selection import Facts, OwnershipTarget
 
 AnyLine = Line[OwnerText] | Line[StatementText] | Line[ExcuseText]
 
 
-def idle(file: OwnershipFile, subjects: Iterable[Subject]) -> tuple[AnyLine, ...]:
+def idle(file: OwnershipFile, subjects: Iterable[OwnershipTarget]) -> tuple[AnyLine, ...]:
     """The lines with a ``where`` that no subject fits, not even one whose tags or path were not read."""
     lens = Lens.of(file)
     every: tuple[AnyLine, ...] = (*file.owners, *file.statements, *file.exceptions, *file.not_applicable)

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from scanner.base.yaml import Document, DocumentError, read_all
-from scanner.ownership.file.schema import Inferred, Settings
-from scanner.ownership.file.sources import Sources
+from scanner.ownership.file.schema import InferenceSource, Settings
+from scanner.ownership.file.sources import SourceFiles
 
 MAX_FILES = 20_000
 """More files than this are taken for a mistaken pattern."""
 
 
-def read_catalogs(sources: Sources, settings: Settings) -> Mapping[str, tuple[str, str]]:
+def read_catalogs(sources: SourceFiles, settings: Settings) -> Mapping[str, tuple[str, str]]:
     """Owner and place (file:line) by resource id or name, in lower case; the first entity that names it.
 
     Mistakes are noted in ``sources``: a resource that two entities with different owners name is one.
@@ -39,7 +39,7 @@ def read_catalogs(sources: Sources, settings: Settings) -> Mapping[str, tuple[st
     return owners
 
 
-def _files(sources: Sources, pattern: str, place: tuple[str | int, ...]) -> list[Path]:
+def _files(sources: SourceFiles, pattern: str, place: tuple[str | int, ...]) -> list[Path]:
     try:
         found = sorted(one for one in sources.folder.glob(pattern) if one.is_file())
     except ValueError as error:
@@ -54,7 +54,9 @@ def _files(sources: Sources, pattern: str, place: tuple[str | int, ...]) -> list
     return [one for one in found if one.resolve().is_relative_to(root)]
 
 
-def _entities(sources: Sources, source: Inferred, path: Path) -> Iterator[tuple[str, str, Document, int]]:
+def _entities(
+    sources: SourceFiles, source: InferenceSource, path: Path
+) -> Iterator[tuple[str, str, Document, int]]:
     """Every resource that an entity of the file names, with the entity's owner."""
     try:
         documents = read_all(path)

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from scanner.ownership.file.file import Line, OwnershipFile, is_over
 from scanner.ownership.file.lint import invalid
 from scanner.ownership.file.schema import ExcuseText
-from scanner.ownership.resolve.index import Index
+from scanner.ownership.resolve.index import ClauseIndex
 from scanner.ownership.resolve.selection import Facts
 
 Standing = Literal["in_force", "expired", "invalid"]
@@ -33,7 +33,7 @@ class Excuses:
     ) -> None:
         self.noun = noun
         ordered = sorted(lines, key=lambda line: line.id)
-        self._index = Index(ordered)
+        self._index = ClauseIndex(ordered)
         self._standings: Mapping[Line[ExcuseText], Standing] = {
             line: _standing(file, line, now) for line in ordered
         }

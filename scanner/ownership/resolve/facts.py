@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from scanner.model.evidence import Observed, Unknown
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.resolve.inference import keys_of
-from scanner.ownership.resolve.selection import HIDDEN, Facts, Hidden, Subject, Tags, last_part, parts
+from scanner.ownership.resolve.selection import HIDDEN, Facts, Hidden, OwnershipTarget, Tags, last_part, parts
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Lens:
             else None,
         )
 
-    def facts(self, subject: Subject) -> Facts:
+    def facts(self, subject: OwnershipTarget) -> Facts:
         """What the file can see of a resource."""
         resource, patterns = self._resource(subject)
         region = subject.region.lower() if subject.region is not None else None
@@ -126,7 +126,7 @@ class Lens:
         folded = fold_tags(tags, self.account_keys)
         return HIDDEN if folded is HIDDEN else frozenset(folded.items())
 
-    def _resource(self, subject: Subject) -> tuple[tuple[str, ...], frozenset[re.Pattern[str]]]:
+    def _resource(self, subject: OwnershipTarget) -> tuple[tuple[str, ...], frozenset[re.Pattern[str]]]:
         """The ids of a resource if any line selects by one of them, and the patterns that it matches."""
         if subject.resource_id is None or not (self.resources or self.patterns):
             return (), _NONE
@@ -140,7 +140,7 @@ class Lens:
             )
         return (ids if meant else ()), matched
 
-    def _entry(self, subject: Subject) -> tuple[str, str] | None:
+    def _entry(self, subject: OwnershipTarget) -> tuple[str, str] | None:
         """What the catalog says of a resource: by its id, else by the end of it, else by its name."""
         if not self.catalog or subject.resource_id is None:
             return None

@@ -27,7 +27,7 @@ class Fitting(NamedTuple, Generic[TextT]):
     """False: a tag or path that could not be read decides."""
 
 
-class Index(Generic[TextT]):
+class ClauseIndex(Generic[TextT]):
     """The clauses of some lines."""
 
     def __init__(self, lines: Iterable[Line[TextT]]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from scanner.ownership.file.file import OwnershipFile
-from scanner.ownership.file.schema import Inferred
+from scanner.ownership.file.schema import InferenceSource
 from scanner.ownership.resolve.selection import HIDDEN, Facts
 
 _SHOWN = 80
@@ -58,7 +58,7 @@ def _named(file: OwnershipFile, name: str, source: str, now: datetime) -> Guess:
     return Guess(team=team, source=source)
 
 
-def keys_of(sources: Iterable[Inferred], origin: str) -> frozenset[str]:
+def keys_of(sources: Iterable[InferenceSource], origin: str) -> frozenset[str]:
     """The keys, in lower case, that any source of an origin looks at."""
     return frozenset(key.lower() for source in sources if source.from_ == origin for key in source.keys)
 

@@ -55,7 +55,7 @@ class Ownership:
     """Provider and account (in lower case) of the scope that provides the control here."""
 
 
-class Entry(NamedTuple):
+class CandidateLine(NamedTuple):
     """A line that fits, or may fit, for one control."""
 
     rank: Rank
@@ -69,13 +69,13 @@ class Entry(NamedTuple):
         return self.fitting.certain and not self.shaky
 
 
-class Outcome(NamedTuple):
+class LineOutcome(NamedTuple):
     """What some lines say."""
 
     ownership: Ownership
     lines: tuple[Line[OwnerText], ...]
 
-    def order(self, definite: Outcome) -> tuple[int, bool, str, list[str]]:
+    def order(self, definite: LineOutcome) -> tuple[int, bool, str, list[str]]:
         """Worst first; of equally bad ones the definite, and never by the order of lines."""
         told = self.ownership
         ids = sorted(line.id for line in self.lines)
@@ -89,9 +89,9 @@ class Situation:
     owners: tuple[Fitting[OwnerText], ...]
     facts: Facts
     """Of one such place: tells what is hidden in all of them."""
-    entries: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    entries: dict[str, tuple[CandidateLine, ...]] = field(default_factory=dict)
     """By control, once they were asked for."""
-    spoken: dict[tuple[str, str, Party], tuple[tuple[Outcome, ...], bool]] = field(default_factory=dict)
+    spoken: dict[tuple[str, str, Party], tuple[tuple[LineOutcome, ...], bool]] = field(default_factory=dict)
     """By control, provider and party: what the lines say, and whether one fits for certain."""
 
 
@@ -103,8 +103,8 @@ class Outcomes:
         self._now = now
         self._situations: dict[tuple[object, ...], Situation] = {}
         self._open: dict[tuple[object, ...], tuple[int, ...]] = {}
-        self._said: dict[tuple[object, ...], Outcome] = {}
-        self._unsure: dict[tuple[object, ...], tuple[Outcome, ...]] = {}
+        self._said: dict[tuple[object, ...], LineOutcome] = {}
+        self._unsure: dict[tuple[object, ...], tuple[LineOutcome, ...]] = {}
 
     def situation(self, owners: tuple[Fitting[OwnerText], ...], facts: Facts) -> Situation:
         """The situation of a place where these lines fit."""
@@ -112,14 +112,14 @@ class Outcomes:
         key = (fits, facts.tags is HIDDEN, facts.path is HIDDEN)
         return _remember(self._situations, key, lambda: Situation(owners, facts))
 
-    def entries(self, control: str, situation: Situation) -> tuple[Entry, ...]:
+    def entries(self, control: str, situation: Situation) -> tuple[CandidateLine, ...]:
         """The lines for a control, the most specific first, without those that are overridden."""
         found = situation.entries.get(control)
         if found is None:
             found = situation.entries[control] = tuple(self._entries(control, situation))
         return found
 
-    def _entries(self, control: str, situation: Situation) -> list[Entry]:
+    def _entries(self, control: str, situation: Situation) -> list[CandidateLine]:
         fitting = [
             one
             for one in situation.owners
@@ -128,7 +128,7 @@ class Outcomes:
         gone = {id for one in fitting if one.certain for id in one.line.text.overrides}
         shaky = {id for one in fitting if not one.certain for id in one.line.text.overrides}
         entries = [
-            Entry(
+            CandidateLine(
                 rank=(one.line.controls[control].rank, *one.clause.rank),
                 fitting=one,
                 shaky=one.line.text.id in shaky,
@@ -140,7 +140,7 @@ class Outcomes:
 
     def possible(
         self, control: str, situation: Situation, provider: str, party: Party, guess: Guess
-    ) -> tuple[Outcome, ...]:
+    ) -> tuple[LineOutcome, ...]:
         """The outcomes that the unread tags and path leave open: the worst one, and one of each owner.
 
         The last is what holds if no line fits but those that fit for certain; without anything unread it
@@ -153,14 +153,14 @@ class Outcomes:
         outcomes, settled = known
         if settled:
             return outcomes
-        return (*outcomes, Outcome(self._silence(control, situation, guess), ()))
+        return (*outcomes, LineOutcome(self._silence(control, situation, guess), ()))
 
     def _spoken(
         self, control: str, situation: Situation, provider: str, party: Party
-    ) -> tuple[tuple[Outcome, ...], bool]:
+    ) -> tuple[tuple[LineOutcome, ...], bool]:
         """What the lines say, and whether one fits for certain, so that nothing else is asked."""
-        found: list[Outcome] = []
-        above: list[Entry] = []
+        found: list[LineOutcome] = []
+        above: list[CandidateLine] = []
         for _, group in groupby(self.entries(control, situation), key=lambda entry: entry.rank):
             entries = list(group)
             sure = [entry for entry in entries if entry.certain]
@@ -175,7 +175,9 @@ class Outcomes:
             above.extend(entry for entry in unsure if not entry.shaky)
         return tuple(found), False
 
-    def _not_settled(self, unsure: list[Entry], above: list[Entry], facts: Facts) -> list[Entry]:
+    def _not_settled(
+        self, unsure: list[CandidateLine], above: list[CandidateLine], facts: Facts
+    ) -> list[CandidateLine]:
         """Those that may fit without a more specific line fitting too."""
         if not unsure or not above:
             return unsure
@@ -198,8 +200,13 @@ class Outcomes:
         return [unsure[number] for number in left]
 
     def _if_they_fit(
-        self, control: str, provider: str, party: Party, sure: list[Entry], unsure: list[Entry]
-    ) -> tuple[Outcome, ...]:
+        self,
+        control: str,
+        provider: str,
+        party: Party,
+        sure: list[CandidateLine],
+        unsure: list[CandidateLine],
+    ) -> tuple[LineOutcome, ...]:
         """What holds if some of the lines fit that may: one alone, or two that name different teams."""
         key = (
             control,
@@ -213,9 +220,14 @@ class Outcomes:
         )
 
     def _weigh(
-        self, control: str, provider: str, party: Party, sure: list[Entry], unsure: list[Entry]
-    ) -> Iterable[Outcome]:
-        worst: dict[tuple[OwnershipStatus, str | None], Outcome] = {}
+        self,
+        control: str,
+        provider: str,
+        party: Party,
+        sure: list[CandidateLine],
+        unsure: list[CandidateLine],
+    ) -> Iterable[LineOutcome]:
+        worst: dict[tuple[OwnershipStatus, str | None], LineOutcome] = {}
         certain = [entry.fitting for entry in sure]
         chosen = [_lines([*certain, entry.fitting]) for entry in unsure]
         alive = sorted(
@@ -239,14 +251,16 @@ class Outcomes:
         """Whether the team of a line is there; a line that names none leaves the work to the provider."""
         return line.text.accountable is None or self._file.active(line.text.accountable, self._now)
 
-    def _say(self, control: str, lines: tuple[Line[OwnerText], ...], provider: str, party: Party) -> Outcome:
+    def _say(
+        self, control: str, lines: tuple[Line[OwnerText], ...], provider: str, party: Party
+    ) -> LineOutcome:
         """What equally specific lines say together."""
         key = (control, provider, party, lines)
         return _remember(self._said, key, lambda: self._together(control, lines, provider, party))
 
     def _together(
         self, control: str, lines: tuple[Line[OwnerText], ...], provider: str, party: Party
-    ) -> Outcome:
+    ) -> LineOutcome:
         file = self._file
         ordered = sorted(lines, key=lambda line: (line.file, line.number))
         living = [line for line in ordered if self.living(line)]
@@ -280,7 +294,7 @@ class Outcomes:
         answer = Ownership(
             status, owner, source, specificity, frozenset(flags), contract=contract, provided_by=by
         )
-        return Outcome(answer, tuple(living))
+        return LineOutcome(answer, tuple(living))
 
     def _silence(self, control: str, situation: Situation, guess: Guess) -> Ownership:
         """What holds where no line owns: the tags, else a team to ask."""

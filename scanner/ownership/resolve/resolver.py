@@ -14,12 +14,10 @@ from scanner.ownership.file.lint import Defect, defects, undocumented
 from scanner.ownership.file.schema import OwnerText, StatementText
 from scanner.ownership.resolve.excuses import Excuse, Excuses
 from scanner.ownership.resolve.facts import Lens, fold_tags
-from scanner.ownership.resolve.index import Fitting, Index
+from scanner.ownership.resolve.index import ClauseIndex, Fitting
 from scanner.ownership.resolve.inference import Guess, infer
 from scanner.ownership.resolve.outcomes import Outcomes, Ownership, Situation, misattributes
-from scanner.ownership.resolve.selection import HIDDEN, Facts, Subject
-
-__all__ = ["NOBODY", "Ownership", "Resolver"]
+from scanner.ownership.resolve.selection import HIDDEN, Facts, OwnershipTarget
 
 NOBODY = Ownership("nobody")
 
@@ -28,7 +26,7 @@ _REMEMBERED = 1024
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class PlaceFacts:
     """Everything that is known of resources with the same facts."""
 
     facts: Facts
@@ -41,7 +39,7 @@ class Place:
     answers: dict[tuple[str, Party], Ownership] = field(default_factory=dict)
 
 
-class Known:
+class PreparedFile:
     """An ownership file at a time, made ready to be asked."""
 
     def __init__(self, file: OwnershipFile, catalogue: Catalogue, now: datetime) -> None:
@@ -52,14 +50,14 @@ class Known:
         self.exceptions = Excuses("exception", file, file.exceptions, now)
         self.declarations = Excuses("not_applicable", file, file.not_applicable, now)
         self._lens = Lens.of(file)
-        self._owners: Index[OwnerText] = Index(file.owners)
-        self._statements: Index[StatementText] = Index(
+        self._owners: ClauseIndex[OwnerText] = ClauseIndex(file.owners)
+        self._statements: ClauseIndex[StatementText] = ClauseIndex(
             line for line in file.statements if self._in_date(line.text)
         )
-        self._places: dict[Facts, Place] = {}
-        self._last: tuple[Subject, Place] | None = None
+        self._places: dict[Facts, PlaceFacts] = {}
+        self._last: tuple[OwnershipTarget, PlaceFacts] | None = None
 
-    def place(self, subject: Subject) -> Place:
+    def place(self, subject: OwnershipTarget) -> PlaceFacts:
         """What is known of a resource. Those of the same facts share it."""
         last = self._last
         if last is not None and last[0] is subject:
@@ -69,7 +67,7 @@ class Known:
         if place is None:
             if len(self._places) >= _REMEMBERED:
                 self._places.clear()
-            place = self._places[facts] = Place(
+            place = self._places[facts] = PlaceFacts(
                 facts,
                 self.outcomes.situation(self._owners.fitting(facts), facts),
                 tuple(one for one in self._statements.fitting(facts) if one.certain),
@@ -79,7 +77,7 @@ class Known:
         self._last = (subject, place)
         return place
 
-    def guess(self, control: str, place: Place) -> Guess:
+    def guess(self, control: str, place: PlaceFacts) -> Guess:
         """What the tags tell of the owner of a control."""
         domain = self.catalogue.controls[control].domain
         guess = place.guesses.get(domain)
@@ -100,11 +98,11 @@ class Resolver:
         self.file = file
         self.catalogue = catalogue
         self.now = now
-        self.known = Known(file, catalogue, now) if file is not None else None
+        self.known = PreparedFile(file, catalogue, now) if file is not None else None
         """The file made ready; ``None`` without one."""
         self._wrong: dict[tuple[str, str], Defect] = {}
 
-    def resolve(self, control_id: str, subject: Subject, party: Party = "customer") -> Ownership:
+    def resolve(self, control_id: str, subject: OwnershipTarget, party: Party = "customer") -> Ownership:
         """Who is accountable for a control on a resource.
 
         ``party`` is whose obligation it is there, after a visible failure made it the customer's: leaving
@@ -122,7 +120,7 @@ class Resolver:
         """Whether a certificate of the provider that covers the control is in date."""
         return (provider, control_id) in self._certified
 
-    def statement(self, control_id: str, subject: Subject) -> StatementText | None:
+    def statement(self, control_id: str, subject: OwnershipTarget) -> StatementText | None:
         """The statement in date for a control at a resource; the one that lasts longest."""
         if self.known is None:
             return None
@@ -131,7 +129,7 @@ class Resolver:
         ]
         return max(found, key=lambda text: (text.expires, text.by), default=None)
 
-    def sensitive(self, subject: Subject) -> bool:
+    def sensitive(self, subject: OwnershipTarget) -> bool:
         """Whether the settings call a resource sensitive by its tags; so it may be if they are unread."""
         wanted = self._sensitive
         if not wanted:
@@ -185,7 +183,7 @@ class Resolver:
             for control in self.file.covers[id]
         )
 
-    def _resolve(self, known: Known, control: str, place: Place, party: Party) -> Ownership:
+    def _resolve(self, known: PreparedFile, control: str, place: PlaceFacts, party: Party) -> Ownership:
         guess = known.guess(control, place)
         possible = known.outcomes.possible(control, place.situation, place.facts.provider, party, guess)
         definite = possible[-1]

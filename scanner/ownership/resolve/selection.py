@@ -41,7 +41,7 @@ Tags = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Subject:
+class OwnershipTarget:
     """A resource as an ownership file can select it. The scope itself is the account resource."""
 
     provider: ProviderName

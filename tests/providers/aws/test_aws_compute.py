@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.aws import compute
-from providers.aws.client.listing import Listing, listing
+from providers.aws.client.listing import RegionListing, listing
 from providers.aws.compute import CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES, Members
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
@@ -220,7 +220,7 @@ def test_half_a_list_keeps_what_came() -> None:
     question = listing(compute.DESCRIBE_INSTANCES, compute.kept)
     machine = {"InstanceId": "i-1", "State": {"Name": "running"}}
     caller = Pages([machine], CUT, [machine])
-    assert question.ask(caller, PLACE) == Listing(({"InstanceId": "i-1"},), CUT)  # type: ignore[arg-type]
+    assert question.ask(caller, PLACE) == RegionListing(({"InstanceId": "i-1"},), CUT)  # type: ignore[arg-type]
     assert caller.region == "eu-west-1"
 
 
@@ -377,7 +377,7 @@ def test_auto_mode_and_hybrid_nodes() -> None:
     ],
 )
 def test_which_machines_are_nodes_of_a_cluster(machines: Any, expected: set[str | None]) -> None:
-    found = compute.to_members({"name": "prod"}, Listing(tuple(machines), None))
+    found = compute.to_members({"name": "prod"}, RegionListing(tuple(machines), None))
     assert found == Members(frozenset(expected), None)
 
 

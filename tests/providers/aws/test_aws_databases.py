@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from providers.aws import databases
-from providers.aws.client.listing import Listing
+from providers.aws.client.listing import RegionListing
 from providers.aws.databases import DATABASES
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
@@ -126,7 +126,7 @@ class Lists:
 
     def answer(self, call: Any, item: Any) -> Any:
         found = self._lists[call]
-        return Listing(tuple(found), None) if isinstance(found, list) else found
+        return RegionListing(tuple(found), None) if isinstance(found, list) else found
 
 
 def instance(name: str = "a", **facts: Any) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def cluster(*members: Any, **facts: Any) -> dict[str, Any]:
     return {**PLACE, **told, "members": members, **facts}
 
 
-def seen(instances: Any, clusters: Any) -> Listing:
+def seen(instances: Any, clusters: Any) -> RegionListing:
     return databases.databases(Lists(instances, clusters), PLACE)  # type: ignore[arg-type]
 
 
@@ -172,12 +172,12 @@ def test_members_are_not_counted_beside_their_cluster() -> None:
 
 
 def test_members_of_clusters_that_could_not_be_listed_are_not_counted_alone() -> None:
-    found = seen([instance("d-1", DBClusterIdentifier="d")], Listing((), CUT))
+    found = seen([instance("d-1", DBClusterIdentifier="d")], RegionListing((), CUT))
     assert (found.items, found.missing) == ((), CUT)
 
 
 @pytest.mark.parametrize(
-    ("instances", "reason"), [(CUT, "throttled"), (Listing((), CUT), "throttled"), ([], "error")]
+    ("instances", "reason"), [(CUT, "throttled"), (RegionListing((), CUT), "throttled"), ([], "error")]
 )
 def test_a_member_that_was_not_listed_is_unknown(instances: Any, reason: str) -> None:
     whole = {**PLACE, "DBClusterIdentifier": "c", "DBClusterMembers": [{"DBInstanceIdentifier": "c-1"}]}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from providers.aws.policies.bucket_statements import matches
 from providers.aws.policies.patterns import intersect, narrowest, widest
-from providers.aws.policies.privileges import GIVING, Identity, Read
+from providers.aws.policies.privileges import GIVING, PolicyHolder
 from providers.aws.policies.statements import statements
 from scanner.model.evidence import Unknown
 
@@ -19,7 +19,7 @@ UNREAD = Unknown.because("denied", "iam:GetAccountAuthorizationDetails", None, "
 Statement = Mapping[str, Any]
 
 
-def policy(*found: Statement) -> Read:
+def policy(*found: Statement) -> ReadPolicy:
     return statements({"Version": "2012-10-17", "Statement": list(found)}, "identity")
 
 
@@ -31,9 +31,9 @@ def deny(action: str | list[str] = "*", resource: str | list[str] = "*", **more:
     return {**allow(action, resource, **more), "Effect": "Deny"}
 
 
-def rights(policies: Sequence[Read], boundary: Read | None = None) -> tuple[object, object]:
+def rights(policies: Sequence[ReadPolicy], boundary: ReadPolicy | None = None) -> tuple[object, object]:
     """Everything, and the giving of rights; ``?`` for unknown."""
-    identity = Identity(policies, boundary, "aws", ACCOUNT)
+    identity = PolicyHolder(policies, boundary, "aws", ACCOUNT)
     told = (identity.everything, identity.grants_rights)
     return tuple("?" if isinstance(each, Unknown) else each for each in told)  # type: ignore[return-value]
 
@@ -153,7 +153,7 @@ def test_denying_giving_by_iam_leaves_the_giving_by_roles() -> None:
         (UNREAD, ("?", "?")),
     ],
 )
-def test_a_boundary_must_allow_it_too(boundary: Read, expected: tuple[object, object]) -> None:
+def test_a_boundary_must_allow_it_too(boundary: ReadPolicy, expected: tuple[object, object]) -> None:
     assert rights([policy(allow())], boundary) == expected
 
 
@@ -179,7 +179,7 @@ def test_hiding_a_policy_never_turns_the_answer(data: st.DataObject) -> None:
             deny(Condition=UNSURE),
         ]
     )
-    found: list[Read] = [
+    found: list[ReadPolicy] = [
         policy(*each) for each in data.draw(st.lists(st.lists(texts), min_size=1, max_size=3))
     ]
     hidden = data.draw(st.integers(0, len(found) - 1))

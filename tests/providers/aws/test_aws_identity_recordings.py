@@ -14,15 +14,15 @@ import pytest
 from providers.aws.account import GET_PASSWORD_POLICY, to_password_policy
 from providers.aws.iam import credential_report as report
 from providers.aws.iam.authorization import Details
-from providers.aws.iam.principals import Listing, list_roles
+from providers.aws.iam.principals import PrincipalListing, list_roles
 from providers.aws.identity import to_organisation
 from providers.aws.policies.statements import statements
-from providers.aws.policies.trust import Home, trust
+from providers.aws.policies.trust import RoleHome, trust
 from scanner.model.evidence import Unknown
 from scanner.model.resources.account import PasswordPolicy
 
 ITEM = {"account": "644160558196", "partition": "aws", "region": "us-east-1"}
-HOME = Home("644160558196", None, Unknown.because("denied", "c", None, "m"))
+HOME = RoleHome("644160558196", None, Unknown.because("denied", "c", None, "m"))
 
 
 def recorded(recordings: Path, operation: str, service: str = "iam") -> list[dict[str, Any]]:
@@ -116,7 +116,7 @@ def test_every_recorded_role_is_understood(recordings: Path) -> None:
     found = list(roles(recordings))
     details = Details("aws", ITEM["account"], {}, {}, found, {})
     listing = list_roles(Answering(details), ITEM)  # type: ignore[arg-type]
-    assert isinstance(listing, Listing)
+    assert isinstance(listing, PrincipalListing)
     linked = [role for role in found if role["Path"].startswith("/aws-service-role/")]
     assert linked
     assert len(listing.items) == len(found) - len(linked)

@@ -8,7 +8,7 @@ import pytest
 
 from providers.aws.account import to_password_policy
 from providers.aws.iam import credential_report as report
-from providers.aws.iam.principals import Listing, list_keys, list_roles, list_users
+from providers.aws.iam.principals import PrincipalListing, list_keys, list_roles, list_users
 from providers.aws.identity import of_row, to_organisation, to_root_password, user_tags
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import PasswordPolicy
@@ -215,8 +215,8 @@ def page(*users: str, **more: Any) -> dict[str, Any]:
     return {"UserDetailList": details, "IsTruncated": False, **more}
 
 
-def names(listing: Observed[Listing]) -> Iterator[tuple[str, bool]]:
-    assert isinstance(listing, Listing)
+def names(listing: Observed[PrincipalListing]) -> Iterator[tuple[str, bool]]:
+    assert isinstance(listing, PrincipalListing)
     for item in listing.items:
         yield item["name"], isinstance(item["row"], Unknown)
 
@@ -233,7 +233,7 @@ def test_a_user_that_half_of_the_details_do_not_name_is_listed_all_the_same() ->
     caller.found["iam:GetAccountAuthorizationDetails"] = type(details)(**{**vars(details), "lost": DENIED})
     listing = list_users(caller, ITEM)  # type: ignore[arg-type]
     assert dict(names(listing)) == {"root": True, "reader": False, "other": True}
-    assert isinstance(listing, Listing)
+    assert isinstance(listing, PrincipalListing)
     reader = next(item for item in listing.items if item["name"] == "reader")
     assert (reader["detail"], listing.lost) == (DENIED, None)
 
@@ -242,7 +242,7 @@ def test_keys_beyond_the_second_are_a_blind_spot() -> None:
     key = {"access_key_1_active": "true", "access_key_1_last_rotated": "2026-03-01T00:00:00Z"}
     rows = [user(**key), user(user="b", additional_credentials_info="1 access key", **key)]
     listing = list_keys(Details(rows, page()), ITEM)  # type: ignore[arg-type]
-    assert isinstance(listing, Listing)
+    assert isinstance(listing, PrincipalListing)
     assert [item["name"] for item in listing.items] == ["reader", "b"]
     assert listing.lost is not None
     assert listing.lost.causes[0].reason == "unsupported"
@@ -252,7 +252,7 @@ def test_a_role_whose_trust_policy_cannot_be_read_is_listed() -> None:
     role = {"Arn": f"{OWN}:role/r", "RoleName": "r", "Path": "/", "AssumeRolePolicyDocument": "{"}
     linked = {**role, "RoleName": "l", "Path": "/aws-service-role/x.amazonaws.com/"}
     listing = list_roles(Details((), page(RoleDetailList=[role, linked])), ITEM)  # type: ignore[arg-type]
-    assert isinstance(listing, Listing)
+    assert isinstance(listing, PrincipalListing)
     (item,) = listing.items
     assert item["detail"]["RoleName"] == "r"
     assert isinstance(item["trust"], Unknown)

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from providers.aws.policies.trust import Home, Organisation, trust
+from providers.aws.policies.trust import Organisation, RoleHome, trust
 from scanner.model.evidence import Unknown
 
 OWN, SISTER, MANAGEMENT, STRANGER = "111122223333", "444455556666", "555566667777", "999988887777"
 ORG = "o-aa111bb222"
 DENIED = Unknown.because("denied", "organizations:ListAccounts", "organizations:ListAccounts", "no")
-HOME = Home(OWN, Organisation(ORG, MANAGEMENT), frozenset({OWN, SISTER, MANAGEMENT}))
-ALONE = Home(OWN, None, DENIED)
-MEMBER = Home(OWN, Organisation(ORG, MANAGEMENT), DENIED)
-BLIND = Home(OWN, DENIED, DENIED)
+HOME = RoleHome(OWN, Organisation(ORG, MANAGEMENT), frozenset({OWN, SISTER, MANAGEMENT}))
+ALONE = RoleHome(OWN, None, DENIED)
+MEMBER = RoleHome(OWN, Organisation(ORG, MANAGEMENT), DENIED)
+BLIND = RoleHome(OWN, DENIED, DENIED)
 
 GITHUB = f"arn:aws:iam::{OWN}:oidc-provider/token.actions.githubusercontent.com"
 CLUSTER = f"arn:aws:iam::{OWN}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/ABCDEF0123456789"
@@ -40,7 +40,7 @@ def web(principal: str, condition: Mapping[str, Any] | None = None) -> Mapping[s
     return allow({"Federated": principal}, condition, "sts:AssumeRoleWithWebIdentity")
 
 
-def external(*found: Mapping[str, Any], home: Home = HOME) -> object:
+def external(*found: Mapping[str, Any], home: RoleHome = HOME) -> object:
     told = trust({"Statement": list(found)}, OWN).external(home)
     return "?" if isinstance(told, Unknown) else told
 
@@ -156,7 +156,7 @@ def test_outside(
 
 
 def test_the_list_of_accounts_settles_it_without_the_organisation() -> None:
-    listed = Home(OWN, DENIED, frozenset({OWN, SISTER}))
+    listed = RoleHome(OWN, DENIED, frozenset({OWN, SISTER}))
     assert external(allow({"AWS": SISTER}), home=listed) is False
     assert external(allow({"AWS": STRANGER}), home=listed) is True
 

@@ -6,7 +6,7 @@ import pytest
 
 from providers.aws import account, audit, storage
 from providers.aws.client.failures import LONGEST_MESSAGE, from_response, one_line, refused
-from providers.aws.client.pace import SLOWEST, Pace
+from providers.aws.client.pace import SLOWEST, ClientPace
 from providers.aws.policies.bucket_exposure import NOTHING_OPEN
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
@@ -311,7 +311,7 @@ class Clock:
 
 def test_a_client_that_is_not_throttled_never_waits() -> None:
     clock = Clock()
-    pace = Pace(clock, clock.sleep)
+    pace = ClientPace(clock, clock.sleep)
     for _ in range(1000):
         pace.wait()
     assert clock.now == 100.0
@@ -319,7 +319,7 @@ def test_a_client_that_is_not_throttled_never_waits() -> None:
 
 def test_a_throttled_client_slows_down_and_recovers() -> None:
     clock = Clock()
-    pace = Pace(clock, clock.sleep)
+    pace = ClientPace(clock, clock.sleep)
     for _ in range(100):
         pace.wait()
     pace.throttled()
@@ -336,7 +336,7 @@ def test_a_throttled_client_slows_down_and_recovers() -> None:
 
 def test_many_throttlings_at_once_count_once_and_the_pace_has_a_floor() -> None:
     clock = Clock()
-    pace = Pace(clock, clock.sleep)
+    pace = ClientPace(clock, clock.sleep)
     pace.wait()
     for _ in range(50):
         pace.throttled()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from providers.azure.client.calls import DirectoryCall
-from providers.azure.client.guard import Guard, NotReadOnly
+from providers.azure.client.guard import NotReadOnly, RequestGuard
 from providers.azure.entra import GROUP_MEMBERS, USERS_LIST
 from providers.azure.scopes import AzureProvider, connect
 from providers.sandbox.azure.directory import error
@@ -374,7 +374,7 @@ def test_a_deleted_principal_is_neither_inside_nor_outside(azure: AzureSandbox, 
 )
 def test_the_guard_stops_what_no_table_names(method: str, url: str) -> None:
     calls: list[DirectoryCall] = [USERS_LIST, GROUP_MEMBERS]
-    guard = Guard("graph.microsoft.com", calls)
+    guard = RequestGuard("graph.microsoft.com", calls)
     guard.check("GET", f"https://graph.microsoft.com/v1.0/groups/{group(1)}/transitiveMembers?$select=id")
     guard.check("GET", "https://graph.microsoft.com/v1.0/users?$skiptoken=x")
     with pytest.raises(NotReadOnly):

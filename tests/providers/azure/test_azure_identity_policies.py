@@ -9,9 +9,9 @@ import pytest
 from providers.azure.conditional_access import (
     DIRECTORY_SYNCHRONISATION,
     GLOBAL_ADMINISTRATOR,
-    Directory,
     Holders,
     Members,
+    PolicyDirectory,
     named_groups,
     policies,
 )
@@ -216,7 +216,7 @@ def test_old_protocols(apps: list[str], controls: Any, expected: Told) -> None:
 )
 def test_one_user(users: dict[str, Any], user: str, outsider: bool, expected: Told) -> None:
     (found,) = policies([enabled(users)])
-    assert tell(Directory(ROLES, MEMBERS).asks(found, user, outsider)) == expected
+    assert tell(PolicyDirectory(ROLES, MEMBERS).asks(found, user, outsider)) == expected
 
 
 def test_groups_are_asked_for_only_where_they_matter() -> None:

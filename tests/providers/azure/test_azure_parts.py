@@ -15,8 +15,8 @@ from providers.azure.client.calls import GRAPH_PATH, ArmCall, GraphCall
 from providers.azure.client.client import ResourceManager, rows, sign_in
 from providers.azure.client.endpoints import endpoints
 from providers.azure.client.failures import one_line, refused
-from providers.azure.client.guard import Guard, NotReadOnly
-from providers.azure.client.pace import Pace, pause
+from providers.azure.client.guard import NotReadOnly, RequestGuard
+from providers.azure.client.pace import QueryPace, pause
 from providers.azure.client.sign_in import refusal
 from providers.azure.storage import BLOB_SERVICE, CONTAINERS, STORAGE_ACCOUNTS
 from providers.sandbox.azure.server import AzureSandbox
@@ -42,7 +42,7 @@ ABSENT = ArmCall("x/Y", "x/y/read", SUB, "1", absent=frozenset({"NotConfigured"}
     ],
 )
 def test_the_guard_lets_known_reads_through(method: str, path: str) -> None:
-    Guard(HOST, [BLOB_SERVICE, STORAGE_ACCOUNTS]).check(method, f"https://{HOST}{path}")
+    RequestGuard(HOST, [BLOB_SERVICE, STORAGE_ACCOUNTS]).check(method, f"https://{HOST}{path}")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_guard_lets_known_reads_through(method: str, path: str) -> None:
 )
 def test_the_guard_stops_everything_else(method: str, url: str) -> None:
     with pytest.raises(NotReadOnly):
-        Guard(HOST, [BLOB_SERVICE]).check(method, url)
+        RequestGuard(HOST, [BLOB_SERVICE]).check(method, url)
 
 
 def test_an_operation_in_no_table_never_leaves_the_machine(azure: AzureSandbox) -> None:
@@ -98,7 +98,7 @@ def test_the_pause_before_the_next_try(headers: dict[str, str], attempt: int, ex
 def test_queries_wait_while_the_quota_is_used_up() -> None:
     now = [100.0]
     slept: list[float] = []
-    pace = Pace(lambda: now[0], slept.append, 30.0)
+    pace = QueryPace(lambda: now[0], slept.append, 30.0)
     pace.heard({"x-ms-user-quota-remaining": "3", "x-ms-user-quota-resets-after": "00:00:05"})
     pace.wait()
     assert slept == []

@@ -23,7 +23,7 @@ from providers.gcp.compute import (
 from providers.sandbox.gcp.company import Company, project
 from providers.sandbox.gcp.compute import function, machine, service
 from providers.sandbox.gcp.server import GcpSandbox
-from scanner.collect.collection import Collector
+from scanner.collect.collection import Table
 from scanner.collect.provider import Limits, Request
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER
@@ -46,7 +46,7 @@ def instance(name: str = "i", **data: Any) -> Item:
     return item("compute.googleapis.com/Instance", f"zones/us-central1-a/instances/{name}", data)
 
 
-def values(table: Collector[Any], about: Item, *, answer: Any = LOST) -> dict[str, Any]:
+def values(table: Table[Any], about: Item, *, answer: Any = LOST) -> dict[str, Any]:
     """The header and every facet, where each call beside the listing answered the same."""
     client = Client(None, None, Limits())
     found: dict[str, Any] = {"header": client.read(None, table.header, about)}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from providers.gcp.client.calls import Call
+from providers.gcp.client.calls import GcpCall
 from providers.gcp.client.failures import from_api
 from scanner.model.evidence import Cause
 
-CALL = Call("ListAssets", ("storage.googleapis.com/Bucket",))
+CALL = GcpCall("ListAssets", ("storage.googleapis.com/Bucket",))
 
 
 def cause(code: str, message: str = "no", reason: str | None = None, **metadata: str) -> Cause:

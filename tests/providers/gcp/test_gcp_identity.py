@@ -23,7 +23,7 @@ from providers.gcp.identity import (
     user_managed,
 )
 from providers.gcp.policies.members import (
-    Home,
+    MemberHome,
     home_of,
     is_agent,
     is_outside,
@@ -205,7 +205,7 @@ def test_a_member_of_an_unknown_form_is_not_guessed(member: str) -> None:
 
 def test_a_project_of_a_domain_has_it_in_its_service_accounts() -> None:
     legacy = Project("example.com:shop", "12", "Shop", {}, (), None)
-    assert home_of("serviceAccount:ci@shop.example.com.iam.gserviceaccount.com", legacy) == Home(
+    assert home_of("serviceAccount:ci@shop.example.com.iam.gserviceaccount.com", legacy) == MemberHome(
         outside=False
     )
 

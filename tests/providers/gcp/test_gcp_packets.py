@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.gcp.packets import Level, Rule, reach, readings
+from providers.gcp.packets import Level, PacketRule, reach, readings
 
 HALVES = ("1.1.1.1", "200.1.1.1")
 """One address of each half of the internet: a half that gets through is the world."""
@@ -19,7 +19,7 @@ TAGS = ("a", "b")
 EDGES = (0, 20, 22, 25, 31, 65535)
 
 rules = st.builds(
-    Rule,
+    PacketRule,
     action=st.sampled_from(("allow", "deny", "next")),
     priority=st.integers(0, 3),
     traffic=st.lists(
@@ -106,40 +106,40 @@ def test_without_doubt_there_is_one_reading(asked: list[Level]) -> None:
 
 
 def test_a_denial_of_a_part_leaves_the_rest_of_everything() -> None:
-    everything = Rule("allow", 2, (("all", ()),), ("0.0.0.0/0",))
+    everything = PacketRule("allow", 2, (("all", ()),), ("0.0.0.0/0",))
     assert reach([Level((everything,))]) == ("all",)
-    ssh = Rule("deny", 1, (("tcp", ((22, 22),)),), ("0.0.0.0/0", "::/0"))
+    ssh = PacketRule("deny", 1, (("tcp", ((22, 22),)),), ("0.0.0.0/0", "::/0"))
     assert reach([Level((everything, ssh))]) == ("tcp 0-21", "tcp 23-65535", "udp 0-65535")
 
 
 def test_tags_that_only_count_together_are_looked_at_together() -> None:
     world = ("0.0.0.0/0",)
-    handed = Rule("next", 0, (("all", ()),), world, frozenset({"b"}))
-    closed = Rule("deny", 1, (("all", ()),), world)
-    opening = Rule("allow", 0, (("tcp", ((22, 22),)),), world, frozenset({"a"}))
+    handed = PacketRule("next", 0, (("all", ()),), world, frozenset({"b"}))
+    closed = PacketRule("deny", 1, (("all", ()),), world)
+    opening = PacketRule("allow", 0, (("tcp", ((22, 22),)),), world, frozenset({"a"}))
     assert reach([Level((handed, closed)), Level((opening,))]) == ("tcp 22",)
     assert reach([Level((closed,)), Level((opening,))]) == ()
 
 
 def test_more_kinds_of_instances_than_can_be_looked_at_are_no_answer() -> None:
     targets = frozenset(f"account {number}" for number in range(100))
-    handed = Level((Rule("next", 0, (("all", ()),), ("0.0.0.0/0",), targets),))
+    handed = Level((PacketRule("next", 0, (("all", ()),), ("0.0.0.0/0",), targets),))
     with pytest.raises(ValueError, match="too many"):
         reach([handed, handed])
 
 
 def test_rules_for_a_few_addresses_make_no_difference() -> None:
     world, partner = ("0.0.0.0/0",), ("198.18.0.9/32", "2001:db8::/48")
-    opening = Rule("allow", 5, (("tcp", ((22, 22),)),), world)
-    assert reach([Level((opening, Rule("deny", 1, (("all", ()),), partner)))]) == ("tcp 22",)
-    assert reach([Level((Rule("allow", 1, (("all", ()),), partner),))]) == ()
-    halves = [Rule("allow", 1, (("udp", ()),), (half,)) for half in ("0.0.0.0/9", "8.0.0.0/7")]
+    opening = PacketRule("allow", 5, (("tcp", ((22, 22),)),), world)
+    assert reach([Level((opening, PacketRule("deny", 1, (("all", ()),), partner)))]) == ("tcp 22",)
+    assert reach([Level((PacketRule("allow", 1, (("all", ()),), partner),))]) == ()
+    halves = [PacketRule("allow", 1, (("udp", ()),), (half,)) for half in ("0.0.0.0/9", "8.0.0.0/7")]
     assert reach([Level(tuple(halves))]) == ("udp 0-65535",)
 
 
 def test_each_of_many_tags_is_looked_at() -> None:
     many = tuple(
-        Rule("allow", 1000, (("tcp", ((port, port),)),), ("0.0.0.0/0",), frozenset({f"tag {port}"}))
+        PacketRule("allow", 1000, (("tcp", ((port, port),)),), ("0.0.0.0/0",), frozenset({f"tag {port}"}))
         for port in range(1, 200)
     )
     assert reach([Level(many)]) == ("tcp 1-199",)
