@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, get_args
 
+from scanner.assess.coverage_rows import ROW_ORDER
 from scanner.assess.finding import Finding
-from scanner.assess.rows import ROW_ORDER
 from scanner.assess.states import EVIDENCE_ORDER, Evidence
 
 Kind = Literal["new", "worse", "better", "closed", "unseen"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from scanner.assess.rows import ROW_ORDER, CoverageKey, CoverageRow, CoverageRows
+from scanner.assess.coverage_rows import ROW_ORDER, CoverageKey, CoverageRow, CoverageRows
 from scanner.assess.states import Evidence, State
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.resolve.outcomes import Ownership

@@ -9,13 +9,13 @@ from datetime import datetime
 from functools import cached_property
 
 from scanner.assess.common_controls import CommonControls
+from scanner.assess.coverage_rows import OUTCOMES, CoverageKey, CoverageRow, CoverageRows, RowEvidence
 from scanner.assess.finding import Finding, FoundUnknown, found, identity, observed, of_defect, unknowns_of
 from scanner.assess.finding_store import FindingStore
-from scanner.assess.judged import Judge, JudgedControl
+from scanner.assess.judged_control import Judge, JudgedControl
 from scanner.assess.kind_coverage import KindCoverage
 from scanner.assess.narrowing import UNSEEN_HOLDERS, Narrowing
 from scanner.assess.observer import AssessmentObserver
-from scanner.assess.rows import OUTCOMES, CoverageKey, CoverageRow, CoverageRows, RowEvidence
 from scanner.assess.states import (
     Claim,
     Evidence,
@@ -23,7 +23,7 @@ from scanner.assess.states import (
     judge,
     worst,
 )
-from scanner.assess.subjects import OwnershipTargets, Scope
+from scanner.assess.targets import OwnershipTargets, Scope
 from scanner.catalogue.control import Control, Party
 from scanner.catalogue.responsibility import Catalogue
 from scanner.model.evidence import BlindSpot

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from scanner.assess.subjects import OwnershipTargets, Scope
+from scanner.assess.targets import OwnershipTargets, Scope
 from scanner.catalogue.control import Control, Party, ServiceModel
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import ProviderName

@@ -114,7 +114,7 @@ def _placed(
     """Where the line to the provider runs, and how the owner came to be, as far as the files tell."""
     from pathlib import Path
 
-    from scanner.assess.subjects import StatedScope
+    from scanner.assess.targets import StatedScope
     from scanner.cli.moment import moment
     from scanner.cli.places import from_report, from_snapshot
     from scanner.ownership.explain.trace import trace

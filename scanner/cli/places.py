@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from scanner.assess.baseline import damaged, findings_of, read_report
 from scanner.assess.finding import Finding
-from scanner.assess.subjects import OwnershipTargets, StatedScope
+from scanner.assess.targets import OwnershipTargets, StatedScope
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Control, Party
 from scanner.catalogue.responsibility import Catalogue

@@ -13,7 +13,7 @@ from scanner.assess.expected_unknowns import ExpectedUnknown
 from scanner.assess.gate import Terms
 from scanner.assess.narrowing import Narrowing
 from scanner.assess.states import STATES, State
-from scanner.assess.subjects import StatedScope
+from scanner.assess.targets import StatedScope
 from scanner.base.commits import last_commit
 from scanner.base.yaml import suggestion
 from scanner.catalogue.responsibility import Catalogue, UnknownControl, load_catalogue

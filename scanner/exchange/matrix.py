@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from scanner.assess.rows import ROW_ORDER, CoverageRow
+from scanner.assess.coverage_rows import ROW_ORDER, CoverageRow
 from scanner.assess.states import Evidence, State
 from scanner.model.resources.base import ProviderName
 from scanner.report.model import Head, Scan

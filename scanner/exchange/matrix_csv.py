@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from typing import TextIO
 
-from scanner.assess.rows import OUTCOMES, CoverageRow
+from scanner.assess.coverage_rows import OUTCOMES, CoverageRow
 from scanner.exchange.cells import guarded
 from scanner.exchange.matrix import OwnershipMatrix
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
-from scanner.assess.rows import ROW_ORDER
+from scanner.assess.coverage_rows import ROW_ORDER
 from scanner.assess.states import State
 from scanner.base.terminal import printable
 from scanner.exchange.matrix import Column, MatrixCell, OwnershipMatrix

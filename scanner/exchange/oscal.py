@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
-from scanner.assess.rows import CoverageRow
+from scanner.assess.coverage_rows import CoverageRow
 from scanner.base.terminal import printable
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Control

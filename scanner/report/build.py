@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from scanner.assess.baseline import REPORT_SCHEMA, Baseline
 from scanner.assess.changes import AssessedSide, compare, gone
+from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.finding import Finding
 from scanner.assess.gate import Decision
 from scanner.assess.join import Coverage
 from scanner.assess.metrics import Metrics
-from scanner.assess.rows import CoverageRow
 from scanner.assess.states import State
 from scanner.model.resources.base import ProviderName
 from scanner.report.model import (

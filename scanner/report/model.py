@@ -10,9 +10,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from scanner.assess.baseline import REPORT_SCHEMA, Baseline
+from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.finding import Finding
 from scanner.assess.metrics import Metrics
-from scanner.assess.rows import CoverageRow
 from scanner.assess.states import State
 from scanner.catalogue.control import Severity
 from scanner.model.evidence import Reason

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.metrics import BASES, Basis, Metrics, Weight
-from scanner.assess.rows import CoverageRow
 from scanner.report.wording import FOLD, headline, many
 
 _WAYS: Mapping[Basis, str] = {

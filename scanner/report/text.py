@@ -9,9 +9,9 @@ from typing import TextIO
 
 from scanner.assess.gate import NOTHING
 from scanner.base.terminal import printable
-from scanner.report.gist import Group, ReportSection, SectionGroups, TextSummary, gather
 from scanner.report.model import Controls, GateResult, Report, ScopeSummary, Settles, SpotLine, Summary
 from scanner.report.numbers import numbers, partly_seen
+from scanner.report.text_summary import Group, ReportSection, SectionGroups, TextSummary, gather
 from scanner.report.wording import FOLD, headline, many
 
 PROVIDER_NAMES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}

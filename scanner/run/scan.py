@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.expected_unknowns import ExpectedUnknown
 from scanner.assess.gate import Decision, Tally, Terms
 from scanner.assess.join import Coverage, Join
 from scanner.assess.metrics import Meter, Metrics
 from scanner.assess.narrowing import Narrowing
-from scanner.assess.rows import CoverageRow
-from scanner.assess.subjects import OwnershipTargets, StatedScope
+from scanner.assess.targets import OwnershipTargets, StatedScope
 from scanner.catalogue.responsibility import Catalogue
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.derived import collectable, derive, needed

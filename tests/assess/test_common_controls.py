@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.assess.rows import ROW_ORDER, CoverageRow
+from scanner.assess.coverage_rows import ROW_ORDER, CoverageRow
 from scanner.assess.states import State
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Target

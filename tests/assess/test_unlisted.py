@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scanner.assess.rows import ROW_ORDER, CoverageRow
-from scanner.assess.subjects import OwnershipTargets
+from scanner.assess.coverage_rows import ROW_ORDER, CoverageRow
+from scanner.assess.targets import OwnershipTargets
 from scanner.collect.derived import derive
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from scanner.assess.rows import CoverageRow
+from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.states import EVIDENCE_ORDER, Claim, judge
 from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.ownership.status import OWNERSHIP_STATUSES

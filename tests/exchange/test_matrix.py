@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from scanner.assess.rows import CoverageRow
+from scanner.assess.coverage_rows import CoverageRow
 from scanner.exchange import matrix_csv, matrix_json, matrix_text, oscal
 from scanner.exchange.matrix import By, NotWhole, OwnershipMatrix, matrix
 from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, catalogue, head, row

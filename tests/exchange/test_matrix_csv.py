@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.assess.rows import CoverageRow
+from scanner.assess.coverage_rows import CoverageRow
 from scanner.exchange import matrix_csv
 from scanner.exchange.cells import guarded, unguarded
 from scanner.exchange.columns import parse_columns

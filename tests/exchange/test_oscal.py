@@ -18,7 +18,7 @@ from trestle.oscal import OSCAL_VERSION
 from trestle.oscal.catalog import Catalog
 from trestle.oscal.ssp import SystemSecurityPlan
 
-from scanner.assess.rows import CoverageRow
+from scanner.assess.coverage_rows import CoverageRow
 from scanner.exchange import oscal
 from scanner.exchange.matrix import NotWhole, matrix
 from scanner.report.model import Head

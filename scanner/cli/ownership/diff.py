@@ -52,7 +52,7 @@ def diff(
         from datetime import UTC, datetime
         from pathlib import Path
 
-        from scanner.assess.subjects import StatedScope
+        from scanner.assess.targets import StatedScope
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment

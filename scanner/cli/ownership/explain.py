@@ -12,7 +12,7 @@ from scanner.cli.exits import told
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from scanner.assess.subjects import StatedScope
+    from scanner.assess.targets import StatedScope
     from scanner.catalogue.control import Control
     from scanner.catalogue.responsibility import Catalogue
     from scanner.cli.places import Estate, EstatePlace
@@ -55,7 +55,7 @@ def explain(
     with told():
         from pathlib import Path
 
-        from scanner.assess.subjects import StatedScope
+        from scanner.assess.targets import StatedScope
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
         from scanner.cli.moment import moment

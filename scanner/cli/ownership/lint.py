@@ -95,7 +95,7 @@ def _count(number: int, noun: str) -> str:
 
 def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Told]:
     """Lines whose ``where`` fits no resource of the snapshot, for certain."""
-    from scanner.assess.subjects import OwnershipTargets
+    from scanner.assess.targets import OwnershipTargets
     from scanner.ownership.file.usage import idle
 
     subjects = OwnershipTargets(inventory, catalogue)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scanner.assess.coverage_rows import CoverageKey
 from scanner.assess.narrowing import NARROWING_UNCERTAIN, Narrowing
-from scanner.assess.rows import CoverageKey
 from scanner.assess.states import Claim, Evidence, Judgement, judge, priority
 from scanner.catalogue.control import Control, Party, Severity
 from scanner.ownership.resolve.outcomes import Ownership
