@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, get_args
 
-from pydantic import BaseModel, ConfigDict
-
 from scanner.assess.states import Evidence, State, worst
+from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Party
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.status import OwnershipStatus
@@ -35,10 +34,8 @@ ROW_ORDER: tuple[State, ...] = (
 """The state of a row is the first of these that anything in it has."""
 
 
-class CoverageRow(BaseModel):
+class CoverageRow(FrozenModel):
     """One control in one scope under one owner."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     control: str
     provider: ProviderName

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from scanner.base.models import FrozenModel
 
 
-class ExpectedUnknown(BaseModel):
+class ExpectedUnknown(FrozenModel):
     """One entry of ``expected_unknowns`` in gapscan.yaml. All that it names must match."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     call: str | None = None
     """The cloud's name of the operation, or a pattern: ``organizations:*``."""

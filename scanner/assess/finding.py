@@ -11,9 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from scanner.assess.states import Evidence, State
+from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Control, Party, ServiceModel, Severity
 from scanner.model.evidence import BlindSpot, Reason
 from scanner.model.resources.base import ProviderName, Resource
@@ -21,11 +20,7 @@ from scanner.ownership.status import OwnershipStatus
 from scanner.rule.rules import Outcome, Rule
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FoundResource(_Frozen):
+class FoundResource(FrozenModel):
     """The resource that a finding is about; for a blind spot the place that could not be listed."""
 
     id: str
@@ -35,7 +30,7 @@ class FoundResource(_Frozen):
     """``None`` when the tags could not be read."""
 
 
-class FoundUnknown(_Frozen):
+class FoundUnknown(FrozenModel):
     """One thing that could not be told, and what would settle it."""
 
     facet: str | None
@@ -46,7 +41,7 @@ class FoundUnknown(_Frozen):
     message: str
 
 
-class Finding(_Frozen):
+class Finding(FrozenModel):
     """One line of a report: evidence joined with responsibility and ownership.
 
     ``subject`` is ``evidence`` (a rule, or a wanted statement, on a resource) or ``ownership`` (a defect of

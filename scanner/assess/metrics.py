@@ -10,12 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict
-
 from scanner.assess.finding import Finding
 from scanner.assess.narrowing import Narrowing
 from scanner.assess.observer import AssessmentObserver
 from scanner.assess.states import Evidence, State
+from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Party, Severity
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.expirations import AGE_BANDS, AgeBand, ExceptionAge, Lapse, exceptions_by_age, lapses
@@ -49,18 +48,14 @@ _KeyT = TypeVar("_KeyT")
 _NOT_SEEN: frozenset[Evidence] = frozenset({"unknown", "unassessed"})
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Count(_Frozen):
+class Count(FrozenModel):
     """A number of controls, each counted once in each scope, and of findings."""
 
     controls: int
     findings: int
 
 
-class Visibility(_Frozen):
+class Visibility(FrozenModel):
     """Coverage, and how much could be seen at all: one says nothing without the other.
 
     Controls are counted once in each scope, if they are the customer's there and apply.
@@ -82,7 +77,7 @@ class Visibility(_Frozen):
         return f"{what} {number:,} of {self.applicable:,}{percent}"
 
 
-class Weight(_Frozen):
+class Weight(FrozenModel):
     """Findings, and their weight by severity: low 1, medium 2, high 4, critical 8."""
 
     findings: int
@@ -112,7 +107,7 @@ class Unowned(Weight):
     teams: tuple[TeamWeight, ...]
 
 
-class Misattribution(_Frozen):
+class Misattribution(FrozenModel):
     """A line that leaves to others what is the customer's."""
 
     source: str
@@ -123,14 +118,14 @@ class Misattribution(_Frozen):
     """Of these, findings whose configuration fails."""
 
 
-class Contradictions(_Frozen):
+class Contradictions(FrozenModel):
     """Where tag and file disagree; the file wins."""
 
     findings: int
     resources: int
 
 
-class Metrics(_Frozen):
+class Metrics(FrozenModel):
     """The scan in numbers. Findings of the ownership file itself are not among the findings here."""
 
     visibility: Visibility

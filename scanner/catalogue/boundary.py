@@ -16,16 +16,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from scanner.base.models import FrozenModel
 from scanner.base.yaml import Document, Problem, suggestion
-from scanner.catalogue.control import (
-    SERVICE_MODELS,
-    Control,
-    Party,
-    ResponsibilityCell,
-    ServiceModel,
-    Text,
-    Written,
-)
+from scanner.catalogue.control import SERVICE_MODELS, Control, Party, ResponsibilityCell, ServiceModel, Text
 from scanner.expression.errors import ExpressionError
 from scanner.expression.lexer import tokens
 from scanner.expression.located import located
@@ -52,14 +45,14 @@ _TIMELESS = datetime(1970, 1, 1, tzinfo=UTC)
 """The line knows no clock: shifts may not read ``now``."""
 
 
-class SourcePage(Written):
+class SourcePage(FrozenModel):
     """The provider's own page that says so."""
 
     title: Text
     url: Annotated[str, Field(pattern=r"^https://\S+$")]
 
 
-class ShiftText(Written):
+class ShiftText(FrozenModel):
     """A shift as written in ``responsibility.yaml``."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]

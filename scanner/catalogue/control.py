@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from scanner.base.models import FrozenModel
 from scanner.model.resources.base import ProviderName
 
 Party = Literal["customer", "provider"]
@@ -36,13 +37,7 @@ Text = Annotated[str, Field(min_length=1)]
 """Text that says something."""
 
 
-class Written(BaseModel):
-    """A part of a file that people write: what it does not know is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Control(Written):
+class Control(FrozenModel):
     """An obligation of the catalogue, with each party's part in it."""
 
     id: str
@@ -69,7 +64,7 @@ class Control(Written):
         return self.aliases[0] if self.aliases else self.id
 
 
-class Layer(Written):
+class Layer(FrozenModel):
     """A layer of the stack, and whose it is under each service model where a control says nothing."""
 
     title: Text

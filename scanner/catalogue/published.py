@@ -14,15 +14,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from scanner.base.models import FrozenModel
 from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
-from scanner.catalogue.control import ResponsibilityCell, ServiceModel, Text, Written
+from scanner.catalogue.control import ResponsibilityCell, ServiceModel, Text
 from scanner.catalogue.responsibility import Catalogue
 from scanner.model.resources.base import ProviderName
 
 PublishedCell = Literal["customer", "provider", "both"]
 
 
-class PublishedRow(Written):
+class PublishedRow(FrozenModel):
     """One line of a provider's matrix, and what of ours it is about."""
 
     name: Text
@@ -37,7 +38,7 @@ class PublishedRow(Written):
     """Why ours differs, by service model; for every difference, and for nothing else."""
 
 
-class PublishedMatrix(Written):
+class PublishedMatrix(FrozenModel):
     """A responsibility matrix that a provider publishes."""
 
     id: Text
@@ -53,7 +54,7 @@ class PublishedMatrix(Written):
     rows: Annotated[tuple[PublishedRow, ...], Field(min_length=1)]
 
 
-class Note(Written):
+class Note(FrozenModel):
     """What a provider says of responsibility apart from a matrix."""
 
     provider: ProviderName
@@ -62,7 +63,7 @@ class Note(Written):
     says: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
-class Published(Written):
+class Published(FrozenModel):
     """``published.yaml``."""
 
     matrices: tuple[PublishedMatrix, ...]

@@ -18,6 +18,7 @@ from typing import Annotated, TypeVar, get_args
 
 from pydantic import Field
 
+from scanner.base.models import FrozenModel
 from scanner.base.yaml import Document, DocumentError, Problem, read, suggestion
 from scanner.catalogue.boundary import (
     Boundary,
@@ -41,7 +42,6 @@ from scanner.catalogue.control import (
     ServiceModel,
     Severity,
     Text,
-    Written,
 )
 from scanner.model.resources.base import ProviderName, Resource
 
@@ -255,12 +255,12 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     )
 
 
-class _TypeLine(Written):
+class _TypeLine(FrozenModel):
     match: Text
     model: ServiceModel
 
 
-class _Tables(Written):
+class _Tables(FrozenModel):
     """``responsibility.yaml``."""
 
     service_models: dict[ServiceModel, Text]
@@ -271,12 +271,12 @@ class _Tables(Written):
     shifts: tuple[ShiftText, ...] = ()
 
 
-class _Obligations(Written):
+class _Obligations(FrozenModel):
     customer: Text | None = None
     provider: Text | None = None
 
 
-class _Entry(Written):
+class _Entry(FrozenModel):
     """A control as written. ``responsibility`` holds only what differs from the layer's default."""
 
     id: _Id
@@ -292,7 +292,7 @@ class _Entry(Written):
     aliases: tuple[_Id, ...] = ()
 
 
-class _ControlsFile(Written):
+class _ControlsFile(FrozenModel):
     """``controls/<domain>.yaml``."""
 
     controls: tuple[_Entry, ...]

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from scanner.assess.finding import Finding
+from scanner.base.models import FrozenModel
 from scanner.catalogue.boundary import PROMOTED, Boundary
 from scanner.catalogue.responsibility import Catalogue
 from scanner.explain.ending import ends
@@ -39,11 +38,7 @@ _TRACED = frozenset(
 """Flags that a trace of the owner tells in its own words."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Sentence(_Frozen):
+class Sentence(FrozenModel):
     """Something that is so, and where it comes from."""
 
     text: str
@@ -54,14 +49,14 @@ class Sentence(_Frozen):
         return f"{self.text} ({self.source})" if self.source else self.text
 
 
-class ExplanationSection(_Frozen):
+class ExplanationSection(FrozenModel):
     """One of the questions that a reader has."""
 
     title: Title
     sentences: tuple[Sentence, ...]
 
 
-class FindingExplanation(_Frozen):
+class FindingExplanation(FrozenModel):
     """A finding, explained."""
 
     uid: str

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
-
+from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Party
 from scanner.ownership.file.file import Line, OwnershipFile
 from scanner.ownership.file.schema import ExcuseText, OwnerText
@@ -31,10 +30,8 @@ _NOWHERE = "-"
 """Provider, account and kind of a place that no line names."""
 
 
-class Holding(BaseModel):
+class Holding(FrozenModel):
     """Who holds a control somewhere."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     status: OwnershipStatus
     owner: str | None
@@ -70,10 +67,8 @@ class Holding(BaseModel):
         return self.owner or self.status
 
 
-class OwnershipChange(BaseModel):
+class OwnershipChange(FrozenModel):
     """A control that is in other hands somewhere."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Kind
     control: str

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
-
+from scanner.base.models import FrozenModel
 from scanner.ownership.file.file import Line, OwnershipFile, is_over
 from scanner.ownership.file.lint import invalid
 from scanner.ownership.file.schema import ExcuseText
@@ -23,11 +22,7 @@ _STARTS = (30, 90, 180, 365)
 """The days at which the bands after the first begin."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Lapse(_Frozen):
+class Lapse(FrozenModel):
     """Something that ends or falls due soon, with the line that says so."""
 
     kind: Literal["contract", "statement", "exception", "not_applicable", "review", "team"]
@@ -42,7 +37,7 @@ class Lapse(_Frozen):
     """Who has to renew it."""
 
 
-class ExceptionAge(_Frozen):
+class ExceptionAge(FrozenModel):
     """One exception."""
 
     id: str

@@ -7,23 +7,20 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from scanner.assess.baseline import REPORT_SCHEMA, Baseline
 from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.finding import Finding
 from scanner.assess.metrics import Metrics
 from scanner.assess.states import State
+from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Severity
 from scanner.model.evidence import Reason
 from scanner.model.resources.base import ProviderName
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TargetLine(_Frozen):
+class TargetLine(FrozenModel):
     """One scope that was to be scanned."""
 
     provider: ProviderName
@@ -38,7 +35,7 @@ class TargetLine(_Frozen):
     """The regions that the scan was narrowed to; empty: all that the scope can use."""
 
 
-class Scan(_Frozen):
+class Scan(FrozenModel):
     """How the scan was made."""
 
     id: str
@@ -64,7 +61,7 @@ class Scan(_Frozen):
     """Calls made, by provider and operation."""
 
 
-class Controls(_Frozen):
+class Controls(FrozenModel):
     """Where the controls of the catalogue stand in one scope; every control is counted once."""
 
     elsewhere: int
@@ -98,7 +95,7 @@ class Controls(_Frozen):
         return sum(getattr(self, name) for name in type(self).model_fields)
 
 
-class ScopeSummary(_Frozen):
+class ScopeSummary(FrozenModel):
     """One scanned scope. ``resources`` are all that were seen there, also in a narrowed report."""
 
     provider: ProviderName
@@ -109,7 +106,7 @@ class ScopeSummary(_Frozen):
     controls: Controls
 
 
-class Settles(_Frozen):
+class Settles(FrozenModel):
     """A permission, and how many unknowns (causes) it would settle."""
 
     provider: ProviderName
@@ -117,7 +114,7 @@ class Settles(_Frozen):
     unknowns: int
 
 
-class Acknowledged(_Frozen):
+class Acknowledged(FrozenModel):
     """An entry of ``expected_unknowns``, and what it excused in this scan."""
 
     call: str | None
@@ -132,7 +129,7 @@ class Acknowledged(_Frozen):
     """Causes that it excused, or would excuse if it were in force."""
 
 
-class Unknowns(_Frozen):
+class Unknowns(FrozenModel):
     """What was not seen: causes are counted once for each call, scope and region."""
 
     causes: int
@@ -148,7 +145,7 @@ class Unknowns(_Frozen):
     """Every entry of ``expected_unknowns``."""
 
 
-class GateLine(_Frozen):
+class GateLine(FrozenModel):
     """What the gate of one named scope, or the default, was held against."""
 
     scope: str
@@ -164,7 +161,7 @@ class GateLine(_Frozen):
     failing_not_gated: int
 
 
-class GateResult(_Frozen):
+class GateResult(FrozenModel):
     """What stands at the gate."""
 
     name: str
@@ -180,7 +177,7 @@ class GateResult(_Frozen):
     """By named scope in the order of gapscan.yaml, then the default; empty where one gate is for all."""
 
 
-class Summary(_Frozen):
+class Summary(FrozenModel):
     """The scan in numbers."""
 
     states: Mapping[State, int]
@@ -195,7 +192,7 @@ class Summary(_Frozen):
     """The exit code that the findings call for."""
 
 
-class RuleLine(_Frozen):
+class RuleLine(FrozenModel):
     """What a reader of a finding needs to know of its rule."""
 
     title: str
@@ -206,7 +203,7 @@ class RuleLine(_Frozen):
     refs: Mapping[str, tuple[str, ...]]
 
 
-class SpotLine(_Frozen):
+class SpotLine(FrozenModel):
     """A kind of resource that could not be listed somewhere."""
 
     provider: ProviderName
@@ -221,7 +218,7 @@ class SpotLine(_Frozen):
     """Known beforehand, so outside the budget: a region that is switched off, or an expected unknown."""
 
 
-class Head(_Frozen):
+class Head(FrozenModel):
     """A report without its findings."""
 
     schema_: Literal["gapscan.report/v1"] = Field(alias="schema")

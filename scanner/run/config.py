@@ -6,19 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from scanner.assess.expected_unknowns import ExpectedUnknown
+from scanner.base.models import FrozenModel
 from scanner.base.yaml import Document, DocumentError, Problem, read
 from scanner.collect.provider import Request
 from scanner.ownership.file.schema import Inline
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class AwsTarget(_Frozen):
+class AwsTarget(FrozenModel):
     """One AWS account."""
 
     provider: Literal["aws"]
@@ -30,7 +27,7 @@ class AwsTarget(_Frozen):
     regions: tuple[str, ...] = ()
 
 
-class AzureTarget(_Frozen):
+class AzureTarget(FrozenModel):
     """Azure subscriptions that one identity can read."""
 
     provider: Literal["azure"]
@@ -39,7 +36,7 @@ class AzureTarget(_Frozen):
     regions: tuple[str, ...] = ()
 
 
-class GcpTarget(_Frozen):
+class GcpTarget(FrozenModel):
     """Google Cloud projects that one identity can read."""
 
     provider: Literal["gcp"]
@@ -51,7 +48,7 @@ class GcpTarget(_Frozen):
 Target = Annotated[Union[AwsTarget, AzureTarget, GcpTarget], Field(discriminator="provider")]  # noqa: UP007
 
 
-class ScopeText(_Frozen):
+class ScopeText(FrozenModel):
     """What the user says of a scope: used to select lines of the ownership file where it cannot be read."""
 
     path: str | None = Field(default=None, pattern="^/")
@@ -64,7 +61,7 @@ def _gate(value: Any) -> Any:
     raise ValueError("expected a gate such as ownership, or gates by scope such as {default: ownership}")
 
 
-class Config(_Frozen):
+class Config(FrozenModel):
     """The configuration file. Paths in it are relative to the file; options of the command line win."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="gapscan configuration")

@@ -18,10 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
 from scanner.base.files import Unwritable, beside
+from scanner.base.models import FrozenModel
 from scanner.model.evidence import BlindSpot
 from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
@@ -45,9 +46,7 @@ class SnapshotError(Exception):
     exit_code = 2
 
 
-class _Head(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Head(FrozenModel):
     schema_: Literal["gapscan.snapshot/v1"] = Field(default=SCHEMA, alias="schema")
     id: str
     started: datetime
@@ -59,9 +58,7 @@ class _Head(BaseModel):
     calls: dict[str, dict[str, int]]
 
 
-class _End(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _End(FrozenModel):
     resources: int
     blind_spots: int
     sha256: str

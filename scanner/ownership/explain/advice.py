@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from pydantic import BaseModel, ConfigDict
-
+from scanner.base.models import FrozenModel
 from scanner.model.evidence import Unknown
 from scanner.ownership.file.file import Line, has_begun, is_over
 from scanner.ownership.file.schema import OwnerText
@@ -15,10 +14,8 @@ from scanner.ownership.resolve.resolver import PlaceFacts, PreparedFile
 from scanner.ownership.resolve.selection import OwnershipTarget
 
 
-class Ending(BaseModel):
+class Ending(FrozenModel):
     """Something that ends, or falls due, after a day."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     day: date
     """The last day on which it is as it is now."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 
-from pydantic import BaseModel, ConfigDict
-
+from scanner.base.models import FrozenModel
 from scanner.ownership.file.file import Line, OwnershipFile
 from scanner.ownership.file.schema import OwnerText
 from scanner.ownership.resolve.selection import Clause, Facts, OwnershipTarget
@@ -15,10 +14,8 @@ _MOST = 10
 """More would be the file again."""
 
 
-class Miss(BaseModel):
+class Miss(FrozenModel):
     """A line that means the control, and does not fit because of a single condition."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
     line: int

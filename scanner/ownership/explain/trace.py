@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Party
 from scanner.model.evidence import Unknown
 from scanner.ownership.explain.advice import Ending, endings, what_would_change
@@ -31,11 +30,7 @@ Part = Literal["won", "tied", "may win", "lost", "overridden", "lapsed", "asked 
 and its team is gone, so that nobody owns. ``asked only``: a catch-all, which owns nothing."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TracedLine(_Frozen):
+class TracedLine(FrozenModel):
     """A line of the file that means the control and fits the place, or may fit it."""
 
     file: str
@@ -57,7 +52,7 @@ class TracedLine(_Frozen):
     why: str
 
 
-class TracedExcuse(_Frozen):
+class TracedExcuse(FrozenModel):
     """An exception, or a declaration that the control does not apply, that was made for the place."""
 
     noun: Literal["exception", "not_applicable"]
@@ -70,7 +65,7 @@ class TracedExcuse(_Frozen):
     """Why it counts or does not."""
 
 
-class TracedTag(_Frozen):
+class TracedTag(FrozenModel):
     """What a tag or a catalog says of the owner."""
 
     team: str | None
@@ -79,7 +74,7 @@ class TracedTag(_Frozen):
     why: str
 
 
-class Explanation(_Frozen):
+class Explanation(FrozenModel):
     """Who is accountable for a control on a resource, and everything that led there."""
 
     control: str

@@ -11,7 +11,6 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
@@ -21,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from scanner.base.models import FrozenModel
 from scanner.model.resources.base import ProviderName
 
 INFERRED_DOMAINS = ("app", "data", "compute", "res")
@@ -103,11 +103,7 @@ Include = Annotated[Name, BeforeValidator(_include, json_schema_input_type=str)]
 TagValue = Annotated[Name, BeforeValidator(_tag_value, json_schema_input_type=str)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Where(_Part):
+class Where(FrozenModel):
     """Which resources are meant: all the keys given must fit, each with any of its values.
 
     Ids and names of resources are compared as written (on Azure without regard to case), all else
@@ -155,7 +151,7 @@ class Where(_Part):
         return self
 
 
-class AnyOf(_Part):
+class AnyOf(FrozenModel):
     """Resources that any of several selections means."""
 
     any: Annotated[tuple[Where, ...], Field(min_length=1)]
@@ -178,7 +174,7 @@ Selection = Annotated[
 """The name of an entry of ``scopes``, or the selection itself."""
 
 
-class Team(_Part):
+class Team(FrozenModel):
     """A team of the customer's."""
 
     name: Name | None = None
@@ -193,7 +189,7 @@ class Team(_Part):
     """Its last day."""
 
 
-class ProvidedBy(_Part):
+class ProvidedBy(FrozenModel):
     """The scope of the organisation's that provides a control for others."""
 
     provider: ProviderName
@@ -201,7 +197,7 @@ class ProvidedBy(_Part):
     """Account, subscription or project id, in quotes."""
 
 
-class OwnerText(_Part):
+class OwnerText(FrozenModel):
     """A line of ``owners``: who is accountable for controls somewhere."""
 
     id: Name | None = None
@@ -227,7 +223,7 @@ class OwnerText(_Part):
     """Ids of lines that do not count wherever this one fits."""
 
 
-class Contract(_Part):
+class Contract(FrozenModel):
     """What another party has signed."""
 
     party: Name
@@ -239,7 +235,7 @@ class Contract(_Part):
     expires: Day
 
 
-class StatementText(_Part):
+class StatementText(FrozenModel):
     """What only a person can attest."""
 
     controls: Names
@@ -251,7 +247,7 @@ class StatementText(_Part):
     evidence: Name | None = None
 
 
-class DocumentText(_Part):
+class DocumentText(FrozenModel):
     """What a provider says of the split, read for some of its services."""
 
     provider: ProviderName
@@ -263,7 +259,7 @@ class DocumentText(_Part):
     ref: Name | None = None
 
 
-class ExcuseText(_Part):
+class ExcuseText(FrozenModel):
     """An exception, or why controls do not apply. Cannot select by tags: who can tag could excuse."""
 
     id: Name
@@ -281,13 +277,13 @@ class ExcuseText(_Part):
     """Controls that make up for it."""
 
 
-class Sensitive(_Part):
+class Sensitive(FrozenModel):
     """Which resources are sensitive."""
 
     tags: Mapping[Name, Names]
 
 
-class InferenceSource(_Part):
+class InferenceSource(FrozenModel):
     """A source of owners where the file says nothing."""
 
     from_: Literal["resource_tag", "account_tag", "backstage", "contact"] = Field(alias="from")
@@ -318,7 +314,7 @@ class InferenceSource(_Part):
         return self
 
 
-class Settings(_Part):
+class Settings(FrozenModel):
     """How the file is read."""
 
     review_every: Duration = timedelta(days=180)
@@ -334,7 +330,7 @@ class Settings(_Part):
     )
 
 
-class IncludedText(_Part):
+class IncludedText(FrozenModel):
     """A file that an ownership file includes: any of its parts but the settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="included file of gapscan ownership")

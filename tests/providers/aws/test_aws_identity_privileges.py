@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from providers.aws.policies.bucket_statements import matches
 from providers.aws.policies.patterns import intersect, narrowest, widest
-from providers.aws.policies.privileges import GIVING, PolicyHolder
+from providers.aws.policies.privileges import GIVING, PolicyHolder, ReadPolicy
 from providers.aws.policies.statements import statements
 from scanner.model.evidence import Unknown
 
