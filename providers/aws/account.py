@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect.collection import Answer, Facet, FacetRead, Item, Table, asked, told
+from scanner.collect.collection import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import Account, PasswordPolicy, Region
 
@@ -226,5 +226,5 @@ REGIONS: Table[AwsQuestion] = Table(
     kind=Region,
     list=None,
     header=region_header,
-    facets={"tags": told(no_tags), "audit_trails": asked(TRAILS_OF_REGION, as_answered)},
+    facets={"tags": from_list(no_tags), "audit_trails": asked(TRAILS_OF_REGION, as_answered)},
 )

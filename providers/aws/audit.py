@@ -18,7 +18,7 @@ from scanner.collect.collection import (
     Item,
     Table,
     asked,
-    told,
+    from_list,
 )
 from scanner.model.evidence import Observed, Unknown, all_of, lift
 from scanner.model.resources.audit import AuditTrail
@@ -349,16 +349,16 @@ AUDIT_TRAILS: Table[AwsQuestion] = Table(
     facets={
         "tags": asked(TAGS, to_tags),
         "logging": asked(STATUS, to_logging),
-        "all_regions": told(to_all_regions),
-        "organisation_wide": told(to_organisation_wide),
+        "all_regions": from_list(to_all_regions),
+        "organisation_wide": from_list(to_organisation_wide),
         "records_writes": Facet(
             (FacetRead(None, to_global_services), FacetRead(SELECTORS, to_records_writes)), all_of
         ),
         "records_data_access": Facet(
             (FacetRead(None, to_all_regions), FacetRead(SELECTORS, to_records_objects)), all_of
         ),
-        "tamper_evident": told(to_tamper_evident),
-        "customer_key": told(to_customer_key),
-        "destinations": told(to_destinations),
+        "tamper_evident": from_list(to_tamper_evident),
+        "customer_key": from_list(to_customer_key),
+        "destinations": from_list(to_destinations),
     },
 )

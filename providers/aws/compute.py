@@ -19,7 +19,7 @@ from scanner.collect.collection import (
     Item,
     Table,
     asked,
-    told,
+    from_list,
 )
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
@@ -378,9 +378,9 @@ VIRTUAL_MACHINES: Table[AwsQuestion] = Table(
     list=MACHINES,
     header=header,
     facets={
-        "tags": told(to_tags),
-        "public_address": told(to_public_address),
-        "node_of": told(to_node_of),
+        "tags": from_list(to_tags),
+        "public_address": from_list(to_public_address),
+        "node_of": from_list(to_node_of),
     },
 )
 FUNCTIONS: Table[AwsQuestion] = Table(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.client.listing import RegionListing, listing, run
-from scanner.collect.collection import Collection, CollectionPlace, Item, Table, told
+from scanner.collect.collection import Collection, CollectionPlace, Item, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.compute import Database
 
@@ -205,11 +205,11 @@ DATABASES: Table[AwsQuestion] = Table(
     list=LISTED,
     header=header,
     facets={
-        "tags": told(to_tags),
-        "open_to_world": told(to_open),
-        "backed_up": told(to_backed_up),
-        "minor_upgrades": told(to_minor_upgrades),
-        "serverless": told(to_serverless),
-        "os_access": told(to_os_access),
+        "tags": from_list(to_tags),
+        "open_to_world": from_list(to_open),
+        "backed_up": from_list(to_backed_up),
+        "minor_upgrades": from_list(to_minor_upgrades),
+        "serverless": from_list(to_serverless),
+        "os_access": from_list(to_os_access),
     },
 )

@@ -25,7 +25,7 @@ from scanner.collect.collection import (
     FacetRead,
     Item,
     Table,
-    told,
+    from_list,
 )
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.identity import AccessKey, Role, User
@@ -284,8 +284,8 @@ USERS: Table[AwsQuestion] = Table(
     list=USER_LISTING,
     header=user_header,
     facets={
-        "tags": told(user_tags),
-        "root": told(is_root),
+        "tags": from_list(user_tags),
+        "root": from_list(is_root),
         "enabled": Facet(
             (
                 *PASSWORD,
@@ -295,11 +295,11 @@ USERS: Table[AwsQuestion] = Table(
             is_enabled,
         ),
         "password": Facet(PASSWORD, signs_in_by_password),
-        "mfa": told(partial(of_row, report.mfa)),
-        "access_keys": told(partial(of_row, report.active_keys)),
-        "last_used": told(partial(of_row, report.last_used)),
-        "external": told(is_external),
-        "administrator": told(is_administrator),
+        "mfa": from_list(partial(of_row, report.mfa)),
+        "access_keys": from_list(partial(of_row, report.active_keys)),
+        "last_used": from_list(partial(of_row, report.last_used)),
+        "external": from_list(is_external),
+        "administrator": from_list(is_administrator),
     },
 )
 
@@ -308,12 +308,12 @@ ACCESS_KEYS: Table[AwsQuestion] = Table(
     list=KEY_LISTING,
     header=key_header,
     facets={
-        "tags": told(no_tags),
-        "holder": told(holder),
-        "active": told(partial(of_key, report.active)),
-        "created": told(partial(of_key, report.created)),
-        "last_used": told(partial(of_key, report.key_used)),
-        "expires": told(never_expires),
+        "tags": from_list(no_tags),
+        "holder": from_list(holder),
+        "active": from_list(partial(of_key, report.active)),
+        "created": from_list(partial(of_key, report.created)),
+        "last_used": from_list(partial(of_key, report.key_used)),
+        "expires": from_list(never_expires),
     },
 )
 
@@ -322,11 +322,11 @@ ROLES: Table[AwsQuestion] = Table(
     list=ROLE_LISTING,
     header=role_header,
     facets={
-        "tags": told(role_tags),
-        "principal": told(principal),
-        "principal_type": told(principal_type),
-        "everything": told(allows_everything),
-        "grants_rights": told(gives_rights),
+        "tags": from_list(role_tags),
+        "principal": from_list(principal),
+        "principal_type": from_list(principal_type),
+        "everything": from_list(allows_everything),
+        "grants_rights": from_list(gives_rights),
         "external": Facet(
             (
                 FacetRead(None, outside),
@@ -335,7 +335,7 @@ ROLES: Table[AwsQuestion] = Table(
             ),
             is_outside,
         ),
-        "conditioned": told(is_conditioned),
-        "last_used": told(role_used),
+        "conditioned": from_list(is_conditioned),
+        "last_used": from_list(role_used),
     },
 )

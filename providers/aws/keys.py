@@ -20,7 +20,7 @@ from scanner.collect.collection import (
     Item,
     Table,
     asked,
-    told,
+    from_list,
 )
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.keys import Key
@@ -164,7 +164,7 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
     aliases = here.answer(NAMES, caller.item(place.region))
     known: Mapping[str, tuple[str, ...]] = {} if isinstance(aliases, Unknown) else aliases
 
-    def told(item: Item, future: Future[Observed[Answer]]) -> None:
+    def from_list(item: Item, future: Future[Observed[Answer]]) -> None:
         key = future.result()
         if isinstance(key, Unknown) and isinstance(aliases, Unknown):
             collection.blind_spot(place, join([key, aliases]))
@@ -181,7 +181,7 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
                 continue
             collection.begin(place)
             question = partial(here.read, DESCRIBED, here.answer, DESCRIBED, item)
-            collection.ask(None, question).add_done_callback(partial(told, item))
+            collection.ask(None, question).add_done_callback(partial(from_list, item))
 
 
 def to_identity(item: Item, answer: Answer) -> Mapping[str, Any]:
@@ -274,7 +274,7 @@ KEYS: Table[AwsQuestion] = Table(
         "rotates": asked(ROTATION, to_rotates),
         "rotation_days": asked(ROTATION, to_rotation_days),
         "pending_deletion": asked(DESCRIBED, to_pending_deletion),
-        "deletion_delayed": told(always_delayed),
+        "deletion_delayed": from_list(always_delayed),
         "open_to_others": asked(EXPOSURE, to_open),
     },
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect.collection import Answer, Item, Table, asked, told
+from scanner.collect.collection import Answer, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, join, lift
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import Ingress, admin_ports, everything, open_to_world
@@ -198,12 +198,12 @@ FIREWALLS: Table[AwsQuestion] = Table(
     list=DESCRIBE_SECURITY_GROUPS,
     header=header,
     facets={
-        "tags": told(to_tags),
+        "tags": from_list(to_tags),
         "attached": asked(INTERFACES, to_attached),
-        "default": told(to_default),
+        "default": from_list(to_default),
         "open_to_world": asked(REACH, to_open),
         "admin_ports_open": asked(REACH, to_admin_ports),
         "everything_open": asked(REACH, to_everything),
-        "default_allows": told(to_default_allows),
+        "default_allows": from_list(to_default_allows),
     },
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.azure.audit import ACTIVITY_LOG, to_audit_trails
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
-from scanner.collect.collection import Facet, Table, asked, told
+from scanner.collect.collection import Facet, Table, asked, from_list
 from scanner.model.resources.account import Account, Region
 
 Row = Mapping[str, Any]
@@ -145,16 +145,16 @@ def no_passwords(item: Row) -> None:
 
 
 ACCOUNT_FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(to_tags),
-    "organisation": told(to_organisation),
+    "tags": from_list(to_tags),
+    "organisation": from_list(to_organisation),
     "path": asked(ANCESTORS, to_path),
     "security_contacts": asked(SECURITY_CONTACTS, to_security_contacts),
-    "public_access_block": told(no_switch),
-    "password_policy": told(no_passwords),
+    "public_access_block": from_list(no_switch),
+    "password_policy": from_list(no_passwords),
     "audit_trails": asked(ACTIVITY_LOG, to_audit_trails),
 }
 REGION_FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(lambda item: {}),
+    "tags": from_list(lambda item: {}),
     "audit_trails": asked(ACTIVITY_LOG, to_audit_trails),
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from providers.azure.client.calls import ArmCall, AzureCall
 from providers.azure.diagnostics import DiagnosticSetting, destinations, diagnostic_settings
-from scanner.collect.collection import Facet, Table, told
+from scanner.collect.collection import Facet, Table, from_list
 from scanner.model.resources.audit import AuditTrail
 
 Row = Mapping[str, Any]
@@ -98,15 +98,15 @@ def _sends_writes(setting: DiagnosticSetting) -> bool:
 
 
 FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(to_tags),
-    "logging": told(to_logging),
-    "all_regions": told(always),
-    "organisation_wide": told(never),
-    "records_writes": told(to_records_writes),
-    "records_data_access": told(elsewhere),
-    "tamper_evident": told(elsewhere),
-    "customer_key": told(elsewhere),
-    "destinations": told(destinations),
+    "tags": from_list(to_tags),
+    "logging": from_list(to_logging),
+    "all_regions": from_list(always),
+    "organisation_wide": from_list(never),
+    "records_writes": from_list(to_records_writes),
+    "records_data_access": from_list(elsewhere),
+    "tamper_evident": from_list(elsewhere),
+    "customer_key": from_list(elsewhere),
+    "destinations": from_list(destinations),
 }
 
 

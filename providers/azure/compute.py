@@ -14,7 +14,7 @@ from typing import Any
 
 from providers.azure.client.calls import AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
-from scanner.collect.collection import Facet, Table, asked, told
+from scanner.collect.collection import Facet, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.policy.reachability import Ingress, open_to_world
@@ -269,19 +269,19 @@ def holds_world(ranges: Sequence[str]) -> bool:
 
 
 MACHINE_FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(to_tags),
+    "tags": from_list(to_tags),
     "public_address": asked(INTERFACES, to_public_address),
     "node_of": asked(CLUSTERS, to_node_of),
 }
 FUNCTION_FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(to_tags),
-    "runtime_updates": told(to_runtime_updates),
+    "tags": from_list(to_tags),
+    "runtime_updates": from_list(to_runtime_updates),
 }
 CLUSTER_FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(to_tags),
-    "nodes": told(to_nodes),
-    "node_upgrades": told(to_node_upgrades),
-    "endpoint_open": told(to_endpoint_open),
+    "tags": from_list(to_tags),
+    "nodes": from_list(to_nodes),
+    "node_upgrades": from_list(to_node_upgrades),
+    "endpoint_open": from_list(to_endpoint_open),
 }
 
 

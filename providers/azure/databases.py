@@ -27,7 +27,7 @@ from providers.azure.compute import (
     query,
     to_tags,
 )
-from scanner.collect.collection import Facet, FacetRead, Table, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.compute import Database
 
@@ -283,20 +283,20 @@ def _flexible(servers: GraphCall, firewall: ArmCall) -> Mapping[str, Facet[Azure
     https://learn.microsoft.com/azure/mysql/flexible-server/concepts-maintenance
     """
     return {
-        "tags": told(to_tags),
+        "tags": from_list(to_tags),
         "open_to_world": Facet(
             (FacetRead(None, partial(to_public, servers)), FacetRead(firewall, to_rules_open)),
             combine=open_to_world,
         ),
-        "backed_up": told(to_backed_up),
-        "minor_upgrades": told(always),
-        "serverless": told(never),
-        "os_access": told(never),
+        "backed_up": from_list(to_backed_up),
+        "minor_upgrades": from_list(always),
+        "serverless": from_list(never),
+        "os_access": from_list(never),
     }
 
 
 SQL_FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(to_tags),
+    "tags": from_list(to_tags),
     "open_to_world": Facet(
         (
             FacetRead(None, partial(to_public, SQL_SERVERS)),
@@ -307,30 +307,30 @@ SQL_FACETS: Mapping[str, Facet[AzureCall]] = {
         combine=sql_open,
     ),
     # Both by design: a database is kept for at least a day, and runs the newest version of the engine.
-    "backed_up": told(always),
-    "minor_upgrades": told(always),
+    "backed_up": from_list(always),
+    "minor_upgrades": from_list(always),
     "serverless": asked(SQL_DATABASES, to_serverless),
-    "os_access": told(never),
+    "os_access": from_list(never),
 }
 """https://learn.microsoft.com/azure/azure-sql/database/automated-backups-overview"""
 INSTANCE_FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(to_tags),
-    "open_to_world": told(to_public_endpoint),
+    "tags": from_list(to_tags),
+    "open_to_world": from_list(to_public_endpoint),
     # By design, as with Azure SQL servers; a number of cores is chosen for each instance.
-    "backed_up": told(always),
-    "minor_upgrades": told(always),
-    "serverless": told(never),
-    "os_access": told(never),
+    "backed_up": from_list(always),
+    "minor_upgrades": from_list(always),
+    "serverless": from_list(never),
+    "os_access": from_list(never),
 }
 MACHINE_FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(to_tags),
+    "tags": from_list(to_tags),
     "open_to_world": Facet(
         (FacetRead(INTERFACES, to_machine_public), FacetRead(SQL_MACHINE, to_listens)), combine=all_of
     ),
     "backed_up": asked(SQL_MACHINE, to_machine_backed_up),
     "minor_upgrades": asked(SQL_MACHINE, to_machine_patched),
-    "serverless": told(never),
-    "os_access": told(always),
+    "serverless": from_list(never),
+    "os_access": from_list(always),
 }
 
 

@@ -41,7 +41,7 @@ from providers.azure.roles import (
     allow_everything,
     is_outsider,
 )
-from scanner.collect.collection import Facet, FacetRead, Table, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.identity import AccessKey, User
 
@@ -179,8 +179,8 @@ def global_administrator(item: Row, roles: Mapping[str, Holders]) -> Observed[bo
 
 
 def _unclear(roles: Mapping[str, Holders]) -> Observed[bool]:
-    told = role_members(GLOBAL_ADMINISTRATOR, roles, {})
-    return told if isinstance(told, Unknown) else False
+    from_list = role_members(GLOBAL_ADMINISTRATOR, roles, {})
+    return from_list if isinstance(from_list, Unknown) else False
 
 
 def in_a_group(item: Row, members: Members) -> Observed[bool]:
@@ -239,9 +239,9 @@ def never_kept(item: Row) -> Unknown:
 
 
 USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
-    "tags": told(lambda item: {}),
-    "root": told(lambda item: False),
-    "enabled": told(to_enabled),
+    "tags": from_list(lambda item: {}),
+    "root": from_list(lambda item: False),
+    "enabled": from_list(to_enabled),
     "password": asked(DOMAINS, to_password),
     "mfa": Facet(
         (
@@ -252,9 +252,9 @@ USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
         ),
         combine=second_factor,
     ),
-    "access_keys": told(lambda item: 0),
+    "access_keys": from_list(lambda item: 0),
     "last_used": asked(SIGN_INS, to_last_used),
-    "external": told(is_outsider),
+    "external": from_list(is_outsider),
     "administrator": Facet(
         (
             FacetRead(DIRECTORY_ROLES, global_administrator),
@@ -285,12 +285,12 @@ def access_keys(partition: str, tenant: str, now: datetime) -> Table[IdentityCal
         list=APPLICATIONS,
         header=lambda item: key_header(partition, tenant, item),
         facets={
-            "tags": told(lambda item: {}),
-            "holder": told(lambda item: item["holder"]),
-            "active": told(lambda item: to_active(item, now)),
-            "created": told(lambda item: _moment(item["startDateTime"])),
-            "last_used": told(never_kept),
-            "expires": told(to_expires),
+            "tags": from_list(lambda item: {}),
+            "holder": from_list(lambda item: item["holder"]),
+            "active": from_list(lambda item: to_active(item, now)),
+            "created": from_list(lambda item: _moment(item["startDateTime"])),
+            "last_used": from_list(never_kept),
+            "expires": from_list(to_expires),
         },
     )
 

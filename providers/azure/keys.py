@@ -14,7 +14,7 @@ from typing import Any
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
 from providers.azure.client.nested import Nested
-from scanner.collect.collection import Facet, asked, told
+from scanner.collect.collection import Facet, asked, from_list
 from scanner.model.resources.keys import Key
 
 Row = Mapping[str, Any]
@@ -197,13 +197,13 @@ def _bool(properties: Row, name: str, default: bool | None = None) -> bool:
 
 def _facets(get: ArmCall) -> Mapping[str, Facet[AzureCall]]:
     return {
-        "tags": told(to_tags),
-        "enabled": told(to_enabled),
+        "tags": from_list(to_tags),
+        "enabled": from_list(to_enabled),
         "rotates": asked(get, to_rotates),
         "rotation_days": asked(get, to_rotation_days),
-        "pending_deletion": told(never),
-        "deletion_delayed": told(to_deletion_delayed),
-        "open_to_others": told(to_open_to_others),
+        "pending_deletion": from_list(never),
+        "deletion_delayed": from_list(to_deletion_delayed),
+        "open_to_others": from_list(to_open_to_others),
     }
 
 

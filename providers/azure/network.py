@@ -12,7 +12,7 @@ from typing import Any
 
 from providers.azure.client.calls import AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
-from scanner.collect.collection import Facet, FacetRead, Table, told
+from scanner.collect.collection import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, lift
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import ANY_PORT, Ingress, admin_ports, everything, open_to_world
@@ -126,12 +126,12 @@ def _protocols(protocol: str, with_ports: bool) -> tuple[str, ...]:
 
 def _ports(rule: Row, side: str) -> tuple[tuple[int, int], ...]:
     """The ranges of ports; empty for all."""
-    told = _both(rule, f"{side}PortRange")
-    if not told:
+    from_list = _both(rule, f"{side}PortRange")
+    if not from_list:
         raise ValueError(f"{side}PortRange")
-    if "*" in told:
+    if "*" in from_list:
         return ()
-    ranges = tuple(_range(text) for text in told)
+    ranges = tuple(_range(text) for text in from_list)
     return () if ANY_PORT in ranges else ranges
 
 
@@ -141,12 +141,12 @@ def _range(text: str) -> tuple[int, int]:
 
 
 def _sources(rule: Row) -> tuple[str, ...]:
-    told = _both(rule, "sourceAddressPrefix")
-    if not told and not rule.get("sourceApplicationSecurityGroups"):
+    from_list = _both(rule, "sourceAddressPrefix")
+    if not from_list and not rule.get("sourceApplicationSecurityGroups"):
         raise ValueError("sourceAddressPrefix")
-    if any(prefix.lower() in _ANYWHERE for prefix in told):
+    if any(prefix.lower() in _ANYWHERE for prefix in from_list):
         return tuple(_WORLD.values())
-    return tuple(prefix for prefix in told if not _TAG.fullmatch(prefix))
+    return tuple(prefix for prefix in from_list if not _TAG.fullmatch(prefix))
 
 
 def _denied_versions(rule: Row) -> frozenset[int]:
@@ -176,13 +176,13 @@ def _everything(opened: Observed[tuple[str, ...]]) -> Observed[bool]:
 _OPEN: FacetRead[AzureCall] = FacetRead(None, to_open_to_world)
 
 FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(to_tags),
-    "attached": told(to_attached),
-    "default": told(never),
+    "tags": from_list(to_tags),
+    "attached": from_list(to_attached),
+    "default": from_list(never),
     "open_to_world": Facet((_OPEN,)),
     "admin_ports_open": Facet((_OPEN,), combine=_admin_ports),
     "everything_open": Facet((_OPEN,), combine=_everything),
-    "default_allows": told(never),
+    "default_allows": from_list(never),
 }
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from providers.azure.client.calls import ArmCall, Digest, DirectoryCall, IdentityCall
 from providers.azure.client.completeness import allows, covers
-from scanner.collect.collection import Facet, FacetRead, Table, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.identity import Role
 
@@ -281,9 +281,9 @@ def roles(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
         return workload_is_foreign(item, owners, tenant)
 
     facets: Mapping[str, Facet[IdentityCall]] = {
-        "tags": told(lambda item: {}),
-        "principal": told(to_principal),
-        "principal_type": told(to_principal_type),
+        "tags": from_list(lambda item: {}),
+        "principal": from_list(to_principal),
+        "principal_type": from_list(to_principal_type),
         "everything": asked(PERMITS, to_everything),
         "grants_rights": asked(PERMITS, to_grants_rights),
         "external": Facet(
@@ -294,8 +294,8 @@ def roles(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
             ),
             combine=to_external,
         ),
-        "conditioned": told(to_conditioned),
-        "last_used": told(never_kept),
+        "conditioned": from_list(to_conditioned),
+        "last_used": from_list(never_kept),
     }
     return Table(
         kind=Role,

@@ -13,7 +13,7 @@ from typing import Any
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
 from providers.azure.diagnostics import diagnostic_settings, logged
-from scanner.collect.collection import Facet, FacetRead, Table, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.storage import Bucket, Encryption
 
@@ -281,19 +281,19 @@ _ALLOWED: FacetRead[AzureCall] = FacetRead(None, anonymous_allowed)
 _SITE: FacetRead[AzureCall] = FacetRead(CONTAINERS, website)
 
 FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": told(to_tags),
+    "tags": from_list(to_tags),
     "public_read": Facet(
         (_REACHABLE, _ALLOWED, FacetRead(CONTAINERS, any_open_container), _SITE), combine=public_read
     ),
-    "public_write": told(never),
+    "public_write": from_list(never),
     "public_via": Facet(
         (_REACHABLE, _ALLOWED, FacetRead(CONTAINERS, open_containers), _SITE), combine=public_via
     ),
-    "encryption": told(to_encryption),
+    "encryption": from_list(to_encryption),
     "versioning": asked(BLOB_SERVICE, to_versioning),
     "access_logging": asked(BLOB_LOGS, to_access_logging),
-    "tls_only": told(to_tls_only),
-    "uniform_access": told(to_uniform_access),
+    "tls_only": from_list(to_tls_only),
+    "uniform_access": from_list(to_uniform_access),
 }
 
 

@@ -25,7 +25,7 @@ from providers.azure.entra import (
     header,
     whole,
 )
-from scanner.collect.collection import Facet, FacetRead, Table, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.identity import Tenant
 
@@ -91,7 +91,7 @@ def tenant_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
 
 
 TENANT_FACETS: Mapping[str, Facet[IdentityCall]] = {
-    "tags": told(lambda item: {}),
+    "tags": from_list(lambda item: {}),
     "administrators": Facet(
         (FacetRead(DIRECTORY_ROLES, whole), FacetRead(ADMINISTRATOR_GROUPS, whole)), combine=administrators
     ),

@@ -10,7 +10,7 @@ from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item, Project
 from providers.gcp.policies.members import HIERARCHY
 from providers.gcp.policies.policies import PROJECT
 from providers.gcp.storage import PREVENTION, to_enforced
-from scanner.collect.collection import Facet, FacetRead, Table, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.account import Account, Region
 
@@ -148,14 +148,14 @@ ACCOUNTS = Table(
     list=None,
     header=account_header,
     facets={
-        "tags": told(to_tags),
-        "organisation": told(to_organisation),
+        "tags": from_list(to_tags),
+        "organisation": from_list(to_organisation),
         "path": asked(HIERARCHY, to_path),
         "security_contacts": Facet(
             (FacetRead(CONTACTS, to_own_contacts), FacetRead(CONTACTS_ABOVE, to_contacts_above)), nearest
         ),
         "public_access_block": asked(PREVENTION, to_enforced),
-        "password_policy": told(no_policy),
+        "password_policy": from_list(no_policy),
         "audit_trails": TRAIL_NAMES,
     },
 )
@@ -165,6 +165,6 @@ REGIONS = Table(
     kind=Region,
     list=None,
     header=region_header,
-    facets={"tags": told(no_tags), "audit_trails": TRAIL_NAMES},
+    facets={"tags": from_list(no_tags), "audit_trails": TRAIL_NAMES},
 )
 """The regions that hold resources of the project. The items are given, from :data:`LOCATIONS`."""

@@ -17,7 +17,7 @@ from typing import Any
 from providers.gcp.client.calls import GcpCall, Item
 from providers.gcp.logfilter import ACTIVITY, ALL, DATA_ACCESS, NONE, Passing, both, negated, passing
 from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT_POLICY, above_project, of_project
-from scanner.collect.collection import Facet, FacetRead, Table, told
+from scanner.collect.collection import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.audit import AuditTrail
 
@@ -239,7 +239,7 @@ def to_records_data_access(
     at any level is taken to be exempted, so the levels above must be known for a yes."""
     levels = (own, above)
     switched = [any_of(*(lift(partial(_switched, kind), level) for level in levels)) for kind in _DATA]
-    whole = [lift(lambda told: not told.exempted.intersection(_DATA), level) for level in levels]
+    whole = [lift(lambda from_list: not from_list.exempted.intersection(_DATA), level) for level in levels]
     return all_of(carries, *switched, *whole)
 
 
@@ -255,11 +255,11 @@ AUDIT_TRAILS = Table(
     list=replace(SINKS, split=trails),
     header=header,
     facets={
-        "tags": told(no_tags),
-        "logging": told(to_logging),
-        "all_regions": told(lambda _: True),
-        "organisation_wide": told(to_organisation_wide),
-        "records_writes": told(to_records_writes),
+        "tags": from_list(no_tags),
+        "logging": from_list(to_logging),
+        "all_regions": from_list(lambda _: True),
+        "organisation_wide": from_list(to_organisation_wide),
+        "records_writes": from_list(to_records_writes),
         "records_data_access": Facet(
             (
                 FacetRead(None, to_carries_data_access),
@@ -268,9 +268,9 @@ AUDIT_TRAILS = Table(
             ),
             to_records_data_access,
         ),
-        "tamper_evident": told(lambda _: None),
-        "customer_key": told(lambda _: None),
-        "destinations": told(to_destinations),
+        "tamper_evident": from_list(lambda _: None),
+        "customer_key": from_list(lambda _: None),
+        "destinations": from_list(to_destinations),
     },
 )
 """The project's own trails. Those above come from :data:`SINKS_ABOVE` besides. Audit logs have no regions,

@@ -9,7 +9,7 @@ from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item, to_region
 from providers.gcp.packets import anyone
-from scanner.collect.collection import Facet, FacetRead, Table, told
+from scanner.collect.collection import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 
@@ -127,8 +127,8 @@ VIRTUAL_MACHINES = Table(
     list=INSTANCES,
     header=machine_header,
     facets={
-        "tags": told(to_labels),
-        "public_address": told(to_public_address),
+        "tags": from_list(to_labels),
+        "public_address": from_list(to_public_address),
         "node_of": Facet(
             (FacetRead(None, to_group), FacetRead(None, to_labelled), FacetRead(NODE_POOLS, to_clusters)),
             to_node_of,
@@ -202,15 +202,15 @@ def to_runtime_updates(item: Item) -> Observed[RuntimeUpdates]:
             return "automatic"
         if build.get("onDeployUpdatePolicy") is not None:
             return "on_update"
-    told = "the function's asset names no policy of updates; deploying it with one would settle it"
-    return Unknown.because("unsupported", FUNCTION_LIST.name, None, told)
+    from_list = "the function's asset names no policy of updates; deploying it with one would settle it"
+    return Unknown.because("unsupported", FUNCTION_LIST.name, None, from_list)
 
 
 FUNCTIONS = Table(
     kind=Function,
     list=FUNCTION_LIST,
     header=function_header,
-    facets={"tags": told(to_function_labels), "runtime_updates": told(to_runtime_updates)},
+    facets={"tags": from_list(to_function_labels), "runtime_updates": from_list(to_runtime_updates)},
 )
 """Functions of both generations, whichever API they were deployed with. Assets of the Cloud Functions API may
 come half a day late."""
@@ -336,10 +336,10 @@ CONTAINER_CLUSTERS = Table(
     list=CLUSTERS,
     header=cluster_header,
     facets={
-        "tags": told(to_resource_labels),
+        "tags": from_list(to_resource_labels),
         "nodes": Facet(_POOLS, to_nodes),
         "node_upgrades": Facet(_POOLS, to_node_upgrades),
-        "endpoint_open": told(to_endpoint_open),
+        "endpoint_open": from_list(to_endpoint_open),
     },
 )
 """GKE clusters, zonal and regional."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
 from providers.gcp.packets import anyone
-from scanner.collect.collection import Facet, FacetRead, Table, told
+from scanner.collect.collection import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import Database
 
@@ -118,11 +118,11 @@ def to_backups_of_primary(item: Item, instances: Mapping[str, Any]) -> Observed[
 
 def to_backed_up(own: Observed[bool | None], primary: Observed[bool | None]) -> Observed[bool]:
     """The instance's own, or those of the primary that it is a replica of."""
-    told = primary if own is None else own
-    if told is None:
+    from_list = primary if own is None else own
+    if from_list is None:
         why = "neither the instance nor its primary tells of backups"
         return Unknown.because("error", INSTANCES.name, None, why)
-    return told
+    return from_list
 
 
 def to_minor_upgrades(item: Item) -> bool:
@@ -160,14 +160,14 @@ DATABASES = Table(
     list=INSTANCES,
     header=header,
     facets={
-        "tags": told(to_tags),
-        "open_to_world": told(to_open),
+        "tags": from_list(to_tags),
+        "open_to_world": from_list(to_open),
         "backed_up": Facet(
             (FacetRead(None, to_own_backups), FacetRead(INSTANCES, to_backups_of_primary)), to_backed_up
         ),
-        "minor_upgrades": told(to_minor_upgrades),
-        "serverless": told(never),
-        "os_access": told(never),
+        "minor_upgrades": from_list(to_minor_upgrades),
+        "serverless": from_list(never),
+        "os_access": from_list(never),
     },
 )
 """Cloud SQL instances of the project, running or stopped. A database on an instance of Compute Engine is seen

@@ -40,7 +40,7 @@ from providers.gcp.policies.policies import (
     permissions_of,
     to_permissions,
 )
-from scanner.collect.collection import Facet, FacetRead, Table, told
+from scanner.collect.collection import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.identity import AccessKey, Role, User
 
@@ -115,7 +115,7 @@ def no_tags(_: Item) -> Mapping[str, str]:
 def _beyond(where: str, what: str) -> Any:
     """A fact that Cloud Asset Inventory does not have: no permission on the project would settle it."""
     unknown = Unknown.because("unsupported", where, None, f"Cloud Asset Inventory does not tell {what}")
-    return told(lambda _: unknown)
+    return from_list(lambda _: unknown)
 
 
 def to_member(item: Item) -> str:
@@ -247,12 +247,12 @@ USERS = Table(
     list=replace(PROJECT_POLICY, split=people),
     header=user_header,
     facets={
-        "tags": told(no_tags),
-        "root": told(lambda _: False),
+        "tags": from_list(no_tags),
+        "root": from_list(lambda _: False),
         "enabled": _beyond(_SIGN_IN, "whether an account is suspended"),
         "password": _beyond(_SIGN_IN, "how people sign in"),
         "mfa": _beyond(_SIGN_IN, "second factors"),
-        "access_keys": told(lambda _: 0),
+        "access_keys": from_list(lambda _: 0),
         "last_used": _beyond(_SIGN_IN, "when people signed in"),
         "external": Facet(
             (FacetRead(None, to_home), FacetRead(HIERARCHY, to_domain)),
@@ -272,12 +272,12 @@ ACCESS_KEYS = Table(
     list=GcpCall("ListAssets", (_KEY,), split=user_managed),
     header=key_header,
     facets={
-        "tags": told(no_tags),
-        "holder": told(to_holder),
+        "tags": from_list(no_tags),
+        "holder": from_list(to_holder),
         "active": Facet((FacetRead(None, to_usable), FacetRead(SERVICE_ACCOUNTS, to_holder_enabled)), all_of),
-        "created": told(to_created),
+        "created": from_list(to_created),
         "last_used": _beyond("policyanalyzer:activities.query", "when a key was used"),
-        "expires": told(to_expires),
+        "expires": from_list(to_expires),
     },
 )
 """Keys of service accounts that somebody made or uploaded."""
@@ -287,10 +287,10 @@ ROLES = Table(
     list=replace(PROJECT_POLICY, split=bindings),
     header=role_header,
     facets={
-        "tags": told(no_tags),
-        "principal": told(to_member),
-        "principal_type": told(to_type),
-        "everything": told(to_everything),
+        "tags": from_list(no_tags),
+        "principal": from_list(to_member),
+        "principal_type": from_list(to_type),
+        "everything": from_list(to_everything),
         "grants_rights": Facet(
             (
                 FacetRead(None, to_role),
@@ -303,7 +303,7 @@ ROLES = Table(
             (FacetRead(None, to_home), FacetRead(HIERARCHY, to_domain), FacetRead(PROJECTS, to_projects)),
             is_outside,
         ),
-        "conditioned": told(to_conditioned),
+        "conditioned": from_list(to_conditioned),
         "last_used": _beyond("policyanalyzer:activities.query", "when a binding was used"),
     },
 )

@@ -35,7 +35,7 @@ from providers.gcp.policies.policies import (
     permissions_of,
     to_permissions,
 )
-from scanner.collect.collection import Facet, FacetRead, Table, told
+from scanner.collect.collection import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.keys import Key
 
@@ -258,12 +258,12 @@ KEYS = Table(
     list=KEY_LIST,
     header=header,
     facets={
-        "tags": told(to_tags),
+        "tags": from_list(to_tags),
         "enabled": Facet(_STATES, to_enabled),
-        "rotates": told(to_rotates),
-        "rotation_days": told(to_rotation_days),
+        "rotates": from_list(to_rotates),
+        "rotation_days": from_list(to_rotation_days),
         "pending_deletion": Facet(_STATES, to_pending),
-        "deletion_delayed": told(to_deletion_delayed),
+        "deletion_delayed": from_list(to_deletion_delayed),
         "open_to_others": Facet(
             (
                 FacetRead(KEY_POLICIES, to_own_grants),

@@ -16,7 +16,7 @@ from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
 from providers.gcp.packets import Level, PacketRule, Ports, reach, readings
-from scanner.collect.collection import Facet, FacetRead, Table, told
+from scanner.collect.collection import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, lift
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import admin_ports, everything
@@ -307,9 +307,9 @@ FIREWALLS = Table(
     list=NETWORKS,
     header=header,
     facets={
-        "tags": told(no_tags),
-        "attached": told(to_attached),
-        "default": told(to_default),
+        "tags": from_list(no_tags),
+        "attached": from_list(to_attached),
+        "default": from_list(to_default),
         "open_to_world": Facet(_LEVELS, to_open),
         "admin_ports_open": Facet(_LEVELS, to_admin_ports),
         "everything_open": Facet(_LEVELS, to_everything),

@@ -12,7 +12,7 @@ from typing import Any
 from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item
 from providers.gcp.policies.exposure import NOTHING, Exposure, from_acl, from_bindings, open_to, union
 from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT
-from scanner.collect.collection import Facet, FacetRead, Table, asked, told
+from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
 
@@ -87,8 +87,10 @@ def to_lists(item: Item) -> Observed[Exposure]:
         return NOTHING
     data = _data(item)
     if not data.get("defaultObjectAcl"):
-        told = "the asset does not hold the default access list for objects; uniform access would settle it"
-        return Unknown.because("unsupported", LIST.name, None, told)
+        from_list = (
+            "the asset does not hold the default access list for objects; uniform access would settle it"
+        )
+        return Unknown.because("unsupported", LIST.name, None, from_list)
     return union(
         [
             from_acl(data.get("acl", ()), "ACL"),
@@ -199,15 +201,15 @@ BUCKETS = Table(
     list=LIST,
     header=header,
     facets={
-        "tags": told(to_tags),
+        "tags": from_list(to_tags),
         "public_read": Facet(_EXPOSURE, to_public_read),
         "public_write": Facet(_EXPOSURE, to_public_write),
         "public_via": Facet(_EXPOSURE, to_public_via),
-        "encryption": told(to_encryption),
-        "versioning": told(to_versioning),
-        "access_logging": told(to_access_logging),
+        "encryption": from_list(to_encryption),
+        "versioning": from_list(to_versioning),
+        "access_logging": from_list(to_access_logging),
         "tls_only": asked(SECURE_TRANSPORT, to_enforced),
-        "uniform_access": told(to_uniform_access),
+        "uniform_access": from_list(to_uniform_access),
     },
 )
 """Cloud Storage buckets of a project."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli import options as option
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -55,7 +55,7 @@ def assess(
     Needs no credentials and no network. Ages and expiries are judged by the time when the snapshot was
     finished, unless --now says otherwise.
     """
-    with told():
+    with exit_on_error():
         from datetime import UTC, datetime
         from pathlib import Path
 
@@ -106,7 +106,7 @@ def _refuse_old(snapshot: str, collected: Collected, oldest: timedelta, now: dat
     age = now - collected.finished
     if age > oldest:
         hours = age.total_seconds() / 3600
-        told = f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
+        exit_on_error = f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
         finished = collected.finished.strftime("%Y-%m-%d %H:%M UTC")
         raise Usage(
             f"{snapshot}: is {told} old (finished {finished}), older than --max-age allows: collect anew"

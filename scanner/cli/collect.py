@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli import options as option
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
     from scanner.run.scan import Collected
@@ -35,7 +35,7 @@ def collect(
     every scope was reached, 3 when one that you named was not, 4 when none was (no snapshot is written).
     What could not be seen in a scope is in the snapshot, and assess answers for it.
     """
-    with told():
+    with exit_on_error():
         from pathlib import Path
 
         from scanner.cli.plan import given, plan

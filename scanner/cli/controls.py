@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from scanner.cli.exits import Usage, told
+from scanner.cli.exits import Usage, exit_on_error
 from scanner.cli.rules import Packs
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def list_controls(
     form: Form = "text",
 ) -> None:
     """List controls: level, severity, party under each service model, evidence, and kinds seen."""
-    with told():
+    with exit_on_error():
         catalogue, pack = _load(rules, form)
         seen = _chosen(catalogue, pack, controls or [])
         if form == "json":
@@ -123,7 +123,7 @@ def show(
     form: Form = "text",
 ) -> None:
     """Show one control: both parties' obligations, its rules, what it expects, related requirements."""
-    with told():
+    with exit_on_error():
         catalogue, pack = _load(rules, form)
         seen = _chosen(catalogue, pack, [control])
         if len(seen) != 1:
@@ -183,7 +183,7 @@ def _shown(one: _Seen, catalogue: Catalogue) -> Iterator[str]:
 
     control = one.control
     yield f"{control.id}: {control.title}"
-    told = {
+    exit_on_error = {
         "domain": catalogue.domains[control.domain],
         "layer": f"{control.layer}: {catalogue.layers[control.layer].title}",
         "level": f"{control.level}: {_LEVELS[control.level]}",
@@ -194,7 +194,7 @@ def _shown(one: _Seen, catalogue: Catalogue) -> Iterator[str]:
         "provider": control.obligations["provider"] or "nothing",
         **({"former ids": ", ".join(control.aliases)} if control.aliases else {}),
     }
-    for head, text in told.items():
+    for head, text in exit_on_error.items():
         yield from entry(f"  {head}", text, _HEAD + 2)
     yield ""
     yield "EXPECTS EVIDENCE FROM (* some rule looks at it)"

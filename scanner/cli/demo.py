@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scanner.cli.exits import Usage, stop, told
+from scanner.cli.exits import Usage, stop, exit_on_error
 
 
 def demo(
@@ -25,7 +25,7 @@ def demo(
     from importlib.util import find_spec
     from pathlib import Path
 
-    with told():
+    with exit_on_error():
         if find_spec("moto") is None:
             raise Usage("the simulated clouds need their extra: pip install 'gapscan[demo]'")
         from providers.sandbox.company import estate, write_files

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli import options as option
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +52,7 @@ def diff(
     give whole reports, since what a narrowed one leaves out has not closed. The exit code is 0 whatever
     changed.
     """
-    with told():
+    with exit_on_error():
         import os
         import sys
         from pathlib import Path
@@ -103,8 +103,8 @@ def _read(path: Path, plan: Plan) -> tuple[Side, Mapping[str, Any], Iterable[Fin
     from scanner.report.diff import Side
 
     head, findings, accounts = _judged(path, plan) if _is_snapshot(path) else _reported(path, plan)
-    told = head.model_dump(mode="json", by_alias=True)
-    return Side(str(path), head.scan.id, told["scan"]["finished"]), told, findings, accounts
+    exit_on_error = head.model_dump(mode="json", by_alias=True)
+    return Side(str(path), head.scan.id, exit_on_error["scan"]["finished"]), exit_on_error, findings, accounts
 
 
 def _is_snapshot(path: Path) -> bool:

@@ -14,7 +14,7 @@ class Usage(Exception):
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """Turns what users can mend into a message on standard error and an exit code.
 
     Those are the exceptions with an ``exit_code``; any other is a defect and goes through.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,7 @@ def explain(
 
     The report alone tells a good part; the ownership file, the snapshot and an earlier report tell more.
     """
-    with told():
+    with exit_on_error():
         from pathlib import Path
 
         from scanner.catalogue.responsibility import load_catalogue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli.exits import Usage, told
+from scanner.cli.exits import Usage, exit_on_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def permissions(
     from importlib import import_module
     from pathlib import Path
 
-    with told():
+    with exit_on_error():
         grants = import_module(f"providers.{cloud.value}.permissions")
         needed = (
             _missing(Path(missing), cloud.value)
@@ -93,8 +93,8 @@ def _missing(path: Path, cloud: str) -> frozenset[str]:
     try:
         head = Head.model_validate_json(json.dumps(document))
     except ValidationError as error:
-        told = f"is damaged: {str(error).splitlines()[0]}"
-        raise DocumentError([Problem(str(path), 1, told)]) from None
+        exit_on_error = f"is damaged: {str(error).splitlines()[0]}"
+        raise DocumentError([Problem(str(path), 1, exit_on_error)]) from None
     if not any(target.provider == cloud for target in head.scan.targets):
         raise Usage(f"{path} is of no scan of {cloud}")
     settled = head.summary.unknowns.settled_by

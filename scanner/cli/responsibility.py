@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scanner.cli.exits import Usage, told
+from scanner.cli.exits import Usage, exit_on_error
 
 if TYPE_CHECKING:
     from scanner.catalogue.boundary import Shift
@@ -49,7 +49,7 @@ def responsibility(
     A resource has the service model of its type, unless its configuration makes it another. Where both
     have a part, the states of a report are about yours.
     """
-    with told():
+    with exit_on_error():
         from scanner.catalogue.published import load_published
         from scanner.catalogue.responsibility import load_catalogue
 

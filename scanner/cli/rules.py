@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli.exits import Usage, stop, told
+from scanner.cli.exits import Usage, stop, exit_on_error
 
 if TYPE_CHECKING:
     from scanner.rule.rules import Pack, Rule
@@ -37,7 +37,7 @@ def list_rules(
     """List all rules: id, control, severity, kind, clouds, related requirements."""
     import json
 
-    with told():
+    with exit_on_error():
         if form not in ("text", "json"):
             raise Usage(f"--format {form}: it is text or json")
         pack = load(rules)
@@ -66,7 +66,7 @@ def list_rules(
 @app.command("show")
 def show(rule: Annotated[str, typer.Argument(help="Id of the rule.")], rules: Packs = None) -> None:
     """Show one rule: condition, rationale, remediation, related requirements."""
-    with told():
+    with exit_on_error():
         pack = load(rules)
         try:
             (chosen,) = pack.choose([rule])
@@ -103,7 +103,7 @@ def test(
     """Run the examples of every rule; exit code 1 if one gets another verdict than it states."""
     from scanner.rule.rules import run_examples
 
-    with told():
+    with exit_on_error():
         pack = load(packs)
         problems = [problem for rule in pack.rules.values() for problem in run_examples(rule)]
         for problem in problems:

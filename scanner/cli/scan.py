@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from scanner.cli import options as option
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 
 def scan(
@@ -38,7 +38,7 @@ def scan(
 
     Credentials and endpoints come from each SDK's ordinary chain. Nothing is ever changed.
     """
-    with told():
+    with exit_on_error():
         from scanner.cli.plan import given, plan
 
         planned = plan(given(ctx.params))

@@ -90,7 +90,7 @@ class Facet(Generic[CallT]):
     combine: Callable[..., Observed[Any]] = _only
 
 
-def told(function: Callable[[Item], Any]) -> Facet[Any]:
+def from_list(function: Callable[[Item], Any]) -> Facet[Any]:
     """A facet that the list call itself tells."""
     return Facet((FacetRead(None, function),))
 
@@ -355,8 +355,8 @@ class _Job(Generic[CallT]):
             if wrong & set(HEADER):
                 self.lost(unreadable)
                 return
-            told = {**values, **{name: Unknown(causes=(self.unreadable(name),)) for name in wrong}}
-            resource = self.collector.kind.observe(collected, {**header, **told})
+            from_list = {**values, **{name: Unknown(causes=(self.unreadable(name),)) for name in wrong}}
+            resource = self.collector.kind.observe(collected, {**header, **from_list})
         self.collection.add(resource)
         self.collection.end(self.place)
 

@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from scanner.collect.collection import Collection, CollectionPlace, Facet, FacetRead, Item, Table, asked, told
+from scanner.collect.collection import (
+    Collection,
+    CollectionPlace,
+    Facet,
+    FacetRead,
+    Item,
+    Table,
+    asked,
+    from_list,
+)
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.inventory import Inventory
@@ -77,7 +86,7 @@ COLLECTOR = Table(
     list=LIST,
     header=header,
     facets={
-        "tags": told(lambda item: item.get("tags", {})),
+        "tags": from_list(lambda item: item.get("tags", {})),
         "versioning": asked(POLICY, lambda item, answer: answer["versioning"]),
         "public_read": Facet(
             (
@@ -86,7 +95,7 @@ COLLECTOR = Table(
             ),
             any_of,
         ),
-        "encryption": told(lambda item: Encryption(key="provider", key_id=None)),
+        "encryption": from_list(lambda item: Encryption(key="provider", key_id=None)),
     },
     enrich=asked(REGION, lambda item, answer: {"region": answer}),
 )

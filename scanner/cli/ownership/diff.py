@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli import options as option
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,7 +47,7 @@ def diff(
     Without a snapshot the lines are compared at every place that one of them names; where two lines meet
     that select by different things, only a snapshot can tell. The exit code is 0 whatever changes.
     """
-    with told():
+    with exit_on_error():
         import json
         from datetime import UTC, datetime
         from pathlib import Path
@@ -151,8 +151,8 @@ def _held(change: OwnershipChange) -> tuple[str, str]:
 
 
 def _excuse(held: Holding) -> str:
-    told = [held.exception, held.not_applicable]
-    return " and ".join(name for name in told if name) or "no exception"
+    exit_on_error = [held.exception, held.not_applicable]
+    return " and ".join(name for name in exit_on_error if name) or "no exception"
 
 
 def _resources(members: list[OwnershipChange]) -> str:

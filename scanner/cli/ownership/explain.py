@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli import options as option
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ def explain(
     Accounts with the same answer are told of together. The time is that of the snapshot or report, unless
     --now says otherwise. The exit code is 0 whoever owns it.
     """
-    with told():
+    with exit_on_error():
         from pathlib import Path
 
         from scanner.assess.targets import StatedScope

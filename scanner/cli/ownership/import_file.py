@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ def import_file(
     PCI DSS). Rows that cannot be used are told with their number, and so are rows that contradict each
     other. Of a CAIQ, only what both the provider and our model call the provider's is in force.
     """
-    with told():
+    with exit_on_error():
         from pathlib import Path
 
         from scanner.catalogue.responsibility import load_catalogue

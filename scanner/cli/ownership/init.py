@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 
 def init(
@@ -20,7 +20,7 @@ def init(
 
     Every guess is marked as one, with what it rests on. Make a snapshot first: gapscan collect aws.
     """
-    with told():
+    with exit_on_error():
         from datetime import UTC, datetime
         from pathlib import Path
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli import options as option
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def lint(
     Lapsed teams, overdue reviews, expired contracts, exceptions and statements, lines that contradict each
     other; with a snapshot also lines that fit nothing.
     """
-    with told():
+    with exit_on_error():
         import json
         from datetime import UTC, datetime
         from pathlib import Path
@@ -84,7 +84,7 @@ def _controls(controls: list[str]) -> str:
 
 
 def _summary(file: OwnershipFile, defects: int) -> str:
-    told = f"{len(file.files)} files" if len(file.files) > 1 else file.file
+    exit_on_error = f"{len(file.files)} files" if len(file.files) > 1 else file.file
     found = "nothing to mend" if not defects else f"{defects} to mend"
     return f"{told}: {_count(len(file.owners), 'line')}, {_count(len(file.teams), 'team')}: {found}"
 
@@ -100,5 +100,5 @@ def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> It
 
     subjects = OwnershipTargets(inventory, catalogue)
     for line in idle(file, (subjects.of(one) for one in (*inventory.resources, *inventory.blind_spots))):
-        told = f"fits nothing in the snapshot: {line.where}"
-        yield line.file, line.number, "low", "idle", told, sorted(line.controls)
+        exit_on_error = f"fits nothing in the snapshot: {line.where}"
+        yield line.file, line.number, "low", "idle", exit_on_error, sorted(line.controls)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def matrix(
     OSCAL says "satisfied" only where every part of a control in a scope is owned and was seen to pass. The
     exit code is 0 whatever the states are.
     """
-    with told():
+    with exit_on_error():
         from pathlib import Path
 
         from scanner.cli.exits import Usage

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli.exits import told
+from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def renew(
 
     Only the two values change; comments, order and everything else stay as they are.
     """
-    with told():
+    with exit_on_error():
         from datetime import UTC, date, datetime
         from pathlib import Path
 
