@@ -164,7 +164,7 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
     aliases = here.answer(NAMES, caller.item(place.region))
     known: Mapping[str, tuple[str, ...]] = {} if isinstance(aliases, Unknown) else aliases
 
-    def from_list(item: Item, future: Future[Observed[Answer]]) -> None:
+    def answered(item: Item, future: Future[Observed[Answer]]) -> None:
         key = future.result()
         if isinstance(key, Unknown) and isinstance(aliases, Unknown):
             collection.blind_spot(place, join([key, aliases]))
@@ -181,7 +181,7 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
                 continue
             collection.begin(place)
             question = partial(here.read, DESCRIBED, here.answer, DESCRIBED, item)
-            collection.ask(None, question).add_done_callback(partial(from_list, item))
+            collection.ask(None, question).add_done_callback(partial(answered, item))
 
 
 def to_identity(item: Item, answer: Answer) -> Mapping[str, Any]:

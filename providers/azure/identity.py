@@ -179,8 +179,8 @@ def global_administrator(item: Row, roles: Mapping[str, Holders]) -> Observed[bo
 
 
 def _unclear(roles: Mapping[str, Holders]) -> Observed[bool]:
-    from_list = role_members(GLOBAL_ADMINISTRATOR, roles, {})
-    return from_list if isinstance(from_list, Unknown) else False
+    text = role_members(GLOBAL_ADMINISTRATOR, roles, {})
+    return text if isinstance(text, Unknown) else False
 
 
 def in_a_group(item: Row, members: Members) -> Observed[bool]:

@@ -126,12 +126,12 @@ def _protocols(protocol: str, with_ports: bool) -> tuple[str, ...]:
 
 def _ports(rule: Row, side: str) -> tuple[tuple[int, int], ...]:
     """The ranges of ports; empty for all."""
-    from_list = _both(rule, f"{side}PortRange")
-    if not from_list:
+    text = _both(rule, f"{side}PortRange")
+    if not text:
         raise ValueError(f"{side}PortRange")
-    if "*" in from_list:
+    if "*" in text:
         return ()
-    ranges = tuple(_range(text) for text in from_list)
+    ranges = tuple(_range(text) for text in text)
     return () if ANY_PORT in ranges else ranges
 
 
@@ -141,12 +141,12 @@ def _range(text: str) -> tuple[int, int]:
 
 
 def _sources(rule: Row) -> tuple[str, ...]:
-    from_list = _both(rule, "sourceAddressPrefix")
-    if not from_list and not rule.get("sourceApplicationSecurityGroups"):
+    text = _both(rule, "sourceAddressPrefix")
+    if not text and not rule.get("sourceApplicationSecurityGroups"):
         raise ValueError("sourceAddressPrefix")
-    if any(prefix.lower() in _ANYWHERE for prefix in from_list):
+    if any(prefix.lower() in _ANYWHERE for prefix in text):
         return tuple(_WORLD.values())
-    return tuple(prefix for prefix in from_list if not _TAG.fullmatch(prefix))
+    return tuple(prefix for prefix in text if not _TAG.fullmatch(prefix))
 
 
 def _denied_versions(rule: Row) -> frozenset[int]:

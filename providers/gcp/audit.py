@@ -239,7 +239,7 @@ def to_records_data_access(
     at any level is taken to be exempted, so the levels above must be known for a yes."""
     levels = (own, above)
     switched = [any_of(*(lift(partial(_switched, kind), level) for level in levels)) for kind in _DATA]
-    whole = [lift(lambda from_list: not from_list.exempted.intersection(_DATA), level) for level in levels]
+    whole = [lift(lambda access: not access.exempted.intersection(_DATA), level) for level in levels]
     return all_of(carries, *switched, *whole)
 
 

@@ -202,8 +202,8 @@ def to_runtime_updates(item: Item) -> Observed[RuntimeUpdates]:
             return "automatic"
         if build.get("onDeployUpdatePolicy") is not None:
             return "on_update"
-    from_list = "the function's asset names no policy of updates; deploying it with one would settle it"
-    return Unknown.because("unsupported", FUNCTION_LIST.name, None, from_list)
+    text = "the function's asset names no policy of updates; deploying it with one would settle it"
+    return Unknown.because("unsupported", FUNCTION_LIST.name, None, text)
 
 
 FUNCTIONS = Table(

@@ -118,11 +118,11 @@ def to_backups_of_primary(item: Item, instances: Mapping[str, Any]) -> Observed[
 
 def to_backed_up(own: Observed[bool | None], primary: Observed[bool | None]) -> Observed[bool]:
     """The instance's own, or those of the primary that it is a replica of."""
-    from_list = primary if own is None else own
-    if from_list is None:
+    text = primary if own is None else own
+    if text is None:
         why = "neither the instance nor its primary tells of backups"
         return Unknown.because("error", INSTANCES.name, None, why)
-    return from_list
+    return text
 
 
 def to_minor_upgrades(item: Item) -> bool:

@@ -87,10 +87,8 @@ def to_lists(item: Item) -> Observed[Exposure]:
         return NOTHING
     data = _data(item)
     if not data.get("defaultObjectAcl"):
-        from_list = (
-            "the asset does not hold the default access list for objects; uniform access would settle it"
-        )
-        return Unknown.because("unsupported", LIST.name, None, from_list)
+        text = "the asset does not hold the default access list for objects; uniform access would settle it"
+        return Unknown.because("unsupported", LIST.name, None, text)
     return union(
         [
             from_acl(data.get("acl", ()), "ACL"),

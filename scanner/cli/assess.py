@@ -106,8 +106,8 @@ def _refuse_old(snapshot: str, collected: Collected, oldest: timedelta, now: dat
     age = now - collected.finished
     if age > oldest:
         hours = age.total_seconds() / 3600
-        exit_on_error = f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
+        text = f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
         finished = collected.finished.strftime("%Y-%m-%d %H:%M UTC")
         raise Usage(
-            f"{snapshot}: is {told} old (finished {finished}), older than --max-age allows: collect anew"
+            f"{snapshot}: is {text} old (finished {finished}), older than --max-age allows: collect anew"
         )

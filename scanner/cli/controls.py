@@ -183,7 +183,7 @@ def _shown(one: _Seen, catalogue: Catalogue) -> Iterator[str]:
 
     control = one.control
     yield f"{control.id}: {control.title}"
-    exit_on_error = {
+    facts = {
         "domain": catalogue.domains[control.domain],
         "layer": f"{control.layer}: {catalogue.layers[control.layer].title}",
         "level": f"{control.level}: {_LEVELS[control.level]}",
@@ -194,7 +194,7 @@ def _shown(one: _Seen, catalogue: Catalogue) -> Iterator[str]:
         "provider": control.obligations["provider"] or "nothing",
         **({"former ids": ", ".join(control.aliases)} if control.aliases else {}),
     }
-    for head, text in exit_on_error.items():
+    for head, text in facts.items():
         yield from entry(f"  {head}", text, _HEAD + 2)
     yield ""
     yield "EXPECTS EVIDENCE FROM (* some rule looks at it)"

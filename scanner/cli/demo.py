@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scanner.cli.exits import Usage, stop, exit_on_error
+from scanner.cli.exits import Usage, exit_on_error, stop
 
 
 def demo(

@@ -103,8 +103,8 @@ def _read(path: Path, plan: Plan) -> tuple[Side, Mapping[str, Any], Iterable[Fin
     from scanner.report.diff import Side
 
     head, findings, accounts = _judged(path, plan) if _is_snapshot(path) else _reported(path, plan)
-    exit_on_error = head.model_dump(mode="json", by_alias=True)
-    return Side(str(path), head.scan.id, exit_on_error["scan"]["finished"]), exit_on_error, findings, accounts
+    text = head.model_dump(mode="json", by_alias=True)
+    return Side(str(path), head.scan.id, text["scan"]["finished"]), text, findings, accounts
 
 
 def _is_snapshot(path: Path) -> bool:

@@ -93,8 +93,8 @@ def _missing(path: Path, cloud: str) -> frozenset[str]:
     try:
         head = Head.model_validate_json(json.dumps(document))
     except ValidationError as error:
-        exit_on_error = f"is damaged: {str(error).splitlines()[0]}"
-        raise DocumentError([Problem(str(path), 1, exit_on_error)]) from None
+        text = f"is damaged: {str(error).splitlines()[0]}"
+        raise DocumentError([Problem(str(path), 1, text)]) from None
     if not any(target.provider == cloud for target in head.scan.targets):
         raise Usage(f"{path} is of no scan of {cloud}")
     settled = head.summary.unknowns.settled_by

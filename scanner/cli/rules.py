@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli.exits import Usage, stop, exit_on_error
+from scanner.cli.exits import Usage, exit_on_error, stop
 
 if TYPE_CHECKING:
     from scanner.rule.rules import Pack, Rule

@@ -355,8 +355,8 @@ class _Job(Generic[CallT]):
             if wrong & set(HEADER):
                 self.lost(unreadable)
                 return
-            from_list = {**values, **{name: Unknown(causes=(self.unreadable(name),)) for name in wrong}}
-            resource = self.collector.kind.observe(collected, {**header, **from_list})
+            text = {**values, **{name: Unknown(causes=(self.unreadable(name),)) for name in wrong}}
+            resource = self.collector.kind.observe(collected, {**header, **text})
         self.collection.add(resource)
         self.collection.end(self.place)
 

@@ -151,8 +151,8 @@ def _held(change: OwnershipChange) -> tuple[str, str]:
 
 
 def _excuse(held: Holding) -> str:
-    exit_on_error = [held.exception, held.not_applicable]
-    return " and ".join(name for name in exit_on_error if name) or "no exception"
+    text = [held.exception, held.not_applicable]
+    return " and ".join(name for name in text if name) or "no exception"
 
 
 def _resources(members: list[OwnershipChange]) -> str:

@@ -84,9 +84,9 @@ def _controls(controls: list[str]) -> str:
 
 
 def _summary(file: OwnershipFile, defects: int) -> str:
-    exit_on_error = f"{len(file.files)} files" if len(file.files) > 1 else file.file
+    text = f"{len(file.files)} files" if len(file.files) > 1 else file.file
     found = "nothing to mend" if not defects else f"{defects} to mend"
-    return f"{told}: {_count(len(file.owners), 'line')}, {_count(len(file.teams), 'team')}: {found}"
+    return f"{text}: {_count(len(file.owners), 'line')}, {_count(len(file.teams), 'team')}: {found}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -100,5 +100,5 @@ def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> It
 
     subjects = OwnershipTargets(inventory, catalogue)
     for line in idle(file, (subjects.of(one) for one in (*inventory.resources, *inventory.blind_spots))):
-        exit_on_error = f"fits nothing in the snapshot: {line.where}"
-        yield line.file, line.number, "low", "idle", exit_on_error, sorted(line.controls)
+        text = f"fits nothing in the snapshot: {line.where}"
+        yield line.file, line.number, "low", "idle", text, sorted(line.controls)
