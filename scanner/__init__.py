@@ -1,1 +1,1 @@
-"""gapscan's engine: evidence, rules, responsibility, ownership and coverage; it knows no cloud."""
+"""gapscan's engine: evidence, rules, responsibility, ownership and coverage; independent of any cloud."""

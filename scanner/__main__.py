@@ -1,4 +1,4 @@
-"""``python -m scanner`` is ``gapscan``."""
+"""``python -m scanner`` runs ``gapscan``."""
 
 from scanner.cli import main
 

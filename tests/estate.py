@@ -1,4 +1,4 @@
-"""A cloud that exists in memory alone, for tests of everything behind the adapters."""
+"""A cloud in memory, for tests of everything behind the adapters."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from scanner.assess.assessment import Assessment, assess
 from scanner.assess.gate import Terms
+from scanner.assess.request import AssessmentRequest
 from scanner.assess.states import GATES
 from scanner.catalogue.responsibility import load_catalogue
 from scanner.collect.collection import Collection, CollectionPlace
-from scanner.collect.provider import Limits, Provider, Request
+from scanner.collect.provider import ConnectionRequest, Limits, Provider
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Target, Wanted
 from scanner.model.resources.account import Account, PasswordPolicy, Region
@@ -25,9 +27,8 @@ from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.network import Firewall
 from scanner.model.resources.storage import Bucket, Encryption
 from scanner.ownership.file.load import load_ownership
-from scanner.ownership.resolve.resolver import Resolver
-from scanner.rule.rules import BUILTIN, load_packs
-from scanner.run.scan import Assessment, Criteria, assess, collect
+from scanner.rule.packs import BUILTIN, load_packs
+from scanner.run.scan import CollectionRequest, collect
 
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
 ACCOUNT = "111122223333"
@@ -50,7 +51,7 @@ FINE: dict[str, Any] = {
 
 
 def bucket(name: str, **facets: Any) -> Bucket:
-    """A bucket that meets every rule, but for what is given."""
+    """A bucket that passes every rule, except for the given facets."""
     return Bucket(
         provider="aws",
         partition="aws",
@@ -64,8 +65,8 @@ def bucket(name: str, **facets: Any) -> Bucket:
 
 
 def account(**facets: Any) -> Account:
-    """An account that meets every rule, but for what is given."""
-    told: dict[str, Any] = {
+    """An account that passes every rule, except for the given facets."""
+    passing: dict[str, Any] = {
         "organisation": "o-example",
         "path": "/Root/Prod",
         "security_contacts": ("security@example.com",),
@@ -82,12 +83,12 @@ def account(**facets: Any) -> Account:
         id=f"arn:aws:organizations::{ACCOUNT}:account",
         name="payments-prod",
         type="aws.organizations.account",
-        **{**told, **facets},
+        **{**passing, **facets},
     )
 
 
 def region(**facets: Any) -> Region:
-    """A region with an audit trail, but for what is given."""
+    """A region with an audit trail, except for the given facets."""
     return Region(
         provider="aws",
         partition="aws",
@@ -174,7 +175,7 @@ GOOD: dict[type[Resource], dict[str, Any]] = {
     Function: {"runtime_updates": "automatic"},
     ContainerCluster: {"nodes": ("managed",), "node_upgrades": True, "endpoint_open": False},
 }
-"""Facets of other kinds that meet what is commonly asked."""
+"""Facets of other kinds that pass the built-in rules."""
 
 
 def other(kind: type[Resource], **facets: Any) -> Resource:
@@ -193,16 +194,16 @@ def other(kind: type[Resource], **facets: Any) -> Resource:
 
 @dataclass(frozen=True)
 class MemoryCloud:
-    """Satisfies the Provider protocol from values."""
+    """Implements the Provider protocol with given values."""
 
     resources: tuple[Resource, ...]
     blind: tuple[tuple[str, str | None, Unknown], ...] = ()
-    """Kind, region and why it could not be listed."""
+    """Kind, region and the reason why it could not be listed."""
     name: ProviderName = "aws"
     targets: tuple[Target, ...] = (Target("aws", ACCOUNT, "arn:aws:iam::role/reader", True, True, None),)
 
     def collect(self, wanted: Wanted, collection: Collection) -> None:
-        """Gives just what is wanted."""
+        """Adds only the wanted kinds and facets."""
         for resource in self.resources:
             if resource.kind in wanted:
                 header = {name: getattr(resource, name) for name in resource.model_fields_set}
@@ -216,39 +217,46 @@ class MemoryCloud:
 
 
 def inventory_of(cloud: Provider, wanted: Wanted = EVERYTHING) -> Inventory:
-    """What a scan of the cloud collects."""
+    """The inventory of a scan of the cloud."""
 
-    def connect(request: Request, limits: Limits) -> Provider:
+    def connect(request: ConnectionRequest, limits: Limits) -> Provider:
         return cloud
 
-    return collect([Request("aws")], {"aws": connect}, wanted, Limits()).inventory
+    return collect(reading(wanted), {"aws": connect}).inventory
 
 
-def judged(
+def assessed(
     resources: Sequence[Resource],
     blind: Sequence[tuple[str, str | None, Unknown]] = (),
     ownership: Path | None = None,
     terms: Terms | None = None,
     rules: Sequence[str] = (),
 ) -> Assessment:
-    """The assessment of these resources, without an ownership file unless one is given."""
+    """The assessment of these resources, without an ownership file by default."""
     cloud = MemoryCloud(tuple(resources), tuple(blind))
-    return assess(inventory_of(cloud), criteria(ownership, terms, rules))
+    return assess(inventory_of(cloud), requested(ownership, terms, rules))
 
 
-def criteria(
+def requested(
     ownership: Path | None = None, terms: Terms | None = None, rules: Sequence[str] = ()
-) -> Criteria:
+) -> AssessmentRequest:
     """The built-in rules and catalogue at a fixed time."""
     file = load_ownership(ownership, CATALOGUE) if ownership is not None else None
     chosen = PACK.choose(rules)
     controls = frozenset(rule.text.control for rule in chosen) if rules else frozenset(CATALOGUE.controls)
-    return Criteria(
+    return AssessmentRequest(
         chosen=chosen,
         pack=PACK,
         catalogue=CATALOGUE,
         controls=controls,
-        resolver=Resolver(file, CATALOGUE, NOW),
+        ownership=file,
         terms=terms or Terms(GATES["ownership"]),
         now=NOW,
+        version="0.1.0",
+        arguments=("scan", "aws"),
     )
+
+
+def reading(wanted: Wanted = EVERYTHING, regions: tuple[str, ...] = ()) -> CollectionRequest:
+    """A collection of one AWS account."""
+    return CollectionRequest(connections=(ConnectionRequest("aws", regions=regions),), wanted=wanted)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect.collection import Answer, Facet, FacetRead, Item, Table, asked, from_list
+from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import Account, PasswordPolicy, Region
 
@@ -73,10 +73,10 @@ DESCRIBE_REGIONS = AwsCall("ec2", "describe_regions", "ec2:DescribeRegions", fix
 
 
 def path(caller: AwsCaller, item: Item) -> Observed[str | None]:
-    """The names of the units above the account, from the root down: ListParents and
+    """The names of the organisational units above the account, from the root down: ListParents and
     DescribeOrganizationalUnit, level by level. ``None`` if the account is in no organisation.
 
-    The root has a fixed name. Only the management account and delegated administrators may ask.
+    The root has a fixed name. Only the management account and delegated administrators may call these.
     """
     names: list[str] = []
     child = item["account"]
@@ -97,7 +97,7 @@ def path(caller: AwsCaller, item: Item) -> Observed[str | None]:
 
 
 def tags(caller: AwsCaller, item: Item) -> Observed[Answer]:
-    """The pages of ListTagsForResource as one: ``NextToken`` is there until the last, also on empty ones."""
+    """All pages of ListTagsForResource: every page but the last has ``NextToken``, even an empty one."""
     found: list[Any] = []
     answer = caller.answer(LIST_TAGS, item)
     for _ in range(MOST_PAGES):
@@ -129,7 +129,7 @@ def account_header(item: Item) -> Mapping[str, Any]:
 
 
 def region_header(item: Item) -> Mapping[str, Any]:
-    """A region of the account. AWS gives it no ARN of its own; this one is below the account's."""
+    """A region of the account. AWS defines no ARN for it; this one extends the account's."""
     return {
         "provider": "aws",
         "partition": item["partition"],
@@ -148,7 +148,7 @@ def to_alias(item: Item, answer: Answer) -> Mapping[str, str]:
 
 
 def named_or_not(alias: Observed[Mapping[str, str]]) -> Observed[Mapping[str, str]]:
-    """The alias is only what people call the account: without it the account goes by its id."""
+    """The alias is only a display name: without it the account is shown by its id."""
     return {} if isinstance(alias, Unknown) else alias
 
 
@@ -158,7 +158,7 @@ def to_organisation(item: Item, answer: Answer) -> str | None:
 
 
 def to_tags(item: Item, answer: Answer) -> Mapping[str, str]:
-    """``Tags`` of ListTagsForResource (Organizations); an account in no organisation can have none."""
+    """``Tags`` of ListTagsForResource (Organizations); an account outside an organisation has none."""
     return {} if answer is None else {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
 
 
@@ -183,8 +183,8 @@ def to_public_access_block(item: Item, answer: Answer) -> bool:
 
 
 def to_password_policy(item: Item, answer: Answer) -> PasswordPolicy | None:
-    """``PasswordPolicy`` of GetAccountPasswordPolicy; without one, passwords have eight characters at least
-    and never expire. ``MaxPasswordAge`` and ``PasswordReusePrevention`` are left out where they are off.
+    """``PasswordPolicy`` of GetAccountPasswordPolicy; without one, passwords have at least eight characters
+    and never expire. ``MaxPasswordAge`` and ``PasswordReusePrevention`` are missing where they are off.
     """
     if answer is None:
         return None
@@ -197,7 +197,7 @@ def to_password_policy(item: Item, answer: Answer) -> PasswordPolicy | None:
 
 
 def as_answered(item: Item, answer: Answer) -> Any:
-    """What a chain of calls made up is the fact itself."""
+    """The result of a chain of calls is already the facet's value."""
     return answer
 
 

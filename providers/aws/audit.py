@@ -1,4 +1,4 @@
-"""CloudTrail: the trails, and which of them carry the control-plane writes of an account or of one region."""
+"""CloudTrail: the trails, and which of them record the control-plane writes of an account or a region."""
 
 from __future__ import annotations
 
@@ -9,17 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect.collection import (
-    Answer,
-    Collection,
-    CollectionPlace,
-    Facet,
-    FacetRead,
-    Item,
-    Table,
-    asked,
-    from_list,
-)
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, lift
 from scanner.model.resources.audit import AuditTrail
 
@@ -53,22 +44,22 @@ LIST_TAGS = AwsCall(
 
 
 def described(caller: AwsCaller, item: Item) -> Observed[Answer]:
-    """DescribeTrails in the item's region, asked once for all who want to know."""
+    """DescribeTrails in the item's region, called once and shared."""
     return caller.once((DESCRIBE_TRAILS, item["region"]), partial(caller.answer, DESCRIBE_TRAILS, item))
 
 
 def of_trail(call: AwsCall, caller: AwsCaller, item: Item) -> Observed[Answer]:
-    """Asked once for each trail, in its home region: a trail of all regions shows in every one."""
+    """Called once per trail, in its home region: a multi-region trail is listed in every region."""
     return caller.once((call, item["TrailARN"]), partial(caller.answer, call, item))
 
 
 def tags(caller: AwsCaller, item: Item) -> Observed[Answer]:
-    """ListTags, which refuses every ARN of another account: the tags of an organisation's trail are shown
-    to the account that made it alone.
+    """ListTags, which refuses ARNs of other accounts: only the account that created an organisation trail
+    can read its tags.
     """
     owner = item["TrailARN"].split(":")[4]
     if owner != item["account"]:
-        message = f"only account {owner}, which made the trail for the organisation, can read its tags"
+        message = f"only account {owner}, which created this organisation trail, can read its tags"
         return Unknown.because("unsupported", LIST_TAGS.name, None, message)
     return caller.answer(LIST_TAGS, {**item, "arns": [item["TrailARN"]]})
 
@@ -78,12 +69,12 @@ SELECTORS = AwsChain((GET_EVENT_SELECTORS,), partial(of_trail, GET_EVENT_SELECTO
 TAGS = AwsChain((LIST_TAGS,), tags, about=("TrailARN",))
 
 
-def carrying(everywhere: bool, caller: AwsCaller, item: Item) -> Observed[tuple[str, ...]]:
-    """The names of the trails that now carry management write events of the item's region.
+def recording_trails(everywhere: bool, caller: AwsCaller, item: Item) -> Observed[tuple[str, ...]]:
+    """The names of the trails that currently record management write events of the item's region.
 
-    With ``everywhere`` only trails of all regions count: ``IsMultiRegionTrail`` of DescribeTrails, which
-    shows them in every region, those of the organisation among them. An organisation trail of one region
-    covers just that one.
+    With ``everywhere`` only multi-region trails count: ``IsMultiRegionTrail`` of DescribeTrails, which
+    lists them in every region, organisation trails included. A single-region organisation trail covers
+    only its own region.
     """
     listing = described(caller, item)
     if isinstance(listing, Unknown):
@@ -93,15 +84,15 @@ def carrying(everywhere: bool, caller: AwsCaller, item: Item) -> Observed[tuple[
         for trail in listing["trailList"]
         if trail["IsMultiRegionTrail"] or (trail["HomeRegion"] == item["region"] and not everywhere)
     ]
-    facts = [_carries(caller, trail) for trail in covering]
+    facts = [_is_recording(caller, trail) for trail in covering]
 
-    def names(*carries: bool) -> tuple[str, ...]:
-        return tuple(sorted(t["Name"] for t, does in zip(covering, carries, strict=True) if does))
+    def names(*recording: bool) -> tuple[str, ...]:
+        return tuple(sorted(t["Name"] for t, records in zip(covering, recording, strict=True) if records))
 
     return lift(names, *facts)
 
 
-def _carries(caller: AwsCaller, trail: Mapping[str, Any]) -> Observed[bool]:
+def _is_recording(caller: AwsCaller, trail: Mapping[str, Any]) -> Observed[bool]:
     item = {"TrailARN": trail["TrailARN"], "region": trail["HomeRegion"]}
 
     def fact(call: AwsCall, function: Any) -> Observed[bool]:
@@ -115,10 +106,10 @@ def _carries(caller: AwsCaller, trail: Mapping[str, Any]) -> Observed[bool]:
 
 
 class Trails:
-    """The listing of trails over all regions: each is told once, by the first region that shows it.
+    """The listing of trails over all regions: each trail is taken once, from the first region that lists it.
 
-    DescribeTrails shows a trail of all regions in each of them, and one of the organisation in each member
-    too. Should its home region be closed to the caller, another one still shows it.
+    DescribeTrails lists a multi-region trail in each region, and an organisation trail in each member
+    account too. If its home region is closed to the caller, another region still lists it.
     """
 
     def __init__(self) -> None:
@@ -128,7 +119,7 @@ class Trails:
     def start(
         self, caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], collection: Collection
     ) -> None:
-        """Starts the collection of the trails that one region shows."""
+        """Starts the collection of the trails that one region lists."""
         listing = described(caller, caller.item(place.region))
         trails = listing
         if not isinstance(listing, Unknown):
@@ -140,7 +131,7 @@ class Trails:
         collection.run(AUDIT_TRAILS, caller, place, wanted, items)
 
     def _new(self, listing: Answer) -> Sequence[Item]:
-        """The trails of a listing that no other region has shown; all of it is read before any counts."""
+        """The trails that no other region has listed. Reads the whole listing before marking any as seen."""
         found = {trail["TrailARN"]: trail for trail in listing["trailList"] if trail["HomeRegion"]}
         with self._lock:
             new = found.keys() - self._seen
@@ -149,7 +140,7 @@ class Trails:
 
 
 def header(item: Item) -> Mapping[str, Any]:
-    """``TrailARN``, ``Name`` and ``HomeRegion`` of DescribeTrails; the scope is the account read."""
+    """``TrailARN``, ``Name`` and ``HomeRegion`` of DescribeTrails; the scope is the scanned account."""
     return {
         "provider": "aws",
         "partition": item["partition"],
@@ -162,13 +153,13 @@ def header(item: Item) -> Mapping[str, Any]:
 
 
 def to_tags(item: Item, answer: Answer) -> Mapping[str, str]:
-    """``ResourceTagList`` of ListTags: one entry for the one ARN that was asked about."""
+    """``ResourceTagList`` of ListTags: one entry for the one requested ARN."""
     (entry,) = answer["ResourceTagList"]
     return {tag["Key"]: tag.get("Value", "") for tag in entry["TagsList"]}
 
 
 def to_logging(item: Item, answer: Answer) -> bool:
-    """GetTrailStatus, as :func:`is_delivering` reads it."""
+    """GetTrailStatus; see :func:`is_delivering`."""
     return is_delivering(answer)
 
 
@@ -178,8 +169,8 @@ def to_all_regions(item: Item) -> bool:
 
 
 def to_organisation_wide(item: Item) -> bool:
-    """``IsOrganizationTrail`` of DescribeTrails; a trail of another account is one, too. Answers that are
-    older than such trails leave it out.
+    """``IsOrganizationTrail`` of DescribeTrails; a trail of another account is an organisation trail, too.
+    Responses from before organisation trails existed lack the field.
     """
     return item["TrailARN"].split(":")[4] != item["account"] or _flag(item.get("IsOrganizationTrail", False))
 
@@ -190,8 +181,8 @@ def to_tamper_evident(item: Item) -> bool:
 
 
 def to_customer_key(item: Item) -> bool:
-    """``KmsKeyId`` of DescribeTrails is there for SSE-KMS alone, for which a trail takes no key of AWS's
-    own; without it SSE-S3 encrypts (CloudTrail user guide, "Encrypting log files").
+    """``KmsKeyId`` of DescribeTrails is set only for SSE-KMS, for which a trail accepts no AWS managed key;
+    without it SSE-S3 encrypts (CloudTrail user guide, "Encrypting log files").
     """
     return bool(item.get("KmsKeyId"))
 
@@ -204,26 +195,26 @@ def to_destinations(item: Item) -> tuple[str, ...]:
 
 
 def to_global_services(item: Item) -> bool:
-    """``IncludeGlobalServiceEvents`` of DescribeTrails: without it IAM, STS and CloudFront are left out."""
+    """``IncludeGlobalServiceEvents`` of DescribeTrails: without it IAM, STS and CloudFront are excluded."""
     return _flag(item["IncludeGlobalServiceEvents"])
 
 
 def to_records_writes(item: Item, answer: Answer) -> bool:
-    """The selectors of GetEventSelectors together take the management writes of every service.
+    """The selectors of GetEventSelectors together select the management writes of every service.
 
-    Stricter than :func:`records_writes`: also KMS and the RDS Data API may not be left out.
+    Stricter than :func:`records_writes`: KMS and the RDS Data API must not be excluded either.
     """
-    left_out = [
+    excluded = [
         frozenset(selector.get("ExcludeManagementEventSources") or ())
         for selector in answer.get("EventSelectors") or ()
         if selector["IncludeManagementEvents"] and selector["ReadWriteType"] in ("All", "WriteOnly")
     ]
-    left_out += [
+    excluded += [
         frozenset(value for field in fields for value in field.get("NotEquals") or () if _of_source(field))
         for fields in (each["FieldSelectors"] for each in answer.get("AdvancedEventSelectors") or ())
-        if _takes_writes(fields)
+        if _selects_writes(fields)
     ]
-    return records_writes(answer) and bool(left_out) and not frozenset.intersection(*left_out)
+    return records_writes(answer) and bool(excluded) and not frozenset.intersection(*excluded)
 
 
 def _of_source(field: Mapping[str, Any]) -> bool:
@@ -231,14 +222,14 @@ def _of_source(field: Mapping[str, Any]) -> bool:
 
 
 def to_records_objects(item: Item, answer: Answer) -> bool:
-    """The selectors of GetEventSelectors together take reads and writes of all objects in S3."""
-    taken: set[str] = set()
+    """The selectors of GetEventSelectors together select reads and writes of all objects in S3."""
+    selected: set[str] = set()
     for selector in answer.get("EventSelectors") or ():
         if any(map(_all_objects, selector["DataResources"])):
-            taken |= _READ_WRITE[selector["ReadWriteType"]]
+            selected |= _READ_WRITE[selector["ReadWriteType"]]
     for selector in answer.get("AdvancedEventSelectors") or ():
-        taken |= _objects_taken(selector["FieldSelectors"])
-    return taken == {"read", "write"}
+        selected |= _selected_objects(selector["FieldSelectors"])
+    return selected == {"read", "write"}
 
 
 def _all_objects(resource: Mapping[str, Any]) -> bool:
@@ -246,24 +237,24 @@ def _all_objects(resource: Mapping[str, Any]) -> bool:
     return resource["Type"] == "AWS::S3::Object" and any(map(_ALL_BUCKETS.fullmatch, resource["Values"]))
 
 
-def _objects_taken(fields: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    """What one advanced selector takes of all objects: nothing where it narrows which ones."""
+def _selected_objects(fields: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The access types that one advanced selector selects for all objects: none if it selects only some."""
     conditions = [
         (each["Field"], operator, *values)
         for each in fields
         for operator, values in each.items()
         if operator != "Field" and values
     ]
-    taken = _READ_WRITE["All"] if set(conditions) >= _OBJECTS else frozenset()
+    selected = _READ_WRITE["All"] if set(conditions) >= _OBJECTS else frozenset()
     for condition in conditions:
         if condition in _READS_OR_WRITES:
-            taken &= _READS_OR_WRITES[condition]
+            selected &= _READS_OR_WRITES[condition]
         elif condition[:2] == ("resources.ARN", "StartsWith"):
             if not any(map(_ALL_BUCKETS.fullmatch, condition[2:])):
                 return frozenset()
         elif condition not in _OBJECTS | {("eventSource", "Equals", "s3.amazonaws.com")}:
             return frozenset()
-    return taken
+    return selected
 
 
 _ALL_BUCKETS = re.compile(r"arn:[\w-]+:s3(:::)?")
@@ -282,19 +273,20 @@ _OBJECTS = frozenset({("eventCategory", "Equals", "Data"), ("resources.type", "E
 
 
 def is_delivering(answer: Mapping[str, Any]) -> bool:
-    """``IsLogging`` of GetTrailStatus, and no ``LatestDeliveryError``: that is set while the bucket does
-    not take the files.
+    """``IsLogging`` of GetTrailStatus without a ``LatestDeliveryError``, which is set while delivery to the
+    bucket fails.
     """
     logging: bool = answer["IsLogging"]
     return logging and not answer.get("LatestDeliveryError")
 
 
 def records_writes(answer: Mapping[str, Any]) -> bool:
-    """Whether a selector of GetEventSelectors takes management write events of all services.
+    """Whether a selector of GetEventSelectors selects management write events of all services.
 
-    ``ExcludeManagementEventSources`` and ``eventSource NotEquals`` may leave out the two services that
-    AWS lets one leave out for their volume (KMS and the RDS Data API); any other narrowing does not
-    count as all. A trail has selectors of one of the two forms, never none.
+    ``ExcludeManagementEventSources`` and ``eventSource NotEquals`` may exclude the two services that AWS
+    allows to exclude for their volume (KMS and the RDS Data API); with any other restriction the selector
+    does not cover all. A trail always has selectors of one of the two forms; otherwise raises
+    :class:`ValueError`.
     """
     plain, advanced = answer.get("EventSelectors"), answer.get("AdvancedEventSelectors")
     if plain is None and advanced is None:
@@ -302,10 +294,10 @@ def records_writes(answer: Mapping[str, Any]) -> bool:
     return any(
         selector["IncludeManagementEvents"] and selector["ReadWriteType"] in ("All", "WriteOnly")
         for selector in plain or ()
-    ) or any(_takes_writes(selector["FieldSelectors"]) for selector in advanced or ())
+    ) or any(_selects_writes(selector["FieldSelectors"]) for selector in advanced or ())
 
 
-def _takes_writes(fields: list[Mapping[str, Any]]) -> bool:
+def _selects_writes(fields: list[Mapping[str, Any]]) -> bool:
     """``FieldSelectors`` of one advanced event selector; an event must meet all of them."""
     conditions = [
         (each["Field"], operator, frozenset(values))
@@ -314,25 +306,25 @@ def _takes_writes(fields: list[Mapping[str, Any]]) -> bool:
         if operator != "Field" and values
     ]
     management = ("eventCategory", "Equals", frozenset({"Management"}))
-    harmless = {
+    allowed = {
         management,
         ("readOnly", "Equals", frozenset({"false"})),
         ("readOnly", "NotEquals", frozenset({"true"})),
     }
     return management in conditions and all(
-        condition in harmless
-        or (condition[:2] == ("eventSource", "NotEquals") and condition[2] <= LEFT_OUT_FOR_VOLUME)
+        condition in allowed
+        or (condition[:2] == ("eventSource", "NotEquals") and condition[2] <= EXCLUDABLE_SOURCES)
         for condition in conditions
     )
 
 
-LEFT_OUT_FOR_VOLUME = frozenset({"kms.amazonaws.com", "rdsdata.amazonaws.com"})
+EXCLUDABLE_SOURCES = frozenset({"kms.amazonaws.com", "rdsdata.amazonaws.com"})
 
 TRAILS_OF_REGION = AwsChain(
-    (DESCRIBE_TRAILS, GET_TRAIL_STATUS, GET_EVENT_SELECTORS), partial(carrying, False), regional=True
+    (DESCRIBE_TRAILS, GET_TRAIL_STATUS, GET_EVENT_SELECTORS), partial(recording_trails, False), regional=True
 )
 TRAILS_OF_ALL_REGIONS = AwsChain(
-    (DESCRIBE_TRAILS, GET_TRAIL_STATUS, GET_EVENT_SELECTORS), partial(carrying, True)
+    (DESCRIBE_TRAILS, GET_TRAIL_STATUS, GET_EVENT_SELECTORS), partial(recording_trails, True)
 )
 
 

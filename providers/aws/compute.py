@@ -1,4 +1,4 @@
-"""EC2 instances, Lambda functions and EKS clusters: what code runs on, and who operates it."""
+"""EC2 instances, Lambda functions and EKS clusters: the compute services and who operates them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.client.listing import RegionListing, listing, run
-from scanner.collect.collection import (
-    Answer,
-    Collection,
-    CollectionPlace,
-    Facet,
-    FacetRead,
-    Item,
-    Table,
-    asked,
-    from_list,
-)
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.policy.reachability import Ingress, open_to_world
@@ -74,9 +65,9 @@ LIST_FARGATE_PROFILES = AwsCall(
     regional=True,
 )
 
-# Machines that an account has set to be hidden (IncludeManagedResources) stay so: they are those that a
-# service of AWS's operates by itself.
-KEPT = (
+# Instances hidden by the account's setting (IncludeManagedResources) are not listed: an AWS service operates
+# them.
+KEPT_FIELDS = (
     "account",
     "partition",
     "region",
@@ -86,18 +77,18 @@ KEPT = (
     "NetworkInterfaces",
     "Operator",
 )
-"""What is remembered of an instance, for itself and for the cluster that it is a node of."""
+"""The fields kept of an instance, for itself and for the cluster that it is a node of."""
 GONE = ("shutting-down", "terminated")
-"""States of an instance from which it does not come back (EC2 user guide, "Instance lifecycle")."""
-OF_EKS = "aws:eks:cluster-name"
-"""The tag that EKS itself puts on every instance that takes part in a cluster (EKS user guide, "Organize
-Amazon EKS resources with tags"); nobody else can write tags that begin so."""
-CLAIMS = ("eks:cluster-name", "eks:eks-cluster-name")
-"""Tags that managed groups and Karpenter put on their nodes; so can everyone who may tag."""
-OWNED = "kubernetes.io/cluster/"
-"""What the tag begins with that a self-managed node must have; its end is the cluster's name."""
-GROUP = "eks:nodegroup-name"
-"""The tag that managed groups put on their nodes."""
+"""Final states of an instance (EC2 user guide, "Instance lifecycle")."""
+EKS_TAG = "aws:eks:cluster-name"
+"""The tag that EKS itself puts on every instance of a cluster (EKS user guide, "Organize Amazon EKS resources
+with tags"); the prefix ``aws:`` is reserved for AWS."""
+NODE_TAGS = ("eks:cluster-name", "eks:eks-cluster-name")
+"""Tags that managed node groups and Karpenter put on their nodes; anyone who may tag can set them, too."""
+OWNED_TAG_PREFIX = "kubernetes.io/cluster/"
+"""Prefix of the tag that a self-managed node must have; the rest is the cluster's name."""
+GROUP_TAG = "eks:nodegroup-name"
+"""The tag that managed node groups put on their nodes."""
 AUTO_MODE = "eks.amazonaws.com"
 """The operator of the instances of EKS Auto Mode (EKS user guide, "EKS Auto Mode managed instances")."""
 
@@ -116,19 +107,19 @@ DEPRECATED = frozenset(
         *("dotnet5.0", "dotnet6", "dotnet7", "go1.x", "java8", "provided", "ruby2.5", "ruby2.7"),
     }
 )
-"""Runtimes that Lambda gives no more fixes, whatever the function's setting (Lambda developer guide,
-"Lambda runtimes", deprecated ones). A runtime never leaves this list."""
+"""Runtimes that Lambda no longer patches, whatever the function's setting (Lambda developer guide, "Lambda
+runtimes", deprecated ones). A runtime never leaves this list."""
 API = ((443, 443),)
 
 
-def kept(item: Item) -> Item | None:
-    """An entry of DescribeInstances, if it is still a machine; ``State`` tells."""
+def keep_machine(item: Item) -> Item | None:
+    """An entry of DescribeInstances reduced to ``KEPT_FIELDS``; ``None`` if its ``State`` is final."""
     if item.get("State", {}).get("Name") in GONE:
         return None
-    return {name: item[name] for name in KEPT if name in item}
+    return {name: item[name] for name in KEPT_FIELDS if name in item}
 
 
-MACHINES = listing(DESCRIBE_INSTANCES, kept)
+MACHINES = listing(DESCRIBE_INSTANCES, keep_machine)
 
 
 def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], collection: Collection) -> None:
@@ -136,10 +127,8 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
     run(VIRTUAL_MACHINES, MACHINES, caller, place, wanted, collection)
 
 
-def management(caller: AwsCaller, item: Item) -> Observed[Answer]:
-    """GetRuntimeManagementConfig, where anything hangs on it: ``None`` for images and where Lambda has no
-    fixes to give.
-    """
+def runtime_management(caller: AwsCaller, item: Item) -> Observed[Answer]:
+    """GetRuntimeManagementConfig; ``None``, without a call, for container images and deprecated runtimes."""
     if _own_image(item) or item["Runtime"] in DEPRECATED:
         return None
     return caller.answer(GET_RUNTIME_MANAGEMENT, item)
@@ -150,7 +139,9 @@ def _names(call: AwsCall, caller: AwsCaller, item: Item) -> Observed[frozenset[s
     return lift(lambda entries: frozenset(entry[call.entry] for entry in entries), found)
 
 
-MANAGEMENT = AwsChain((GET_RUNTIME_MANAGEMENT,), management, about=("FunctionArn",), regional=True)
+RUNTIME_MANAGEMENT = AwsChain(
+    (GET_RUNTIME_MANAGEMENT,), runtime_management, about=("FunctionArn",), regional=True
+)
 GROUPS = AwsChain((LIST_NODEGROUPS,), partial(_names, LIST_NODEGROUPS), about=("name",), regional=True)
 PROFILES = AwsChain(
     (LIST_FARGATE_PROFILES,), partial(_names, LIST_FARGATE_PROFILES), about=("name",), regional=True
@@ -158,7 +149,7 @@ PROFILES = AwsChain(
 
 
 def header(item: Item) -> Mapping[str, Any]:
-    """``InstanceId`` of DescribeInstances, and the tag ``Name``, which the console shows as the name."""
+    """``InstanceId`` of DescribeInstances, and the tag ``Name``, which the console shows as its name."""
     named = to_tags(item).get("Name")
     return {
         **_place(item),
@@ -169,7 +160,7 @@ def header(item: Item) -> Mapping[str, Any]:
 
 
 def function_header(item: Item) -> Mapping[str, Any]:
-    """``FunctionArn`` and ``FunctionName`` of ListFunctions, which lists the unpublished versions."""
+    """``FunctionArn`` and ``FunctionName`` of ListFunctions, which lists unpublished versions."""
     return {
         **_place(item),
         "id": item["FunctionArn"],
@@ -179,7 +170,7 @@ def function_header(item: Item) -> Mapping[str, Any]:
 
 
 def cluster_header(item: Item) -> Mapping[str, Any]:
-    """The name of ListClusters; the ARN is made of it."""
+    """The name from ListClusters; the ARN is built from it."""
     return {
         **_place(item),
         "id": f"arn:{item['partition']}:eks:{item['region']}:{item['account']}:cluster/{item['name']}",
@@ -198,15 +189,15 @@ def _place(item: Item) -> Mapping[str, Any]:
 
 
 def to_tags(item: Item) -> Mapping[str, str]:
-    """``Tags`` of DescribeInstances; left out where there are none."""
+    """``Tags`` of DescribeInstances; missing if there are none."""
     return {tag["Key"]: tag["Value"] for tag in item.get("Tags", ())}
 
 
 def to_public_address(item: Item) -> bool:
-    """``PublicIpAddress`` and the ``NetworkInterfaces`` of DescribeInstances.
+    """``PublicIpAddress`` and ``NetworkInterfaces`` of DescribeInstances.
 
-    IPv6 addresses of a private range are not the internet's; nor are those that an Outpost or a carrier
-    has of its own (``CustomerOwnedIp``, ``CarrierIp``).
+    Private IPv6 addresses do not count, nor do addresses of an Outpost or a carrier (``CustomerOwnedIp``,
+    ``CarrierIp``).
     """
     interfaces = item["NetworkInterfaces"]
     return bool(item.get("PublicIpAddress")) or any(
@@ -229,12 +220,12 @@ def _is_global(address: str) -> bool:
 
 
 def to_node_of(item: Item) -> str | None:
-    """The name of the EKS cluster that EKS's own tag names.
+    """The name of the EKS cluster, from EKS's own tag.
 
-    Tags that others can write are not looked at: whoever may tag could make any machine a node, whose
-    operating system is then no longer the customer's alone.
+    Tags that others can write are ignored: with them, anyone who may tag could make any machine look like a
+    node, whose operating system is then no longer the customer's responsibility alone.
     """
-    return to_tags(item).get(OF_EKS)
+    return to_tags(item).get(EKS_TAG)
 
 
 def to_function_tags(item: Item, answer: Answer) -> Mapping[str, str]:
@@ -245,8 +236,8 @@ def to_function_tags(item: Item, answer: Answer) -> Mapping[str, str]:
 def to_runtime_updates(item: Item, answer: Answer) -> RuntimeUpdates:
     """``PackageType`` and ``Runtime`` of ListFunctions, ``UpdateRuntimeOn`` of GetRuntimeManagementConfig.
 
-    A function whose runtime is deprecated has no fixes until somebody gives it another. Published
-    versions, which have settings of their own, are not looked at.
+    A function with a deprecated runtime gets no patches until its runtime is changed. Published versions,
+    which have settings of their own, are not evaluated.
     """
     if answer is None:
         return "own_image" if _own_image(item) else "manual"
@@ -254,7 +245,7 @@ def to_runtime_updates(item: Item, answer: Answer) -> RuntimeUpdates:
 
 
 def _own_image(item: Item) -> bool:
-    """``PackageType``, which answers from before there were images leave out."""
+    """``PackageType``; responses from before container images existed lack it."""
     return bool(item.get("PackageType") == "Image")
 
 
@@ -266,7 +257,7 @@ def to_cluster_tags(item: Item, answer: Answer) -> Mapping[str, str]:
 def to_endpoint_open(item: Item, answer: Answer) -> bool:
     """``endpointPublicAccess`` and ``publicAccessCidrs`` of DescribeCluster.
 
-    Without ranges it is open to all of them (API reference, VpcConfigRequest).
+    Without ranges it is open to every address (API reference, VpcConfigRequest).
     """
     config = answer["cluster"]["resourcesVpcConfig"]
     if not _flag(config["endpointPublicAccess"]):
@@ -277,33 +268,33 @@ def to_endpoint_open(item: Item, answer: Answer) -> bool:
 
 
 def to_auto_mode(item: Item, answer: Answer) -> bool:
-    """``computeConfig`` of DescribeCluster: EKS Auto Mode makes and replaces the nodes."""
+    """``computeConfig`` of DescribeCluster: EKS Auto Mode creates and replaces the nodes."""
     return _flag(answer["cluster"].get("computeConfig", {}).get("enabled", False))
 
 
 def to_hybrid(item: Item, answer: Answer) -> bool:
-    """``remoteNetworkConfig`` of DescribeCluster: networks of the customer's own whose machines may be nodes.
+    """``remoteNetworkConfig`` of DescribeCluster: the customer's own networks whose machines may be nodes.
 
-    No call lists them; they count as there.
+    No call lists these nodes; they are assumed to exist.
     """
     return bool(answer["cluster"].get("remoteNetworkConfig", {}).get("remoteNodeNetworks"))
 
 
 def to_any(item: Item, answer: Answer) -> bool:
-    """Whether there is any of what was listed."""
+    """Whether the list has any entry."""
     return bool(answer)
 
 
 def to_names(item: Item, answer: Answer) -> Answer:
-    """The names that were listed."""
+    """The listed names."""
     return answer
 
 
 def _clusters(tags: Mapping[str, str]) -> set[str]:
-    if OF_EKS in tags:
-        return {tags[OF_EKS]}
-    owned = {key.removeprefix(OWNED) for key in tags if key.startswith(OWNED)}
-    return owned | {tags[key] for key in CLAIMS if key in tags}
+    if EKS_TAG in tags:
+        return {tags[EKS_TAG]}
+    owned = {key.removeprefix(OWNED_TAG_PREFIX) for key in tags if key.startswith(OWNED_TAG_PREFIX)}
+    return owned | {tags[key] for key in NODE_TAGS if key in tags}
 
 
 @dataclass(frozen=True)
@@ -311,60 +302,60 @@ class Members:
     """The instances of a cluster that EKS does not operate itself."""
 
     groups: frozenset[str | None]
-    """The managed groups that they say they are of; ``None`` for one that is of none."""
+    """The managed node groups that their tags name; ``None`` for an instance that names none."""
     missing: Unknown | None
-    """Why there may be more."""
+    """Why there may be more instances."""
 
 
 def to_members(item: Item, answer: RegionListing) -> Members:
-    """The region's instances whose tags name the cluster, EKS's own or any other."""
+    """The region's instances whose tags name the cluster: EKS's own tag or any other."""
     groups = set()
     for machine in answer.items:
         tags = to_tags(machine)
         if item["name"] in _clusters(tags) and machine.get("Operator", {}).get("Principal") != AUTO_MODE:
-            groups.add(tags.get(GROUP))
+            groups.add(tags.get(GROUP_TAG))
     return Members(frozenset(groups), answer.missing)
 
 
 def self_managed(groups: Observed[frozenset[str]], members: Observed[Members]) -> Observed[bool]:
-    """Whether an instance is a node without being in one of the cluster's managed groups."""
+    """Whether an instance is a node outside the cluster's managed node groups."""
     if isinstance(members, Unknown):
         return members
     if None in members.groups:
         return True
-    strays: Observed[bool] = lift(lambda known: bool(members.groups - known), groups)
+    outside: Observed[bool] = lift(lambda known: bool(members.groups - known), groups)
     more: Observed[bool] = False if members.missing is None else members.missing
-    return any_of(strays if members.groups else False, more)
+    return any_of(outside if members.groups else False, more)
 
 
-def ways(
+def node_management(
     auto: Observed[bool],
     hybrid: Observed[bool],
     fargate: Observed[bool],
     groups: Observed[frozenset[str]],
     members: Observed[Members],
 ) -> Observed[tuple[Nodes, ...]]:
-    """Every way in which nodes are operated, from everything that tells of one."""
+    """Every way in which the cluster's nodes are operated."""
 
-    def make(provider: bool, managed: frozenset[str], by_hand: bool) -> tuple[Nodes, ...]:
+    def combine(provider: bool, managed: frozenset[str], own: bool) -> tuple[Nodes, ...]:
         found: list[Nodes] = ["managed"] if managed else []
         found += ["provider"] if provider else []
-        return (*found, "self_managed") if by_hand else tuple(found)
+        return (*found, "self_managed") if own else tuple(found)
 
-    by_hand = any_of(hybrid, self_managed(groups, members))
-    return lift(make, any_of(auto, fargate), groups, by_hand)
+    own = any_of(hybrid, self_managed(groups, members))
+    return lift(combine, any_of(auto, fargate), groups, own)
 
 
-def upgraded(
+def nodes_upgraded(
     hybrid: Observed[bool], groups: Observed[frozenset[str]], members: Observed[Members]
 ) -> Observed[bool]:
-    """Whether all nodes are EKS's own: it upgrades no others by itself.
+    """Whether EKS operates all nodes: it upgrades no others automatically.
 
-    A managed group stays at its version until somebody has it updated (EKS user guide, "Update a managed
+    A managed node group keeps its version until the customer updates it (EKS user guide, "Update a managed
     node group"); node repair replaces a node by another of the same version.
     """
-    by_hand = any_of(hybrid, self_managed(groups, members))
-    return all_of(lift(lambda names: not names, groups), lift(lambda found: not found, by_hand))
+    own = any_of(hybrid, self_managed(groups, members))
+    return all_of(lift(lambda names: not names, groups), lift(lambda found: not found, own))
 
 
 def _flag(value: Any) -> bool:
@@ -389,7 +380,7 @@ FUNCTIONS: Table[AwsQuestion] = Table(
     header=function_header,
     facets={
         "tags": asked(LIST_TAGS, to_function_tags),
-        "runtime_updates": asked(MANAGEMENT, to_runtime_updates),
+        "runtime_updates": asked(RUNTIME_MANAGEMENT, to_runtime_updates),
     },
 )
 HYBRID = FacetRead[AwsQuestion](DESCRIBE_CLUSTER, to_hybrid)
@@ -409,9 +400,9 @@ CLUSTERS: Table[AwsQuestion] = Table(
                 MANAGED,
                 MEMBERS,
             ),
-            ways,
+            node_management,
         ),
-        "node_upgrades": Facet((HYBRID, MANAGED, MEMBERS), upgraded),
+        "node_upgrades": Facet((HYBRID, MANAGED, MEMBERS), nodes_upgraded),
         "endpoint_open": asked(DESCRIBE_CLUSTER, to_endpoint_open),
     },
 )

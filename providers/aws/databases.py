@@ -1,4 +1,4 @@
-"""RDS: instances, and clusters of them (Aurora, Multi-AZ clusters), each cluster being one database."""
+"""RDS: instances and clusters (Aurora, Multi-AZ); a cluster with its instances is one database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.client.listing import RegionListing, listing, run
-from scanner.collect.collection import Collection, CollectionPlace, Item, Table, from_list
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.table import Item, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.compute import Database
 
@@ -34,15 +35,15 @@ DESCRIBE_DB_CLUSTERS = AwsCall(
 )
 
 NOT_RELATIONAL = ("docdb", "neptune")
-"""Engines that RDS lists too (API reference of Neptune, DescribeDBInstances)."""
+"""Other engines that RDS lists as well (API reference of Neptune, DescribeDBInstances)."""
 CUSTOM = "custom-"
-"""What the engines of RDS Custom begin with (API reference, CreateDBInstance)."""
+"""Prefix of the engines of RDS Custom (API reference, CreateDBInstance)."""
 SERVERLESS = "db.serverless"
 """The class of the instances of Aurora Serverless v2."""
 
 
 def relational(item: Item) -> Item | None:
-    """The entry, if its ``Engine`` is that of a relational database."""
+    """The entry, if its ``Engine`` is a relational database; else ``None``."""
     return None if item["Engine"] in NOT_RELATIONAL else item
 
 
@@ -51,13 +52,13 @@ CLUSTERS = listing(DESCRIBE_DB_CLUSTERS, relational)
 
 
 def databases(caller: AwsCaller, item: Item) -> RegionListing:
-    """The databases of a region: instances on their own, and clusters with their ``members``.
+    """The databases of a region: standalone instances, and clusters with their ``members``.
 
-    Two listings, however many there are.
+    Takes two listings per region.
     """
     answers = [caller.answer(question, item) for question in (INSTANCES, CLUSTERS)]
     instances, clusters = (RegionListing((), each) if isinstance(each, Unknown) else each for each in answers)
-    # An instance of a cluster that a whole list does not name would else be in no list at all.
+    # An instance whose cluster is missing from a complete list counts as standalone; else it would be lost.
     named = {each["DBClusterIdentifier"] for each in clusters.items}
     alone = [each for each in instances.items if not _in_cluster(each, named, clusters)]
     whole = [{**each, "members": tuple(_members(each, instances))} for each in clusters.items]
@@ -71,7 +72,7 @@ def _in_cluster(instance: Item, named: set[str], clusters: RegionListing) -> boo
 
 
 def _members(cluster: Item, instances: RegionListing) -> Iterator[Observed[Item]]:
-    """The instances that name the cluster, and those that it names; unknown each that was not listed."""
+    """The instances that name the cluster, and those that it names; Unknown for each that was not listed."""
     name = cluster["DBClusterIdentifier"]
     seen = {
         each["DBInstanceIdentifier"]: each
@@ -80,11 +81,11 @@ def _members(cluster: Item, instances: RegionListing) -> Iterator[Observed[Item]
     }
     yield from seen.values()
     if "DBClusterMembers" not in cluster:
-        yield _unlisted("which members a cluster has was not told")
+        yield _unlisted("the response does not list the members of the cluster")
     for member in cluster.get("DBClusterMembers", ()):
         if (other := member["DBInstanceIdentifier"]) not in seen:
-            untold = _unlisted(f"the member {other} of a cluster was not listed")
-            yield untold if instances.missing is None else instances.missing
+            absent = _unlisted(f"the cluster member {other} was not listed")
+            yield absent if instances.missing is None else instances.missing
 
 
 def _unlisted(message: str) -> Unknown:
@@ -118,16 +119,16 @@ def _is_cluster(item: Item) -> bool:
 
 
 def to_tags(item: Item) -> Mapping[str, str]:
-    """``TagList``, which is there without tags, too."""
+    """``TagList``, which is present even without tags."""
     return {tag["Key"]: tag["Value"] for tag in item["TagList"]}
 
 
 def to_open(item: Item) -> Observed[bool]:
     """``PubliclyAccessible``; of a cluster, that of any member.
 
-    A Multi-AZ cluster has it itself, and an Aurora cluster may have a gateway to the internet instead of a
-    network (``InternetAccessGatewayEnabled``); answers about others leave both out. What opens a limitless
-    cluster is a setting of its shard group, which is not read.
+    A Multi-AZ cluster has the setting itself, and an Aurora cluster may have an internet access gateway
+    instead of a network (``InternetAccessGatewayEnabled``); responses about others lack both. For a limitless
+    cluster it is a setting of the shard group, which is not read.
     """
     if not _is_cluster(item):
         return _flag(item["PubliclyAccessible"])
@@ -141,20 +142,20 @@ def to_open(item: Item) -> Observed[bool]:
 
 
 def to_backed_up(item: Item) -> bool:
-    """``BackupRetentionPeriod``: 0 switches automatic backups off. Aurora always has at least a day."""
+    """``BackupRetentionPeriod`` in days: 0 disables automatic backups. Aurora always has at least one day."""
     return int(item["BackupRetentionPeriod"]) > 0
 
 
 def to_minor_upgrades(item: Item) -> Observed[bool]:
     """``AutoMinorVersionUpgrade``; of a cluster, its own and that of every member.
 
-    Aurora upgrades neither clusters of a global database nor, with MySQL, those with a replica in another
-    region, whatever the settings say (AWS Config, rds-automatic-minor-version-upgrade-enabled). Answers
-    from before clusters had the setting leave it to the members.
+    Aurora upgrades neither clusters of a global database nor, with MySQL, those with a cross-region replica,
+    whatever the settings (AWS Config, rds-automatic-minor-version-upgrade-enabled). In responses from before
+    clusters had the setting, only the members' settings count.
     """
     if not _is_cluster(item):
         return _flag(item["AutoMinorVersionUpgrade"])
-    if item.get("GlobalClusterIdentifier") or (item["Engine"] == "aurora-mysql" and _is_abroad(item)):
+    if item.get("GlobalClusterIdentifier") or (item["Engine"] == "aurora-mysql" and _is_cross_region(item)):
         return False
     members = item["members"]
     of_members = [lift(lambda member: _flag(member["AutoMinorVersionUpgrade"]), each) for each in members]
@@ -162,8 +163,8 @@ def to_minor_upgrades(item: Item) -> Observed[bool]:
     return all_of(own, *of_members)
 
 
-def _is_abroad(item: Item) -> bool:
-    """Whether it copies, or is copied, across regions: those that it names by an ARN of another one."""
+def _is_cross_region(item: Item) -> bool:
+    """Whether it is the source or target of cross-region replication: it names an ARN of another region."""
     others = [*item.get("ReadReplicaIdentifiers", ()), item.get("ReplicationSourceIdentifier", "")]
     return any(other.startswith("arn:") and other.split(":")[3] != item["region"] for other in others)
 
@@ -172,7 +173,7 @@ def to_serverless(item: Item) -> Observed[bool]:
     """``DBInstanceClass`` of an instance, or of every member of a cluster.
 
     Serverless v1 (``EngineMode``) and limitless clusters (``ClusterScalabilityType``) have no members; any
-    other cluster without members has capacity of neither sort.
+    other cluster without members has no capacity and is not serverless.
     """
     if not _is_cluster(item):
         return _is_serverless(item)
@@ -190,7 +191,7 @@ def _is_limitless(item: Item) -> bool:
 
 
 def to_os_access(item: Item) -> bool:
-    """``Engine``: only RDS Custom lets the customer in."""
+    """``Engine``: only RDS Custom gives the customer access to the operating system."""
     return bool(item["Engine"].startswith(CUSTOM))
 
 

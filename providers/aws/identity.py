@@ -1,4 +1,4 @@
-"""IAM users, their access keys, roles, and policies that let a user or group do everything."""
+"""IAM users, access keys and roles, and policies that give a user or group administrator access."""
 
 from __future__ import annotations
 
@@ -17,16 +17,8 @@ from providers.aws.iam.principals import KEY_LISTING, ROLE_LISTING, USER_LISTING
 from providers.aws.policies.privileges import PolicyHolder
 from providers.aws.policies.privileges import ReadPolicy as Policy
 from providers.aws.policies.trust import Organisation, RoleHome, Trust
-from scanner.collect.collection import (
-    Answer,
-    Collection,
-    CollectionPlace,
-    Facet,
-    FacetRead,
-    Item,
-    Table,
-    from_list,
-)
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, from_list
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.identity import AccessKey, Role, User
 
@@ -36,7 +28,7 @@ if TYPE_CHECKING:
 GET_SUMMARY = AwsCall("iam", "get_account_summary", "iam:GetAccountSummary", root="GetAccountSummaryResponse")
 LIST_ACCOUNTS = AwsCall("organizations", "list_accounts", "organizations:ListAccounts", pages="Accounts")
 KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,}")
-"""The console keeps what people note about an access key in a tag of the user named by the key's id."""
+"""The console stores the description of an access key in a tag of the user, named by the key's id."""
 
 
 def start(
@@ -46,32 +38,32 @@ def start(
     place: CollectionPlace,
     collection: Collection,
 ) -> None:
-    """Lists one of these kinds, starts on what there is, and ends the place."""
+    """Lists one of these kinds, starts collecting the listed items, and ends the place."""
     assert collector.list is not None
     listing: Observed[PrincipalListing] = caller.answer(collector.list, caller.item())
     if isinstance(listing, Unknown):
         collection.blind_spot(place, listing)
     else:
-        if listing.lost is not None:
-            collection.blind_spot(place, listing.lost)
+        if listing.missing is not None:
+            collection.blind_spot(place, listing.missing)
         collection.run(collector, caller, place, wanted, listing.items)
     collection.end(place)
 
 
 def user_header(item: Item) -> Mapping[str, Any]:
-    """The user by its ARN; the root user goes by ``root``."""
+    """The user by its ARN; the root user is named ``root``."""
     return _header(item, item["arn"], item["name"], "aws.iam.root" if item["root"] else "aws.iam.user")
 
 
 def key_header(item: Item) -> Mapping[str, Any]:
-    """The key by its user's ARN and its number in the report. Key ids are credentials' names: kept out."""
+    """The key by its user's ARN and its number in the report. Key ids are part of credentials: left out."""
     number = item["number"]
     arn, name = f"{item['row']['arn']}#access-key-{number}", f"{item['name']} key {number}"
     return _header(item, arn, name, "aws.iam.access_key")
 
 
 def role_header(item: Item) -> Mapping[str, Any]:
-    """The role by its ARN; a policy of a user or group by both."""
+    """The role by its ARN; a policy of a user or group by the ARN of its holder and its own id."""
     detail = item["detail"]
     if "attachment" not in item:
         return _header(item, detail["Arn"], detail["RoleName"], "aws.iam.role")
@@ -94,49 +86,47 @@ def _header(item: Item, arn: str, name: str, type_: str) -> Mapping[str, Any]:
 
 
 def of_row(function: Callable[[Row], Observed[Any]], item: Item) -> Observed[Any]:
-    """What the user's row of the credential report tells."""
+    """A fact from the user's row of the credential report."""
     row: Observed[Row] = item["row"]
     return row if isinstance(row, Unknown) else function(row)
 
 
 def is_root(item: Item) -> bool:
-    """The root user."""
+    """Whether it is the root user."""
     return bool(item["root"])
 
 
 def is_external(item: Item) -> bool:
-    """Users of IAM are of the account itself: outsiders come through roles."""
+    """IAM users always belong to the account itself: outsiders come through roles."""
     return False
 
 
 def to_root_password(item: Item, answer: Answer) -> bool | None:
-    """``AccountPasswordPresent`` of GetAccountSummary: the root user has one; ``None`` for other users."""
+    """``AccountPasswordPresent`` of GetAccountSummary for the root user; ``None`` for other users."""
     return bool(answer["SummaryMap"]["AccountPasswordPresent"]) if item["root"] else None
 
 
-def signs_in_by_password(told_by_row: Observed[bool], of_root: Observed[bool | None]) -> Observed[bool]:
-    """The report's word; for the root user, of whom it says ``not_supported``, that of the summary."""
-    if not isinstance(told_by_row, Unknown):
-        return told_by_row
-    return told_by_row if of_root is None else lift(bool, of_root)
+def has_password(by_report: Observed[bool], of_root: Observed[bool | None]) -> Observed[bool]:
+    """From the report; for the root user, where the report says ``not_supported``, from the summary."""
+    if not isinstance(by_report, Unknown):
+        return by_report
+    return by_report if of_root is None else lift(bool, of_root)
 
 
 def is_enabled(
-    told_by_row: Observed[bool],
+    by_report: Observed[bool],
     of_root: Observed[bool | None],
     keys: Observed[int],
     certificate: Observed[bool],
 ) -> Observed[bool]:
-    """There is a password, an active key or an active certificate: IAM has no other switch. Credentials of
-    single services (CodeCommit, Keyspaces, Bedrock) are not in the report and do not count.
+    """The user has a password, an active key or an active certificate: IAM has no other switch.
+    Service-specific credentials (CodeCommit, Keyspaces, Bedrock) are not in the report and do not count.
     """
-    return any_of(
-        signs_in_by_password(told_by_row, of_root), lift(lambda number: number > 0, keys), certificate
-    )
+    return any_of(has_password(by_report, of_root), lift(lambda number: number > 0, keys), certificate)
 
 
 def is_administrator(item: Item) -> Observed[bool]:
-    """The user's policies and those of its groups let it do everything; no policy binds the root user."""
+    """The policies of the user and its groups allow everything; no policy restricts the root user."""
     if item["root"]:
         return True
     detail: Observed[Detail] = item["detail"]
@@ -147,7 +137,7 @@ def is_administrator(item: Item) -> Observed[bool]:
 
 
 def user_tags(item: Item) -> Observed[Mapping[str, str]]:
-    """``Tags`` of UserDetail without those about access keys. The root user cannot be tagged."""
+    """``Tags`` of UserDetail without access key descriptions. The root user cannot be tagged."""
     if item["root"]:
         return {}
     detail: Observed[Detail] = item["detail"]
@@ -169,32 +159,32 @@ def no_tags(item: Item) -> Mapping[str, str]:
 
 
 def holder(item: Item) -> str:
-    """The user of the key."""
+    """The user that the key belongs to."""
     return str(item["name"])
 
 
 def of_key(function: Callable[[Row, int], Observed[Any]], item: Item) -> Observed[Any]:
-    """What the report tells of one key."""
+    """A fact about one key from the report."""
     return function(item["row"], item["number"])
 
 
 def never_expires(item: Item) -> None:
-    """AWS ends no access key by itself."""
+    """AWS access keys never expire."""
 
 
 def principal(item: Item) -> Observed[str]:
-    """Those whom the trust policy names, sorted; the user or group that holds a policy."""
+    """The principals that the trust policy names, sorted; for a policy, the user or group that holds it."""
     if "attachment" in item:
         return str(item["detail"]["Arn"])
     return lift(lambda found: found.principal, item["trust"])
 
 
 def principal_type(item: Item) -> Observed[str]:
-    """The widest type among those whom the trust policy names.
+    """The widest type among the principals that the trust policy names.
 
-    ``group``: the account itself, as all in it whom a policy lets, and the people of IAM Identity Center.
-    ``workload``: services, own roles, and pods of a Kubernetes cluster. ``account``: other accounts and
-    other identity providers.
+    ``group``: the account itself, which stands for every principal in it that a policy allows, and users of
+    IAM Identity Center. ``workload``: services, the account's own roles, and pods of a Kubernetes cluster.
+    ``account``: other accounts and other identity providers.
     """
     if "attachment" in item:
         return str(item["holder_type"])
@@ -214,7 +204,9 @@ def gives_rights(item: Item) -> Observed[bool]:
 
 
 def is_conditioned(item: Item) -> Observed[bool]:
-    """As of a trust policy's ``conditioned``; of a policy: all that it allows has conditions."""
+    """See :attr:`providers.aws.policies.trust.Trust.conditioned`; for a policy of a user or group, whether
+    every statement that allows something has conditions.
+    """
     if "attachment" in item:
         policy: Policy = item["attachment"].statements
         if isinstance(policy, Unknown):
@@ -225,17 +217,17 @@ def is_conditioned(item: Item) -> Observed[bool]:
 
 
 def role_used(item: Item) -> Observed[datetime | None]:
-    """``RoleLastUsed.LastUsedDate`` of RoleDetail, of the last 400 days; of a policy AWS does not keep it."""
+    """``RoleLastUsed.LastUsedDate`` of RoleDetail, for the last 400 days; AWS records none for policies."""
     if "attachment" in item:
         return Unknown.because(
-            "unsupported", DETAILS.name, None, "AWS does not keep when a policy was last made use of"
+            "unsupported", DETAILS.name, None, "AWS does not record when a policy was last used"
         )
     used: datetime | None = (item["detail"].get("RoleLastUsed") or {}).get("LastUsedDate")
     return used
 
 
 def outside(item: Item) -> Observed[Callable[[Observed[Any], Observed[Any]], Observed[bool]]]:
-    """The question whether a principal is outside, for when the organisation is known."""
+    """A check whether a principal is outside, to be called with the organisation and its members."""
     if "attachment" in item:
         return lambda organisation, members: False
     found: Observed[Trust] = item["trust"]
@@ -246,7 +238,7 @@ def outside(item: Item) -> Observed[Callable[[Observed[Any], Observed[Any]], Obs
 
 
 def to_organisation(item: Item, answer: Answer) -> Organisation | None:
-    """``Id`` and ``MasterAccountId`` of DescribeOrganization, which every member may ask."""
+    """``Id`` and ``MasterAccountId`` of DescribeOrganization, which every member account may call."""
     if answer is None:
         return None
     organisation = answer["Organization"]
@@ -260,7 +252,7 @@ def list_members(caller: AwsCaller, item: Item) -> Observed[frozenset[str]]:
 
 
 def as_answered(item: Item, answer: Answer) -> Any:
-    """What a chain of calls made up is the fact itself."""
+    """The result of a chain of calls is already the facet's value."""
     return answer
 
 
@@ -268,10 +260,10 @@ MEMBERS = AwsChain((LIST_ACCOUNTS,), list_members)
 
 
 def is_outside(
-    question: Observed[Any], organisation: Observed[Organisation | None], members: Observed[frozenset[str]]
+    check: Observed[Any], organisation: Observed[Organisation | None], members: Observed[frozenset[str]]
 ) -> Observed[bool]:
-    """A principal is outside the organisation."""
-    return question if isinstance(question, Unknown) else question(organisation, members)
+    """Whether a principal is outside the organisation."""
+    return check if isinstance(check, Unknown) else check(organisation, members)
 
 
 PASSWORD: tuple[FacetRead[AwsQuestion], ...] = (
@@ -294,7 +286,7 @@ USERS: Table[AwsQuestion] = Table(
             ),
             is_enabled,
         ),
-        "password": Facet(PASSWORD, signs_in_by_password),
+        "password": Facet(PASSWORD, has_password),
         "mfa": from_list(partial(of_row, report.mfa)),
         "access_keys": from_list(partial(of_row, report.active_keys)),
         "last_used": from_list(partial(of_row, report.last_used)),

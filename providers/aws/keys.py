@@ -1,4 +1,4 @@
-"""KMS keys that the customer made."""
+"""KMS customer managed keys."""
 
 from __future__ import annotations
 
@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING, Any
 from providers.aws.account import DESCRIBE_ORGANISATION
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.identity import MEMBERS
-from providers.aws.policies.key_policy import openings
-from scanner.collect.collection import (
-    Answer,
-    Collection,
-    CollectionPlace,
-    Facet,
-    FacetRead,
-    Item,
-    Table,
-    asked,
-    from_list,
-)
+from providers.aws.policies.key_policy import outside_access
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.keys import Key
 
@@ -50,8 +41,8 @@ GET_POLICY = AwsCall(
 )
 LIST_TAGS = _of_key("list_resource_tags", "kms:ListResourceTags")
 
-OF_AWS = "alias/aws/"
-"""Nobody but AWS can give an alias that begins so (API reference, CreateAlias)."""
+AWS_ALIAS_PREFIX = "alias/aws/"
+"""Prefix of aliases that only AWS can create (API reference, CreateAlias)."""
 USABLE = {
     "Creating": False,
     "Disabled": False,
@@ -62,13 +53,13 @@ USABLE = {
     "Unavailable": False,
     "Updating": True,
 }
-"""``KeyState`` values, and whether the key encrypts and decrypts then (KMS developer guide, "Key states")."""
+"""``KeyState`` values, and whether the key can encrypt and decrypt (KMS developer guide, "Key states")."""
 A_YEAR = 365
 
 
 def names(caller: AwsCaller, item: Item) -> Observed[Mapping[str, tuple[str, ...]]]:
-    """The aliases of a region by key id: ``TargetKeyId`` of ListAliases. Those that AWS has not used yet have
-    none.
+    """The aliases of a region by key id: ``TargetKeyId`` of ListAliases, which AWS's aliases lack before
+    their first use.
     """
     aliases = caller.whole(LIST_ALIASES, item)
     if isinstance(aliases, Unknown):
@@ -81,7 +72,7 @@ def names(caller: AwsCaller, item: Item) -> Observed[Mapping[str, tuple[str, ...
 
 
 def described(caller: AwsCaller, item: Item) -> Observed[Mapping[str, Any]]:
-    """``KeyMetadata`` of DescribeKey, asked once for all who want to know."""
+    """``KeyMetadata`` of DescribeKey, called once per key and shared."""
 
     def ask() -> Observed[Mapping[str, Any]]:
         return lift(lambda answer: dict(answer["KeyMetadata"]), caller.answer(DESCRIBE_KEY, item))
@@ -90,10 +81,10 @@ def described(caller: AwsCaller, item: Item) -> Observed[Mapping[str, Any]]:
 
 
 def rotation(caller: AwsCaller, item: Item) -> Observed[Answer]:
-    """GetKeyRotationStatus, which refuses keys that cannot rotate by themselves: ``None`` for those.
+    """GetKeyRotationStatus; ``None`` for keys without automatic rotation, for which it is refused.
 
-    Only symmetric keys of KMS's own making do (API reference, EnableKeyRotation); ``KeySpec`` is left out in
-    answers that are older than all others.
+    Only symmetric keys with key material from KMS rotate automatically (API reference, EnableKeyRotation).
+    Responses from before other key specs existed lack ``KeySpec``.
     """
     key = described(caller, item)
     if isinstance(key, Unknown):
@@ -105,28 +96,28 @@ def rotation(caller: AwsCaller, item: Item) -> Observed[Answer]:
 
 
 def exposure(caller: AwsCaller, item: Item) -> Observed[bool]:
-    """The ``Policy`` of GetKeyPolicy, and for accounts that it names whether they are of our organisation.
+    """``Policy`` of GetKeyPolicy, and whether the accounts that it names belong to the organisation.
 
-    The organisation is asked for only where the answer hangs on it. Grants are not read: who makes one must
-    be let in by the policy first.
+    The organisation is read only where the result depends on it. Grants are not read: creating one requires
+    access through the policy first.
     """
     answer = caller.answer(GET_POLICY, item)
     if isinstance(answer, Unknown):
         return answer
     policy, account = answer["Policy"], item["account"]
-    # An organisation that cannot be told, for the first look: does anything hang on it?
-    found = openings(policy, account, Unknown.because("error", GET_POLICY.name, None, "not asked"))
-    if found.strangers is True or not (found.accounts or isinstance(found.strangers, Unknown)):
-        return found.strangers
+    # First evaluated with an unknown organisation, to find out whether the result depends on it.
+    found = outside_access(policy, account, Unknown.because("error", GET_POLICY.name, None, "not asked"))
+    if found.anyone is True or not (found.accounts or isinstance(found.anyone, Unknown)):
+        return found.anyone
     organisation = caller.once(
         (DESCRIBE_ORGANISATION,), partial(caller.answer, DESCRIBE_ORGANISATION, caller.item())
     )
-    found = openings(policy, account, lift(_organisation_id, organisation))
+    found = outside_access(policy, account, lift(_organisation_id, organisation))
     outside = (
         all_of(opened, _outside(caller, other, organisation)) if opened is not False else False
         for other, opened in found.accounts
     )
-    return found.strangers if found.strangers is True else any_of(found.strangers, *outside)
+    return found.anyone if found.anyone is True else any_of(found.anyone, *outside)
 
 
 def _organisation_id(organisation: Answer) -> str | None:
@@ -134,8 +125,8 @@ def _organisation_id(organisation: Answer) -> str | None:
 
 
 def _outside(caller: AwsCaller, account: str, organisation: Observed[Answer]) -> Observed[bool]:
-    """Whether another account is in no organisation with ours: ListAccounts, which AWS answers only to the
-    management account and to delegated administrators.
+    """Whether another account is outside the organisation: ListAccounts, which only the management account
+    and delegated administrators may call.
     """
     if isinstance(organisation, Unknown):
         return organisation
@@ -155,10 +146,10 @@ EXPOSURE = AwsChain(
 
 
 def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], collection: Collection) -> None:
-    """Starts the collection of the customer's keys of one region.
+    """Starts the collection of the customer managed keys of one region.
 
-    AWS's own keys are listed among them: those that an alias of AWS names, and those of which DescribeKey
-    says so, are left out. A key of which neither can be told may be nobody's concern: it is a blind spot.
+    ListKeys also lists AWS managed keys, which are skipped: those with an alias of AWS and those that
+    DescribeKey reports as such. A key whose manager is unknown is a blind spot.
     """
     here = caller.within(str(place.region))
     aliases = here.answer(NAMES, caller.item(place.region))
@@ -177,7 +168,7 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
             collection.blind_spot(place, page)
             break
         for item in page:
-            if any(name.startswith(OF_AWS) for name in known.get(item["KeyId"], ())):
+            if any(name.startswith(AWS_ALIAS_PREFIX) for name in known.get(item["KeyId"], ())):
                 continue
             collection.begin(place)
             question = partial(here.read, DESCRIBED, here.answer, DESCRIBED, item)
@@ -185,13 +176,13 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
 
 
 def to_identity(item: Item, answer: Answer) -> Mapping[str, Any]:
-    """The alias that people know the key by: the first, if there are several."""
+    """The alias as the key's display name: the first, if there are several."""
     found = answer.get(item["KeyId"], ())
     return {"name": found[0].removeprefix("alias/")} if found else {}
 
 
 def named_or_not(name: Observed[Mapping[str, str]], key: Observed[Any]) -> Observed[Mapping[str, str]]:
-    """An alias is only what people call the key: without it the key goes by its id."""
+    """An alias is only a display name: without it the key is shown by its id."""
     return {} if isinstance(name, Unknown) else name
 
 
@@ -209,12 +200,12 @@ def header(item: Item) -> Mapping[str, Any]:
 
 
 def to_key(item: Item, answer: Answer) -> Answer:
-    """All of DescribeKey."""
+    """The whole ``KeyMetadata`` of DescribeKey."""
     return answer
 
 
 def to_tags(item: Item, answer: Answer) -> Mapping[str, str]:
-    """``Tags`` of ListResourceTags; one page holds as many as a key can have (quota of 50)."""
+    """``Tags`` of ListResourceTags; one page holds all tags that a key can have (quota of 50)."""
     if answer["Truncated"]:
         raise ValueError("more tags than a key can have")
     return {tag["TagKey"]: tag["TagValue"] for tag in answer["Tags"]}
@@ -226,7 +217,7 @@ def to_enabled(item: Item, answer: Answer) -> bool:
 
 
 def to_pending_deletion(item: Item, answer: Answer) -> bool:
-    """``KeyState`` of DescribeKey; a key of several regions first waits for its replicas to go."""
+    """``KeyState`` of DescribeKey; a multi-region key first waits for the deletion of its replicas."""
     return not to_enabled(item, answer) and answer["KeyState"] in (
         "PendingDeletion",
         "PendingReplicaDeletion",
@@ -239,21 +230,21 @@ def to_rotates(item: Item, answer: Answer) -> bool | None:
 
 
 def to_rotation_days(item: Item, answer: Answer) -> int | None:
-    """``RotationPeriodInDays`` of GetKeyRotationStatus: 365 days unless it was chosen (API reference).
-    Answers that are older than the choice leave it out.
+    """``RotationPeriodInDays`` of GetKeyRotationStatus: 365 days by default (API reference). Responses from
+    before the period could be set lack it.
     """
     return int(answer.get("RotationPeriodInDays", A_YEAR)) if to_rotates(item, answer) else None
 
 
 def always_delayed(item: Item) -> bool:
-    """No key can be deleted at once: ScheduleKeyDeletion has a waiting period of 7 to 30 days (API
-    reference, ``PendingWindowInDays``). Imported material can be taken out at once, and put in again.
+    """No key can be deleted immediately: ScheduleKeyDeletion has a waiting period of 7 to 30 days (API
+    reference, ``PendingWindowInDays``). Imported key material can be deleted immediately, and reimported.
     """
     return True
 
 
 def to_open(item: Item, answer: Answer) -> Observed[bool]:
-    """What the chain of questions made of the policy."""
+    """The result of :func:`exposure`."""
     return bool(answer)
 
 

@@ -1,4 +1,4 @@
-"""EC2 security groups: what they let the internet reach."""
+"""EC2 security groups: what they expose to the internet."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect.collection import Answer, Item, Table, asked, from_list
+from scanner.collect.table import Answer, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, join, lift
 from scanner.model.resources.network import Firewall
-from scanner.policy.reachability import Ingress, admin_ports, everything, open_to_world
+from scanner.policy.reachability import Ingress, admin_ports, every_port_open, open_to_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,28 +55,28 @@ ANYWHERE = ("0.0.0.0/0", "::/0")
 
 @dataclass(frozen=True)
 class Reach:
-    """What the internet may reach through a group, as far as the sources of its rules could be told."""
+    """What a group exposes to the internet, as far as the sources of its rules are known."""
 
     least: tuple[str, ...]
-    """What is open whatever the prefix lists hold that could not be read."""
+    """What is open whatever the unread prefix lists contain."""
     most: tuple[str, ...]
-    """What would be open if they held every address."""
+    """What is open if they contain every address."""
     missing: Unknown | None
     """Why a prefix list could not be read."""
 
     def settled(self, function: Callable[[tuple[str, ...]], T]) -> Observed[T]:
-        """The function of what is open, if the lists that are missing make no difference to it.
+        """``function`` of what is open; unknown if the unread prefix lists can change the result.
 
-        The rules of a group only ever allow, so that the truth lies between the two.
+        The rules of a group only allow, so that the true result lies between ``least`` and ``most``.
         """
         least, most = function(self.least), function(self.most)
         return least if self.missing is None or least == most else self.missing
 
 
 def interfaces(caller: AwsCaller, item: Item) -> Observed[frozenset[str]]:
-    """The ids of all groups that an interface of the region has: ``Groups`` of DescribeNetworkInterfaces.
+    """The ids of all groups attached to an interface of the region: ``Groups`` of DescribeNetworkInterfaces.
 
-    Those of load balancers, databases and functions are among them.
+    Includes the interfaces of load balancers, databases and functions.
     """
     found = caller.whole(DESCRIBE_NETWORK_INTERFACES, item)
     return lift(
@@ -88,8 +88,8 @@ def interfaces(caller: AwsCaller, item: Item) -> Observed[frozenset[str]]:
 def reach(caller: AwsCaller, item: Item) -> Observed[Reach]:
     """``IpPermissions`` of DescribeSecurityGroups, with the prefix lists that they name.
 
-    The lists of AWS's own services are read like all others: the addresses of one service are too few to
-    be the internet.
+    AWS-managed lists are read like all others: the addresses of one service are too few to count as the
+    internet.
     """
     permissions = item["IpPermissions"]
     names = {entry["PrefixListId"] for each in permissions for entry in each.get("PrefixListIds", ())}
@@ -114,9 +114,9 @@ def _rules(
     lists: Mapping[str, Observed[tuple[str, ...]]],
     unread: tuple[str, ...],
 ) -> Iterator[Ingress]:
-    """One rule for each permission; ``unread`` stands for what a list holds that could not be read.
+    """One rule per permission; ``unread`` stands for the addresses of a list that could not be read.
 
-    Another group as the source (``UserIdGroupPairs``) is not the internet.
+    Another group as the source (``UserIdGroupPairs``) does not count as the internet.
     """
     for permission in permissions:
         sources = [entry["CidrIp"] for entry in permission.get("IpRanges", ())]
@@ -138,7 +138,7 @@ REACH = AwsChain((GET_PREFIX_LIST,), reach, about=("GroupId",), regional=True)
 def header(item: Item) -> Mapping[str, Any]:
     """``GroupId``, ``GroupName`` and ``OwnerId`` of DescribeSecurityGroups.
 
-    Every network has a group of the name ``default``; the network tells them apart.
+    Every VPC has a group named ``default``; the VPC id in the name distinguishes them.
     """
     owner, group = item["OwnerId"], item["GroupId"]
     network = f" ({item['VpcId']})" if to_default(item) and item.get("VpcId") else ""
@@ -154,43 +154,43 @@ def header(item: Item) -> Mapping[str, Any]:
 
 
 def to_tags(item: Item) -> Mapping[str, str]:
-    """``Tags`` of DescribeSecurityGroups; left out where there are none."""
+    """``Tags`` of DescribeSecurityGroups; missing if there are none."""
     return {tag["Key"]: tag["Value"] for tag in item.get("Tags", ())}
 
 
 def to_default(item: Item) -> bool:
-    """``GroupName`` of DescribeSecurityGroups: AWS keeps the name ``default`` to itself."""
+    """``GroupName`` of DescribeSecurityGroups: the name ``default`` is reserved for AWS."""
     return bool(item["GroupName"] == "default")
 
 
 def to_default_allows(item: Item) -> bool:
-    """Any rule at all in a default group, in (``IpPermissions``) or out (``IpPermissionsEgress``).
+    """Any rule of a default group, inbound (``IpPermissions``) or outbound (``IpPermissionsEgress``).
 
-    AWS makes it with rules that let its members talk to each other and to everyone; the benchmark wants
-    none (CIS AWS Foundations, "default security group of every VPC restricts all traffic").
+    AWS creates it with rules that allow traffic between its members and to everyone; the benchmark requires
+    that there is none (CIS AWS Foundations, "default security group of every VPC restricts all traffic").
     """
     rules = item["IpPermissions"], item["IpPermissionsEgress"]
     return to_default(item) and any(rules)
 
 
 def to_attached(item: Item, answer: Answer) -> bool:
-    """An interface of DescribeNetworkInterfaces has the group."""
+    """Whether an interface of DescribeNetworkInterfaces has the group."""
     return item["GroupId"] in answer
 
 
 def to_open(item: Item, answer: Reach) -> Observed[tuple[str, ...]]:
-    """What is open by the group's rules for what comes in."""
+    """What the group's inbound rules open."""
     return answer.settled(lambda found: found)
 
 
 def to_admin_ports(item: Item, answer: Reach) -> Observed[tuple[str, ...]]:
-    """The administrative services among what is open."""
+    """The administrative services that are open."""
     return answer.settled(admin_ports)
 
 
 def to_everything(item: Item, answer: Reach) -> Observed[bool]:
-    """All ports of a protocol among what is open."""
-    return answer.settled(everything)
+    """Whether all ports of a protocol are open."""
+    return answer.settled(every_port_open)
 
 
 FIREWALLS: Table[AwsQuestion] = Table(

@@ -1,4 +1,4 @@
-"""What to grant the identity that scans AWS: the actions that the tables need, as an IAM policy."""
+"""The permissions of the identity that scans AWS: the actions that the tables need, as an IAM policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scanner.model.inventory import Wanted
 
 
 def calls_for(wanted: Wanted) -> Mapping[str, str | None]:
-    """Every call that collecting these facets can make in one account, with the IAM action that it needs."""
+    """Every call that collecting these facets can make in one account, with the required IAM action."""
     return {
         call.name: call.permission
         for collector in COLLECTORS
@@ -20,7 +20,7 @@ def calls_for(wanted: Wanted) -> Mapping[str, str | None]:
 
 
 def permissions(wanted: Wanted) -> frozenset[str]:
-    """The IAM actions that collecting these facets can need, in one account."""
+    """The IAM actions that collecting these facets can require in one account."""
     return frozenset(permission for permission in calls_for(wanted).values() if permission is not None)
 
 
@@ -34,10 +34,10 @@ def document(needed: Iterable[str]) -> str:
 
 
 def notes(needed: Iterable[str]) -> Sequence[str]:
-    """What the document cannot say."""
+    """What the policy document cannot express."""
     if any(permission.startswith("organizations:") for permission in needed):
         return [
-            "AWS answers organizations:* only to the management account and to delegated administrators; "
-            "in other accounts name what stays unknown in expected_unknowns."
+            "AWS allows organizations:* calls only from the management account and delegated administrators; "
+            "in other accounts list the facets that stay unknown in expected_unknowns."
         ]
     return []

@@ -1,4 +1,4 @@
-"""Connecting to AWS: whose credentials these are, and which account and regions they reach."""
+"""Connecting to AWS: the identity of the credentials, and the account and regions that they reach."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from providers.aws.identity import ACCESS_KEYS, ROLES, USERS
 from providers.aws.keys import KEYS
 from providers.aws.network import FIREWALLS
 from providers.aws.storage import BUCKETS
-from scanner.collect.collection import Collection, CollectionPlace, Table
-from scanner.collect.provider import Limits, Request, Unreachable
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
+from scanner.collect.table import Table
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.base import ProviderName
 
 COMPUTE: tuple[Table[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)
 REGIONAL: tuple[Table[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, *COMPUTE)
-"""What is listed in every enabled region."""
+"""The kinds that are listed in every enabled region."""
 IDENTITIES: tuple[Table[AwsQuestion], ...] = (USERS, ACCESS_KEYS, ROLES)
 COLLECTORS: tuple[Table[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS, *REGIONAL, *IDENTITIES)
 GET_CALLER_IDENTITY = AwsCall("sts", "get_caller_identity", None)
@@ -34,7 +35,7 @@ ASSUME_ROLE = AwsCall("sts", "assume_role", "sts:AssumeRole")
 
 
 def calls(collector: Table[AwsQuestion], wanted: frozenset[str]) -> frozenset[AwsCall]:
-    """Every single call that collecting these facets can make."""
+    """Every call that collecting these facets can make."""
     listed = {part for question in collector.calls(wanted) for part in question.parts}
     return frozenset(listed | ({DESCRIBE_REGIONS} if collector in (REGIONS, *REGIONAL) else set()))
 
@@ -62,7 +63,7 @@ class AwsProvider:
             item = self._caller.item()
             for question in ACCOUNTS.calls(wanted[Account]):
                 if isinstance(question, AwsChain):
-                    # The longest chains of calls begin before the many short ones.
+                    # The longest chains of calls start before the many short ones.
                     collection.workers.submit(partial(self._caller.answer, question, item))
             place = CollectionPlace(self.name, account, None, Account)
             collection.run(ACCOUNTS, self._caller, place, wanted[Account], [item])
@@ -96,7 +97,7 @@ class AwsProvider:
         collection: Collection,
         here: CollectionPlace,
     ) -> None:
-        """Starts one kind in every enabled region."""
+        """Starts the collection of one kind in every enabled region."""
         starts: dict[str, _Start] = {
             AUDIT_TRAILS.kind.kind: Trails().start,
             KEYS.kind.kind: keys.start,
@@ -120,7 +121,7 @@ class AwsProvider:
         collection.end(here)
 
     def _regions(self, wanted: frozenset[str], collection: Collection, here: CollectionPlace) -> None:
-        """Each region that is enabled; one that is not can still hold resources that nobody sees."""
+        """Each enabled region; a disabled one is a blind spot, as it can still hold resources."""
         statuses = _statuses(self._caller)
         if isinstance(statuses, Unknown):
             collection.blind_spot(here, statuses)
@@ -133,7 +134,7 @@ class AwsProvider:
             if enabled:
                 collection.run(REGIONS, self._caller, place, wanted, [self._caller.item(region)])
             else:
-                message = f"{region} is not enabled for the account; what it may still hold is not seen"
+                message = f"{region} is not enabled for the account; resources that remain in it are not seen"
                 closed = Unknown.because("disabled", DESCRIBE_REGIONS.name, None, message)
                 collection.blind_spot(place, closed)
         collection.end(here)
@@ -156,11 +157,11 @@ def _started(
 Bucket, Account, Region = BUCKETS.kind.kind, ACCOUNTS.kind.kind, REGIONS.kind.kind
 
 
-def connect(request: Request, limits: Limits) -> AwsProvider:
+def connect(request: ConnectionRequest, limits: Limits) -> AwsProvider:
     """Signs in with the request's profile, role and region.
 
     Raises ``Unreachable`` without usable credentials, for an unknown region, and
-    where the credentials belong to none of the accounts that were asked for.
+    where the credentials belong to none of the requested accounts.
     """
     clients, account, identity = sign_in(request, limits, tuple(all_calls()))
     partition = identity.split(":")[1]
@@ -175,7 +176,7 @@ def connect(request: Request, limits: Limits) -> AwsProvider:
             identity=identity,
             expected=request.expected,
             reached=False,
-            message=f"The credentials belong to account {account}; use a profile or role of {scope}.",
+            message=f"The credentials belong to account {account}; use a profile or a role of {scope}.",
         )
         for scope in request.scopes
         if scope != account
@@ -204,9 +205,9 @@ def _statuses(caller: AwsCaller) -> Observed[dict[str, bool]]:
 
 
 def _check_regions(names: set[str], caller: AwsCaller) -> None:
-    """The SDK does not know these regions: newer than it, or misspelt. AWS itself knows."""
-    told = _statuses(caller)
-    # Where AWS does not tell, an unknown name is refused: a misspelt one would hide every bucket.
-    known = caller.clients.known_regions if isinstance(told, Unknown) else told.keys()
+    """Checks regions that the SDK does not know, newer than it or misspelt, against AWS's own list."""
+    statuses = _statuses(caller)
+    # Without AWS's list an unknown name is refused: a misspelt one would hide every bucket.
+    known = caller.clients.known_regions if isinstance(statuses, Unknown) else statuses.keys()
     for name in sorted(names - known):
         raise Unreachable("aws", f"AWS has no region {name}.", nearest(name, known), scope=caller.account)

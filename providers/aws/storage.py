@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from providers.aws.account import GET_ACCOUNT_BLOCK
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from providers.aws.keys import DESCRIBE_KEY, OF_AWS, described
+from providers.aws.keys import AWS_ALIAS_PREFIX, DESCRIBE_KEY, described
 from providers.aws.policies.bucket_exposure import NOTHING_OPEN, Openness, openness, refuses_plaintext
 from providers.aws.policies.bucket_statements import Part
-from scanner.collect.collection import Answer, Facet, FacetRead, Item, Table, asked
+from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
 
 LIST_BUCKETS = AwsCall("s3", "list_buckets", "s3:ListAllMyBuckets", pages="Buckets", page_size=1000)
-"""Asked in pages also because S3 tells ``BucketRegion`` only where a parameter is given."""
+"""Paged also because S3 returns ``BucketRegion`` only for requests with a parameter."""
 GET_LOCATION = AwsCall(
     "s3",
     "get_bucket_location",
@@ -68,9 +68,9 @@ EVERYONE = frozenset(
         "http://acs.amazonaws.com/groups/global/AuthenticatedUsers",
     }
 )
-"""Predefined groups of S3's ACLs: anyone, and anyone with any AWS account (S3 user guide, "ACL overview")."""
+"""Predefined groups of S3's ACLs: anyone, and anyone with an AWS account (S3 user guide, "ACL overview")."""
 LOG_DELIVERY = "http://acs.amazonaws.com/groups/s3/LogDelivery"
-"""The one other predefined group: S3's own delivery of access logs."""
+"""The only other predefined group: S3's own delivery of access logs."""
 GRANTED: Mapping[str, frozenset[Part]] = {
     "READ": frozenset({"read"}),
     "WRITE": frozenset({"write"}),
@@ -83,7 +83,7 @@ LOCATIONS = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 
 
 def header(item: Item) -> Mapping[str, Any]:
-    """``Name`` of ListBuckets, and the region found for it."""
+    """``Name`` of ListBuckets, and the bucket's region."""
     return {
         "provider": "aws",
         "partition": item["partition"],
@@ -96,7 +96,7 @@ def header(item: Item) -> Mapping[str, Any]:
 
 
 def to_region(item: Item, answer: Answer) -> Mapping[str, str]:
-    """``BucketRegion`` of ListBuckets where S3 tells it, else ``LocationConstraint`` of GetBucketLocation."""
+    """``BucketRegion`` of ListBuckets if present, else ``LocationConstraint`` of GetBucketLocation."""
     if item.get("BucketRegion"):
         return {"region": item["BucketRegion"]}
     constraint = answer["LocationConstraint"]
@@ -104,7 +104,7 @@ def to_region(item: Item, answer: Answer) -> Mapping[str, str]:
 
 
 def to_acl_grants(item: Item, answer: Answer) -> frozenset[Part]:
-    """What ``Grants`` of GetBucketAcl give to the groups of everyone. Objects have ACLs of their own."""
+    """What ``Grants`` of GetBucketAcl give to everyone. Object ACLs are not read."""
     return frozenset(
         part
         for grant in answer["Grants"]
@@ -114,7 +114,7 @@ def to_acl_grants(item: Item, answer: Answer) -> frozenset[Part]:
 
 
 def _is_everyone(grantee: Mapping[str, Any]) -> bool:
-    """``Type`` and ``URI`` of a Grantee. Raises :class:`ValueError` for a group that nobody knows."""
+    """``Type`` and ``URI`` of a Grantee. Raises :class:`ValueError` for an unknown type or group."""
     if grantee["Type"] == "Group":
         if grantee["URI"] not in EVERYONE | {LOG_DELIVERY}:
             raise ValueError("an ACL with an unknown group")
@@ -134,9 +134,9 @@ def to_restricts_policies(item: Item, answer: Answer) -> bool:
 
 
 def to_uniform_access(item: Item, answer: Answer) -> bool:
-    """``ObjectOwnership`` of GetBucketOwnershipControls is BucketOwnerEnforced: ACLs are switched off.
+    """``ObjectOwnership`` of GetBucketOwnershipControls is BucketOwnerEnforced: ACLs are disabled.
 
-    Without ownership controls a bucket works as ObjectWriter: ACLs count.
+    Without ownership controls a bucket behaves like ObjectWriter: ACLs are in effect.
     """
     if answer is None:
         return False
@@ -153,20 +153,20 @@ def to_policy_status(item: Item, answer: Answer) -> bool | None:
 
 
 def to_openness(item: Item, answer: Answer) -> Openness:
-    """``Policy`` of GetBucketPolicy, read for what it grants to everyone."""
+    """What ``Policy`` of GetBucketPolicy grants to everyone."""
     return NOTHING_OPEN if answer is None else openness(answer["Policy"], item["Name"], item["partition"])
 
 
 def to_tls_only(item: Item, answer: Answer) -> bool:
-    """``Policy`` of GetBucketPolicy denies everyone everything without TLS."""
+    """Whether ``Policy`` of GetBucketPolicy denies all requests without TLS."""
     return answer is not None and refuses_plaintext(answer["Policy"], item["Name"], item["partition"])
 
 
 def encryption(caller: AwsCaller, item: Item) -> Observed[Answer]:
-    """GetBucketEncryption and, where its rule names a key by id or ARN, what DescribeKey tells of that key.
+    """GetBucketEncryption and, where its rule names a key by id or ARN, DescribeKey for that key.
 
-    Whose key it is only KMS tells: the ARN of AWS's own ``aws/s3`` looks like any other. Where KMS does not
-    tell, the whole encryption is unknown. A key is asked about once, also for the keys as resources.
+    Only KMS knows who manages a key: the ARN of AWS's own ``aws/s3`` looks like any other. Without its
+    response the whole encryption is unknown. DescribeKey is called once per key, shared with the kind "key".
     """
     answer = caller.answer(GET_ENCRYPTION, item)
     if answer is None or isinstance(answer, Unknown):
@@ -179,7 +179,7 @@ def encryption(caller: AwsCaller, item: Item) -> Observed[Answer]:
         arn = f"arn:{item['partition']}:kms:{item['region']}:{item['account']}:key/{key.removeprefix('key/')}"
     _, _, service, region, _, _ = arn.split(":")
     if service != "kms":
-        raise ValueError("the key of a bucket is none of KMS")
+        raise ValueError("the key of a bucket is not a KMS key")
     found = described(caller, {**item, "KeyArn": arn, "region": region})
     return lift(lambda metadata: {**answer, "KeyMetadata": metadata}, found)
 
@@ -191,7 +191,7 @@ OWNERS: Mapping[str, Literal["provider", "customer"]] = {"AWS": "provider", "CUS
 
 def to_default_key(answer: Answer) -> str | None:
     """``KMSMasterKeyID`` of the default rule of GetBucketEncryption: an id, an ARN or an alias. ``None`` for
-    SSE-S3 (``AES256``), and for KMS without a key, which uses AWS's own.
+    SSE-S3 (``AES256``), and for SSE-KMS without a key, which uses the AWS managed one.
     """
     (rule,) = answer["ServerSideEncryptionConfiguration"]["Rules"]
     default = rule["ApplyServerSideEncryptionByDefault"]
@@ -204,8 +204,8 @@ def to_default_key(answer: Answer) -> str | None:
 def to_encryption(item: Item, answer: Answer) -> Encryption | None:
     """The default rule of GetBucketEncryption, and ``KeyManager`` of DescribeKey for the key that it names.
 
-    An alias tells by itself: AWS's own begin with ``alias/aws/``, and others are only for customer managed
-    keys (API reference, CreateAlias).
+    An alias needs no DescribeKey: AWS's own begin with ``alias/aws/``, and all others belong to customer
+    managed keys (API reference, CreateAlias).
     """
     if answer is None:
         return None
@@ -214,23 +214,23 @@ def to_encryption(item: Item, answer: Answer) -> Encryption | None:
         return Encryption(key="provider", key_id=None)
     alias = _alias(key)
     if alias is not None:
-        return Encryption(key="provider" if alias.startswith(OF_AWS) else "customer", key_id=key)
+        return Encryption(key="provider" if alias.startswith(AWS_ALIAS_PREFIX) else "customer", key_id=key)
     return Encryption(key=OWNERS[answer["KeyMetadata"]["KeyManager"]], key_id=key)
 
 
 def _alias(key: str) -> str | None:
-    """The alias, where a key is named by one: ``alias/NAME``, also at the end of an ARN."""
+    """The alias, if the key is named by one: ``alias/NAME``, also at the end of an ARN."""
     name = key.rpartition(":")[2]
     return name if name.startswith("alias/") else None
 
 
 def to_versioning(item: Item, answer: Answer) -> bool:
-    """``Status`` of GetBucketVersioning: ``Enabled``; ``Suspended``, or missing where it never was on."""
+    """``Status`` of GetBucketVersioning: ``Enabled``; ``Suspended``, or missing if it was never enabled."""
     return bool(answer.get("Status") == "Enabled")
 
 
 def to_access_logging(item: Item, answer: Answer) -> bool:
-    """``LoggingEnabled`` of GetBucketLogging is there while the bucket has a target for its access log."""
+    """``LoggingEnabled`` of GetBucketLogging is present if the bucket has a target for its access log."""
     return "LoggingEnabled" in answer and bool(answer["LoggingEnabled"]["TargetBucket"])
 
 
@@ -255,21 +255,21 @@ EXPOSURE: tuple[FacetRead[AwsQuestion], ...] = (
     FacetRead(GET_BLOCK, to_restricts_policies),
     FacetRead(GET_ACCOUNT_BLOCK, to_restricts_policies),
 )
-"""All that decides whether strangers get in. What is shut by one of them needs none of the others."""
+"""Everything that decides whether the bucket is public. If one proves it closed, the others do not matter."""
 
 
 def open_by_acl(part: Part, *evidence: Observed[Any]) -> Observed[bool]:
-    """The ACL grants it, and nothing has ACLs ignored."""
+    """The ACL grants it, and no setting makes S3 ignore ACLs."""
     grants, enforced, bucket_ignores, account_ignores = evidence[:4]
     ignored = any_of(enforced, bucket_ignores, account_ignores)
     return all_of(lift(lambda parts: part in parts, grants), _not(ignored))
 
 
 def open_by_policy(part: Part, *evidence: Observed[Any]) -> Observed[bool]:
-    """The policy grants it and S3 calls the policy public, and nothing restricts public policies.
+    """The policy grants it, S3 reports the policy as public, and no setting restricts public policies.
 
-    A policy that was not read may open reading or writing where S3 calls it public, and may leave it to
-    access points where S3 does not: unknown.
+    Unknown for a policy that was not read: it may open reading or writing if S3 reports it as public, and
+    may delegate to access points if S3 does not.
     """
     public, text, bucket_restricts, account_restricts = evidence[4:]
     granted: Observed[bool]
@@ -278,17 +278,17 @@ def open_by_policy(part: Part, *evidence: Observed[Any]) -> Observed[bool]:
     elif isinstance(public, Unknown) and not isinstance(text, Unknown):
         granted = all_of(public, text.by_text(part))
     else:
-        granted = lift(lambda verdict, found: found.given(bool(verdict), part), public, text)
+        granted = lift(lambda verdict, found: found.with_verdict(bool(verdict), part), public, text)
     return all_of(granted, _not(any_of(bucket_restricts, account_restricts)))
 
 
 def is_open(part: Part, *evidence: Observed[Any]) -> Observed[bool]:
-    """Open to everyone in one way or the other."""
+    """Open to everyone through the ACL or the bucket policy."""
     return any_of(open_by_acl(part, *evidence), open_by_policy(part, *evidence))
 
 
 def open_via(*evidence: Observed[Any]) -> Observed[tuple[str, ...]]:
-    """The ways in which reading or writing is open, in words."""
+    """What opens reading or writing to everyone: ``ACL``, ``bucket policy``."""
 
     def either(way: Callable[..., Observed[bool]]) -> Observed[bool]:
         return any_of(way("read", *evidence), way("write", *evidence))

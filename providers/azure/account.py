@@ -1,4 +1,4 @@
-"""The subscription as an account, and the locations that hold its resources as regions."""
+"""The subscription as an account, and the locations of its resources as regions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.azure.audit import ACTIVITY_LOG, to_audit_trails
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
-from scanner.collect.collection import Facet, Table, asked, from_list
+from scanner.collect.table import Facet, Table, asked, from_list
 from scanner.model.resources.account import Account, Region
 
 Row = Mapping[str, Any]
@@ -39,7 +39,7 @@ SECURITY_CONTACTS = ArmCall(
     path="/subscriptions/{subscription}/providers/Microsoft.Security/securityContacts",
     version="2023-12-01-preview",
     paged=True,
-    # Where Defender for Cloud was never switched on, no contact can be registered with it.
+    # Where Defender for Cloud was never enabled, no contact can be registered.
     absent=frozenset({"Subscription Not Registered", "SubscriptionNotRegistered"}),
 )
 
@@ -59,7 +59,7 @@ def account_header(partition: str, item: Row) -> Mapping[str, Any]:
 
 
 def region_header(partition: str, item: Row) -> Mapping[str, Any]:
-    """The header of a location that holds resources."""
+    """The header of a location that has resources."""
     scope, name = item["subscriptionId"], item["location"]
     return {
         "provider": "azure",
@@ -73,7 +73,7 @@ def region_header(partition: str, item: Row) -> Mapping[str, Any]:
 
 
 def to_tags(item: Row) -> Mapping[str, str]:
-    """The subscription's tags; the key is left out where there are none.
+    """The subscription's tags; the key is missing if there are none.
 
     https://learn.microsoft.com/rest/api/resources/subscriptions/get
     """
@@ -86,9 +86,9 @@ def to_organisation(item: Row) -> str:
 
 
 def to_path(item: Row, rows: Sequence[Row]) -> str | None:
-    """Display names of the management groups above, root first, from ``managementGroupAncestorsChain``,
-    which begins with the nearest. A display name that holds a slash would look like two groups, so such a
-    group goes by its name.
+    """Display names of the parent management groups, root first, from ``managementGroupAncestorsChain``,
+    which starts with the nearest. A display name with a slash would read as two groups, so the name of the
+    group is used instead.
 
     https://learn.microsoft.com/azure/governance/management-groups/overview
     """
@@ -101,46 +101,46 @@ def to_path(item: Row, rows: Sequence[Row]) -> str | None:
 
 
 def _group(entry: Row) -> str:
-    shown = entry.get("displayName")
-    name = shown if shown and "/" not in shown else entry["name"]
+    display_name = entry.get("displayName")
+    name = display_name if display_name and "/" not in display_name else entry["name"]
     if not isinstance(name, str) or not name:
         raise ValueError("managementGroupAncestorsChain")
     return name
 
 
 def to_security_contacts(item: Row, contacts: Sequence[Row] | None) -> tuple[str, ...]:
-    """The addresses in ``emails`` (in the oldest version ``email``) of the contacts that are switched on.
+    """The addresses in ``emails`` (``email`` in the oldest API version) of the enabled contacts.
 
-    Notices to the holders of a role (``notificationsByRole``) name no address, so they do not count.
+    Notifications by role (``notificationsByRole``) contain no address, so they do not count.
     https://learn.microsoft.com/rest/api/defenderforcloud/security-contacts/list
     """
     addresses: set[str] = set()
     for contact in contacts or ():
         properties = contact["properties"]
-        if not _listening(properties):
+        if not _is_enabled(properties):
             continue
         listed = properties.get("emails") or properties.get("email") or ""
         addresses.update(part.strip() for part in listed.replace(",", ";").split(";") if part.strip())
     return tuple(sorted(addresses))
 
 
-def _listening(properties: Row) -> bool:
+def _is_enabled(properties: Row) -> bool:
     enabled = properties.get("isEnabled")
     if not isinstance(enabled, bool | None):
-        raise TypeError("isEnabled is no boolean")
+        raise TypeError("isEnabled is not a boolean")
     alerts = properties.get("alertNotifications")
     state = alerts.get("state") if isinstance(alerts, Mapping) else alerts
     return enabled is not False and str(state or "On").lower() != "off"
 
 
 def no_switch(item: Row) -> None:
-    """Azure has no switch of the subscription that overrides its stores: ``allowBlobPublicAccess`` belongs
-    to each account, and a policy assignment is a rule about resources, not a state above them."""
+    """Azure has no subscription setting that overrides its storage accounts: ``allowBlobPublicAccess`` is a
+    setting of each account, and a policy assignment is a rule for resources, not an override."""
     return
 
 
 def no_passwords(item: Row) -> None:
-    """A subscription has no users of its own: people sign in at the tenant."""
+    """A subscription has no users of its own: users belong to the tenant."""
     return
 
 
@@ -160,7 +160,7 @@ REGION_FACETS: Mapping[str, Facet[AzureCall]] = {
 
 
 def accounts(partition: str) -> Table[AzureCall]:
-    """The table for the subscriptions of one cloud; the items are given."""
+    """The table for the subscriptions of one cloud; the caller supplies the items."""
     return Table(
         kind=Account,
         list=None,
@@ -170,7 +170,7 @@ def accounts(partition: str) -> Table[AzureCall]:
 
 
 def regions(partition: str) -> Table[AzureCall]:
-    """The table for the locations of one cloud that hold resources."""
+    """The table for the locations of one cloud that have resources."""
     return Table(
         kind=Region,
         list=LOCATIONS,

@@ -1,6 +1,6 @@
-"""The activity log of a subscription: which diagnostic settings take it to a place of the customer's.
+"""The activity log of a subscription: the diagnostic settings that export it to a customer destination.
 
-The settings of management groups are left out: reading them asks for rights above the subscription.
+Settings of management groups are not collected: reading them requires permissions above the subscription.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from providers.azure.client.calls import ArmCall, AzureCall
 from providers.azure.diagnostics import DiagnosticSetting, destinations, diagnostic_settings
-from scanner.collect.collection import Facet, Table, from_list
+from scanner.collect.table import Facet, Table, from_list
 from scanner.model.resources.audit import AuditTrail
 
 Row = Mapping[str, Any]
@@ -24,15 +24,15 @@ ACTIVITY_LOG = ArmCall(
     paged=True,
 )
 _WRITES = frozenset({"administrative", "security", "policy", "alert"})
-"""The categories that hold what was done, and by whom or what. The others (ServiceHealth, ResourceHealth,
-Recommendation, Autoscale) tell how the platform fares."""
+"""The categories that record actions and their actors. The others (ServiceHealth, ResourceHealth,
+Recommendation, Autoscale) record the state of the platform."""
 _ID = re.compile(
     r"/?(subscriptions/([0-9a-f-]{36})/providers/microsoft\.insights/diagnosticsettings/[^/?#]+)"
 )
 
 
 def header(partition: str, item: Row) -> Mapping[str, Any]:
-    """The header of a diagnostic setting. Its id comes with and without the slash at its beginning."""
+    """The header of a diagnostic setting. Azure returns its ID with or without the leading slash."""
     found = _ID.fullmatch(item["id"].lower())
     if found is None:
         raise ValueError("id")
@@ -48,26 +48,26 @@ def header(partition: str, item: Row) -> Mapping[str, Any]:
 
 
 def to_tags(item: Row) -> Mapping[str, str]:
-    """Diagnostic settings take no tags; the field is there, and null."""
+    """Diagnostic settings have no tags; the field exists and is null."""
     return dict(item.get("tags") or {})
 
 
 def to_audit_trails(item: Row, settings: Sequence[Row]) -> tuple[str, ...]:
-    """The subscription's diagnostic settings that send the activity log's category Administrative somewhere.
+    """The subscription's diagnostic settings that export the activity log category Administrative.
 
-    It holds every create, update, delete and action of the Resource Manager, in all locations.
+    It records every create, update, delete and action of the Resource Manager, in all locations.
     https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema
     """
     return tuple(sorted(one.name for one in diagnostic_settings(settings) if _sends_writes(one)))
 
 
 def to_logging(item: Row) -> bool:
-    """Whether the setting sends the category Administrative to some place."""
+    """Whether the setting exports the category Administrative."""
     return any(_sends_writes(setting) for setting in diagnostic_settings([item]))
 
 
 def to_records_writes(item: Row) -> bool:
-    """Whether it sends all of Administrative, Security, Policy and Alert, by name or by ``allLogs``.
+    """Whether it exports all of Administrative, Security, Policy and Alert, by name or by ``allLogs``.
 
     https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema
     """
@@ -78,18 +78,18 @@ def to_records_writes(item: Row) -> bool:
 
 
 def always(item: Row) -> bool:
-    """The activity log is one for the subscription: it has the records of every location."""
+    """A subscription has one activity log, which records all locations."""
     return True
 
 
 def never(item: Row) -> bool:
-    """A setting of a subscription is made there, for that subscription alone."""
+    """A subscription's diagnostic setting covers that subscription only."""
     return False
 
 
-def elsewhere(item: Row) -> None:
-    """What Azure keeps in another place: access to data with each storage account's own settings, the key
-    with the destination; and digests of delivered records do not exist."""
+def not_here(item: Row) -> None:
+    """Absent here: data access logging is set on each storage account, the encryption key at the
+    destination, and Azure has no digests of exported records."""
     return
 
 
@@ -103,9 +103,9 @@ FACETS: Mapping[str, Facet[AzureCall]] = {
     "all_regions": from_list(always),
     "organisation_wide": from_list(never),
     "records_writes": from_list(to_records_writes),
-    "records_data_access": from_list(elsewhere),
-    "tamper_evident": from_list(elsewhere),
-    "customer_key": from_list(elsewhere),
+    "records_data_access": from_list(not_here),
+    "tamper_evident": from_list(not_here),
+    "customer_key": from_list(not_here),
     "destinations": from_list(destinations),
 }
 

@@ -1,7 +1,7 @@
 """Virtual machines, function apps and AKS clusters.
 
-Machines of a scale set with uniform orchestration are no virtual machines to the Resource Manager, and so
-not here; those of one with flexible orchestration are.
+Instances of a scale set with uniform orchestration are not virtual machines in the Resource Manager, so they
+are not collected; those with flexible orchestration are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from providers.azure.client.calls import AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
-from scanner.collect.collection import Facet, Table, asked, from_list
+from scanner.collect.table import Facet, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.policy.reachability import Ingress, open_to_world
@@ -22,14 +22,13 @@ from scanner.policy.reachability import Ingress, open_to_world
 Row = Mapping[str, Any]
 
 
-def placed(row: Row) -> Sequence[Row]:
-    """The row as the one item, its location in the form in which locations are named: ``West Europe`` is
-    ``westeurope``."""
+def with_location(row: Row) -> Sequence[Row]:
+    """The row as the only item, with the location normalized: ``West Europe`` becomes ``westeurope``."""
     return ({**row, "location": row["location"].lower().replace(" ", "")},)
 
 
 def query(condition: str, *more: str) -> str:
-    """The query for whole resources; ``more`` are columns beside the usual ones."""
+    """The query for whole resources; ``more`` are additional columns."""
     columns = ", ".join(("id", "name", "subscriptionId", "location", "tags", *more, "properties"))
     return f"resources | where {condition} | project {columns} | order by id asc"
 
@@ -40,7 +39,7 @@ class Interfaces:
 
     by_id: Mapping[str, Row]
     by_machine: Mapping[str, Sequence[Row]]
-    """By the id of the machine that they are attached to. Ids are in lower case."""
+    """By the ID of the attached machine. IDs are in lower case."""
 
 
 def _interfaces(rows: Sequence[Row]) -> Interfaces:
@@ -53,7 +52,7 @@ def _interfaces(rows: Sequence[Row]) -> Interfaces:
 
 
 def _clusters(rows: Sequence[Row]) -> Mapping[str, str]:
-    """Their names by the resource group that holds their nodes, in lower case."""
+    """Cluster names by the resource group of their nodes, in lower case."""
     return {row["properties"]["nodeResourceGroup"].lower(): row["name"] for row in rows}
 
 
@@ -61,7 +60,7 @@ MACHINES = GraphCall(
     name="Microsoft.ResourceGraph/Resources(virtualMachines)",
     permission="Microsoft.Compute/virtualMachines/read",
     query=query("type =~ 'microsoft.compute/virtualmachines'"),
-    items=placed,
+    items=with_location,
 )
 INTERFACES = GraphCall(
     name="Microsoft.ResourceGraph/Resources(networkInterfaces)",
@@ -73,13 +72,13 @@ FUNCTION_APPS = GraphCall(
     name="Microsoft.ResourceGraph/Resources(functionApps)",
     permission="Microsoft.Web/sites/read",
     query=query("type =~ 'microsoft.web/sites' and kind contains 'functionapp'", "kind"),
-    items=placed,
+    items=with_location,
 )
 CLUSTERS = GraphCall(
     name="Microsoft.ResourceGraph/Resources(managedClusters)",
     permission="Microsoft.ContainerService/managedClusters/read",
     query=query("type =~ 'microsoft.containerservice/managedclusters'", "sku"),
-    items=placed,
+    items=with_location,
     digest=_clusters,
 )
 _PINNED_HOST = "docker|mcr.microsoft.com/azure-functions/"
@@ -104,26 +103,26 @@ def header(partition: str, type_: str, item: Row) -> Mapping[str, Any]:
 
 
 def to_tags(item: Row) -> Mapping[str, str]:
-    """The resource's own tags; Azure writes none as null."""
+    """The resource's own tags; Azure returns null for none."""
     return dict(item["tags"] or {})
 
 
 def always(item: Row) -> bool:
-    """What the cloud fixes by design."""
+    """Always true by design of the service."""
     return True
 
 
 def never(item: Row) -> bool:
-    """What does not exist, by design."""
+    """Never true by design of the service."""
     return False
 
 
 def to_public_address(item: Row, interfaces: Interfaces) -> bool:
     """Whether a public IP address is attached to one of the machine's network interfaces.
 
-    Of either version, as no other address of Azure can be reached from the internet: an IPv6 address of a
-    virtual network is private, too. A dynamic one counts though its number is given back while the machine
-    is switched off. Addresses of load balancers and NAT gateways are not the machine's own.
+    IPv4 or IPv6: no other Azure address is reachable from the internet, and IPv6 addresses of a virtual
+    network are private too. A dynamic address counts although it is released while the machine is
+    deallocated. Addresses of load balancers and NAT gateways are not the machine's own.
     https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses
     """
     named = item["properties"]["networkProfile"]["networkInterfaces"]
@@ -137,8 +136,8 @@ def has_public_address(interface: Row) -> bool:
 
 
 def to_node_of(item: Row, clusters: Mapping[str, str]) -> str | None:
-    """The name of the AKS cluster whose ``nodeResourceGroup`` the machine is in: AKS makes its nodes there
-    and nowhere else. Tags are not looked at: whoever may tag could make any machine a node.
+    """The name of the AKS cluster whose ``nodeResourceGroup`` the machine is in: AKS creates its nodes only
+    there. Tags are ignored: anyone allowed to tag could declare any machine a node.
 
     https://learn.microsoft.com/azure/aks/faq
     """
@@ -146,27 +145,27 @@ def to_node_of(item: Row, clusters: Mapping[str, str]) -> str | None:
 
 
 def to_runtime_updates(item: Row) -> Observed[RuntimeUpdates]:
-    """From ``LinuxFxVersion``: a language with at most a minor version gets its patches, and the host its
-    own, by themselves. A language with a patch version, and an image of Microsoft's, pin the runtime; any
-    other image is the customer's. Flex Consumption takes neither images nor pins.
+    """From ``LinuxFxVersion``: a language with at most a minor version, and its host, are patched
+    automatically. A language with a patch version, or a Microsoft image, pins the runtime; any other image
+    is the customer's. Flex Consumption supports neither images nor pinning.
 
-    On Windows ``WindowsFxVersion`` tells an image. Else the runtime may be pinned by an app setting
-    (``FUNCTIONS_EXTENSION_VERSION``, ``WEBSITE_NODE_DEFAULT_VERSION``), and who may read those reads
-    secrets: it is not told. Nor is it on a Kubernetes cluster of the customer's.
+    On Windows ``WindowsFxVersion`` shows an image. Otherwise an app setting
+    (``FUNCTIONS_EXTENSION_VERSION``, ``WEBSITE_NODE_DEFAULT_VERSION``) may pin the runtime; reading app
+    settings exposes secrets, so the facet is unknown, as it is on a customer's Kubernetes cluster.
     https://learn.microsoft.com/azure/azure-functions/set-runtime-version
     """
     kinds = {part.strip() for part in item["kind"].lower().split(",")}
     properties = item["properties"]
     if "kubernetes" in kinds:
-        return _untold("on the customer's own cluster its extension decides how the runtime is updated")
+        return _unsupported("on a customer's Kubernetes cluster its extension determines runtime updates")
     if str(properties.get("sku") or "").lower() == "flexconsumption":
         return "automatic"
     versions = {one["name"].lower(): one["value"] for one in properties["siteProperties"]["properties"]}
     if (versions.get("windowsfxversion") or "").strip().lower().startswith("docker|"):
         return "own_image"
     if "linux" not in kinds:
-        return _untold("app settings may pin the runtime, and who may read them reads secrets")
-    # No text at all is not the empty one, which pins nothing: it was not told.
+        return _unsupported("app settings may pin the runtime; they are not read because they hold secrets")
+    # Null is not the empty text, which pins nothing: the version was not returned.
     linux = versions["linuxfxversion"].strip().lower()
     if linux.startswith(("docker|", "sitecontainers")):
         return "manual" if linux.startswith(_PINNED_HOST) else "own_image"
@@ -179,12 +178,12 @@ def to_runtime_updates(item: Row) -> Observed[RuntimeUpdates]:
     return "automatic"
 
 
-def _untold(message: str) -> Unknown:
+def _unsupported(message: str) -> Unknown:
     return Unknown.because("unsupported", FUNCTION_APPS.name, None, message)
 
 
 def _automatic(item: Row) -> bool:
-    """Whether it is an AKS Automatic cluster, whose nodes are Azure's in full."""
+    """Whether it is an AKS Automatic cluster, whose nodes Azure manages completely."""
     name = (item["sku"] or {}).get("name", "Base").lower()
     if name not in ("automatic", "base", "basic"):
         raise ValueError("sku")
@@ -200,8 +199,8 @@ def _auto_provisioned(properties: Row) -> bool:
 
 def to_nodes(item: Row) -> tuple[Nodes, ...]:
     """``provider`` for AKS Automatic (``sku.name``) and virtual nodes (the add-on ``aciConnectorLinux``);
-    ``managed`` for the node pools of others and what node auto-provisioning adds: AKS builds and replaces
-    all nodes that it has. No node joins a cluster on its own.
+    ``managed`` for other node pools and node auto-provisioning: AKS creates and replaces all its nodes.
+    Self-managed nodes cannot join a cluster.
 
     https://learn.microsoft.com/azure/aks/intro-aks-automatic
     """
@@ -218,12 +217,11 @@ def to_nodes(item: Row) -> tuple[Nodes, ...]:
 
 
 def to_node_upgrades(item: Row) -> Observed[bool]:
-    """Whether a channel replaces or patches the images of all nodes: ``upgradeChannel`` is not none, or
-    ``nodeOSUpgradeChannel`` is NodeImage or SecurityPatch. AKS Automatic has its own.
+    """Whether a channel upgrades or patches all node images: ``upgradeChannel`` is not none, or
+    ``nodeOSUpgradeChannel`` is NodeImage or SecurityPatch. AKS Automatic always upgrades.
 
-    Unmanaged does not count: it leaves patching to the nodes' own system, which restarts nothing, and which
-    Windows lacks. Without a value the first means none; the second means one of several, by the age of the
-    cluster.
+    Unmanaged does not count: it leaves patching to the node's operating system, without reboots, and not on
+    Windows. No value means none for the first; the default of the second depends on the cluster's age.
     https://learn.microsoft.com/azure/aks/auto-upgrade-node-os-image
     """
     if "managed" not in to_nodes(item):
@@ -244,9 +242,9 @@ def to_node_upgrades(item: Row) -> Observed[bool]:
 
 
 def to_endpoint_open(item: Row) -> Observed[bool]:
-    """Whether the cluster is not private and its ``authorizedIPRanges`` hold the internet, or are none.
+    """Whether the cluster is not private and its ``authorizedIPRanges`` are empty or include the internet.
 
-    What ``publicNetworkAccess`` does to an address that these leave open is not documented.
+    The effect of ``publicNetworkAccess`` on an endpoint that these leave open is not documented.
     https://learn.microsoft.com/azure/aks/api-server-authorized-ip-ranges
     """
     access = item["properties"].get("apiServerAccessProfile") or {}
@@ -254,16 +252,16 @@ def to_endpoint_open(item: Row) -> Observed[bool]:
     if not isinstance(private, bool | None):
         raise TypeError("enablePrivateCluster")
     ranges = access.get("authorizedIPRanges") or ()
-    if private or (ranges and not holds_world(ranges)):
+    if private or (ranges and not covers_internet(ranges)):
         return False
     if (item["properties"].get("publicNetworkAccess") or "Enabled").lower() != "enabled":
-        message = "publicNetworkAccess is not Enabled, and what that closes is not documented"
+        message = "publicNetworkAccess is not Enabled, but its effect on the endpoint is not documented"
         return Unknown.because("unsupported", CLUSTERS.name, None, message)
     return True
 
 
-def holds_world(ranges: Sequence[str]) -> bool:
-    """Whether the ranges of addresses hold what counts as anyone on the internet."""
+def covers_internet(ranges: Sequence[str]) -> bool:
+    """Whether the address ranges cover what counts as the internet."""
     rule = Ingress(allow=True, priority=0, protocol="tcp", ports=((443, 443),), sources=tuple(ranges))
     return bool(open_to_world([rule]))
 
@@ -296,7 +294,7 @@ def virtual_machines(partition: str) -> Table[AzureCall]:
 
 
 def functions(partition: str) -> Table[AzureCall]:
-    """The table for the function apps of one cloud; Standard logic apps are such, too."""
+    """The table for the function apps of one cloud, which include Standard logic apps."""
     return Table(
         kind=Function,
         list=FUNCTION_APPS,

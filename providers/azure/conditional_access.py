@@ -1,4 +1,4 @@
-"""Conditional Access: which enabled policies ask whom for a second factor, and which close old protocols.
+"""Conditional Access: which enabled policies require MFA of whom, and which block legacy authentication.
 
 https://learn.microsoft.com/graph/api/resources/conditionalaccesspolicy
 """
@@ -12,67 +12,67 @@ from typing import Any, Literal
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 
 Row = Mapping[str, Any]
-Share = Literal["none", "some", "all"]
-"""How many of the tenant's guests a policy names."""
+GuestShare = Literal["none", "some", "all"]
+"""How many of the tenant's guests a policy names: none, some or all."""
 Members = Mapping[str, Observed[frozenset[str]]]
-"""The users in a group, directly or through other groups, by the group's id."""
+"""The direct and transitive user members of each group, by group ID."""
 
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
-"""Template id of the role, the same in every tenant."""
+"""Template ID of the role, the same in every tenant."""
 DIRECTORY_SYNCHRONISATION = "d29b2b05-8046-44ba-8758-1e26182fcf32"
-"""The role of the accounts that Entra Connect signs in with: machines, whatever a policy says of them."""
+"""The role of the Entra Connect accounts: workloads, so excluding them from a policy is ignored."""
 EMERGENCY_ACCOUNTS = 2
-"""So many accounts may be left out of a policy, so that a broken second factor locks nobody out for good."""
+"""The number of emergency access accounts that a policy may exclude, against a lockout if MFA fails."""
 CALL = "Microsoft.Graph/identity/conditionalAccess/policies"
 _MODERN = frozenset({"browser", "mobileAppsAndDesktopClients"})
 _LEGACY = frozenset({"exchangeActiveSync", "other"})
-_IN_DIRECTORY = frozenset({"internalGuest", "b2bCollaborationGuest", "b2bCollaborationMember"})
-"""The kinds of outsiders that have a user in the directory."""
-_STRENGTHS = frozenset(f"00000000-0000-0000-0000-00000000000{number}" for number in (2, 3, 4))
-"""The built-in strengths: second factor, without a password, resistant to phishing."""
+_DIRECTORY_GUESTS = frozenset({"internalGuest", "b2bCollaborationGuest", "b2bCollaborationMember"})
+"""The guest and external user types that have a user in the directory."""
+_BUILT_IN_STRENGTHS = frozenset(f"00000000-0000-0000-0000-00000000000{number}" for number in (2, 3, 4))
+"""The built-in authentication strengths: MFA, passwordless MFA, phishing-resistant MFA."""
 _IMPOSSIBLE_FOR_LEGACY = frozenset({"mfa", "compliantDevice", "domainJoinedDevice", "block"})
-"""What a protocol that knows a name and a password only can never satisfy."""
+"""The controls that a protocol with only user name and password can never satisfy."""
 
 
 @dataclass(frozen=True)
 class Holders:
-    """Who holds a role of the directory now."""
+    """The current holders of a directory role."""
 
     users: frozenset[str]
     groups: frozenset[str]
-    unclear: frozenset[str]
-    """Principals of whom it is not told what they are."""
+    unknown_type: frozenset[str]
+    """Principals whose type is not reported."""
 
 
 @dataclass(frozen=True)
-class People:
-    """Whom a policy names, on one of its two sides."""
+class PolicyUsers:
+    """The users that a policy includes or excludes."""
 
     everyone: bool
     users: frozenset[str]
     groups: frozenset[str]
     roles: frozenset[str]
-    guests: Share
+    guests: GuestShare
 
 
 @dataclass(frozen=True)
 class Policy:
-    """An enabled policy, reduced to what it means here."""
+    """An enabled policy, reduced to what is evaluated here."""
 
     name: str
-    included: People
-    excluded: People
-    second_factor: Observed[bool]
-    """It asks for a second factor wherever and however one signs in, to whatever application."""
-    closes_legacy: Observed[bool]
-    """Nobody gets in by protocols that cannot ask for a second factor, to whatever application."""
+    included: PolicyUsers
+    excluded: PolicyUsers
+    requires_mfa: Observed[bool]
+    """It requires MFA for every sign-in with modern authentication, to every application."""
+    blocks_legacy: Observed[bool]
+    """It blocks legacy authentication protocols, which do not support MFA, for every application."""
 
 
 def policies(rows: Iterable[Row]) -> tuple[Policy, ...]:
-    """The enabled policies that ask for a second factor or close old protocols, or may do so.
+    """The enabled policies that require MFA or block legacy authentication, or may do so.
 
-    A policy that only reports does not count. Raises :class:`ValueError`, :class:`TypeError` or
-    :class:`KeyError` for another form.
+    A report-only policy does not count. Raises :class:`ValueError`, :class:`TypeError` or
+    :class:`KeyError` for another format.
     """
     found = []
     for row in rows:
@@ -81,14 +81,14 @@ def policies(rows: Iterable[Row]) -> tuple[Policy, ...]:
             raise ValueError("state")
         if state == "enabled":
             policy = _policy(row)
-            if policy.second_factor is not False or policy.closes_legacy is not False:
+            if policy.requires_mfa is not False or policy.blocks_legacy is not False:
                 found.append(policy)
     return tuple(found)
 
 
 def named_groups(found: Observed[Sequence[Policy]], roles: Observed[Mapping[str, Holders]]) -> frozenset[str]:
-    """The groups whose members decide what the policies mean: those that they name, and those that hold the
-    roles that they name."""
+    """The groups whose members determine whom the policies apply to: those that the policies name, and those
+    that hold roles that the policies name."""
     if isinstance(found, Unknown):
         return frozenset()
     sides = [side for policy in found for side in (policy.included, policy.excluded)]
@@ -102,80 +102,84 @@ def named_groups(found: Observed[Sequence[Policy]], roles: Observed[Mapping[str,
 def role_members(
     role: str, roles: Observed[Mapping[str, Holders]], members: Members
 ) -> Observed[frozenset[str]]:
-    """The users who hold the role now, directly or through a group."""
+    """The current holders of the role, directly or through a group."""
     if isinstance(roles, Unknown):
         return roles
     holders = roles.get(role, Holders(frozenset(), frozenset(), frozenset()))
-    if holders.unclear:
+    if holders.unknown_type:
         return Unknown.because(
             "denied",
             "Microsoft.Graph/roleManagement/directory/roleAssignments",
             "Directory.Read.All",
-            f"what kind of principal {min(holders.unclear)} is cannot be read",
+            f"the type of principal {min(holders.unknown_type)} cannot be read",
         )
-    within = [_members(group, members) for group in sorted(holders.groups)]
-    return lift(holders.users.union, *within)
+    by_group = [_members(group, members) for group in sorted(holders.groups)]
+    return lift(holders.users.union, *by_group)
 
 
 @dataclass(frozen=True)
 class PolicyDirectory:
-    """What the policies' words stand for in the tenant."""
+    """The role holders and group members of the tenant, which resolve the users that policies name."""
 
     roles: Observed[Mapping[str, Holders]]
     members: Members
 
-    def asks(self, policy: Policy, user: str, outsider: bool) -> Observed[bool]:
-        """Whether the policy asks this user for a second factor."""
+    def requires_mfa(self, policy: Policy, user: str, external: bool) -> Observed[bool]:
+        """Whether the policy requires MFA of this user."""
         return all_of(
-            policy.second_factor,
-            self._names(policy.included, user, outsider),
-            lift(_not, self._names(policy.excluded, user, outsider)),
+            policy.requires_mfa,
+            self._includes(policy.included, user, external),
+            lift(_not, self._includes(policy.excluded, user, external)),
         )
 
-    def reaches_administrators(self, policy: Policy) -> Observed[bool]:
-        """Whether it binds every Global Administrator but for emergency accounts."""
+    def applies_to_administrators(self, policy: Policy) -> Observed[bool]:
+        """Whether it applies to every Global Administrator except emergency accounts."""
         included = policy.included.everyone or GLOBAL_ADMINISTRATOR in policy.included.roles
         return all_of(
             included,
             not policy.excluded.everyone,
             GLOBAL_ADMINISTRATOR not in policy.excluded.roles,
-            policy.excluded.guests == "none" or _unread("it leaves guests out, who may be administrators"),
-            self._spares_few(policy),
+            policy.excluded.guests == "none"
+            or _undetermined("the policy excludes guests, who may be administrators"),
+            self._excludes_few(policy),
         )
 
-    def reaches_members(self, policy: Policy) -> Observed[bool]:
-        """Whether it binds every user of the tenant's own but for emergency accounts."""
-        return all_of(policy.included.everyone, not policy.excluded.everyone, self._spares_few(policy))
+    def applies_to_members(self, policy: Policy) -> Observed[bool]:
+        """Whether it applies to every member user of the tenant except emergency accounts."""
+        return all_of(policy.included.everyone, not policy.excluded.everyone, self._excludes_few(policy))
 
-    def reaches_guests(self, policy: Policy) -> Observed[bool]:
-        """Whether it binds every guest."""
+    def applies_to_guests(self, policy: Policy) -> Observed[bool]:
+        """Whether it applies to every guest."""
         included = policy.included.everyone or policy.included.guests == "all"
         return all_of(
             included,
             not policy.excluded.everyone,
             policy.excluded.guests == "none",
-            self._spares_few(policy),
+            self._excludes_few(policy),
         )
 
-    def _spares_few(self, policy: Policy) -> Observed[bool]:
-        """Whether no more than the emergency accounts are left out."""
-        spared = [_members(group, self.members) for group in sorted(policy.excluded.groups)]
-        spared += [
+    def _excludes_few(self, policy: Policy) -> Observed[bool]:
+        """Whether it excludes no more than the permitted number of emergency accounts."""
+        excluded = [_members(group, self.members) for group in sorted(policy.excluded.groups)]
+        excluded += [
             role_members(role, self.roles, self.members)
             for role in sorted(policy.excluded.roles - {DIRECTORY_SYNCHRONISATION})
         ]
-        known = policy.excluded.users.union(*(one for one in spared if not isinstance(one, Unknown)))
-        unknown = [one for one in spared if isinstance(one, Unknown)]
+        known = policy.excluded.users.union(*(one for one in excluded if not isinstance(one, Unknown)))
+        unknown = [one for one in excluded if isinstance(one, Unknown)]
         if len(known) > EMERGENCY_ACCOUNTS:
             return False
         return join(unknown) if unknown else True
 
-    def _names(self, people: People, user: str, outsider: bool) -> Observed[bool]:
-        facts: list[Observed[bool]] = [people.everyone, user in people.users]
-        if outsider and people.guests != "none":
-            facts.append(people.guests == "all" or _unread("it names some kinds or tenants of guests only"))
-        sets = [_members(group, self.members) for group in sorted(people.groups)]
-        sets += [role_members(role, self.roles, self.members) for role in sorted(people.roles)]
+    def _includes(self, users: PolicyUsers, user: str, external: bool) -> Observed[bool]:
+        facts: list[Observed[bool]] = [users.everyone, user in users.users]
+        if external and users.guests != "none":
+            facts.append(
+                users.guests == "all"
+                or _undetermined("the policy names only some types or tenants of guests")
+            )
+        sets = [_members(group, self.members) for group in sorted(users.groups)]
+        sets += [role_members(role, self.roles, self.members) for role in sorted(users.roles)]
         return any_of(*facts, *(lift(lambda one: user in one, each) for each in sets))
 
 
@@ -186,10 +190,10 @@ def _not(fact: bool) -> bool:
 def _members(group: str, members: Members) -> Observed[frozenset[str]]:
     if group in members:
         return members[group]
-    return _unread(f"the members of group {group} were not read")
+    return _undetermined(f"the members of group {group} were not read")
 
 
-def _unread(message: str) -> Unknown:
+def _undetermined(message: str) -> Unknown:
     return Unknown.because("unsupported", CALL, None, message)
 
 
@@ -199,21 +203,21 @@ def _policy(row: Row) -> Policy:
     apps = frozenset(conditions["clientAppTypes"])
     if not apps:
         raise ValueError("clientAppTypes")
-    always = _always(conditions)
+    unconditional = _unconditional(conditions)
     grant = row.get("grantControls")
     return Policy(
         name=str(row.get("displayName") or row["id"]),
-        included=_people(users, "include"),
-        excluded=_people(users, "exclude"),
-        second_factor=all_of("all" in apps or apps >= _MODERN, always, _asks(grant)),
-        closes_legacy=all_of("all" in apps or apps >= _LEGACY, always, _closes(grant)),
+        included=_policy_users(users, "include"),
+        excluded=_policy_users(users, "exclude"),
+        requires_mfa=all_of("all" in apps or apps >= _MODERN, unconditional, _requires_mfa(grant)),
+        blocks_legacy=all_of("all" in apps or apps >= _LEGACY, unconditional, _blocks_legacy(grant)),
     )
 
 
-def _people(users: Row, side: str) -> People:
+def _policy_users(users: Row, side: str) -> PolicyUsers:
     named = frozenset(users.get(f"{side}Users") or ())
     guests = _guests(users.get(f"{side}GuestsOrExternalUsers"))
-    return People(
+    return PolicyUsers(
         everyone="All" in named,
         users=_ids(named - {"All", "None", "GuestsOrExternalUsers"}),
         groups=_ids(users.get(f"{side}Groups") or ()),
@@ -226,34 +230,34 @@ def _ids(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name.lower() for name in names)
 
 
-def _guests(row: Row | None) -> Share:
+def _guests(row: Row | None) -> GuestShare:
     """https://learn.microsoft.com/graph/api/resources/conditionalaccessguestsorexternalusers"""
     if not row:
         return "none"
     kinds = frozenset(kind.strip() for kind in row["guestOrExternalUserTypes"].split(","))
-    if not kinds & _IN_DIRECTORY:
+    if not kinds & _DIRECTORY_GUESTS:
         return "none"
     tenants = row.get("externalTenants") or {}
-    whole = kinds >= _IN_DIRECTORY and tenants.get("membershipKind", "all") == "all"
-    return "all" if whole else "some"
+    all_guests = kinds >= _DIRECTORY_GUESTS and tenants.get("membershipKind", "all") == "all"
+    return "all" if all_guests else "some"
 
 
-def _always(conditions: Row) -> Observed[bool]:
-    """Whether no condition narrows the policy: all applications, from anywhere, on any device, at any risk.
+def _unconditional(conditions: Row) -> Observed[bool]:
+    """Whether no condition narrows the policy: all applications, locations, devices and risk levels.
 
     https://learn.microsoft.com/graph/api/resources/conditionalaccessconditionset
     """
     applications = conditions["applications"]
     platforms = conditions.get("platforms") or {}
-    places = conditions.get("locations") or {}
+    locations = conditions.get("locations") or {}
     facts: list[Observed[bool]] = [
         "All" in (applications.get("includeApplications") or ()),
         not applications.get("excludeApplications"),
         not applications.get("applicationFilter"),
         not platforms or ("all" in (platforms.get("includePlatforms") or ())),
         not platforms.get("excludePlatforms"),
-        not places or ("All" in (places.get("includeLocations") or ())),
-        not places.get("excludeLocations"),
+        not locations or ("All" in (locations.get("includeLocations") or ())),
+        not locations.get("excludeLocations"),
         not conditions.get("signInRiskLevels"),
         not conditions.get("userRiskLevels"),
         not conditions.get("devices"),
@@ -263,12 +267,12 @@ def _always(conditions: Row) -> Observed[bool]:
         *("users", "clientAppTypes", "clientApplications", "servicePrincipalRiskLevels"),
     }
     others = sorted(name for name, value in conditions.items() if value and name not in known)
-    facts += [_unread(f"what its condition {name} means is not known here") for name in others]
+    facts += [_undetermined(f"the policy condition {name} is not supported") for name in others]
     return all_of(*facts)
 
 
-def _asks(grant: Row | None) -> Observed[bool]:
-    """Whether nobody gets in without a second factor: with AND one control must ask for it, with OR all.
+def _requires_mfa(grant: Row | None) -> Observed[bool]:
+    """Whether access always requires MFA: with AND one control must require it, with OR all.
 
     https://learn.microsoft.com/graph/api/resources/conditionalaccessgrantcontrols
     """
@@ -276,8 +280,8 @@ def _asks(grant: Row | None) -> Observed[bool]:
     return _combined(grant, facts)
 
 
-def _closes(grant: Row | None) -> Observed[bool]:
-    """Whether old protocols cannot satisfy it: blocked, or asked for what they cannot give.
+def _blocks_legacy(grant: Row | None) -> Observed[bool]:
+    """Whether legacy protocols cannot satisfy it: blocked, or required to meet controls that they cannot.
 
     https://learn.microsoft.com/entra/identity/conditional-access/policy-block-legacy-authentication
     """
@@ -294,9 +298,9 @@ def _combined(grant: Row | None, facts: list[Observed[bool]]) -> Observed[bool]:
         return False
     strength = grant.get("authenticationStrength")
     if strength:
-        facts = [*facts, _strong(strength)]
-    others = [*(grant.get("customAuthenticationFactors") or ()), *(grant.get("termsOfUse") or ())]
-    facts = [*facts, *(False for _ in others)]
+        facts = [*facts, _strength_requires_mfa(strength)]
+    other_controls = [*(grant.get("customAuthenticationFactors") or ()), *(grant.get("termsOfUse") or ())]
+    facts = [*facts, *(False for _ in other_controls)]
     if not facts:
         return False
     operator = grant.get("operator")
@@ -305,11 +309,11 @@ def _combined(grant: Row | None, facts: list[Observed[bool]]) -> Observed[bool]:
     return any_of(*facts) if operator == "AND" else all_of(*facts)
 
 
-def _strong(strength: Row) -> Observed[bool]:
+def _strength_requires_mfa(strength: Row) -> Observed[bool]:
     """https://learn.microsoft.com/graph/api/resources/authenticationstrengthpolicy"""
     satisfied = strength.get("requirementsSatisfied")
     if satisfied is not None:
         return "mfa" in satisfied.split(",")
-    if str(strength.get("id")).lower() in _STRENGTHS:
+    if str(strength.get("id")).lower() in _BUILT_IN_STRENGTHS:
         return True
-    return _unread("what its authentication strength asks for is not told")
+    return _undetermined("the requirements of the authentication strength are not reported")

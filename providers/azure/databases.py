@@ -1,9 +1,9 @@
 """Relational database servers: Azure SQL servers and managed instances, PostgreSQL and MySQL flexible
 servers, SQL Server on a machine.
 
-An Azure SQL server is a name under which databases are kept. What is chosen for each database is told of the
-server only where it holds for all: it is serverless if every database is. Firewall rules that a database
-keeps within itself are seen by those alone who may sign in to it.
+An Azure SQL server is a logical container of databases. A per-database setting counts for the server only if
+it holds for all: the server is serverless if every database is. Database-level firewall rules are not
+collected: they are visible only to those who can sign in to the database.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from providers.azure.compute import (
     INTERFACES,
     Interfaces,
     always,
+    covers_internet,
     has_public_address,
     header,
-    holds_world,
     never,
-    placed,
     query,
     to_tags,
+    with_location,
 )
-from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
+from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.compute import Database
 
@@ -35,7 +35,7 @@ Row = Mapping[str, Any]
 
 
 def _databases(rows: Sequence[Row]) -> Mapping[str, Sequence[Row]]:
-    """By the id of their server, in lower case."""
+    """By server ID, in lower case."""
     servers: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         servers[row["id"].lower().rsplit("/databases/", 1)[0]].append(row)
@@ -46,7 +46,7 @@ SQL_SERVERS = GraphCall(
     name="Microsoft.ResourceGraph/Resources(sqlServers)",
     permission="Microsoft.Sql/servers/read",
     query=query("type =~ 'microsoft.sql/servers'"),
-    items=placed,
+    items=with_location,
 )
 SQL_DATABASES = GraphCall(
     name="Microsoft.ResourceGraph/Resources(sqlDatabases)",
@@ -75,13 +75,13 @@ MANAGED_INSTANCES = GraphCall(
     name="Microsoft.ResourceGraph/Resources(sqlManagedInstances)",
     permission="Microsoft.Sql/managedInstances/read",
     query=query("type =~ 'microsoft.sql/managedinstances'"),
-    items=placed,
+    items=with_location,
 )
 POSTGRESQL_SERVERS = GraphCall(
     name="Microsoft.ResourceGraph/Resources(postgresqlFlexibleServers)",
     permission="Microsoft.DBforPostgreSQL/flexibleServers/read",
     query=query("type =~ 'microsoft.dbforpostgresql/flexibleservers'"),
-    items=placed,
+    items=with_location,
 )
 POSTGRESQL_FIREWALL = ArmCall(
     name="Microsoft.DBforPostgreSQL/FirewallRules_ListByServer",
@@ -95,7 +95,7 @@ MYSQL_SERVERS = GraphCall(
     name="Microsoft.ResourceGraph/Resources(mysqlFlexibleServers)",
     permission="Microsoft.DBforMySQL/flexibleServers/read",
     query=query("type =~ 'microsoft.dbformysql/flexibleservers'"),
-    items=placed,
+    items=with_location,
 )
 MYSQL_FIREWALL = ArmCall(
     name="Microsoft.DBforMySQL/FirewallRules_ListByServer",
@@ -109,7 +109,7 @@ SQL_MACHINES = GraphCall(
     name="Microsoft.ResourceGraph/Resources(sqlVirtualMachines)",
     permission="Microsoft.SqlVirtualMachine/sqlVirtualMachines/read",
     query=query("type =~ 'microsoft.sqlvirtualmachine/sqlvirtualmachines'"),
-    items=placed,
+    items=with_location,
 )
 SQL_MACHINE = ArmCall(
     name="Microsoft.SqlVirtualMachine/SqlVirtualMachines_Get",
@@ -117,22 +117,22 @@ SQL_MACHINE = ArmCall(
     path="{id}",
     of="microsoft.sqlvirtualmachine/sqlvirtualmachines",
     version="2023-10-01",
-    # Without it the answer holds no setting for backups, patches and connections.
+    # Without it the answer lacks the backup, patching and connectivity settings.
     expand="*",
 )
 
 
 def to_public(call: GraphCall, item: Row) -> Observed[bool]:
-    """Whether ``publicNetworkAccess`` is not Disabled; no value means Enabled. Flexible servers keep it under
-    ``network``, in older answers beside it.
+    """Whether ``publicNetworkAccess`` is not Disabled; no value means Enabled. Flexible servers have it under
+    ``network``, in older answers at the top level.
 
-    Under a network security perimeter (SecuredByPerimeter) its own rules decide, which the server does not
-    tell. https://learn.microsoft.com/azure/azure-sql/database/connectivity-settings
+    A network security perimeter (SecuredByPerimeter) has its own rules, which the server does not report.
+    https://learn.microsoft.com/azure/azure-sql/database/connectivity-settings
     """
     properties = item["properties"]
     access = (properties.get("network") or properties).get("publicNetworkAccess") or "Enabled"
     if access.lower() == "securedbyperimeter":
-        message = "a network security perimeter decides who reaches the server"
+        message = "a network security perimeter, which is not read, controls access to the server"
         return Unknown.because("unsupported", call.name, None, message)
     if access.lower() not in ("enabled", "disabled"):
         raise ValueError("publicNetworkAccess")
@@ -142,19 +142,18 @@ def to_public(call: GraphCall, item: Row) -> Observed[bool]:
 def to_rules_open(
     item: Row, rules: Sequence[Row], names: tuple[str, str] = ("startIpAddress", "endIpAddress")
 ) -> bool:
-    """Whether the ranges of the server's firewall rules, taken together, hold what counts as anyone on the
-    internet.
+    """Whether the combined ranges of the server's firewall rules cover what counts as the internet.
 
-    The rule from 0.0.0.0 to 0.0.0.0 lets in machines within Azure, whoever rents them: as with the service
-    tag AzureCloud of a security group, that is not the internet. Rules for virtual networks are not, either.
+    The rule 0.0.0.0 to 0.0.0.0 allows resources within Azure, of any customer: like the service tag
+    AzureCloud of a security group, that is not the internet. Virtual network rules are not, either.
     https://learn.microsoft.com/azure/azure-sql/database/firewall-configure
     """
     ends = [[ip_address(rule["properties"][name].strip()) for name in names] for rule in rules]
-    return holds_world([str(part) for pair in ends for part in summarize_address_range(*pair)])
+    return covers_internet([str(part) for pair in ends for part in summarize_address_range(*pair)])
 
 
 def to_rules_open_6(item: Row, rules: Sequence[Row]) -> bool:
-    """The same for IPv6.
+    """As :func:`to_rules_open`, for IPv6.
 
     https://learn.microsoft.com/azure/templates/microsoft.sql/servers/ipv6firewallrules
     """
@@ -162,7 +161,7 @@ def to_rules_open_6(item: Row, rules: Sequence[Row]) -> bool:
 
 
 def to_ipv6(item: Row) -> bool:
-    """Whether ``isIPv6Enabled`` is Enabled; no value means that it is not."""
+    """Whether ``isIPv6Enabled`` is Enabled; no value means Disabled."""
     enabled = (item["properties"].get("isIPv6Enabled") or "Disabled").lower()
     if enabled not in ("enabled", "disabled"):
         raise ValueError("isIPv6Enabled")
@@ -170,21 +169,21 @@ def to_ipv6(item: Row) -> bool:
 
 
 def open_to_world(public: Observed[bool], rules: Observed[bool]) -> Observed[bool]:
-    """The server takes connections from outside, and its rules let everyone in. Where it is not told whether
-    it does, it is not told either what its rules are worth: a perimeter overrules them."""
+    """Whether public access is enabled and the rules allow the internet. If public access is unknown, so is
+    the result, whatever the rules: a perimeter overrides them."""
     return public if isinstance(public, Unknown) else all_of(public, rules)
 
 
 def sql_open(
     public: Observed[bool], rules: Observed[bool], ipv6: Observed[bool], rules6: Observed[bool]
 ) -> Observed[bool]:
-    """The same for rules of two versions, of which one may be off."""
+    """As :func:`open_to_world`, with IPv4 rules, and IPv6 rules if IPv6 is enabled."""
     return open_to_world(public, any_of(rules, all_of(ipv6, rules6)))
 
 
 def to_serverless(item: Row, databases: Mapping[str, Sequence[Row]]) -> bool:
-    """Whether all databases of the server but ``master`` are of serverless compute: ``sku.name`` is GP_S_* or
-    HS_S_*. A server is not while one of its databases has a size that someone chose; nor is an empty one.
+    """Whether all databases of the server except ``master`` use serverless compute: ``sku.name`` is GP_S_*
+    or HS_S_*. False if any database has provisioned compute, and for an empty server.
 
     https://learn.microsoft.com/azure/azure-sql/database/serverless-tier-overview
     """
@@ -194,8 +193,8 @@ def to_serverless(item: Row, databases: Mapping[str, Sequence[Row]]) -> bool:
 
 
 def to_public_endpoint(item: Row) -> bool:
-    """Whether ``publicDataEndpointEnabled``: the instance has no firewall of its own, so that a public
-    endpoint is as open as the security group of its subnet, which is a firewall apart.
+    """``publicDataEndpointEnabled``: the instance has no firewall of its own, so a public endpoint is as open
+    as the security group of its subnet, which is a separate firewall.
 
     https://learn.microsoft.com/azure/azure-sql/managed-instance/public-endpoint-overview
     """
@@ -206,7 +205,7 @@ def to_public_endpoint(item: Row) -> bool:
 
 
 def to_backed_up(item: Row) -> bool:
-    """Whether ``backupRetentionDays`` is more than none; older answers keep it under ``storageProfile``.
+    """Whether ``backupRetentionDays`` is above zero; older answers have it under ``storageProfile``.
 
     https://learn.microsoft.com/azure/postgresql/flexible-server/concepts-backup-restore
     https://learn.microsoft.com/azure/mysql/flexible-server/concepts-backup-restore
@@ -219,21 +218,21 @@ def to_backed_up(item: Row) -> bool:
 
 
 def to_machine_public(item: Row, interfaces: Interfaces) -> bool:
-    """Whether a network interface of the machine below has a public IP address."""
+    """Whether a network interface of the underlying machine has a public IP address."""
     attached = interfaces.by_machine[item["properties"]["virtualMachineResourceId"].lower()]
     return any(has_public_address(interface) for interface in attached)
 
 
-def to_listens(item: Row, machine: Row) -> Observed[bool]:
+def to_public_connectivity(item: Row, machine: Row) -> Observed[bool]:
     """Whether ``connectivityType`` is PUBLIC: not PRIVATE (the virtual network) or LOCAL (the machine).
 
-    Where SQL Server was installed by hand and registered later, nobody has told Azure.
+    Azure does not know it if SQL Server was installed manually and registered later.
     https://learn.microsoft.com/azure/azure-sql/virtual-machines/windows/ways-to-connect-to-sql
     """
     server = _setting(machine, "serverConfigurationsManagementSettings")
     kind = str(_lower(server.get("sqlconnectivityupdatesettings") or {}).get("connectivitytype") or "")
     if not kind:
-        message = "whom SQL Server listens to was not set through Azure"
+        message = "SQL Server connectivity was not configured through Azure"
         return Unknown.because("unsupported", SQL_MACHINE.name, None, message)
     if kind.upper() not in ("PUBLIC", "PRIVATE", "LOCAL"):
         raise ValueError("connectivityType")
@@ -241,8 +240,8 @@ def to_listens(item: Row, machine: Row) -> Observed[bool]:
 
 
 def to_machine_backed_up(item: Row, machine: Row) -> bool:
-    """``autoBackupSettings.enable``; off where there is no setting. A backup of the machine as a whole, or
-    by a vault, is a backup plan of its own.
+    """``autoBackupSettings.enable``; false without the setting. A backup of the whole machine or by a
+    Recovery Services vault is a separate backup plan.
 
     https://learn.microsoft.com/azure/azure-sql/virtual-machines/windows/automated-backup
     """
@@ -250,8 +249,8 @@ def to_machine_backed_up(item: Row, machine: Row) -> bool:
 
 
 def to_machine_patched(item: Row, machine: Row) -> bool:
-    """``autoPatchingSettings.enable``: updates of SQL Server that Microsoft calls important are installed in
-    a window. Off where there is no setting.
+    """``autoPatchingSettings.enable``: SQL Server updates that Microsoft marks as important are installed in
+    a maintenance window. False without the setting.
 
     https://learn.microsoft.com/azure/azure-sql/virtual-machines/windows/automated-patching
     """
@@ -267,7 +266,7 @@ def _enabled(machine: Row, name: str) -> bool:
 
 
 def _setting(machine: Row, name: str) -> Row:
-    """A group of settings, its names in lower case, as answers differ by the version that wrote them."""
+    """A group of settings with names in lower case, since their case depends on the API version."""
     return _lower(_lower(machine["properties"]).get(name.lower()) or {})
 
 
@@ -276,8 +275,8 @@ def _lower(mapping: Row) -> Row:
 
 
 def _flexible(servers: GraphCall, firewall: ArmCall) -> Mapping[str, Facet[AzureCall]]:
-    """Microsoft installs minor versions in the maintenance window, which nobody can switch off; a size is
-    chosen for each server; nobody signs in to its system.
+    """Microsoft installs minor versions in the maintenance window, which cannot be disabled; compute is
+    provisioned per server; there is no access to its operating system.
 
     https://learn.microsoft.com/azure/postgresql/flexible-server/concepts-maintenance
     https://learn.microsoft.com/azure/mysql/flexible-server/concepts-maintenance
@@ -306,7 +305,7 @@ SQL_FACETS: Mapping[str, Facet[AzureCall]] = {
         ),
         combine=sql_open,
     ),
-    # Both by design: a database is kept for at least a day, and runs the newest version of the engine.
+    # Both by design: backups are kept for at least a day, and the engine is always the newest version.
     "backed_up": from_list(always),
     "minor_upgrades": from_list(always),
     "serverless": asked(SQL_DATABASES, to_serverless),
@@ -316,7 +315,7 @@ SQL_FACETS: Mapping[str, Facet[AzureCall]] = {
 INSTANCE_FACETS: Mapping[str, Facet[AzureCall]] = {
     "tags": from_list(to_tags),
     "open_to_world": from_list(to_public_endpoint),
-    # By design, as with Azure SQL servers; a number of cores is chosen for each instance.
+    # By design, as for Azure SQL servers; cores are provisioned per instance.
     "backed_up": from_list(always),
     "minor_upgrades": from_list(always),
     "serverless": from_list(never),
@@ -325,7 +324,8 @@ INSTANCE_FACETS: Mapping[str, Facet[AzureCall]] = {
 MACHINE_FACETS: Mapping[str, Facet[AzureCall]] = {
     "tags": from_list(to_tags),
     "open_to_world": Facet(
-        (FacetRead(INTERFACES, to_machine_public), FacetRead(SQL_MACHINE, to_listens)), combine=all_of
+        (FacetRead(INTERFACES, to_machine_public), FacetRead(SQL_MACHINE, to_public_connectivity)),
+        combine=all_of,
     ),
     "backed_up": asked(SQL_MACHINE, to_machine_backed_up),
     "minor_upgrades": asked(SQL_MACHINE, to_machine_patched),
@@ -335,7 +335,7 @@ MACHINE_FACETS: Mapping[str, Facet[AzureCall]] = {
 
 
 def databases(partition: str) -> tuple[Table[AzureCall], ...]:
-    """The tables for the database servers of one cloud, one for each type."""
+    """The tables for the database servers of one cloud, one per type."""
     types: tuple[tuple[str, GraphCall, Mapping[str, Facet[AzureCall]]], ...] = (
         ("sql.server", SQL_SERVERS, SQL_FACETS),
         ("sql.managedinstance", MANAGED_INSTANCES, INSTANCE_FACETS),

@@ -1,4 +1,4 @@
-"""Diagnostic settings: which log categories go to a place that the customer chose.
+"""Diagnostic settings: which log categories are sent to a destination of the customer.
 
 https://learn.microsoft.com/rest/api/monitor/diagnostic-settings/list
 https://learn.microsoft.com/rest/api/monitor/subscription-diagnostic-settings/list
@@ -19,14 +19,14 @@ _DESTINATIONS = (
     "marketplacePartnerId",
 )
 _NAMESPACE = re.compile(r"(/providers/microsoft\.(?:eventhub|servicebus)/namespaces/[^/]+)/.*")
-_ALL = frozenset({"alllogs", "audit"})
-"""Category groups that hold what is asked for here: all logs, and by Microsoft's definition of ``audit`` all
-that record what customers do with the data or the settings of the service."""
+_COMPLETE_GROUPS = frozenset({"alllogs", "audit"})
+"""Category groups that include every category used here: all logs; and ``audit``, by Microsoft's definition
+all logs of customer interaction with the data or settings of the service."""
 
 
 @dataclass(frozen=True)
 class DiagnosticSetting:
-    """A setting that has a destination, and the categories that it sends there, in lower case."""
+    """A setting that has a destination, with the categories sent there, in lower case."""
 
     name: str
     categories: frozenset[str]
@@ -35,30 +35,30 @@ class DiagnosticSetting:
 
     @property
     def everything(self) -> bool:
-        """Whether a category group holds all that is asked for here."""
-        return bool(self.groups & _ALL)
+        """Whether a category group includes every category used here."""
+        return bool(self.groups & _COMPLETE_GROUPS)
 
     def sends(self, category: str) -> bool:
-        """Whether the category (in lower case) is among what it sends."""
+        """Whether it sends the category (in lower case)."""
         return self.everything or category in self.categories
 
 
 def diagnostic_settings(answer: Sequence[Mapping[str, Any]]) -> tuple[DiagnosticSetting, ...]:
-    """The settings that send something somewhere."""
+    """The settings that have a destination."""
     return tuple(_setting(entry) for entry in answer if _destination(entry["properties"]))
 
 
 def logged(settings: Iterable[DiagnosticSetting], categories: Iterable[str]) -> bool:
-    """Whether each category is sent by some setting."""
+    """Whether each category is sent by at least one setting."""
     known = tuple(settings)
     return all(any(setting.sends(category) for setting in known) for category in categories)
 
 
 def destinations(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    """Canonical ids of the places that a setting sends to, sorted. An authorization rule of an event hub or
-    a service bus stands for its namespace."""
-    named = (entry["properties"].get(name) for name in _DESTINATIONS)
-    return tuple(sorted({_NAMESPACE.sub(r"\1", place.lower()) for place in named if place}))
+    """Canonical IDs of the destinations of a setting, sorted. The namespace stands for an authorization rule
+    of an event hub or service bus."""
+    targets = (entry["properties"].get(name) for name in _DESTINATIONS)
+    return tuple(sorted({_NAMESPACE.sub(r"\1", target.lower()) for target in targets if target}))
 
 
 def _destination(properties: Mapping[str, Any]) -> bool:

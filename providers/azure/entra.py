@@ -1,4 +1,4 @@
-"""What is asked of a tenant at Microsoft Graph, and what is kept of each answer."""
+"""The Microsoft Graph calls about a tenant, and what is kept of each answer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from providers.azure.conditional_access import (
     named_groups,
     policies,
 )
-from providers.azure.roles import ASSIGNED, PERMITS, Assignments, Permit, allow_everything
-from scanner.collect.collection import FacetRead
+from providers.azure.roles import (
+    ASSIGNED_ROLES,
+    PERMISSIONS_BY_ROLE,
+    Assignments,
+    RolePermissions,
+    allow_everything,
+)
+from scanner.collect.table import FacetRead
 from scanner.model.evidence import Observed, Unknown
 
 Row = Mapping[str, Any]
@@ -30,28 +36,30 @@ def _domains(rows: Iterable[Row]) -> Mapping[str, str]:
 
 
 def directory_roles(rows: Iterable[Row]) -> Mapping[str, Holders]:
-    """Who holds which role of the directory in the whole tenant now, by the role's template id.
+    """The current holders of each directory role in the whole tenant, by the role's template ID.
 
     https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
     """
     users: dict[str, set[str]] = defaultdict(set)
     groups: dict[str, set[str]] = defaultdict(set)
-    unclear: dict[str, set[str]] = defaultdict(set)
+    unknown_type: dict[str, set[str]] = defaultdict(set)
     kinds = {"#microsoft.graph.user": users, "#microsoft.graph.group": groups}
-    names = set()
+    role_ids = set()
     for row in rows:
         if row["directoryScopeId"] != "/":
             continue
         role = row["roleDefinitionId"].lower()
-        names.add(role)
+        role_ids.add(role)
         kind = str((row.get("principal") or {}).get("@odata.type"))
         if kind != "#microsoft.graph.servicePrincipal":
-            kinds.get(kind, unclear)[role].add(row["principalId"].lower())
-    return {name: Holders(*(frozenset(each[name]) for each in (users, groups, unclear))) for name in names}
+            kinds.get(kind, unknown_type)[role].add(row["principalId"].lower())
+    return {
+        role: Holders(*(frozenset(each[role]) for each in (users, groups, unknown_type))) for role in role_ids
+    }
 
 
 def group_users(rows: Iterable[Row]) -> frozenset[str]:
-    """The users among the members of a group, of every level.
+    """The users among the transitive members of a group.
 
     https://learn.microsoft.com/graph/api/group-list-transitivemembers
     """
@@ -59,12 +67,12 @@ def group_users(rows: Iterable[Row]) -> frozenset[str]:
 
 
 def credentials(application: Row) -> Sequence[Row]:
-    """The client secrets and certificates of an application, each with its holder. The hint of a secret and
-    the body of a certificate are left behind."""
+    """The client secrets and certificates of an application, each with its holder, without the hint of the
+    secret and the body of the certificate."""
     holder = {
         "application": application["id"],
         "holder": application["displayName"] or application["appId"],
-        "switched_off": application.get("disabledByMicrosoftStatus"),
+        "disabled_status": application.get("disabledByMicrosoftStatus"),
     }
     return tuple(
         {**holder, "kind": kind, **{name: one[name] for name in ("keyId", "startDateTime", "endDateTime")}}
@@ -85,7 +93,7 @@ USERS_LIST = DirectoryCall(
     path="users?$select=id,userPrincipalName,accountEnabled,userType,identities&$top=999",
     paged=True,
 )
-# Apart from the users, so that they are listed without this permission, or licence, too.
+# Separate from the users, so that these are listed without this permission and licence too.
 SIGN_INS = DirectoryCall(
     name="Microsoft.Graph/users(signInActivity)",
     permission="AuditLog.Read.All",
@@ -157,7 +165,7 @@ def _administrator_groups(roles: Observed[Mapping[str, Holders]]) -> frozenset[s
 
 
 def _owner_groups(
-    assignments: Observed[Assignments], known: Observed[Sequence[Observed[Mapping[str, Permit]]]]
+    assignments: Observed[Assignments], known: Observed[Sequence[Observed[Mapping[str, RolePermissions]]]]
 ) -> frozenset[str]:
     if isinstance(assignments, Unknown) or isinstance(known, Unknown):
         return frozenset()
@@ -172,11 +180,11 @@ def _owner_groups(
 
 ADMINISTRATOR_GROUPS = MembersCall(GROUP_MEMBERS, (DIRECTORY_ROLES,), _administrator_groups)
 POLICY_GROUPS = MembersCall(GROUP_MEMBERS, (POLICIES, DIRECTORY_ROLES), named_groups)
-OWNER_GROUPS = MembersCall(GROUP_MEMBERS, (ASSIGNED, PERMITS), _owner_groups)
+OWNER_GROUPS = MembersCall(GROUP_MEMBERS, (ASSIGNED_ROLES, PERMISSIONS_BY_ROLE), _owner_groups)
 
 
 def header(partition: str, tenant: str, path: str, name: str, kind: str) -> Mapping[str, Any]:
-    """The header of what belongs to the tenant; ``path`` is its place below it."""
+    """The header of a resource of the tenant; ``path`` is its path below the tenant."""
     return {
         "provider": "azure",
         "partition": partition,
@@ -189,29 +197,29 @@ def header(partition: str, tenant: str, path: str, name: str, kind: str) -> Mapp
 
 
 def boolean(value: object) -> bool:
-    """The value, if it is true or false. Raises :class:`TypeError` for anything else."""
+    """The value, if it is a boolean. Raises :class:`TypeError` for anything else."""
     if not isinstance(value, bool):
-        raise TypeError("no truth value")
+        raise TypeError("not a boolean")
     return value
 
 
 def security_defaults(item: Row, policy: Row) -> bool:
-    """``isEnabled``: everyone registers and is asked for a second factor, and old protocols are blocked.
+    """``isEnabled``: everyone must register for and use MFA, and legacy authentication is blocked.
 
     https://learn.microsoft.com/entra/fundamentals/security-defaults
     """
     return boolean(policy["isEnabled"])
 
 
-def whole(item: Row, answer: Any) -> Any:
-    """The answer itself, for a facet that joins several."""
+def entire_answer(item: Row, answer: Any) -> Any:
+    """The answer itself, for a facet that combines several."""
     return answer
 
 
-DEMANDED: tuple[FacetRead[IdentityCall], ...] = (
+SIGN_IN_REQUIREMENTS: tuple[FacetRead[IdentityCall], ...] = (
     FacetRead(DEFAULTS, security_defaults),
-    FacetRead(POLICIES, whole),
-    FacetRead(DIRECTORY_ROLES, whole),
-    FacetRead(POLICY_GROUPS, whole),
+    FacetRead(POLICIES, entire_answer),
+    FacetRead(DIRECTORY_ROLES, entire_answer),
+    FacetRead(POLICY_GROUPS, entire_answer),
 )
-"""What tells whom the tenant asks for what at sign-in."""
+"""The reads that determine what the tenant requires of whom at sign-in."""

@@ -1,6 +1,6 @@
 """Users of the Entra tenant, and the credentials of its applications.
 
-Once per tenant, however many subscriptions are scanned.
+Collected once per tenant, however many subscriptions are scanned.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from providers.azure.conditional_access import (
 from providers.azure.entra import (
     ADMINISTRATOR_GROUPS,
     APPLICATIONS,
-    DEMANDED,
     DIRECTORY_ROLES,
     DOMAINS,
     OWNER_GROUPS,
     REGISTRATIONS,
+    SIGN_IN_REQUIREMENTS,
     SIGN_INS,
     USERS_LIST,
     boolean,
+    entire_answer,
     header,
-    whole,
 )
 from providers.azure.roles import (
-    ASSIGNED,
-    PERMITS,
-    Assigned,
+    ASSIGNED_ROLES,
+    PERMISSIONS_BY_ROLE,
+    AssignedRoles,
     Assignments,
-    Permit,
+    RolePermissions,
     allow_everything,
-    is_outsider,
+    is_external_user,
 )
-from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
+from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.identity import AccessKey, User
 
@@ -49,12 +49,12 @@ Row = Mapping[str, Any]
 
 
 def user_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
-    """The header of a user, who goes by the name that people sign in with."""
+    """The header of a user, named by the user principal name."""
     return header(partition, tenant, f"/users/{item['id']}", item["userPrincipalName"], "user")
 
 
 def key_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
-    """The header of a credential, which goes by its id: its description might hold anything."""
+    """The header of a credential, named by its key ID: its description could contain anything."""
     path = f"/applications/{item['application']}/{item['kind']}/{item['keyId']}"
     return header(partition, tenant, path, item["keyId"], "application")
 
@@ -72,11 +72,11 @@ def to_enabled(item: Row) -> bool:
 
 
 def to_password(item: Row, domains: Mapping[str, str]) -> bool:
-    """The user's own domain is Managed: Entra checks the password itself. An outsider has none here.
+    """Whether the user's domain is Managed: Entra verifies the password. An external user has none here.
 
     https://learn.microsoft.com/graph/api/resources/domain
     """
-    if is_outsider(item):
+    if is_external_user(item):
         return False
     return not _federated(item, domains)
 
@@ -88,15 +88,15 @@ def _federated(item: Row, domains: Mapping[str, str]) -> bool:
     return kind == "Federated"
 
 
-def signs_in_elsewhere(item: Row, domains: Mapping[str, str]) -> bool:
-    """Whether another identity provider checks who it is, and may ask for a second factor by itself."""
-    return is_outsider(item) or _federated(item, domains)
+def uses_other_identity_provider(item: Row, domains: Mapping[str, str]) -> bool:
+    """Whether another identity provider authenticates the user, and may require MFA itself."""
+    return is_external_user(item) or _federated(item, domains)
 
 
 def registered(item: Row, details: Mapping[str, Row]) -> Observed[bool]:
-    """``isMfaCapable``: a strong method is registered that the tenant lets the user sign in with.
+    """``isMfaCapable``: a strong method is registered, and the tenant allows the user to use it.
 
-    The report leaves out users who are switched off.
+    The report omits disabled users.
     https://learn.microsoft.com/graph/api/resources/userregistrationdetails
     """
     row = details.get(item["id"].lower())
@@ -105,37 +105,37 @@ def registered(item: Row, details: Mapping[str, Row]) -> Observed[bool]:
             "unsupported",
             REGISTRATIONS.name,
             None,
-            "the report has no line for the user, as for those disabled",
+            "the report has no entry for the user; it omits disabled users",
         )
     return boolean(row["isMfaCapable"])
 
 
-def second_factor(
+def mfa_enforced(
     user: Observed[tuple[str, bool]],
-    elsewhere: Observed[bool],
-    has: Observed[bool],
+    other_provider: Observed[bool],
+    is_registered: Observed[bool],
     defaults: Observed[bool],
     found: Observed[Sequence[Policy]],
     roles: Observed[Mapping[str, Holders]],
     members: Observed[Members],
 ) -> Observed[bool]:
-    """Registered, and asked for by security defaults or an enabled policy that binds the user.
+    """Whether MFA is registered, and required by security defaults or an enabled policy for the user.
 
-    Where neither holds for someone who signs in elsewhere, that identity provider may ask: unknown. The
-    older switch at each user (per-user multifactor authentication) does not count as asking.
+    Otherwise unknown for a user of another identity provider, which may require MFA. The legacy per-user
+    MFA setting does not count.
     """
-    here = all_of(has, any_of(defaults, _asked(user, found, roles, members)))
-    if here is True:
+    enforced = all_of(is_registered, any_of(defaults, _required(user, found, roles, members)))
+    if enforced is True:
         return True
-    if isinstance(elsewhere, Unknown):
-        return join([elsewhere, *(one for one in (here,) if isinstance(one, Unknown))])
-    if elsewhere:
-        message = "the user signs in at another identity provider, which may ask for a second factor"
+    if isinstance(other_provider, Unknown):
+        return join([other_provider, *(one for one in (enforced,) if isinstance(one, Unknown))])
+    if other_provider:
+        message = "the user signs in with another identity provider, which may require MFA"
         return Unknown.because("unsupported", REGISTRATIONS.name, None, message)
-    return here
+    return enforced
 
 
-def _asked(
+def _required(
     user: Observed[tuple[str, bool]],
     found: Observed[Sequence[Policy]],
     roles: Observed[Mapping[str, Holders]],
@@ -147,12 +147,12 @@ def _asked(
     assert not isinstance(user, Unknown) and not isinstance(found, Unknown)
     assert not isinstance(members, Unknown)
     directory = PolicyDirectory(roles, members)
-    asking = (policy for policy in found if policy.second_factor is not False)
-    return any_of(*(directory.asks(policy, *user) for policy in asking))
+    candidates = (policy for policy in found if policy.requires_mfa is not False)
+    return any_of(*(directory.requires_mfa(policy, *user) for policy in candidates))
 
 
 def to_last_used(item: Row, rows: Mapping[str, Row]) -> datetime | None:
-    """``lastSuccessfulSignInDateTime``; where it has none, as before December 2023, the last attempt.
+    """``lastSuccessfulSignInDateTime``; without it, as before December 2023, the last attempt.
 
     https://learn.microsoft.com/graph/api/resources/signinactivity
     """
@@ -165,35 +165,35 @@ def to_last_used(item: Row, rows: Mapping[str, Row]) -> datetime | None:
 
 
 def _identity(item: Row) -> tuple[str, bool]:
-    return item["id"].lower(), is_outsider(item)
+    return item["id"].lower(), is_external_user(item)
 
 
 def global_administrator(item: Row, roles: Mapping[str, Holders]) -> Observed[bool]:
-    """Holds the role Global Administrator directly, by an active assignment."""
+    """Whether the user has a direct active assignment of Global Administrator."""
     holders = roles.get(GLOBAL_ADMINISTRATOR)
     if holders is None:
         return False
-    if holders.unclear:
-        return any_of(item["id"].lower() in holders.users, _unclear(roles))
+    if holders.unknown_type:
+        return any_of(item["id"].lower() in holders.users, _unknown_holders(roles))
     return item["id"].lower() in holders.users
 
 
-def _unclear(roles: Mapping[str, Holders]) -> Observed[bool]:
-    text = role_members(GLOBAL_ADMINISTRATOR, roles, {})
-    return text if isinstance(text, Unknown) else False
+def _unknown_holders(roles: Mapping[str, Holders]) -> Observed[bool]:
+    members = role_members(GLOBAL_ADMINISTRATOR, roles, {})
+    return members if isinstance(members, Unknown) else False
 
 
 def in_a_group(item: Row, members: Members) -> Observed[bool]:
-    """Is in one of the groups, directly or through another group."""
+    """Whether the user is a direct or transitive member of one of the groups."""
     user = item["id"].lower()
     return any_of(*(lift(lambda users: user in users, each) for each in members.values()))
 
 
-def held(item: Row, assignments: Assignments) -> Sequence[Observed[frozenset[str]]]:
-    """The roles that the user holds directly at each whole subscription."""
+def directly_assigned_roles(item: Row, assignments: Assignments) -> Sequence[Observed[frozenset[str]]]:
+    """The roles assigned directly to the user, for each subscription as a whole."""
     user = item["id"].lower()
 
-    def of(one: Assigned) -> frozenset[str]:
+    def of(one: AssignedRoles) -> frozenset[str]:
         return one.users.get(user, frozenset())
 
     return [lift(of, one) for one in assignments]
@@ -203,7 +203,7 @@ def administrator(
     directly: Observed[bool],
     by_group: Observed[bool],
     roles: Observed[Sequence[Observed[frozenset[str]]]],
-    known: Observed[Sequence[Observed[Mapping[str, Permit]]]],
+    known: Observed[Sequence[Observed[Mapping[str, RolePermissions]]]],
     owner_by_group: Observed[bool],
 ) -> Observed[bool]:
     """Global Administrator, or a role that allows everything in a scanned subscription."""
@@ -216,10 +216,10 @@ def administrator(
 
 
 def to_active(item: Row, now: datetime) -> bool:
-    """Valid now, by ``startDateTime`` and ``endDateTime``, and Microsoft has not closed the application."""
+    """Within ``startDateTime`` and ``endDateTime``, and Microsoft has not disabled the application."""
     ends = to_expires(item)
-    open_now = item["switched_off"] in (None, "NotDisabled")
-    return open_now and _moment(item["startDateTime"]) <= now and (ends is None or now < ends)
+    app_enabled = item["disabled_status"] in (None, "NotDisabled")
+    return app_enabled and _moment(item["startDateTime"]) <= now and (ends is None or now < ends)
 
 
 def to_expires(item: Row) -> datetime | None:
@@ -228,13 +228,13 @@ def to_expires(item: Row) -> datetime | None:
     return None if ends is None else _moment(ends)
 
 
-def never_kept(item: Row) -> Unknown:
-    """Microsoft Graph 1.0 does not tell when a credential was last used."""
+def last_used_unknown(item: Row) -> Unknown:
+    """Microsoft Graph 1.0 does not report when a credential was last used."""
     return Unknown.because(
         "unsupported",
         APPLICATIONS.name,
         None,
-        "Microsoft Graph does not tell when a credential was last used",
+        "Microsoft Graph does not report when a credential was last used",
     )
 
 
@@ -246,21 +246,21 @@ USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
     "mfa": Facet(
         (
             FacetRead(None, _identity),
-            FacetRead(DOMAINS, signs_in_elsewhere),
+            FacetRead(DOMAINS, uses_other_identity_provider),
             FacetRead(REGISTRATIONS, registered),
-            *DEMANDED,
+            *SIGN_IN_REQUIREMENTS,
         ),
-        combine=second_factor,
+        combine=mfa_enforced,
     ),
     "access_keys": from_list(lambda item: 0),
     "last_used": asked(SIGN_INS, to_last_used),
-    "external": from_list(is_outsider),
+    "external": from_list(is_external_user),
     "administrator": Facet(
         (
             FacetRead(DIRECTORY_ROLES, global_administrator),
             FacetRead(ADMINISTRATOR_GROUPS, in_a_group),
-            FacetRead(ASSIGNED, held),
-            FacetRead(PERMITS, whole),
+            FacetRead(ASSIGNED_ROLES, directly_assigned_roles),
+            FacetRead(PERMISSIONS_BY_ROLE, entire_answer),
             FacetRead(OWNER_GROUPS, in_a_group),
         ),
         combine=administrator,
@@ -279,7 +279,7 @@ def users(partition: str, tenant: str) -> Table[IdentityCall]:
 
 
 def access_keys(partition: str, tenant: str, now: datetime) -> Table[IdentityCall]:
-    """The table for the credentials of one tenant's applications, as they are at the time ``now``."""
+    """The table for the credentials of one tenant's applications; ``now`` decides whether they are active."""
     return Table(
         kind=AccessKey,
         list=APPLICATIONS,
@@ -289,7 +289,7 @@ def access_keys(partition: str, tenant: str, now: datetime) -> Table[IdentityCal
             "holder": from_list(lambda item: item["holder"]),
             "active": from_list(lambda item: to_active(item, now)),
             "created": from_list(lambda item: _moment(item["startDateTime"])),
-            "last_used": from_list(never_kept),
+            "last_used": from_list(last_used_unknown),
             "expires": from_list(to_expires),
         },
     )

@@ -1,7 +1,7 @@
-"""Keys of key vaults and managed HSMs, as the Resource Manager shows them: never their material.
+"""Keys of key vaults and managed HSMs, as listed by the Resource Manager: never their key material.
 
-Keys that were deleted and can still be recovered are shown by the vault itself only, to those who have
-rights on its data; so are certificates' own rules for the keys behind them.
+Soft-deleted keys and the key policies of certificates are not collected: only the vault itself shows them, to
+those with data plane permissions.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
 from providers.azure.client.nested import Nested
-from scanner.collect.collection import Facet, asked, from_list
+from scanner.collect.table import Facet, asked, from_list
 from scanner.model.resources.keys import Key
 
 Row = Mapping[str, Any]
 _VERSION = "2023-07-01"
 
 
-def _stores(row: Row) -> Sequence[Row]:
+def _normalized(row: Row) -> Sequence[Row]:
     return ({**row, "location": row["location"].lower()},)
 
 
@@ -36,7 +36,7 @@ VAULTS = GraphCall(
     name="Microsoft.ResourceGraph/Resources(vaults)",
     permission="Microsoft.KeyVault/vaults/read",
     query=_query("microsoft.keyvault/vaults"),
-    items=_stores,
+    items=_normalized,
 )
 VAULT_KEYS = ArmCall(
     name="Microsoft.KeyVault/Keys_List",
@@ -57,7 +57,7 @@ MANAGED_HSMS = GraphCall(
     name="Microsoft.ResourceGraph/Resources(managedHsms)",
     permission="Microsoft.KeyVault/managedHSMs/read",
     query=_query("microsoft.keyvault/managedhsms"),
-    items=_stores,
+    items=_normalized,
 )
 HSM_KEYS = ArmCall(
     name="Microsoft.KeyVault/ManagedHsmKeys_List",
@@ -79,7 +79,7 @@ _DAYS = (365.0, 365.0 / 12, 7.0, 1.0)
 
 
 def header(partition: str, item: Row) -> Mapping[str, Any]:
-    """The header from an entry of ``Keys_List``. The vault's name is part of what people know a key by."""
+    """The header from an entry of ``Keys_List``. The name includes the vault's, which identifies the key."""
     vault = item["parent"]
     identity = resource_id(item["id"]).lower()
     if not identity.startswith(f"{vault['id'].lower()}/keys/"):
@@ -96,22 +96,22 @@ def header(partition: str, item: Row) -> Mapping[str, Any]:
 
 
 def to_tags(item: Row) -> Mapping[str, str]:
-    """The key's own tags; left out where there are none."""
+    """The key's own tags; missing if there are none."""
     return dict(item.get("tags") or {})
 
 
 def to_enabled(item: Row) -> bool:
     """``attributes.enabled`` of the current version.
 
-    Its dates (``nbf``, ``exp``) are not looked at: beyond them a key still decrypts and verifies.
+    Its dates (``nbf``, ``exp``) are ignored: outside them a key still decrypts and verifies.
     https://learn.microsoft.com/rest/api/keyvault/keyvault/keys/list
     """
     return _bool(item["properties"]["attributes"], "enabled")
 
 
 def to_rotates(item: Row, key: Row) -> bool:
-    """Whether ``rotationPolicy`` has an action ``rotate`` that comes to pass. The policy is left out where
-    there is none. Keys of every type can have one, asymmetric ones too.
+    """Whether ``rotationPolicy`` has an effective ``rotate`` action. The policy is missing if there is none.
+    Keys of every type can have one, including asymmetric ones.
 
     https://learn.microsoft.com/azure/key-vault/keys/how-to-configure-key-rotation
     """
@@ -119,8 +119,8 @@ def to_rotates(item: Row, key: Row) -> bool:
 
 
 def to_rotation_days(item: Row, key: Row) -> int | None:
-    """Days from one version to the next: ``timeAfterCreate``, or the policy's ``expiryTime`` less
-    ``timeBeforeExpiry``. A year is 365 days and a month a twelfth of it; parts of a day are rounded up."""
+    """Days between versions: ``timeAfterCreate``, or the policy's ``expiryTime`` minus ``timeBeforeExpiry``.
+    A year is 365 days and a month a twelfth of it; fractions of a day are rounded up."""
     return min(_rotations(key["properties"]), default=None)
 
 
@@ -137,7 +137,7 @@ def _rotations(properties: Row) -> Iterator[int]:
             yield math.ceil(_days(after))
             continue
         validity = (policy.get("attributes") or {}).get("expiryTime")
-        # Nothing happens before an expiry that the key, or the versions to come, do not have.
+        # Without an expiry of the key and of its future versions, this trigger never fires.
         if validity and properties["attributes"].get("exp"):
             days = math.ceil(_days(validity) - _days(before))
             if days <= 0:
@@ -153,13 +153,13 @@ def _days(duration: str) -> float:
 
 
 def never(item: Row) -> bool:
-    """The Resource Manager lists only keys that are not deleted."""
+    """The Resource Manager does not list deleted keys."""
     return False
 
 
 def to_deletion_delayed(item: Row) -> bool:
-    """Purge protection of the vault: ``enablePurgeProtection``, which is false where it has no value and
-    works with soft delete only. With soft delete alone whoever may purge destroys a key at once.
+    """Purge protection of the vault: ``enablePurgeProtection``, which defaults to false and requires soft
+    delete. With soft delete alone, anyone with the purge permission can destroy a key immediately.
 
     https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
     """
@@ -168,11 +168,11 @@ def to_deletion_delayed(item: Row) -> bool:
 
 
 def to_open_to_others(item: Row) -> bool:
-    """Whether an access policy of the vault gives rights on keys to a principal of another Entra tenant than
-    the subscription's. That is so after a move between tenants; a policy for everyone does not exist.
+    """Whether an access policy of the vault grants key permissions to a principal of an Entra tenant other
+    than the subscription's, e.g. after a move between tenants. Public access policies do not exist.
 
-    With ``enableRbacAuthorization`` access policies do not count, and role assignments are for principals of
-    the subscription's own tenant. So are the local roles of a managed HSM.
+    With ``enableRbacAuthorization`` access policies have no effect, and role assignments are limited to
+    principals of the subscription's tenant. So are the local RBAC roles of a managed HSM.
     https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/list-by-subscription
     """
     vault = item["parent"]
@@ -208,7 +208,7 @@ def _facets(get: ArmCall) -> Mapping[str, Facet[AzureCall]]:
 
 
 def keys(partition: str) -> tuple[Nested, Nested]:
-    """The tables for the keys of one cloud's key vaults, and of its managed HSMs."""
+    """The tables for the keys of one cloud's key vaults and managed HSMs."""
     vaults, hsms = (
         Nested(
             kind=Key,

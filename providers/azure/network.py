@@ -1,7 +1,7 @@
 """Network security groups as firewalls.
 
-What decides beside them is not in them: rules of a virtual network manager go first, and a public address
-or a load balancer must lead to the machine at all.
+They do not determine reachability alone: security admin rules of a virtual network manager take precedence,
+and the machine needs a public address or a load balancer.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 from providers.azure.client.calls import AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
-from scanner.collect.collection import Facet, FacetRead, Table, from_list
+from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, lift
 from scanner.model.resources.network import Firewall
-from scanner.policy.reachability import ANY_PORT, Ingress, admin_ports, everything, open_to_world
+from scanner.policy.reachability import ANY_PORT, Ingress, admin_ports, every_port_open, open_to_world
 
 Row = Mapping[str, Any]
 
@@ -35,9 +35,9 @@ SECURITY_GROUPS = GraphCall(
 )
 _WORLD = {4: "0.0.0.0/0", 6: "::/0"}
 _ANYWHERE = frozenset({"*", "any", "internet"})
-"""Sources, in lower case, that hold every public address."""
+"""Sources, in lower case, that include every public address."""
 _EVERY_MACHINE = frozenset({"*", "any", "virtualnetwork"})
-"""Destinations, in lower case, that hold every address behind the group."""
+"""Destinations, in lower case, that include every address behind the group."""
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z0-9-]+)*")
 
 
@@ -55,12 +55,12 @@ def header(partition: str, item: Row) -> Mapping[str, Any]:
 
 
 def to_tags(item: Row) -> Mapping[str, str]:
-    """The resource's own tags; Azure writes none as null."""
+    """The resource's own tags; Azure returns null for none."""
     return dict(item["tags"] or {})
 
 
 def to_attached(item: Row) -> bool:
-    """Whether ``subnets`` or ``networkInterfaces`` name anything. Both are left out where there is nothing.
+    """Whether ``subnets`` or ``networkInterfaces`` has entries. Both are missing if empty.
 
     https://learn.microsoft.com/rest/api/virtualnetwork/network-security-groups/list-all
     """
@@ -69,18 +69,18 @@ def to_attached(item: Row) -> bool:
 
 
 def never(item: Row) -> bool:
-    """A network comes without a security group: each is made by the customer, and so are its own rules. The
-    six that Azure adds let in what is inside the network, and the probes of load balancers."""
+    """Azure has no default security group: the customer creates each group and its rules. The six rules that
+    Azure adds allow inbound only traffic within the network and load balancer probes."""
     return False
 
 
 def ingress(item: Row) -> tuple[Ingress, ...]:
-    """The inbound rules that bear on the internet, Azure's own among them.
+    """The inbound rules that affect traffic from the internet, including Azure's default rules.
 
-    The whole world are the sources ``*`` and ``Internet``; other service tags and application security
-    groups are not the internet. A rule that allows counts whichever machine behind the group it is for. One
-    that denies counts only if it is for all of them and for every source port: less than that can be got
-    round. Without a protocol a range of ports is meant for TCP and UDP.
+    The internet is the sources ``*`` and ``Internet``; other service tags and application security groups
+    are not. An allow rule counts even if it is for one machine behind the group. A deny rule counts only if
+    it covers all machines and every source port: otherwise it can be bypassed. Without a protocol, ports
+    apply to TCP and UDP.
     https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview
     """
     properties = item["properties"]
@@ -93,7 +93,7 @@ def ingress(item: Row) -> tuple[Ingress, ...]:
 
 
 def to_open_to_world(item: Row) -> tuple[str, ...]:
-    """What the inbound rules let anyone reach, in the order of their ``priority``."""
+    """What the inbound rules open to the internet, evaluated in order of ``priority``."""
     return open_to_world(ingress(item))
 
 
@@ -125,13 +125,13 @@ def _protocols(protocol: str, with_ports: bool) -> tuple[str, ...]:
 
 
 def _ports(rule: Row, side: str) -> tuple[tuple[int, int], ...]:
-    """The ranges of ports; empty for all."""
-    text = _both(rule, f"{side}PortRange")
-    if not text:
+    """The port ranges; empty for all ports."""
+    values = _both(rule, f"{side}PortRange")
+    if not values:
         raise ValueError(f"{side}PortRange")
-    if "*" in text:
+    if "*" in values:
         return ()
-    ranges = tuple(_range(text) for text in text)
+    ranges = tuple(_range(value) for value in values)
     return () if ANY_PORT in ranges else ranges
 
 
@@ -141,16 +141,16 @@ def _range(text: str) -> tuple[int, int]:
 
 
 def _sources(rule: Row) -> tuple[str, ...]:
-    text = _both(rule, "sourceAddressPrefix")
-    if not text and not rule.get("sourceApplicationSecurityGroups"):
+    prefixes = _both(rule, "sourceAddressPrefix")
+    if not prefixes and not rule.get("sourceApplicationSecurityGroups"):
         raise ValueError("sourceAddressPrefix")
-    if any(prefix.lower() in _ANYWHERE for prefix in text):
+    if any(prefix.lower() in _ANYWHERE for prefix in prefixes):
         return tuple(_WORLD.values())
-    return tuple(prefix for prefix in text if not _TAG.fullmatch(prefix))
+    return tuple(prefix for prefix in prefixes if not _TAG.fullmatch(prefix))
 
 
 def _denied_versions(rule: Row) -> frozenset[int]:
-    """The IP versions in which a denial is for everything behind the group; none if it leaves a way."""
+    """The IP versions for which a deny rule covers everything behind the group, and cannot be bypassed."""
     if _ports(rule, "source"):
         return frozenset()
     prefixes = {prefix.lower() for prefix in _both(rule, "destinationAddressPrefix")}
@@ -160,7 +160,7 @@ def _denied_versions(rule: Row) -> frozenset[int]:
 
 
 def _both(rule: Row, name: str) -> tuple[str, ...]:
-    """What the singular and the plural field hold: one of them is used, the other is empty or left out."""
+    """The values of the singular and the plural field; Azure uses one and leaves the other empty or out."""
     one, more = rule.get(name), rule.get(f"{name}es" if name.endswith("Prefix") else f"{name}s")
     return tuple(text.strip() for text in (*([one] if one else ()), *(more or ())))
 
@@ -170,7 +170,7 @@ def _admin_ports(opened: Observed[tuple[str, ...]]) -> Observed[tuple[str, ...]]
 
 
 def _everything(opened: Observed[tuple[str, ...]]) -> Observed[bool]:
-    return lift(everything, opened)
+    return lift(every_port_open, opened)
 
 
 _OPEN: FacetRead[AzureCall] = FacetRead(None, to_open_to_world)

@@ -1,4 +1,4 @@
-"""What to grant the identity that scans Azure: the actions that the tables need, as a custom role."""
+"""The permissions of the identity that scans Azure: the actions that the tables need, as a custom role."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scanner.model.inventory import Wanted
 
 
 def calls_for(wanted: Wanted) -> Mapping[str, str | None]:
-    """Every call that collecting these facets can make, with the action or Graph permission that it needs."""
+    """Every call that collecting these facets can make, with its required action or Graph permission."""
     named = {
         call
         for collector in COLLECTORS
@@ -23,7 +23,7 @@ def calls_for(wanted: Wanted) -> Mapping[str, str | None]:
 
 
 def permissions(wanted: Wanted) -> frozenset[str]:
-    """The actions and the permissions of Microsoft Graph that collecting these facets can need."""
+    """The actions and Microsoft Graph permissions that collecting these facets can require."""
     return frozenset(permission for permission in calls_for(wanted).values() if permission is not None)
 
 
@@ -35,7 +35,7 @@ def document(needed: Iterable[str]) -> str:
     role = {
         "Name": "gapscan reader",
         "IsCustom": True,
-        "Description": "What gapscan reads. It changes nothing.",
+        "Description": "Read-only access for gapscan.",
         "Actions": sorted(name for name in needed if "/" in name),
         "NotActions": [],
         "AssignableScopes": ["/subscriptions/SUBSCRIPTION_ID"],
@@ -44,11 +44,11 @@ def document(needed: Iterable[str]) -> str:
 
 
 def notes(needed: Iterable[str]) -> Sequence[str]:
-    """What the document cannot say."""
+    """Permission help that the role document cannot contain."""
     graph = sorted(name for name in needed if "/" not in name)
-    told = ["The built-in role Reader holds all of these actions, too."]
+    lines = ["The built-in Reader role also includes all of these actions."]
     if graph:
-        told.append(
-            f"Microsoft Graph application permissions, with admin consent of the tenant: {', '.join(graph)}"
+        lines.append(
+            f"Microsoft Graph application permissions, which require tenant admin consent: {', '.join(graph)}"
         )
-    return told
+    return lines

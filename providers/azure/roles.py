@@ -1,7 +1,7 @@
-"""Role assignments of the Resource Manager as roles: who may do what in a subscription.
+"""Azure RBAC role assignments as roles: who may do what in a subscription.
 
-Assignments at the subscription, at the management groups and the tenant above it, and at what is within it.
-Eligible assignments, which someone has to activate first, are not among them.
+Assignments at the subscription, at the management groups and tenant root above it, and at scopes within it.
+Eligible assignments, which must be activated first, are not included.
 https://learn.microsoft.com/rest/api/authorization/role-assignments/list-for-subscription
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from providers.azure.client.calls import ArmCall, Digest, DirectoryCall, IdentityCall
 from providers.azure.client.completeness import allows, covers
-from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
+from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.identity import Role
 
@@ -42,9 +42,9 @@ RIGHTS = (
     "Microsoft.Authorization/roleEligibilityScheduleRequests/write",
     "Microsoft.Authorization/elevateAccess/action",
 )
-"""The actions by which someone gives rights to others or to themselves."""
+"""The actions that grant permissions to others or to oneself."""
 _MICROSOFT = frozenset({"f8cdef31-a31e-4b4a-93e4-5f571e91255a", "72f988bf-86f1-41af-91ab-2d7cd011db47"})
-"""The tenants that Microsoft's own applications are registered in."""
+"""The tenants in which Microsoft's own applications are registered."""
 _WIDE = re.compile(r"(?:/subscriptions/[^/]+|/providers/microsoft\.management/managementgroups/[^/]+)?/?")
 _PRINCIPALS: Mapping[str, Literal["user", "group", "workload", "account"]] = {
     "User": "user",
@@ -58,34 +58,34 @@ _PRINCIPALS: Mapping[str, Literal["user", "group", "workload", "account"]] = {
 
 
 @dataclass(frozen=True)
-class Permit:
+class RolePermissions:
     """What a role allows."""
 
     name: str
     everything: bool
-    """Every action, but for those that its holder can give to himself."""
+    """Every action, except those that its holder can grant themselves."""
     grants_rights: bool
 
 
 @dataclass(frozen=True)
-class Assigned:
-    """The roles that are assigned at the whole subscription or above, by user and by group."""
+class AssignedRoles:
+    """The roles assigned at the subscription or above, by user and by group."""
 
     users: Mapping[str, frozenset[str]]
     groups: Mapping[str, frozenset[str]]
 
 
-def permits(definitions: Iterable[Row]) -> Mapping[str, Permit]:
-    """What each role allows, by the role's id. A role's permissions are several sets; each counts alone.
+def permissions_by_role(definitions: Iterable[Row]) -> Mapping[str, RolePermissions]:
+    """What each role allows, by role ID. A role has several permission sets, evaluated separately.
 
     https://learn.microsoft.com/azure/role-based-access-control/role-definitions
     """
-    return {_role(row["id"]): _permit(row["properties"]) for row in definitions}
+    return {_role(row["id"]): _role_permissions(row["properties"]) for row in definitions}
 
 
-def _permit(properties: Row) -> Permit:
+def _role_permissions(properties: Row) -> RolePermissions:
     permissions = properties["permissions"]
-    return Permit(
+    return RolePermissions(
         name=properties["roleName"],
         everything=any(
             any(covers(pattern, "*") for pattern in one["actions"]) and allows([one], RIGHTS[0])
@@ -95,8 +95,8 @@ def _permit(properties: Row) -> Permit:
     )
 
 
-def assigned(assignments: Iterable[Row]) -> Assigned:
-    """The assignments to users and groups that hold for the whole subscription."""
+def assigned_roles(assignments: Iterable[Row]) -> AssignedRoles:
+    """The assignments to users and groups that apply to the whole subscription."""
     users: dict[str, set[str]] = defaultdict(set)
     groups: dict[str, set[str]] = defaultdict(set)
     for row in assignments:
@@ -105,29 +105,29 @@ def assigned(assignments: Iterable[Row]) -> Assigned:
         if kind in ("user", "group") and _is_wide(properties):
             holders = users if kind == "user" else groups
             holders[properties["principalId"].lower()].add(_role(properties["roleDefinitionId"]))
-    return Assigned(
+    return AssignedRoles(
         {holder: frozenset(roles) for holder, roles in users.items()},
         {holder: frozenset(roles) for holder, roles in groups.items()},
     )
 
 
-def allow_everything(roles: Iterable[str], known: Mapping[str, Permit]) -> Observed[bool]:
-    """Whether one of the roles allows everything."""
+def allow_everything(roles: Iterable[str], known: Mapping[str, RolePermissions]) -> Observed[bool]:
+    """Whether any of the roles allows everything."""
     return any_of(*(known[role].everything if role in known else _undefined(role) for role in sorted(roles)))
 
 
-PERMITS = Digest(ROLE_DEFINITIONS, permits)
-ASSIGNED = Digest(ROLE_ASSIGNMENTS, assigned)
+PERMISSIONS_BY_ROLE = Digest(ROLE_DEFINITIONS, permissions_by_role)
+ASSIGNED_ROLES = Digest(ROLE_ASSIGNMENTS, assigned_roles)
 
 
-def _outsiders(rows: Iterable[Row]) -> Mapping[str, bool]:
-    return {row["id"].lower(): is_outsider(row) for row in rows}
+def _external_users(rows: Iterable[Row]) -> Mapping[str, bool]:
+    return {row["id"].lower(): is_external_user(row) for row in rows}
 
 
-def is_outsider(user: Row) -> bool:
-    """Whether a user of the directory is a guest, or signs in at another tenant or identity provider.
+def is_external_user(user: Row) -> bool:
+    """Whether a directory user is a guest, or signs in at another tenant or identity provider.
 
-    ``userType`` is Guest, or the name holds ``#EXT#``, or an identity is federated elsewhere.
+    ``userType`` is Guest, or the name contains ``#EXT#``, or an identity is federated.
     https://learn.microsoft.com/entra/external-id/user-properties
     """
     identities = user.get("identities") or ()
@@ -142,12 +142,12 @@ def _owners(rows: Iterable[Row]) -> Mapping[str, str | None]:
     }
 
 
-OUTSIDERS = DirectoryCall(
+EXTERNAL_USERS = DirectoryCall(
     name="Microsoft.Graph/users(userType)",
     permission="User.Read.All",
     path="users?$select=id,userType,userPrincipalName,identities&$top=999",
     paged=True,
-    digest=_outsiders,
+    digest=_external_users,
 )
 WORKLOADS = DirectoryCall(
     name="Microsoft.Graph/servicePrincipals",
@@ -159,7 +159,7 @@ WORKLOADS = DirectoryCall(
 
 
 def header(partition: str, scope: str, item: Row) -> Mapping[str, Any]:
-    """The header of an assignment, as the subscription sees it."""
+    """The header of an assignment, in the subscription where it is listed."""
     identifier = item["id"].lower()
     if not identifier.startswith("/"):
         raise ValueError("id")
@@ -175,19 +175,19 @@ def header(partition: str, scope: str, item: Row) -> Mapping[str, Any]:
     }
 
 
-def role_name(item: Row, known: Mapping[str, Permit]) -> str | None:
-    """The name of the assigned role; ``None`` where it is not among the roles."""
+def role_name(item: Row, known: Mapping[str, RolePermissions]) -> str | None:
+    """The name of the assigned role; ``None`` if its definition is not listed."""
     permit = known.get(_role(item["properties"]["roleDefinitionId"]))
     return None if permit is None else permit.name
 
 
 def named(name: Observed[str | None]) -> Observed[Mapping[str, Any]]:
-    """The role's name for the header. Without one it goes by its id; what it allows is unknown then."""
+    """The role's name for the header. Without one, its ID is used, and what it allows is unknown."""
     return {"role": None if isinstance(name, Unknown) else name}
 
 
 def to_principal(item: Row) -> str:
-    """``principalId``: an object id of the tenant's directory."""
+    """``principalId``: an object ID in the tenant's directory."""
     return str(item["properties"]["principalId"].lower())
 
 
@@ -196,60 +196,63 @@ def to_principal_type(item: Row) -> Literal["user", "group", "workload", "accoun
     return _principal_type(item["properties"])
 
 
-def to_everything(item: Row, known: Mapping[str, Permit]) -> Observed[bool]:
-    """The role's actions hold ``*`` and its notActions leave the right to assign roles, by which its holder
-    gets whatever else they take away; and it is assigned at the subscription or above."""
+def to_everything(item: Row, known: Mapping[str, RolePermissions]) -> Observed[bool]:
+    """Whether the role's actions include ``*``, its notActions do not exclude assigning roles (with which the
+    holder can regain what they exclude), and it is assigned at the subscription or above."""
     if not _is_wide(item["properties"]):
         return False
     return allow_everything([_role(item["properties"]["roleDefinitionId"])], known)
 
 
-def to_grants_rights(item: Row, known: Mapping[str, Permit]) -> Observed[bool]:
-    """The role allows one of :data:`RIGHTS`, within whatever scope it is assigned at."""
+def to_grants_rights(item: Row, known: Mapping[str, RolePermissions]) -> Observed[bool]:
+    """Whether the role allows one of :data:`RIGHTS`, at whatever scope it is assigned."""
     role = _role(item["properties"]["roleDefinitionId"])
     return known[role].grants_rights if role in known else _undefined(role)
 
 
-def user_is_outsider(item: Row, outsiders: Mapping[str, bool]) -> Observed[bool]:
-    """Whether the user who holds it is an outsider; false of what is no user."""
+def user_is_external(item: Row, external_users: Mapping[str, bool]) -> Observed[bool]:
+    """Whether the assigned user is external; false if the principal is not a user."""
     principal = to_principal(item)
-    if to_principal_type(item) != "user" or principal in outsiders:
-        return outsiders.get(principal, False)
-    return _nobody(OUTSIDERS, principal)
+    if to_principal_type(item) != "user" or principal in external_users:
+        return external_users.get(principal, False)
+    return _not_in_directory(EXTERNAL_USERS, principal)
 
 
-def workload_is_foreign(item: Row, owners: Mapping[str, str | None], tenant: str) -> Observed[bool]:
-    """Whether the application that holds it is registered in another tenant, and not in one of Microsoft's;
-    false of what is no application. A managed identity is registered nowhere."""
+def workload_is_external(item: Row, owners: Mapping[str, str | None], tenant: str) -> Observed[bool]:
+    """Whether the assigned application is registered in another tenant, other than Microsoft's; false if the
+    principal is not an application. A managed identity is registered in no tenant."""
     principal = to_principal(item)
     if to_principal_type(item) != "workload":
         return False
     if principal not in owners:
-        return _nobody(WORKLOADS, principal)
+        return _not_in_directory(WORKLOADS, principal)
     return owners[principal] not in (None, tenant, *_MICROSOFT)
 
 
-def to_external(kind: Observed[str], outsider: Observed[bool], foreign: Observed[bool]) -> Observed[bool]:
-    """Only what is about the principal's own kind decides."""
+def to_external(kind: Observed[str], user: Observed[bool], workload: Observed[bool]) -> Observed[bool]:
+    """Whether the principal is external, by the fact for its type only."""
     if isinstance(kind, Unknown):
         return kind
     if kind in ("user", "workload"):
-        return outsider if kind == "user" else foreign
+        return user if kind == "user" else workload
     return kind == "account"
 
 
 def to_conditioned(item: Row) -> bool:
-    """``condition`` narrows what the role may be used for.
+    """Whether a ``condition`` restricts the use of the role.
 
     https://learn.microsoft.com/azure/role-based-access-control/conditions-overview
     """
     return bool(item["properties"].get("condition"))
 
 
-def never_kept(item: Row) -> Unknown:
-    """Azure does not keep when an assignment was last made use of."""
+def last_used_unknown(item: Row) -> Unknown:
+    """Azure does not record when an assignment was last used."""
     return Unknown.because(
-        "unsupported", ROLE_ASSIGNMENTS.name, None, "Azure does not keep when a role assignment was last used"
+        "unsupported",
+        ROLE_ASSIGNMENTS.name,
+        None,
+        "Azure does not record when a role assignment was last used",
     )
 
 
@@ -262,50 +265,50 @@ def _is_wide(properties: Row) -> bool:
 
 
 def _role(definition: str) -> str:
-    """The role's own id: the last part of the id under which a scope shows it."""
+    """The role ID: the last segment of the role definition ID."""
     return definition.rsplit("/", 1)[1].lower()
 
 
 def _undefined(role: str) -> Unknown:
-    return Unknown.because("error", ROLE_DEFINITIONS.name, None, f"role {role} is not among the roles")
+    return Unknown.because("error", ROLE_DEFINITIONS.name, None, f"role definition {role} is not listed")
 
 
-def _nobody(call: DirectoryCall, principal: str) -> Unknown:
-    return Unknown.because("error", call.name, None, f"{principal} is no longer in the directory")
+def _not_in_directory(call: DirectoryCall, principal: str) -> Unknown:
+    return Unknown.because("error", call.name, None, f"principal {principal} is no longer in the directory")
 
 
 def roles(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
     """The table for the role assignments of one subscription."""
 
-    def foreign(item: Row, owners: Mapping[str, str | None]) -> Observed[bool]:
-        return workload_is_foreign(item, owners, tenant)
+    def is_external(item: Row, owners: Mapping[str, str | None]) -> Observed[bool]:
+        return workload_is_external(item, owners, tenant)
 
     facets: Mapping[str, Facet[IdentityCall]] = {
         "tags": from_list(lambda item: {}),
         "principal": from_list(to_principal),
         "principal_type": from_list(to_principal_type),
-        "everything": asked(PERMITS, to_everything),
-        "grants_rights": asked(PERMITS, to_grants_rights),
+        "everything": asked(PERMISSIONS_BY_ROLE, to_everything),
+        "grants_rights": asked(PERMISSIONS_BY_ROLE, to_grants_rights),
         "external": Facet(
             (
                 FacetRead(None, to_principal_type),
-                FacetRead(OUTSIDERS, user_is_outsider),
-                FacetRead(WORKLOADS, foreign),
+                FacetRead(EXTERNAL_USERS, user_is_external),
+                FacetRead(WORKLOADS, is_external),
             ),
             combine=to_external,
         ),
         "conditioned": from_list(to_conditioned),
-        "last_used": from_list(never_kept),
+        "last_used": from_list(last_used_unknown),
     }
     return Table(
         kind=Role,
         list=ROLE_ASSIGNMENTS,
         header=lambda item: header(partition, scope, item),
         facets=facets,
-        enrich=Facet((FacetRead(PERMITS, role_name),), combine=named),
+        enrich=Facet((FacetRead(PERMISSIONS_BY_ROLE, role_name),), combine=named),
     )
 
 
 ROLES = roles("azure", "", "")
-Assignments = Sequence[Observed[Assigned]]
-"""Of each scanned subscription."""
+Assignments = Sequence[Observed[AssignedRoles]]
+"""One for each scanned subscription."""

@@ -1,4 +1,4 @@
-"""Connecting to Azure: who signed in, which subscriptions are there, and what is collected from each."""
+"""Connecting to Azure: the signed-in identity, the subscriptions, and what is collected from each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from providers.azure.account import ACCOUNTS, REGIONS, accounts, regions
 from providers.azure.audit import AUDIT_TRAILS, audit_trails
@@ -23,7 +23,7 @@ from providers.azure.client.calls import (
     MembersCall,
 )
 from providers.azure.client.client import (
-    PROOFS,
+    COMPLETENESS_CALLS,
     Count,
     MicrosoftGraph,
     ResourceManager,
@@ -49,8 +49,9 @@ from providers.azure.network import FIREWALLS, firewalls
 from providers.azure.roles import ROLES, roles
 from providers.azure.storage import BUCKETS, buckets
 from providers.azure.tenant import TENANTS, tenants
-from scanner.collect.collection import Collection, CollectionPlace, Table
-from scanner.collect.provider import Limits, Request, Unreachable
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
+from scanner.collect.table import Table
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.base import ProviderName
@@ -95,23 +96,25 @@ COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
     USERS,
     ACCESS_KEYS,
 )
-"""The tables of every kind that is collected from Azure."""
-OTHER_CALLS: tuple[ArmCall, ...] = (SUBSCRIPTIONS, SUBSCRIPTION, OFFERED_LOCATIONS, *PROOFS)
-"""The calls that no table names: connecting, and proving that a listing is complete."""
+"""The tables of all kinds collected from Azure."""
+OTHER_CALLS: tuple[ArmCall, ...] = (SUBSCRIPTIONS, SUBSCRIPTION, OFFERED_LOCATIONS, *COMPLETENESS_CALLS)
+"""The calls that are in no table: connecting, and proving that a listing is complete."""
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_READER = "Give the identity the Reader role on the subscription, and check its id and tenant."
+_READER = "Grant the identity the Reader role on the subscription, and check its ID and tenant."
 
 
-def connect(request: Request, limits: Limits, sleep: Callable[[float], None] = time.sleep) -> AzureProvider:
-    """Signs in and finds the subscriptions of the request: those named, else all that the identity sees.
+def connect(
+    request: ConnectionRequest, limits: Limits, sleep: Callable[[float], None] = time.sleep
+) -> AzureProvider:
+    """Signs in and finds the subscriptions: those in the request, else all that the identity can access.
 
-    Raises :class:`~scanner.collect.provider.Unreachable` if there is none that can be read.
+    Raises :class:`~scanner.collect.provider.Unreachable` if none can be read.
     """
     if request.profile or request.role:
         raise Unreachable(
             "azure",
-            "Azure knows no profiles and no roles to assume.",
+            "Azure has no profiles and no roles to assume.",
             "Sign in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
         )
     try:
@@ -120,16 +123,16 @@ def connect(request: Request, limits: Limits, sleep: Callable[[float], None] = t
         raise Unreachable("azure", f"{error}.", "Correct the variable, or unset it.") from error
     identity = sign_in(where, limits)
     calls = _calls()
-    ours = [call for call in calls if not isinstance(call, DirectoryCall)]
-    manager = ResourceManager(where, identity, limits, [*ours, *OTHER_CALLS], sleep)
+    arm_calls = [call for call in calls if not isinstance(call, DirectoryCall)]
+    manager = ResourceManager(where, identity, limits, [*arm_calls, *OTHER_CALLS], sleep)
     directory = [call for call in calls if isinstance(call, DirectoryCall)]
     graph = MicrosoftGraph(where, identity, limits, directory, sleep)
-    found, missed = _subscriptions(request, manager, identity)
+    found, unreached = _subscriptions(request, manager, identity)
     if not found:
-        _none(request, missed)
+        _raise_unreachable(unreached)
     locations = _locations(request, manager, found)
     return AzureProvider(
-        manager, graph, identity, where.partition, tuple(found), missed, request.expected, locations
+        manager, graph, identity, where.partition, tuple(found), unreached, request.expected, locations
     )
 
 
@@ -141,22 +144,22 @@ def _calls() -> AbstractSet[AzureCall | DirectoryCall]:
 
 @dataclass(frozen=True)
 class AzureProvider:
-    """Azure, signed in, with the subscriptions that were reached and those that were not."""
+    """A signed-in connection, with the subscriptions that were reached and those that were not."""
 
     manager: ResourceManager
     graph: MicrosoftGraph
     identity: TokenIdentity
     partition: str
     subscriptions: Sequence[Row]
-    """As ``Subscriptions_Get`` answers them."""
-    missed: Sequence[Target]
+    """As returned by ``Subscriptions_Get``."""
+    unreached: Sequence[Target]
     expected: bool
     locations: frozenset[str]
     """Only these; empty: all."""
 
     @property
     def name(self) -> ProviderName:
-        """Which cloud it is."""
+        """The provider name."""
         return "azure"
 
     @property
@@ -166,10 +169,10 @@ class AzureProvider:
             Target("azure", _id(one), self.identity.name, self.expected, True, None)
             for one in self.subscriptions
         )
-        return (*reached, *self.missed)
+        return (*reached, *self.unreached)
 
     def collect(self, wanted: Wanted, collection: Collection) -> None:
-        """Starts the collection of ``wanted`` from every subscription, and from their tenant once."""
+        """Starts collecting ``wanted`` from every subscription, and once from each tenant."""
 
         def count(operation: str) -> None:
             collection.called("azure", operation)
@@ -205,8 +208,10 @@ class AzureProvider:
                     items = [one] if table.list is None else None
                     collection.run(table, caller, place, wanted[kind], items)
         for tenant in sorted({_tenant(one) for one in self.subscriptions}):
-            within = {_id(one): callers[_id(one)] for one in self.subscriptions if _tenant(one) == tenant}
-            self._collect_identities(tenant, within, wanted, collection, count)
+            tenant_callers = {
+                _id(one): callers[_id(one)] for one in self.subscriptions if _tenant(one) == tenant
+            }
+            self._collect_identities(tenant, tenant_callers, wanted, collection, count)
 
     def _collect_identities(
         self,
@@ -217,8 +222,8 @@ class AzureProvider:
         count: Count,
     ) -> None:
         grants = {scope: Grants(caller) for scope, caller in callers.items()}
-        directory: TenantDirectory | Unknown = self._foreign(tenant)
-        if self._signed_in_at() in (None, tenant):
+        directory: TenantDirectory | Unknown = self._other_tenant(tenant)
+        if self._sign_in_tenant() in (None, tenant):
             directory = TenantDirectory(self.graph, tenant, list(grants.values()), count)
         for scope, one in grants.items():
             if Role.kind in wanted:
@@ -240,16 +245,16 @@ class AzureProvider:
                 else:
                     collection.run(table, TenantCaller(directory), place, wanted[kind])
 
-    def _signed_in_at(self) -> str | None:
-        """The tenant that the identity signed in at; ``None`` where the token does not tell, and there is no
-        other than the one of the subscriptions."""
-        told = self.identity.tenant
-        if told is not None:
-            return told.lower()
+    def _sign_in_tenant(self) -> str | None:
+        """The tenant that the identity signed in to; ``None`` if the token does not state it and the
+        subscriptions have only one tenant."""
+        tenant = self.identity.tenant
+        if tenant is not None:
+            return tenant.lower()
         return None if len({_tenant(one) for one in self.subscriptions}) == 1 else ""
 
-    def _foreign(self, tenant: str) -> Unknown:
-        message = f"the subscriptions belong to tenant {tenant}, where the identity has not signed in"
+    def _other_tenant(self, tenant: str) -> Unknown:
+        message = f"the subscriptions belong to tenant {tenant}, but the identity signed in to another tenant"
         return Unknown.because("denied", ORGANISATION.name, None, message)
 
 
@@ -262,30 +267,30 @@ def _tenant(subscription: Row) -> str:
 
 
 def _uncounted(operation: str) -> None:
-    """Connecting comes before there is anything to count in."""
+    """Requests while connecting are not counted: there is no collection yet."""
 
 
 def _subscriptions(
-    request: Request, manager: ResourceManager, identity: TokenIdentity
+    request: ConnectionRequest, manager: ResourceManager, identity: TokenIdentity
 ) -> tuple[list[Row], tuple[Target, ...]]:
     found: dict[str, Row] = {}
-    missed: list[Target] = []
+    unreached: list[Target] = []
 
-    def miss(scope: str, message: str) -> None:
-        missed.append(Target("azure", scope, identity.name, request.expected, False, message))
+    def add_unreached(scope: str, message: str) -> None:
+        unreached.append(Target("azure", scope, identity.name, request.expected, False, message))
 
     for scope in dict.fromkeys(scope.lower() for scope in request.scopes):
         if not _GUID.fullmatch(scope):
-            miss(scope, "This is not the id of a subscription. `az account list` shows the ids.")
+            add_unreached(scope, "This is not a subscription ID. `az account list` shows the IDs.")
             continue
         answer = manager.get(SUBSCRIPTION, scope, "", _uncounted)
         one = answer if isinstance(answer, Unknown) else manager.read(SUBSCRIPTION, _checked, answer, scope)
         if isinstance(one, Unknown):
-            miss(scope, f"{one.causes[0].message} {_READER}")
+            add_unreached(scope, f"{one.causes[0].message} {_READER}")
         else:
             found[scope] = one
     if request.scopes:
-        return list(found.values()), tuple(missed)
+        return list(found.values()), tuple(unreached)
     listed = manager.get(SUBSCRIPTIONS, "", "", _uncounted)
     every = (
         listed
@@ -297,15 +302,15 @@ def _subscriptions(
         raise Unreachable(
             "azure",
             f"the subscriptions could not be listed: {cause.message}.",
-            "Check the network, AZURE_RESOURCE_MANAGER_URL, and the identity's role.",
+            "Check the network, AZURE_RESOURCE_MANAGER_URL and the identity's role.",
         )
     return sorted(every, key=_id), ()
 
 
 def _checked(row: Row, scope: str | None) -> Row:
-    """The subscription, if it has all that its header takes. Raises where it is another, or is cut off."""
-    told = _id(row)
-    if not _GUID.fullmatch(told) or (scope is not None and told != scope):
+    """The subscription, validated for the header. Raises if it is another one or incomplete."""
+    identifier = _id(row)
+    if not _GUID.fullmatch(identifier) or (scope is not None and identifier != scope):
         raise ValueError("subscriptionId")
     if not isinstance(row["displayName"], str):
         raise TypeError("displayName")
@@ -314,31 +319,31 @@ def _checked(row: Row, scope: str | None) -> Row:
     return row
 
 
-def _none(request: Request, missed: Sequence[Target]) -> None:
-    if len(missed) == 1:
-        told = missed[0]
+def _raise_unreachable(unreached: Sequence[Target]) -> NoReturn:
+    if len(unreached) == 1:
+        only = unreached[0]
         raise Unreachable(
-            "azure", f"subscription {told.scope} cannot be read.", told.message or "", scope=told.scope
+            "azure", f"subscription {only.scope} cannot be read.", only.message or "", scope=only.scope
         )
-    if missed:
-        first = missed[0]
+    if unreached:
+        first = unreached[0]
         raise Unreachable(
             "azure",
-            f"none of the {len(missed)} subscriptions can be read.",
+            f"none of the {len(unreached)} subscriptions can be read.",
             f"The first, {first.scope}: {first.message}",
         )
     raise Unreachable(
         "azure",
-        "the identity sees no subscription.",
-        "Give it the Reader role on a subscription or management group.",
+        "the identity has access to no subscription.",
+        "Grant it the Reader role on a subscription or management group.",
     )
 
 
-def _locations(request: Request, manager: ResourceManager, found: Sequence[Row]) -> frozenset[str]:
-    """The requested locations; each must be one that a subscription offers."""
-    asked = frozenset(name.lower().replace(" ", "") for name in request.regions)
-    if not asked:
-        return asked
+def _locations(request: ConnectionRequest, manager: ResourceManager, found: Sequence[Row]) -> frozenset[str]:
+    """The requested locations. Raises if one is not available in any subscription."""
+    requested = frozenset(name.lower().replace(" ", "") for name in request.regions)
+    if not requested:
+        return requested
     offered: set[str] = set()
     for one in found:
         answer = manager.get(OFFERED_LOCATIONS, _id(one), "", _uncounted)
@@ -350,18 +355,18 @@ def _locations(request: Request, manager: ResourceManager, found: Sequence[Row])
             )
         )
         if isinstance(names, Unknown):
-            # A misspelt name would find nothing, and nothing would look like a pass.
+            # A misspelt name would match no resources, which would look like a pass.
             raise Unreachable(
                 "azure",
                 f"the locations could not be checked: {names.causes[0].message}.",
-                "Give the identity the Reader role, or name no locations.",
+                "Grant the identity the Reader role, or do not name locations.",
             )
         offered |= names
-    unknown = sorted(asked - offered)
+    unknown = sorted(requested - offered)
     if unknown:
         raise Unreachable(
             "azure",
-            f"Azure offers no location {', '.join(unknown)} here.",
+            f"Azure offers no location {', '.join(unknown)} in these subscriptions.",
             "`az account list-locations` shows the names.",
         )
-    return asked
+    return requested

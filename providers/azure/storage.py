@@ -1,7 +1,7 @@
 """Storage accounts as buckets: the blob service with its containers.
 
-An account of kind FileStorage has no blob service, so it is no bucket. Classic storage accounts are gone
-since August 2024.
+An account of kind FileStorage has no blob service, so it is not a bucket. Classic storage accounts were
+retired in August 2024.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
 from providers.azure.diagnostics import diagnostic_settings, logged
-from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
+from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.storage import Bucket, Encryption
 
@@ -56,7 +56,7 @@ BLOB_LOGS = ArmCall(
 _REQUESTS = frozenset({"storageread", "storagewrite", "storagedelete"})
 _WEBSITE = "$web"
 _DEFAULT_CHANGED = "2023-08"
-"""From this month on new accounts forbid anonymous access by default; before, no value means "allowed"."""
+"""New accounts disallow anonymous access by default from this month; before, no value means "allowed"."""
 
 
 def header(partition: str, item: Row) -> Mapping[str, Any]:
@@ -73,16 +73,16 @@ def header(partition: str, item: Row) -> Mapping[str, Any]:
 
 
 def to_tags(item: Row) -> Mapping[str, str]:
-    """The resource's own tags; Azure writes none as null."""
+    """The resource's own tags; Azure returns null for none."""
     return dict(item["tags"] or {})
 
 
 def reachable(item: Row) -> Observed[bool]:
-    """Whether the whole internet reaches the blob endpoint and the website: ``publicNetworkAccess`` is not
-    Disabled and ``networkAcls.defaultAction`` is not Deny. Both bind anonymous requests too.
+    """Whether the blob endpoint and the website are reachable from the internet: ``publicNetworkAccess`` is
+    not Disabled and ``networkAcls.defaultAction`` is not Deny. Both apply to anonymous requests too.
 
-    A range of ``ipRules`` wider than /8 (IPv6: /16) counts as the internet. Under a network security
-    perimeter (SecuredByPerimeter) its own rules decide, which the account does not tell.
+    A range in ``ipRules`` wider than /8 (IPv6: /16) counts as the internet. A network security perimeter
+    (SecuredByPerimeter) has its own rules, which the account does not report.
     https://learn.microsoft.com/azure/storage/common/storage-network-security
     """
     properties = item["properties"]
@@ -90,7 +90,10 @@ def reachable(item: Row) -> Observed[bool]:
     if access == "Disabled":
         return False
     if access == "SecuredByPerimeter":
-        return _undecided(STORAGE_ACCOUNTS, "a network security perimeter decides who reaches the account")
+        return _undetermined(
+            STORAGE_ACCOUNTS,
+            "a network security perimeter, which is not read, controls access to the account",
+        )
     if access != "Enabled":
         raise ValueError("publicNetworkAccess")
     rules = properties.get("networkAcls") or {}
@@ -112,10 +115,10 @@ def _wide(rules: Iterable[Row]) -> bool:
 
 
 def anonymous_allowed(item: Row) -> Observed[bool]:
-    """Whether the account lets its containers be public: ``allowBlobPublicAccess``.
+    """Whether the account allows public containers: ``allowBlobPublicAccess``.
 
-    No value means "allowed" on accounts made before the default changed in August 2023. On newer ones the
-    reference contradicts itself (the default reads as true in older API versions, as false in newer ones).
+    No value means "allowed" on accounts created before the default changed in August 2023. For newer ones
+    the reference is contradictory (default true in older API versions, false in newer ones).
     https://learn.microsoft.com/azure/storage/blobs/anonymous-read-access-prevent
     """
     properties = item["properties"]
@@ -126,11 +129,11 @@ def anonymous_allowed(item: Row) -> Observed[bool]:
         raise TypeError("allowBlobPublicAccess")
     if str(properties.get("creationTime") or "9")[:7] < _DEFAULT_CHANGED:
         return True
-    return _undecided(STORAGE_ACCOUNTS, "allowBlobPublicAccess has no value, and its default is ambiguous")
+    return _undetermined(STORAGE_ACCOUNTS, "allowBlobPublicAccess has no value, and its default is ambiguous")
 
 
 def open_containers(item: Row, containers: Sequence[Row]) -> tuple[str, ...]:
-    """The containers whose ``publicAccess`` is Blob (its blobs can be read) or Container (listed too).
+    """The containers whose ``publicAccess`` is Blob (read blobs) or Container (also list them).
 
     https://learn.microsoft.com/rest/api/storagerp/blob-containers/list
     """
@@ -145,27 +148,29 @@ def _open(properties: Row) -> bool:
 
 
 def any_open_container(item: Row, containers: Sequence[Row]) -> bool:
-    """Whether some container is public, if the account lets it."""
+    """Whether any container is public, if the account allows it."""
     return bool(open_containers(item, containers))
 
 
 def website(item: Row, containers: Sequence[Row]) -> Observed[bool]:
-    """Whether the static website is on: it serves the container ``$web`` to anyone, whatever
-    ``allowBlobPublicAccess`` and the container say.
+    """Whether the static website is enabled: it serves the container ``$web`` to anyone, regardless of
+    ``allowBlobPublicAccess`` and the container's access level.
 
-    Without that container there is none. With it the website is probably on, but Resource Manager does not
-    tell: only the blob service itself does, which asks for rights on the data.
+    Without that container it is not. With it the website is probably enabled, but only the blob service
+    reports this, which requires data permissions; the Resource Manager does not.
     https://learn.microsoft.com/azure/storage/blobs/storage-blob-static-website
     """
     if all(one["name"] != _WEBSITE for one in containers):
         return False
-    return _undecided(CONTAINERS, "there is a container $web; whether its static website is on is not told")
+    return _undetermined(
+        CONTAINERS, "there is a $web container; whether the static website is enabled is not reported"
+    )
 
 
 def public_read(
     reached: Observed[bool], allowed: Observed[bool], opened: Observed[bool], site: Observed[bool]
 ) -> Observed[bool]:
-    """The network lets everyone in, and a container that may be is public, or the website is on."""
+    """Whether the network is open and a container is public where allowed, or the website is enabled."""
     return all_of(reached, any_of(all_of(allowed, opened), site))
 
 
@@ -175,7 +180,7 @@ def public_via(
     names: Observed[tuple[str, ...]],
     site: Observed[bool],
 ) -> Observed[tuple[str, ...]]:
-    """What makes it public. Where containers are public, an undecided website is named as such."""
+    """What makes it public. If containers are public, a website of unknown state is listed as such."""
     opened = names if isinstance(names, Unknown) else bool(names)
     public = public_read(reached, allowed, opened, site)
     if isinstance(public, Unknown):
@@ -193,7 +198,7 @@ def public_via(
 
 
 def never(item: Row) -> bool:
-    """Anonymous writing does not exist: ``publicAccess`` grants reading only.
+    """Azure has no anonymous write access: ``publicAccess`` grants read access only.
 
     https://learn.microsoft.com/azure/storage/blobs/anonymous-read-access-configure
     """
@@ -201,9 +206,9 @@ def never(item: Row) -> bool:
 
 
 def to_encryption(item: Row) -> Encryption | None:
-    """``encryption.keySource``: Microsoft.Storage, or the customer's key of a key vault.
+    """``encryption.keySource``: Microsoft.Storage, or a customer-managed key in a key vault.
 
-    ``None`` where the blob service is named as not encrypted, which only very old accounts can be.
+    ``None`` if encryption of the blob service is disabled, possible only for very old accounts.
     https://learn.microsoft.com/rest/api/storagerp/storage-accounts/get-properties
     """
     encryption = _lower(item["properties"]["encryption"])
@@ -227,7 +232,7 @@ def to_encryption(item: Row) -> Encryption | None:
 
 
 def to_versioning(item: Row, service: Row) -> bool:
-    """``isVersioningEnabled`` of the blob service; off where it has no value.
+    """``isVersioningEnabled`` of the blob service; disabled if it has no value.
 
     https://learn.microsoft.com/rest/api/storagerp/blob-services/get-service-properties
     """
@@ -235,16 +240,16 @@ def to_versioning(item: Row, service: Row) -> bool:
 
 
 def to_access_logging(item: Row, settings: Sequence[Row]) -> bool:
-    """Diagnostic settings of the blob service send StorageRead, StorageWrite and StorageDelete somewhere.
+    """Whether diagnostic settings of the blob service export StorageRead, StorageWrite and StorageDelete.
 
-    The classic Storage Analytics logs do not count: they stay in the account itself.
+    Classic Storage Analytics logs do not count: they stay in the account itself.
     https://learn.microsoft.com/azure/storage/blobs/monitor-blob-storage
     """
     return logged(diagnostic_settings(settings), _REQUESTS)
 
 
 def to_tls_only(item: Row) -> bool:
-    """``supportsHttpsTrafficOnly``: requests without TLS are refused. An answer without it tells nothing."""
+    """``supportsHttpsTrafficOnly``: requests without TLS are rejected. Raises if it is missing."""
     value = item["properties"]["supportsHttpsTrafficOnly"]
     if not isinstance(value, bool):
         raise TypeError("supportsHttpsTrafficOnly")
@@ -252,7 +257,7 @@ def to_tls_only(item: Row) -> bool:
 
 
 def to_uniform_access(item: Row) -> bool:
-    """``allowSharedKeyAccess`` is false; no value is the same as true.
+    """Whether ``allowSharedKeyAccess`` is false; no value means true.
 
     https://learn.microsoft.com/azure/storage/common/shared-key-authorization-prevent
     """
@@ -272,22 +277,23 @@ def _lower(mapping: Row) -> Row:
     return {name.lower(): value for name, value in mapping.items()}
 
 
-def _undecided(call: AzureCall, message: str) -> Unknown:
+def _undetermined(call: AzureCall, message: str) -> Unknown:
     return Unknown.because("unsupported", call.name, None, message)
 
 
 _REACHABLE: FacetRead[AzureCall] = FacetRead(None, reachable)
-_ALLOWED: FacetRead[AzureCall] = FacetRead(None, anonymous_allowed)
+_ANONYMOUS_ALLOWED: FacetRead[AzureCall] = FacetRead(None, anonymous_allowed)
 _SITE: FacetRead[AzureCall] = FacetRead(CONTAINERS, website)
 
 FACETS: Mapping[str, Facet[AzureCall]] = {
     "tags": from_list(to_tags),
     "public_read": Facet(
-        (_REACHABLE, _ALLOWED, FacetRead(CONTAINERS, any_open_container), _SITE), combine=public_read
+        (_REACHABLE, _ANONYMOUS_ALLOWED, FacetRead(CONTAINERS, any_open_container), _SITE),
+        combine=public_read,
     ),
     "public_write": from_list(never),
     "public_via": Facet(
-        (_REACHABLE, _ALLOWED, FacetRead(CONTAINERS, open_containers), _SITE), combine=public_via
+        (_REACHABLE, _ANONYMOUS_ALLOWED, FacetRead(CONTAINERS, open_containers), _SITE), combine=public_via
     ),
     "encryption": from_list(to_encryption),
     "versioning": asked(BLOB_SERVICE, to_versioning),

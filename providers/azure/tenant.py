@@ -1,4 +1,4 @@
-"""The Entra tenant itself: its administrators, and what it demands of whoever signs in."""
+"""The Entra tenant itself: its administrators and its sign-in requirements."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from providers.azure.conditional_access import (
 from providers.azure.entra import (
     ADMINISTRATOR_GROUPS,
     AUTHORISATION,
-    DEMANDED,
     DIRECTORY_ROLES,
     ORGANISATION,
+    SIGN_IN_REQUIREMENTS,
     boolean,
+    entire_answer,
     header,
-    whole,
 )
-from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
+from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.identity import Tenant
 
@@ -41,33 +41,37 @@ _INVITES: Mapping[str, Invites] = {
 
 
 def administrators(roles: Observed[Mapping[str, Holders]], members: Observed[Members]) -> Observed[int]:
-    """How many users hold the role Global Administrator by an active assignment, also through groups."""
+    """How many users have an active assignment of Global Administrator, directly or through groups."""
     if isinstance(members, Unknown):
         return members
     return lift(len, role_members(GLOBAL_ADMINISTRATOR, roles, members))
 
 
-def demanded(
+def sign_in_requirement(
     of: Literal["administrators", "everyone", "legacy"],
     defaults: Observed[bool],
     found: Observed[Sequence[Policy]],
     roles: Observed[Mapping[str, Holders]],
     members: Observed[Members],
 ) -> Observed[bool]:
-    """Security defaults, or one enabled policy for the tenant's own users and one for its guests."""
+    """Whether security defaults or enabled policies enforce the requirement named by ``of``: MFA for
+    administrators, MFA for everyone, or blocked legacy authentication. The last two need one policy that
+    applies to members and one (the same or another) that applies to guests."""
     if isinstance(found, Unknown) or isinstance(members, Unknown):
-        unread = [one for one in (found, members) if isinstance(one, Unknown)]
-        return any_of(defaults, *unread)
+        unknown = [one for one in (found, members) if isinstance(one, Unknown)]
+        return any_of(defaults, *unknown)
     directory = PolicyDirectory(roles, members)
-    facts = [(policy, policy.closes_legacy if of == "legacy" else policy.second_factor) for policy in found]
+    facts = [(policy, policy.blocks_legacy if of == "legacy" else policy.requires_mfa) for policy in found]
     if of == "administrators":
-        bound = any_of(*(all_of(fact, directory.reaches_administrators(policy)) for policy, fact in facts))
-    else:
-        bound = all_of(
-            any_of(*(all_of(fact, directory.reaches_members(policy)) for policy, fact in facts)),
-            any_of(*(all_of(fact, directory.reaches_guests(policy)) for policy, fact in facts)),
+        enforced = any_of(
+            *(all_of(fact, directory.applies_to_administrators(policy)) for policy, fact in facts)
         )
-    return any_of(defaults, bound)
+    else:
+        enforced = all_of(
+            any_of(*(all_of(fact, directory.applies_to_members(policy)) for policy, fact in facts)),
+            any_of(*(all_of(fact, directory.applies_to_guests(policy)) for policy, fact in facts)),
+        )
+    return any_of(defaults, enforced)
 
 
 def to_guests_invited_by(item: Row, policy: Row) -> Invites:
@@ -84,7 +88,7 @@ def to_users_register_apps(item: Row, policy: Row) -> bool:
 
 
 def tenant_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
-    """The header from the organisation; another tenant's is not taken."""
+    """The header from the organisation. Raises :class:`ValueError` for another tenant's."""
     if item["id"].lower() != tenant:
         raise ValueError("id")
     return header(partition, tenant, "", item["displayName"], "tenant")
@@ -93,11 +97,12 @@ def tenant_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
 TENANT_FACETS: Mapping[str, Facet[IdentityCall]] = {
     "tags": from_list(lambda item: {}),
     "administrators": Facet(
-        (FacetRead(DIRECTORY_ROLES, whole), FacetRead(ADMINISTRATOR_GROUPS, whole)), combine=administrators
+        (FacetRead(DIRECTORY_ROLES, entire_answer), FacetRead(ADMINISTRATOR_GROUPS, entire_answer)),
+        combine=administrators,
     ),
-    "administrators_mfa": Facet(DEMANDED, combine=partial(demanded, "administrators")),
-    "everyone_mfa": Facet(DEMANDED, combine=partial(demanded, "everyone")),
-    "legacy_sign_in_blocked": Facet(DEMANDED, combine=partial(demanded, "legacy")),
+    "administrators_mfa": Facet(SIGN_IN_REQUIREMENTS, combine=partial(sign_in_requirement, "administrators")),
+    "everyone_mfa": Facet(SIGN_IN_REQUIREMENTS, combine=partial(sign_in_requirement, "everyone")),
+    "legacy_sign_in_blocked": Facet(SIGN_IN_REQUIREMENTS, combine=partial(sign_in_requirement, "legacy")),
     "guests_invited_by": asked(AUTHORISATION, to_guests_invited_by),
     "users_register_apps": asked(AUTHORISATION, to_users_register_apps),
 }

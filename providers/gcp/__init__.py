@@ -1,1 +1,1 @@
-"""Google Cloud: projects read through Cloud Asset Inventory and the Organization Policy API."""
+"""Google Cloud: projects, read through Cloud Asset Inventory and the Organization Policy API."""

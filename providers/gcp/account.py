@@ -10,24 +10,24 @@ from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item, Project
 from providers.gcp.policies.members import HIERARCHY
 from providers.gcp.policies.policies import PROJECT
 from providers.gcp.storage import PREVENTION, to_enforced
-from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
+from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.account import Account, Region
 
 _CONTACT = "essentialcontacts.googleapis.com/Contact"
 
 IDENTIFY = GcpCall("ListAssets", (PROJECT,))
-"""Told once while connecting: the project's own asset."""
+"""Called once while connecting: the project's own asset."""
 CONTACTS = GcpCall("ListAssets", (_CONTACT,))
 CONTACTS_ABOVE = GcpCall("ListAssets", (_CONTACT,), parent="organization")
 LOCATIONS = GcpCall("SearchAllResources", ())
-"""The locations of all resources of the project, of every type: one request for each 500 of them."""
+"""The locations of all resources of the project, of every type: one request per 500 resources."""
 
 
 def to_project(asset: Mapping[str, Any]) -> Project:
-    """The project of its asset: https://cloud.google.com/resource-manager/reference/rest/v1/projects.
+    """The project from its asset: https://cloud.google.com/resource-manager/reference/rest/v1/projects.
 
-    Raises :class:`LookupError`, :class:`TypeError` or :class:`ValueError` for an answer of another form.
+    Raises :class:`LookupError`, :class:`TypeError` or :class:`ValueError` for an unexpected answer.
     """
     data = asset["resource"]["data"]
     number = data["projectNumber"]
@@ -46,10 +46,10 @@ def to_project(asset: Mapping[str, Any]) -> Project:
 def _ancestors(asset: Mapping[str, Any]) -> Observed[tuple[str, ...]]:
     chain = asset.get("ancestors", ())
     if not chain:
-        return Unknown.because("error", IDENTIFY.name, None, "the project's asset names no ancestors")
+        return Unknown.because("error", IDENTIFY.name, None, "the project's asset has no ancestors")
     above = tuple(place for place in chain if not place.startswith("projects/"))
     if above and not above[-1].startswith("organizations/"):
-        return Unknown.because("error", IDENTIFY.name, None, "the project's ancestors end in no organisation")
+        return Unknown.because("error", IDENTIFY.name, None, "the project's ancestors lack an organisation")
     return above
 
 
@@ -63,7 +63,7 @@ def _organisation(ancestors: tuple[str, ...]) -> str | None:
 def to_path(item: Item, names: Mapping[str, Any]) -> Observed[str | None]:
     """Display names from the organisation down: ``/org/prod``.
 
-    Raises :class:`LookupError` when a folder is not among those that could be read.
+    Raises :class:`LookupError` when a folder is not among the listed ones.
     """
     ancestors = item.project.ancestors
     if isinstance(ancestors, Unknown):
@@ -75,13 +75,13 @@ def to_path(item: Item, names: Mapping[str, Any]) -> Observed[str | None]:
 
 
 def to_own_contacts(_: Item, contacts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Contacts of the project for SECURITY or ALL that are confirmed (``validationState`` VALID):
+    """Confirmed contacts (``validationState`` VALID) of the project for SECURITY or ALL:
     https://cloud.google.com/resource-manager/docs/reference/essentialcontacts/rest/v1/projects.contacts."""
     return _security(contacts.values())
 
 
 def to_contacts_above(item: Item, contacts: Mapping[str, Any]) -> Observed[tuple[str, ...]]:
-    """Contacts of folders and organisation: they receive what concerns the projects below as well."""
+    """Contacts of the folders and the organisation: they are notified about the projects below as well."""
     ancestors = item.project.ancestors
     if isinstance(ancestors, Unknown):
         return ancestors
@@ -99,7 +99,7 @@ def _security(contacts: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def account_header(item: Item) -> Mapping[str, Any]:
-    """From the project's asset; the id has the project's number, as all assets have it."""
+    """From the project's asset; the ID contains the project's number, as in all assets."""
     return {
         "provider": "gcp",
         "partition": "gcp",
@@ -112,7 +112,7 @@ def account_header(item: Item) -> Mapping[str, Any]:
 
 
 def region_header(item: Item) -> Mapping[str, Any]:
-    """The region under the name that Compute Engine gives it in the project."""
+    """The region, identified as Compute Engine identifies it in the project."""
     return {
         "provider": "gcp",
         "partition": "gcp",
@@ -125,7 +125,7 @@ def region_header(item: Item) -> Mapping[str, Any]:
 
 
 def to_tags(item: Item) -> Mapping[str, str]:
-    """``labels`` of the project. Resource Manager tags are another thing."""
+    """``labels`` of the project. Resource Manager tags are a different feature."""
     return dict(item.project.labels)
 
 
@@ -135,7 +135,7 @@ def to_organisation(item: Item) -> Observed[str | None]:
 
 
 def no_policy(_: Item) -> None:
-    """Projects have no passwords: people sign in with accounts of Cloud Identity or Google Workspace."""
+    """Projects have no passwords: people sign in with Cloud Identity or Google Workspace accounts."""
 
 
 def no_tags(_: Item) -> Mapping[str, str]:
@@ -159,7 +159,7 @@ ACCOUNTS = Table(
         "audit_trails": TRAIL_NAMES,
     },
 )
-"""The project. The item is given: it was read while connecting."""
+"""The project. The item is passed in: it was read while connecting."""
 
 REGIONS = Table(
     kind=Region,
@@ -167,4 +167,4 @@ REGIONS = Table(
     header=region_header,
     facets={"tags": from_list(no_tags), "audit_trails": TRAIL_NAMES},
 )
-"""The regions that hold resources of the project. The items are given, from :data:`LOCATIONS`."""
+"""The regions with resources of the project. The items are passed in, from :data:`LOCATIONS`."""

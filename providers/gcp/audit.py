@@ -1,9 +1,9 @@
-"""Log sinks: what carries a project's audit logs to a store that the customer chose.
+"""Log sinks, which route a project's audit logs to a destination that the customer chose.
 
 The trails of a project are its own sinks and those of the folders and the organisation above that include
 their children. Where the latter cannot be read, trails may be missing: a blind spot, since each trail is
-judged by itself and one that is not seen must not count as fine. :data:`TRAIL_NAMES` tells more there: the
-project's own trail settles it.
+evaluated separately and a missing one must not count as passing. :data:`TRAIL_NAMES` needs less: one trail of
+the project's own suffices.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
 from providers.gcp.logfilter import ACTIVITY, ALL, DATA_ACCESS, NONE, Passing, both, negated, passing
-from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT_POLICY, above_project, of_project
-from scanner.collect.collection import Facet, FacetRead, Table, from_list
+from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT_POLICY, policies_above, project_policy
+from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.audit import AuditTrail
 
@@ -54,22 +54,21 @@ def _reaches_down(name: str, asset: Mapping[str, Any], ancestors: tuple[str, ...
 
 
 def to_trails(item: Item, sinks: list[Mapping[str, Any]], call: str) -> Observed[tuple[str, ...]]:
-    """Names of the sinks that carry all Admin Activity entries to a store that the customer chose.
+    """Names of the sinks that route all Admin Activity entries to a destination that the customer chose.
 
     Fields of https://cloud.google.com/logging/docs/reference/v2/rest/v2/projects.sinks: ``disabled``,
-    ``filter`` without what ``exclusions`` take out, ``destination``. A destination in the log buckets
-    that every project has (``_Required``, ``_Default``) was not chosen. Where another project is the
-    destination, the sinks over there decide, so it cannot be told from here; nor can what a filter lets
-    through that :mod:`~providers.gcp.logfilter` does not understand. When no sink is certain and one is
-    doubtful the answer is Unknown.
+    ``filter`` minus ``exclusions``, ``destination``. The log buckets that every project has (``_Required``,
+    ``_Default``) were not chosen. A sink is doubtful if the destination is another project, whose own sinks
+    decide, or if :mod:`~providers.gcp.logfilter` cannot evaluate its filter. If no sink is certain and one is
+    doubtful, the result is Unknown.
     """
-    # Sinks of different folders may have the same name: each is judged by itself.
+    # Sinks of different folders may have the same name: each is evaluated separately.
     verdicts = [(str(sink["name"]), _carries(sink, item)) for sink in sinks]
     certain = tuple(sorted({name for name, verdict in verdicts if verdict is True}))
     doubtful = sorted({name for name, verdict in verdicts if verdict is None})
     if certain or not doubtful:
         return certain
-    why = f"whether log sink {', '.join(doubtful)} carries all admin activity cannot be told"
+    why = f"cannot determine whether log sink {', '.join(doubtful)} routes all Admin Activity entries"
     return Unknown.because("error", call, None, why)
 
 
@@ -81,7 +80,7 @@ def _carries(sink: Mapping[str, Any], item: Item) -> bool | None:
 
 
 def _passes(sink: Mapping[str, Any], item: Item, log: str) -> Passing:
-    """How much of a log of the project gets through the filter and past the exclusions that are on."""
+    """The portion of a log of the project that passes the filter and the enabled exclusions."""
     project = item.project.id
     parts = passing(sink.get("filter", ""), project, log)
     for exclusion in sink.get("exclusions", ()):
@@ -115,9 +114,9 @@ def parent_of(name: str) -> str:
 
 
 def nearest(own: Observed[tuple[str, ...]], above: Observed[tuple[str, ...]]) -> Observed[tuple[str, ...]]:
-    """The project's own; where it has none, or none that is certain, what it inherits.
+    """The project's own; if it has none, or none that is certain, the inherited ones.
 
-    The nearest level that has any settles the question whatever is unknown about the other.
+    The nearest level that has any decides, whatever is unknown about the other.
     """
     settled = any_of(lift(bool, own), lift(bool, above))
     if settled is not True:
@@ -126,9 +125,9 @@ def nearest(own: Observed[tuple[str, ...]], above: Observed[tuple[str, ...]]) ->
 
 
 def trails(item: Item) -> Iterator[Item]:
-    """The sink if it is an audit trail: it carries one of the audit logs as a whole, or may do so, or names
-    them and carries some of it. A sink of another purpose that lets single audit entries through (all
-    errors, one kind of resource) is none, nor is one to a log bucket that every project has."""
+    """The sink, if it is an audit trail: it routes a whole audit log, or may do so, or its filter names audit
+    logs and passes some entries. A sink for another purpose that passes single audit entries (all errors, one
+    kind of resource) is not a trail, nor is one to a log bucket that every project has."""
     sink = item.data
     if _chosen(sink["destination"], item) is False:
         return
@@ -150,7 +149,7 @@ def trails_above(item: Item, sinks: Mapping[str, Any]) -> Observed[list[Item]]:
 
 
 def header(item: Item) -> Mapping[str, Any]:
-    """A sink above the project keeps its own id and is told for each project that it reaches."""
+    """A sink above the project keeps its own ID and is reported for each project below it."""
     return {
         "provider": "gcp",
         "partition": "gcp",
@@ -168,7 +167,7 @@ def no_tags(_: Item) -> Mapping[str, str]:
 
 
 def to_logging(item: Item) -> bool:
-    """Not ``disabled``. No asset tells whether entries could be written to the destination."""
+    """Not ``disabled``. No asset shows whether entries could be written to the destination."""
     return item.data.get("disabled") is not True
 
 
@@ -178,50 +177,50 @@ def to_organisation_wide(item: Item) -> bool:
 
 
 def to_records_writes(item: Item) -> Observed[bool]:
-    """The whole Admin Activity log gets through."""
-    return _told(item, ACTIVITY, "admin activity")
+    """The whole Admin Activity log passes."""
+    return _routes_all(item, ACTIVITY, "Admin Activity")
 
 
 def to_carries_data_access(item: Item) -> Observed[bool]:
-    """The whole Data Access log gets through."""
-    return _told(item, DATA_ACCESS, "data access")
+    """The whole Data Access log passes."""
+    return _routes_all(item, DATA_ACCESS, "Data Access")
 
 
-def _told(item: Item, log: str, words: str) -> Observed[bool]:
+def _routes_all(item: Item, log: str, title: str) -> Observed[bool]:
     whole = _whole(_passes(item.data, item, log))
     if whole is not None:
         return whole
-    why = f"whether log sink {item.data['name']} carries all {words} cannot be told"
+    why = f"cannot determine whether log sink {item.data['name']} routes all {title} entries"
     return Unknown.because("error", SINKS.name, None, why)
 
 
 def to_destinations(item: Item) -> tuple[str, ...]:
-    """``destination`` as a full resource name: a bucket's is the bucket's own id."""
+    """``destination`` as a full resource name: for a bucket, the bucket's own ID."""
     return (f"//{item.data['destination'].removeprefix('//')}",)
 
 
 @dataclass(frozen=True)
 class DataAccess:
-    """What audit configurations switch on for Cloud Storage, and for what they exempt somebody."""
+    """The log types that audit configurations enable for Cloud Storage, and those with exempted members."""
 
     on: frozenset[str]
     exempted: frozenset[str]
 
 
 def to_own_configs(item: Item, policies: Mapping[str, Any]) -> DataAccess:
-    """Of the project's policy."""
-    return _configs([of_project(item, policies)])
+    """From the project's policy."""
+    return _configs([project_policy(item, policies)])
 
 
 def to_configs_above(item: Item, policies: Mapping[str, Any]) -> Observed[DataAccess]:
-    """Of the policies above, which cannot be switched off below."""
-    above = above_project(item, policies)
+    """From the policies above, which cannot be disabled below."""
+    above = policies_above(item, policies)
     return above if isinstance(above, Unknown) else _configs(list(above.values()))
 
 
 def _configs(policies: list[Mapping[str, Any]]) -> DataAccess:
-    """``auditConfigs`` for all services and for Cloud Storage, united as
-    https://cloud.google.com/logging/docs/audit/configure-data-access tells."""
+    """``auditConfigs`` for all services and for Cloud Storage, combined as described in
+    https://cloud.google.com/logging/docs/audit/configure-data-access."""
     on, exempted = set(), set()
     for policy in policies:
         for config in policy.get("auditConfigs", ()):
@@ -235,15 +234,15 @@ def _configs(policies: list[Mapping[str, Any]]) -> DataAccess:
 def to_records_data_access(
     carries: Observed[bool], own: Observed[DataAccess], above: Observed[DataAccess]
 ) -> Observed[bool]:
-    """Reads and writes of objects are logged for everybody, and the sink carries the log. Who is exempted
-    at any level is taken to be exempted, so the levels above must be known for a yes."""
+    """Reads and writes of objects are logged for everybody, and the sink routes the log. A member exempted
+    at any level counts as exempted, so it is true only if the levels above are known."""
     levels = (own, above)
-    switched = [any_of(*(lift(partial(_switched, kind), level) for level in levels)) for kind in _DATA]
+    enabled = [any_of(*(lift(partial(_enabled, kind), level) for level in levels)) for kind in _DATA]
     whole = [lift(lambda access: not access.exempted.intersection(_DATA), level) for level in levels]
-    return all_of(carries, *switched, *whole)
+    return all_of(carries, *enabled, *whole)
 
 
-def _switched(kind: str, configs: DataAccess) -> bool:
+def _enabled(kind: str, configs: DataAccess) -> bool:
     return kind in configs.on
 
 
@@ -273,5 +272,5 @@ AUDIT_TRAILS = Table(
         "destinations": from_list(to_destinations),
     },
 )
-"""The project's own trails. Those above come from :data:`SINKS_ABOVE` besides. Audit logs have no regions,
-and the encryption of what a sink writes is the destination's."""
+"""The project's own trails; those above are added from :data:`SINKS_ABOVE`. Audit logs have no regions, and
+the destination determines the encryption of what a sink writes."""

@@ -1,4 +1,4 @@
-"""What code runs on: Compute Engine instances, Cloud Run functions, GKE clusters."""
+"""Compute: Compute Engine instances, Cloud Run functions, GKE clusters."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item, to_region
-from providers.gcp.packets import anyone
-from scanner.collect.collection import Facet, FacetRead, Table, from_list
+from providers.gcp.packets import covers_internet
+from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 
@@ -21,14 +21,14 @@ _POOL = "container.googleapis.com/NodePool"
 
 _PLACE = re.compile(r"/(?:zones|locations)/([^/]+)/")
 _PARENT = re.compile(r"/projects/([^/]+)/(?:zones|locations)/([^/]+)/clusters/([^/]+)")
-"""Assets call the place of a zonal cluster a zone, the API calls it a location."""
+"""Assets call the location of a zonal cluster a zone, the API calls it a location."""
 
 
-def _header(item: Item, name: str, of: str) -> Mapping[str, Any]:
-    """The location is in the asset's name. Raises :class:`ValueError` where it is not."""
+def _header(item: Item, name: str, type_: str) -> Mapping[str, Any]:
+    """The location is in the asset's name. Raises :class:`ValueError` if it is not."""
     match = _PLACE.search(item.asset["name"])
     if match is None:
-        raise ValueError(f"{item.asset['name']} names no location")
+        raise ValueError(f"{item.asset['name']} contains no location")
     return {
         "provider": "gcp",
         "partition": "gcp",
@@ -36,7 +36,7 @@ def _header(item: Item, name: str, of: str) -> Mapping[str, Any]:
         "region": to_region(match[1]),
         "id": item.asset["name"],
         "name": name,
-        "type": of,
+        "type": type_,
     }
 
 
@@ -48,13 +48,13 @@ NODE_POOLS = GcpCall("ListAssets", (_POOL,))
 _PUBLIC = ("accessConfigs", "accessConfig", "ipv6AccessConfigs", "ipv6AccessConfig")
 _NODE = "goog-gke-node"
 _GROUP = re.compile(r"zones/[^/]+/instanceGroupManagers/[^/]+$")
-"""The project before it is told by id or by number."""
+"""Without the project in front, which is given by ID or by number."""
 
 
 def machine_header(item: Item) -> Mapping[str, Any]:
-    """https://cloud.google.com/compute/docs/reference/rest/v1/instances. An instance that is stopped
-    (``TERMINATED``) or suspended keeps its disks, its settings and its right to an address, so it is one; one
-    that is deleted is in no listing."""
+    """https://cloud.google.com/compute/docs/reference/rest/v1/instances. A stopped (``TERMINATED``) or
+    suspended instance counts, since it keeps its disks, settings and right to an address; a deleted one is in
+    no listing."""
     return _header(item, item.data["name"], "gcp.compute.instance")
 
 
@@ -65,40 +65,40 @@ def to_labels(item: Item) -> Mapping[str, str]:
 
 def to_public_address(item: Item) -> bool:
     """An interface has ``accessConfigs`` (IPv4) or ``ipv6AccessConfigs`` (external IPv6): a reserved address,
-    or one that it is given whenever it runs. What IPv6 an interface has without them stays inside. Load
-    balancers and protocol forwarding have addresses of their own. Former assets name lists in the singular.
+    or one assigned whenever the instance runs. Without them, an interface's IPv6 addresses are internal. Load
+    balancers and protocol forwarding have their own addresses. Older assets name the lists in the singular.
 
-    Raises :class:`LookupError` where no interface is told: every instance has one.
+    Raises :class:`LookupError` if the asset has no interface: every instance has one.
     """
     data = item.data
     interfaces = data.get("networkInterfaces") or data.get("networkInterface")
     if not interfaces:
-        raise LookupError("no network interface is told")
+        raise LookupError("the asset has no network interface")
     return any(bool(interface.get(name)) for interface in interfaces for name in _PUBLIC)
 
 
 def to_group(item: Item) -> str | None:
-    """The managed instance group that made it, which Compute Engine writes into its metadata under
-    ``created-by``: https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys. Nothing else of
-    the metadata is looked at: it may hold secrets."""
+    """The managed instance group that created the instance, which Compute Engine writes into its metadata as
+    ``created-by``: https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys. Nothing else in
+    the metadata is read: it may contain secrets."""
     metadata = item.data.get("metadata", {}).get("items", ())
     found = [_GROUP.search(each["value"]) for each in metadata if each["key"] == "created-by"]
     return found[0][0] if found and found[0] else None
 
 
 def to_labelled(item: Item) -> bool:
-    """Whether it has the label of GKE's nodes, which others can write too."""
+    """Whether it has the label of GKE nodes, which users can set too."""
     return _NODE in item.data.get("labels", {})
 
 
 def to_clusters(_: Item, pools: Mapping[str, Any]) -> Mapping[str, str]:
-    """The names of clusters by the groups that their node pools are made of (``instanceGroupUrls``)."""
+    """The names of clusters by the instance groups of their node pools (``instanceGroupUrls``)."""
     found = {}
     for name, asset in pools.items():
         for url in asset["resource"]["data"].get("instanceGroupUrls", ()):
             match = _GROUP.search(url)
             if match is None:
-                raise ValueError(f"{url} is no instance group")
+                raise ValueError(f"{url} is not an instance group")
             found[match[0]] = _cluster(name)[-1]
     return found
 
@@ -106,8 +106,8 @@ def to_clusters(_: Item, pools: Mapping[str, Any]) -> Mapping[str, str]:
 def to_node_of(
     group: Observed[str | None], labelled: Observed[bool], clusters: Observed[Mapping[str, str]]
 ) -> Observed[str | None]:
-    """The name of the cluster whose node pool made it. A label alone proves nothing: whoever may label could
-    make any machine a node, whose operating system is then no longer the customer's alone."""
+    """The name of the cluster whose node pool created it. A label alone proves nothing: anyone allowed to set
+    labels could declare any machine a node, whose operating system is not the customer's alone."""
     if group is None and labelled is False:
         return None
     return lift(_node_of, group, labelled, clusters)
@@ -117,7 +117,7 @@ def _node_of(group: str | None, labelled: bool, clusters: Mapping[str, str]) -> 
     if group is not None and group in clusters:
         return clusters[group]
     if labelled:
-        why = "the machine is labelled as a node, and no node pool names the group that made it"
+        why = "the instance has the label of a GKE node, but no node pool lists the group that created it"
         return Unknown.because("unsupported", NODE_POOLS.name, None, why)
     return None
 
@@ -145,25 +145,25 @@ _UPDATES = "run.googleapis.com/build-enable-automatic-updates"
 
 
 def functions_of(item: Item) -> Iterator[Item]:
-    """A function of the Cloud Functions API, of either generation, is one. A Cloud Run service is one if it
-    was deployed as a function with the Cloud Run API alone; the service that a function of the Cloud
-    Functions API has made (label ``goog-managed-by``) is that function again, and other services run
-    containers: https://cloud.google.com/run/docs/functions/comparison.
+    """A function of the Cloud Functions API, of either generation, counts. A Cloud Run service counts if it
+    was deployed as a function with the Cloud Run API alone; the service behind a function of the Cloud
+    Functions API (label ``goog-managed-by``) is that function again, and other services run containers:
+    https://cloud.google.com/run/docs/functions/comparison.
 
-    Raises :class:`LookupError` for an asset that does not tell which of these it is.
+    Raises :class:`LookupError` for an asset that does not show which of these it is.
     """
     kind = item.asset["assetType"]
     if kind == _SERVICE:
         metadata = item.data["metadata"]
-        made = metadata.get("labels", {}).get("goog-managed-by") == "cloudfunctions"
-        if not made and metadata.get("annotations", {}).get(_TARGET):
+        managed = metadata.get("labels", {}).get("goog-managed-by") == "cloudfunctions"
+        if not managed and metadata.get("annotations", {}).get(_TARGET):
             yield item
     else:
         yield item
 
 
 FUNCTION_LIST = GcpCall("ListAssets", (_FUNCTION, _SERVICE), split=functions_of)
-"""``cloudfunctions.googleapis.com/CloudFunction`` would tell the functions of the first generation again:
+"""``cloudfunctions.googleapis.com/CloudFunction`` would list functions of the first generation twice:
 https://cloud.google.com/asset-inventory/docs/supported-asset-types."""
 
 
@@ -180,16 +180,16 @@ def function_header(item: Item) -> Mapping[str, Any]:
 
 
 def to_function_labels(item: Item) -> Mapping[str, str]:
-    """``labels``; those of Cloud Run services without the ones that Cloud Run adds, which have a ``/``."""
+    """``labels``; for Cloud Run services without those that Cloud Run adds, which contain a ``/``."""
     labels = item.data["metadata"].get("labels", {}) if _of_run(item) else item.data.get("labels", {})
     return {key: value for key, value in labels.items() if "/" not in key}
 
 
 def to_runtime_updates(item: Item) -> Observed[RuntimeUpdates]:
-    """``buildConfig.automaticUpdatePolicy`` or ``onDeployUpdatePolicy``; of Cloud Run services an annotation.
-    Functions are built on Google's base images, so that they have no image of their own:
-    https://cloud.google.com/functions/docs/securing/execution-environment-security. Functions that were last
-    deployed before there were policies name none, and the default has changed since.
+    """``buildConfig.automaticUpdatePolicy`` or ``onDeployUpdatePolicy``; in Cloud Run services an annotation.
+    Functions are built on Google's base images, so they have no image of their own:
+    https://cloud.google.com/functions/docs/securing/execution-environment-security. Functions last deployed
+    before update policies existed have none, and the default has changed since.
     """
     if _of_run(item):
         automatic = item.data["metadata"]["annotations"].get(_UPDATES)
@@ -202,8 +202,8 @@ def to_runtime_updates(item: Item) -> Observed[RuntimeUpdates]:
             return "automatic"
         if build.get("onDeployUpdatePolicy") is not None:
             return "on_update"
-    text = "the function's asset names no policy of updates; deploying it with one would settle it"
-    return Unknown.because("unsupported", FUNCTION_LIST.name, None, text)
+    why = "the function's asset has no runtime update policy; deploying it with one would settle it"
+    return Unknown.because("unsupported", FUNCTION_LIST.name, None, why)
 
 
 FUNCTIONS = Table(
@@ -213,7 +213,7 @@ FUNCTIONS = Table(
     facets={"tags": from_list(to_function_labels), "runtime_updates": from_list(to_runtime_updates)},
 )
 """Functions of both generations, whichever API they were deployed with. Assets of the Cloud Functions API may
-come half a day late."""
+be half a day late."""
 
 
 # Clusters
@@ -223,7 +223,7 @@ CLUSTERS = GcpCall("ListAssets", (_CLUSTER,))
 
 @dataclass(frozen=True)
 class Pool:
-    """A node pool: who operates its nodes, and whether they are upgraded by themselves."""
+    """A node pool: who operates its nodes, and whether they are upgraded automatically."""
 
     nodes: Nodes
     upgraded: bool
@@ -238,13 +238,13 @@ def cluster_header(item: Item) -> Mapping[str, Any]:
 
 
 def to_resource_labels(item: Item) -> Mapping[str, str]:
-    """``resourceLabels``: those of the cluster, not of what runs in it."""
+    """``resourceLabels``: the cluster's labels, not those of its workloads."""
     return dict(item.data.get("resourceLabels", {}))
 
 
 def to_own_pools(item: Item) -> tuple[Pool, ...] | None:
-    """The cluster's ``nodePools``; of an Autopilot cluster all nodes are Google's, whatever pools it names.
-    ``None`` where the cluster's asset names none."""
+    """The cluster's ``nodePools``; Google operates every node of an Autopilot cluster, whatever its pools.
+    ``None`` if the cluster's asset lists none."""
     if item.data.get("autopilot", {}).get("enabled") is True:
         return _AUTOPILOT
     pools = item.data.get("nodePools")
@@ -252,7 +252,7 @@ def to_own_pools(item: Item) -> tuple[Pool, ...] | None:
 
 
 def to_listed_pools(item: Item, pools: Mapping[str, Any]) -> tuple[Pool, ...]:
-    """The node pools whose names begin with the cluster's. Raises :class:`ValueError` for other names."""
+    """The node pools whose names begin with the cluster's. Raises :class:`ValueError` for other forms."""
     own = _cluster(item.asset["name"])
     return tuple(_pool(asset["resource"]["data"]) for name, asset in pools.items() if _cluster(name) == own)
 
@@ -260,21 +260,21 @@ def to_listed_pools(item: Item, pools: Mapping[str, Any]) -> tuple[Pool, ...]:
 def _cluster(name: str) -> tuple[str, ...]:
     match = _PARENT.search(name)
     if match is None:
-        raise ValueError(f"{name} names no cluster")
+        raise ValueError(f"{name} contains no cluster")
     return match.groups()
 
 
 def _pool(data: Mapping[str, Any]) -> Pool:
     """``autopilotConfig`` marks the pools that Google operates in a Standard cluster; the nodes of all others
-    are made and replaced by GKE from the pool that the customer configures. Exclusions of a maintenance
-    policy postpone an upgrade and do not switch it off."""
+    are created and replaced by GKE from the pool that the customer configures. Maintenance exclusions
+    postpone an upgrade and do not disable it."""
     if _on(data.get("autopilotConfig") or {}, "enabled"):
         return Pool("provider", upgraded=True)
     return Pool("managed", _on(data.get("management") or {}, "autoUpgrade"))
 
 
 def _on(part: Mapping[str, Any], name: str) -> bool:
-    """Raises :class:`ValueError` for what is neither; some assets hold words."""
+    """Raises :class:`ValueError` for any other value; some assets contain strings."""
     value = part.get(name, False)
     if value not in (True, False, "true", "false"):
         raise ValueError(f"{name} is neither true nor false")
@@ -290,7 +290,7 @@ def _pools(
 def to_nodes(
     own: Observed[tuple[Pool, ...] | None], listed: Observed[tuple[Pool, ...]]
 ) -> Observed[tuple[Nodes, ...]]:
-    """GKE has no nodes that the customer operates alone. A pool that is scaled to no node counts."""
+    """GKE has no nodes that the customer operates alone. A pool scaled to zero nodes counts."""
     return lift(lambda pools: tuple(sorted({pool.nodes for pool in pools})), _pools(own, listed))
 
 
@@ -306,9 +306,8 @@ def to_endpoint_open(item: Item) -> bool:
     """The control plane has a public address, and no authorized networks keep the internet out:
     https://cloud.google.com/kubernetes-engine/docs/concepts/network-isolation.
 
-    That machines of every customer of Google Cloud may come in (``gcpPublicCidrsAccessEnabled``) is not
-    anyone. The DNS endpoint is not counted: its address is a front end of Google that lets through only who
-    has signed in.
+    Access from all Google Cloud customers' machines (``gcpPublicCidrsAccessEnabled``) is not public access.
+    The DNS endpoint does not count: its address is a Google front end that requires authentication.
     """
     data = item.data
     endpoints = data.get("controlPlaneEndpointsConfig", {}).get("ipEndpointsConfig", {})
@@ -323,7 +322,7 @@ def to_endpoint_open(item: Item) -> bool:
     networks = endpoints.get("authorizedNetworksConfig") or data.get("masterAuthorizedNetworksConfig", {})
     if not _on(networks, "enabled"):
         return True
-    return anyone(block["cidrBlock"] for block in networks.get("cidrBlocks", ()))
+    return covers_internet(block["cidrBlock"] for block in networks.get("cidrBlocks", ()))
 
 
 _POOLS: tuple[FacetRead[GcpCall], ...] = (

@@ -1,8 +1,8 @@
 """Cloud SQL instances.
 
-An instance that is stopped (``activationPolicy`` NEVER) keeps its data, its address and its settings, so it
-is one. A read replica or read pool is a server of its own with an address of its own, so it is one too. An
-entry for a server of the customer outside of Cloud SQL, which a replica copies from, is none.
+A stopped instance (``activationPolicy`` NEVER) counts, since it keeps its data, address and settings. So does
+a read replica or read pool, which is a separate server with its own address. An entry for a customer's server
+outside Cloud SQL, which a replica copies from, does not.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
-from providers.gcp.packets import anyone
-from scanner.collect.collection import Facet, FacetRead, Table, from_list
+from providers.gcp.packets import covers_internet
+from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import Database
 
 _INSTANCE = "sqladmin.googleapis.com/Instance"
 _EXTERNAL = "ON_PREMISES_INSTANCE"
 _BACKED_UP_ELSEWHERE = frozenset({"ADVANCED", "ENHANCED"})
-_UPGRADED = re.compile(r"MYSQL_[0-9]+_[0-9]+|POSTGRES_[0-9]+(?:_[0-9]+)?|SQLSERVER_[0-9]+_[A-Z]+")
-"""Versions that name no minor one: Cloud SQL chooses it."""
+_UNPINNED = re.compile(r"MYSQL_[0-9]+_[0-9]+|POSTGRES_[0-9]+(?:_[0-9]+)?|SQLSERVER_[0-9]+_[A-Z]+")
+"""Versions without a minor version: Cloud SQL chooses it."""
 _MYSQL_8 = "MYSQL_8_0"
 _PINNED = re.compile(r"MYSQL_8_0_([0-9]+)")
-_FIRST = 35
-"""The first minor version of MySQL 8.0 that later ones are installed over by themselves."""
+_FIRST_UPGRADED = 35
+"""The first minor version of MySQL 8.0 that is upgraded automatically."""
 
 
 def servers(item: Item) -> Iterator[Item]:
-    """The instance, unless it stands for a server outside of Cloud SQL."""
+    """The instance, unless it represents a server outside Cloud SQL."""
     if item.data.get("instanceType") != _EXTERNAL:
         yield item
 
@@ -38,8 +38,8 @@ INSTANCES = GcpCall("ListAssets", (_INSTANCE,), split=servers, shared=True)
 
 
 def header(item: Item) -> Mapping[str, Any]:
-    """https://cloud.google.com/sql/docs/mysql/admin-api/rest/v1/instances. The project is in the asset's
-    name, and the name too."""
+    """https://cloud.google.com/sql/docs/mysql/admin-api/rest/v1/instances. The asset's name contains the
+    project and the instance's name."""
     region = item.data.get("region") or item.asset["resource"].get("location") or None
     return {
         "provider": "gcp",
@@ -58,15 +58,15 @@ def to_tags(item: Item) -> Mapping[str, str]:
 
 
 def to_open(item: Item) -> bool:
-    """It has a public IPv4 address, and ``settings.ipConfiguration.authorizedNetworks`` are anyone:
+    """It has a public IPv4 address, and ``settings.ipConfiguration.authorizedNetworks`` allow anyone:
     https://cloud.google.com/sql/docs/mysql/configure-ip. Cloud SQL has no other public addresses.
 
-    An entry counts until it is taken out, past its ``expirationTime`` too. The connectors come in from
-    anywhere and prove who they are, so a public address alone is not open. Raises :class:`LookupError` where
-    neither a setting nor an address tells.
+    An entry counts until it is removed, even past its ``expirationTime``. Cloud SQL connectors connect from
+    anywhere but authenticate, so a public address alone is not open. Raises :class:`LookupError` if neither a
+    setting nor an address shows whether it is public.
     """
     settings = item.data["settings"]["ipConfiguration"]
-    if not anyone(entry["value"] for entry in settings.get("authorizedNetworks", ())):
+    if not covers_internet(entry["value"] for entry in settings.get("authorizedNetworks", ())):
         return False
     public = settings.get("ipv4Enabled")
     if public is None:
@@ -77,9 +77,8 @@ def to_open(item: Item) -> bool:
 
 
 def to_own_backups(item: Item) -> Observed[bool | None]:
-    """``settings.backupConfiguration.enabled``. ``None`` for a replica, of which no backups can be made: its
-    data are the primary's, and so are its backups:
-    https://cloud.google.com/sql/docs/mysql/backup-recovery/backups."""
+    """``settings.backupConfiguration.enabled``. ``None`` for a replica, which cannot be backed up: its data
+    and backups are the primary's: https://cloud.google.com/sql/docs/mysql/backup-recovery/backups."""
     return None if item.data.get("masterInstanceName") else _backups(item.data)
 
 
@@ -89,7 +88,7 @@ def _backups(data: Mapping[str, Any]) -> Observed[bool]:
     if not isinstance(enabled, bool):
         raise TypeError("enabled is neither true nor false")
     if not enabled and backups.get("backupTier") in _BACKED_UP_ELSEWHERE:
-        why = "the Backup and DR Service makes the backups, and the asset does not tell whether it does"
+        why = "the Backup and DR Service manages backups, and the asset does not show whether any are made"
         return Unknown.because("unsupported", INSTANCES.name, None, why)
     return enabled
 
@@ -97,7 +96,7 @@ def _backups(data: Mapping[str, Any]) -> Observed[bool]:
 def to_backups_of_primary(item: Item, instances: Mapping[str, Any]) -> Observed[bool | None]:
     """The backups of the instance that a replica copies, directly or through others.
 
-    Raises :class:`LookupError` if it is not among those listed.
+    Raises :class:`LookupError` if it is not in the listing.
     """
     name = item.asset["name"]
     data = item.data
@@ -111,32 +110,32 @@ def to_backups_of_primary(item: Item, instances: Mapping[str, Any]) -> Observed[
     if not seen:
         return None
     if data.get("instanceType") == _EXTERNAL:
-        why = "the primary is outside of Cloud SQL, and nothing tells of its backups"
+        why = "the primary is outside Cloud SQL, and no asset shows its backups"
         return Unknown.because("unsupported", INSTANCES.name, None, why)
     return _backups(data)
 
 
 def to_backed_up(own: Observed[bool | None], primary: Observed[bool | None]) -> Observed[bool]:
-    """The instance's own, or those of the primary that it is a replica of."""
-    text = primary if own is None else own
-    if text is None:
-        why = "neither the instance nor its primary tells of backups"
+    """The instance's own backups, or those of the primary it replicates."""
+    backups = primary if own is None else own
+    if backups is None:
+        why = "neither the instance nor its primary shows whether it is backed up"
         return Unknown.because("error", INSTANCES.name, None, why)
-    return text
+    return backups
 
 
 def to_minor_upgrades(item: Item) -> bool:
-    """Cloud SQL installs minor versions in its maintenance, with one exception: MySQL 8.0, where that is to
-    be chosen (``settings.autoUpgradeEnabled``), or given if no minor version was and the one that is
-    installed is 8.0.35 or later: https://cloud.google.com/sql/docs/mysql/upgrade-minor-db-version.
+    """Cloud SQL installs minor versions during maintenance, except for MySQL 8.0: there it is optional
+    (``settings.autoUpgradeEnabled``), or the default if no minor version was chosen and the installed one is
+    8.0.35 or later: https://cloud.google.com/sql/docs/mysql/upgrade-minor-db-version.
 
-    Periods that deny maintenance postpone it. Raises :class:`LookupError` or :class:`ValueError` for a
-    version that is not told or not known.
+    Deny maintenance periods postpone it. Raises :class:`LookupError` or :class:`ValueError` for a missing or
+    unknown version.
     """
     version = item.data["databaseVersion"]
     if version != _MYSQL_8 and not _PINNED.fullmatch(version):
-        if not _UPGRADED.fullmatch(version):
-            raise ValueError(f"{version} is no version that is known")
+        if not _UNPINNED.fullmatch(version):
+            raise ValueError(f"{version} is an unknown version")
         return True
     chosen = item.data["settings"].get("autoUpgradeEnabled")
     if isinstance(chosen, bool):
@@ -145,13 +144,13 @@ def to_minor_upgrades(item: Item) -> bool:
         return False
     installed = _PINNED.match(item.data["databaseInstalledVersion"])
     if installed is None:
-        raise ValueError("the version that is installed is none of MySQL 8.0")
-    return int(installed[1]) >= _FIRST
+        raise ValueError("the installed version is not a MySQL 8.0 version")
+    return int(installed[1]) >= _FIRST_UPGRADED
 
 
 def never(_: Item) -> bool:
-    """Of every Cloud SQL instance the machine type (``settings.tier``) is chosen, and none lets anybody sign
-    in to its operating system: https://cloud.google.com/sql/docs/mysql/features."""
+    """The customer chooses the machine type of every Cloud SQL instance (``settings.tier``), and none allows
+    sign-in to its operating system: https://cloud.google.com/sql/docs/mysql/features."""
     return False
 
 
@@ -170,5 +169,5 @@ DATABASES = Table(
         "os_access": from_list(never),
     },
 )
-"""Cloud SQL instances of the project, running or stopped. A database on an instance of Compute Engine is seen
-as that machine."""
+"""Cloud SQL instances of the project, running or stopped. A database on a Compute Engine instance is not one:
+the instance is collected as a machine."""

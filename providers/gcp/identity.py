@@ -1,7 +1,7 @@
-"""Who can do what in a project: people, keys of service accounts, and the bindings of the project's policy.
+"""Access to a project: people, service account keys, and the bindings of the project's policy.
 
-What is bound above the project belongs to the folders and the organisation and is told there; it counts
-here where a person holds everything through it.
+Bindings above the project belong to the folders and the organisation and are reported there; here they count
+only if they make a person an administrator of the project.
 """
 
 from __future__ import annotations
@@ -33,31 +33,31 @@ from providers.gcp.policies.policies import (
     POLICIES_ABOVE,
     PROJECT_POLICY,
     Permissions,
-    above_project,
-    custom,
     grants,
-    of_project,
+    is_custom,
     permissions_of,
+    policies_above,
+    project_policy,
     to_permissions,
 )
-from scanner.collect.collection import Facet, FacetRead, Table, from_list
+from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.identity import AccessKey, Role, User
 
 _SERVICE_ACCOUNT = "iam.googleapis.com/ServiceAccount"
 _KEY = "iam.googleapis.com/ServiceAccountKey"
 _NEVER = 9999
-"""The year in which keys "expire" that never do."""
-_NO_CROWD = ("user:", "serviceAccount:", "principal:", "principalSet://iam.googleapis.com/")
-"""Members that nobody with an account of Google is in."""
+"""The year of expiry of keys that never expire."""
+_SINGLE_MEMBERS = ("user:", "serviceAccount:", "principal:", "principalSet://iam.googleapis.com/")
+"""Prefixes of members that contain no other Google accounts."""
 _ORGANISATION_ADMIN = "roles/resourcemanager.organizationAdmin"
 
 SERVICE_ACCOUNTS = GcpCall("ListAssets", (_SERVICE_ACCOUNT,))
 
 
 def bindings(item: Item) -> Iterator[Item]:
-    """One item for each role and member of the project's policy, Google's own service agents apart. A grant
-    is conditioned if every binding that makes it is."""
+    """One item for each role and member of the project's policy, except Google's own service agents. A grant
+    is conditioned if all its bindings have a condition."""
     conditioned: dict[tuple[str, str], bool] = {}
     for role, member, condition in grants(item.asset["iamPolicy"]):
         if not is_agent(member, item.project):
@@ -67,14 +67,14 @@ def bindings(item: Item) -> Iterator[Item]:
 
 
 def people(item: Item) -> Iterator[Item]:
-    """One item for each person whom the project's policy names (``user:``)."""
+    """One item for each person in the project's policy (``user:``)."""
     members = {member for _, member, _ in grants(item.asset["iamPolicy"]) if member.startswith("user:")}
     for member in sorted({member.lower() for member in members}):
         yield Item(item.project, {"member": member})
 
 
 def user_managed(item: Item) -> Iterator[Item]:
-    """The key if it is one that somebody made; Google's own (``SYSTEM_MANAGED``) rotate by themselves:
+    """The key, if a user manages it; Google's own (``SYSTEM_MANAGED``) rotate automatically:
     https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts.keys."""
     if item.data["keyType"] != "SYSTEM_MANAGED":
         yield item
@@ -85,7 +85,7 @@ def _header(item: Item, **more: str) -> Mapping[str, Any]:
 
 
 def user_header(item: Item) -> Mapping[str, Any]:
-    """A person has no asset: the id is made of the address."""
+    """A person has no asset: the ID is derived from the address."""
     mail = item.asset["member"].removeprefix("user:")
     return _header(
         item, id=f"//cloudidentity.googleapis.com/users/{mail}", name=mail, type="gcp.cloudidentity.user"
@@ -93,13 +93,13 @@ def user_header(item: Item) -> Mapping[str, Any]:
 
 
 def key_header(item: Item) -> Mapping[str, Any]:
-    """The name is the key's own id, which holds no secret."""
+    """The name is the key's own ID, which is not secret."""
     name = item.asset["name"]
     return _header(item, id=name, name=name.rpartition("/")[2], type="gcp.iam.service_account_key")
 
 
 def role_header(item: Item) -> Mapping[str, Any]:
-    """A binding has no asset: the id is the project's, with role and member."""
+    """A binding has no asset: the ID is the project's, with role and member."""
     role, member = item.asset["role"], item.asset["member"]
     place = f"{RESOURCE_MANAGER}projects/{item.project.number}"
     return _header(
@@ -108,13 +108,13 @@ def role_header(item: Item) -> Mapping[str, Any]:
 
 
 def no_tags(_: Item) -> Mapping[str, str]:
-    """None of the three can be labelled."""
+    """None of the three kinds can be labelled."""
     return {}
 
 
-def _beyond(where: str, what: str) -> Any:
-    """A fact that Cloud Asset Inventory does not have: no permission on the project would settle it."""
-    unknown = Unknown.because("unsupported", where, None, f"Cloud Asset Inventory does not tell {what}")
+def _unsupported(call: str, what: str) -> Any:
+    """A facet that Cloud Asset Inventory does not have: no permission on the project would settle it."""
+    unknown = Unknown.because("unsupported", call, None, f"Cloud Asset Inventory does not show {what}")
     return from_list(lambda _: unknown)
 
 
@@ -134,7 +134,7 @@ def to_home(item: Item) -> MemberHome:
 
 
 def to_everything(item: Item) -> bool:
-    """The basic role Owner. An editor cannot change who may do what; custom roles cannot hold all
+    """The basic role Owner. An editor cannot change IAM policies; custom roles cannot contain all
     permissions (https://cloud.google.com/iam/docs/understanding-custom-roles)."""
     return item.asset["role"] in OWNER
 
@@ -145,31 +145,31 @@ def to_conditioned(item: Item) -> bool:
 
 
 def to_role(item: Item) -> tuple[str, bool]:
-    """The role, and whether it is a custom one."""
-    return item.asset["role"], custom(item.asset["role"])
+    """The role, and whether it is a custom role."""
+    return item.asset["role"], is_custom(item.asset["role"])
 
 
 def to_grants_rights(
     role: Observed[tuple[str, bool]], own: Observed[Permissions], above: Observed[Permissions]
 ) -> Observed[bool]:
-    """A role of Google by its name, a custom one by its permissions; see
+    """Google's roles by name, custom roles by their permissions; see
     :data:`~providers.gcp.policies.policies.GRANTING`."""
     if isinstance(role, Unknown):
         return role
-    name, made = role
-    if not made:
+    name, made_by_customer = role
+    if not made_by_customer:
         return name in GRANTING_ROLES
     return lift(lambda held: bool(held & GRANTING), permissions_of(name, own, above))
 
 
 def to_administrator(item: Item, policies: Mapping[str, Any]) -> Observed[bool]:
-    """Owner by the project's own policy. See :func:`_holds`."""
-    return _holds(item, of_project(item, policies), OWNER, "the project")
+    """Owner in the project's own policy. See :func:`_holds`."""
+    return _holds(item, project_policy(item, policies), OWNER, "the project")
 
 
 def to_administrator_above(item: Item, policies: Mapping[str, Any]) -> Observed[bool]:
-    """Owner of a folder or the organisation above, or the organisation's administrator, who can become it."""
-    above = above_project(item, policies)
+    """Owner of a folder or the organisation above, or organisation administrator, who can become owner."""
+    above = policies_above(item, policies)
     if isinstance(above, Unknown):
         return above
     return any_of(*(_holds(item, policy, _powers(place), place) for place, policy in above.items()))
@@ -181,24 +181,25 @@ def _powers(place: str) -> frozenset[str]:
 
 def _holds(item: Item, policy: Mapping[str, Any], roles: frozenset[str], place: str) -> Observed[bool]:
     """Whether the person holds one of the roles directly. If only a group, a domain or a pool holds one, the
-    person may be in it: no asset tells who is."""
+    person may be a member of it, which no asset shows."""
     holders = [member for role, member, _ in grants(policy) if role in roles]
     if item.asset["member"] in (holder.lower() for holder in holders):
         return True
-    crowds = sorted({holder for holder in holders if not holder.startswith(_NO_CROWD)})
-    if not crowds:
+    groups = sorted({holder for holder in holders if not holder.startswith(_SINGLE_MEMBERS)})
+    if not groups:
         return False
-    why = f"whether {item.asset['member']} is in {', '.join(crowds)}, who administers {place}, no asset tells"
+    member = item.asset["member"]
+    why = f"no asset shows whether {member} is in {', '.join(groups)}, which administers {place}"
     return Unknown.because("unsupported", "cloudidentity:memberships.checkTransitiveMembership", None, why)
 
 
 def to_holder(item: Item) -> str:
-    """The service account's address, out of ``name``."""
+    """The service account's address, from ``name``."""
     return str(item.data["name"].split("/serviceAccounts/")[1].split("/")[0])
 
 
 def to_usable(item: Item) -> bool:
-    """Neither ``disabled`` nor outside of its time."""
+    """Neither ``disabled`` nor outside its validity period."""
     data = item.data
     expires = to_expires(item)
     now = datetime.now(UTC)
@@ -208,10 +209,10 @@ def to_usable(item: Item) -> bool:
 
 
 def to_holder_enabled(item: Item, accounts: Mapping[str, Any]) -> bool:
-    """``disabled`` of https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts: nothing
-    can be done with the keys of such an account.
+    """``disabled`` of https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts: the keys
+    of a disabled account cannot be used.
 
-    Raises :class:`LookupError` when the account is not among those listed.
+    Raises :class:`LookupError` when the account is not in the listing.
     """
     parent = item.asset["name"].partition("/keys/")[0]
     holder = to_holder(item)
@@ -219,16 +220,16 @@ def to_holder_enabled(item: Item, accounts: Mapping[str, Any]) -> bool:
         data = asset["resource"]["data"]
         if name == parent or data["email"] == holder:
             return data.get("disabled") is not True
-    raise LookupError(f"{holder} is not among the service accounts")
+    raise LookupError(f"{holder} is not among the listed service accounts")
 
 
 def to_created(item: Item) -> datetime:
-    """``validAfterTime``: for keys that Google made, when; for uploaded ones, the begin of their time."""
+    """``validAfterTime``: when Google created the key; for uploaded keys, the start of their validity."""
     return _time(item.data["validAfterTime"])
 
 
 def to_expires(item: Item) -> datetime | None:
-    """``validBeforeTime``; the year 9999 stands for never."""
+    """``validBeforeTime``; the year 9999 means never."""
     expires = _time(item.data["validBeforeTime"])
     return None if expires.year == _NEVER else expires
 
@@ -236,7 +237,7 @@ def to_expires(item: Item) -> datetime | None:
 def _time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
+        raise ValueError("the time has no time zone")
     return moment
 
 
@@ -249,11 +250,11 @@ USERS = Table(
     facets={
         "tags": from_list(no_tags),
         "root": from_list(lambda _: False),
-        "enabled": _beyond(_SIGN_IN, "whether an account is suspended"),
-        "password": _beyond(_SIGN_IN, "how people sign in"),
-        "mfa": _beyond(_SIGN_IN, "second factors"),
+        "enabled": _unsupported(_SIGN_IN, "whether an account is suspended"),
+        "password": _unsupported(_SIGN_IN, "how people sign in"),
+        "mfa": _unsupported(_SIGN_IN, "whether multi-factor authentication is enabled"),
         "access_keys": from_list(lambda _: 0),
-        "last_used": _beyond(_SIGN_IN, "when people signed in"),
+        "last_used": _unsupported(_SIGN_IN, "when people signed in"),
         "external": Facet(
             (FacetRead(None, to_home), FacetRead(HIERARCHY, to_domain)),
             lambda home, domain: is_outside(home, domain, frozenset()),
@@ -264,8 +265,8 @@ USERS = Table(
         ),
     },
 )
-"""People whom the project's policy names. How they sign in is known to Cloud Identity or Google Workspace
-alone. People have no access keys (their HMAC keys for Cloud Storage are shown to nobody else)."""
+"""People in the project's policy. Only Cloud Identity or Google Workspace knows how they sign in. People have
+no access keys (their HMAC keys for Cloud Storage are visible to nobody else)."""
 
 ACCESS_KEYS = Table(
     kind=AccessKey,
@@ -276,11 +277,11 @@ ACCESS_KEYS = Table(
         "holder": from_list(to_holder),
         "active": Facet((FacetRead(None, to_usable), FacetRead(SERVICE_ACCOUNTS, to_holder_enabled)), all_of),
         "created": from_list(to_created),
-        "last_used": _beyond("policyanalyzer:activities.query", "when a key was used"),
+        "last_used": _unsupported("policyanalyzer:activities.query", "when a key was used"),
         "expires": from_list(to_expires),
     },
 )
-"""Keys of service accounts that somebody made or uploaded."""
+"""Keys of service accounts that a user created or uploaded."""
 
 ROLES = Table(
     kind=Role,
@@ -304,7 +305,7 @@ ROLES = Table(
             is_outside,
         ),
         "conditioned": from_list(to_conditioned),
-        "last_used": _beyond("policyanalyzer:activities.query", "when a binding was used"),
+        "last_used": _unsupported("policyanalyzer:activities.query", "when a binding was used"),
     },
 )
 """The bindings of the project's own policy."""

@@ -1,6 +1,6 @@
 """Keys of Cloud Key Management Service.
 
-A key cannot be deleted, its versions can be destroyed: https://cloud.google.com/kms/docs/destroy-restore.
+A key cannot be deleted; its versions can be destroyed: https://cloud.google.com/kms/docs/destroy-restore.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from providers.gcp.policies.policies import (
     POLICIES_ABOVE,
     PROJECT_POLICY,
     Permissions,
-    above_project,
-    custom,
     grants,
-    of_project,
+    is_custom,
     permissions_of,
+    policies_above,
+    project_policy,
     to_permissions,
 )
-from scanner.collect.collection import Facet, FacetRead, Table, from_list
+from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.keys import Key
 
@@ -71,15 +71,15 @@ _HARMLESS = frozenset(
         "roles/viewer",
     }
 )
-"""Roles that let see keys, and not use or manage them:
+"""Roles that allow viewing keys, but not using or managing them:
 https://cloud.google.com/kms/docs/reference/permissions-and-roles."""
 _BROAD = OWNER | {"roles/editor", "roles/writer", "roles/iam.securityAdmin"}
-"""Roles on the project or above that let manage its keys, beside those of Cloud KMS itself."""
+"""Roles on the project or above that allow managing its keys, besides those of Cloud KMS itself."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """A role that somebody holds on a key."""
+    """A role that a member holds on a key."""
 
     role: str
     custom: bool
@@ -89,7 +89,7 @@ class Grant:
 
 def header(item: Item) -> Mapping[str, Any]:
     """``name`` of https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys
-    holds the location."""
+    contains the location."""
     parts = item.data["name"].split("/")
     location = parts[parts.index("locations") + 1].lower()
     return {
@@ -109,17 +109,17 @@ def to_tags(item: Item) -> Mapping[str, str]:
 
 
 def _has_primary(item: Item) -> bool:
-    """Symmetric keys have a primary version: what they encrypt with. For other purposes ``primary`` is
-    omitted, and who uses the key names a version. Raises :class:`ValueError` for an unknown purpose."""
+    """Symmetric keys have a primary version, used for encryption. For other purposes ``primary`` is omitted,
+    and users of the key specify a version. Raises :class:`ValueError` for an unknown purpose."""
     purpose = item.data["purpose"]
     if purpose not in _PURPOSES:
-        raise ValueError(f"{purpose} is no purpose of a key")
+        raise ValueError(f"{purpose} is an unknown key purpose")
     return bool(purpose == _SYMMETRIC)
 
 
 def to_primary_state(item: Item) -> str | None:
-    """``state`` of the primary version; empty if a symmetric key has none (it cannot encrypt then), ``None``
-    for other keys."""
+    """``state`` of the primary version; empty if a symmetric key has none (it cannot encrypt), ``None`` for
+    other keys."""
     if not _has_primary(item):
         return None
     primary = item.data.get("primary")
@@ -135,23 +135,22 @@ def to_states(item: Item, versions: Mapping[str, Any]) -> frozenset[str]:
 
 
 def to_enabled(primary: Observed[str | None], states: Observed[frozenset[str]]) -> Observed[bool]:
-    """The primary version is ``ENABLED``; of a key without one, any version."""
+    """The primary version is ``ENABLED``; for a key without one, any version is."""
     if isinstance(primary, Unknown) or primary is not None:
         return lift(lambda state: state == "ENABLED", primary)
     return lift(lambda found: "ENABLED" in found, states)
 
 
 def to_pending(primary: Observed[str | None], states: Observed[frozenset[str]]) -> Observed[bool]:
-    """The primary version is ``DESTROY_SCHEDULED``; of a key without one, the last that were left are."""
+    """The primary version is ``DESTROY_SCHEDULED``; for a key without one, all versions not yet destroyed."""
     if isinstance(primary, Unknown) or primary is not None:
         return lift(lambda state: state == "DESTROY_SCHEDULED", primary)
     return lift(lambda found: found - {"DESTROYED"} == {"DESTROY_SCHEDULED"}, states)
 
 
 def to_rotates(item: Item) -> bool | None:
-    """``rotationPeriod``. Only symmetric keys can have one, and neither keys for imported material alone nor
-    those that an external key manager holds:
-    https://cloud.google.com/kms/docs/key-rotation."""
+    """``rotationPeriod``. Only symmetric keys can have one, except import-only keys and keys in an external
+    key manager: https://cloud.google.com/kms/docs/key-rotation."""
     if item.data.get("rotationPeriod"):
         return True
     template = item.data.get("versionTemplate", {})
@@ -163,51 +162,51 @@ def to_rotates(item: Item) -> bool | None:
 
 
 def to_rotation_days(item: Item) -> int | None:
-    """``rotationPeriod`` in days, a part of a day counted as one."""
+    """``rotationPeriod`` in days, rounded up."""
     period = item.data.get("rotationPeriod")
     return math.ceil(_seconds(period) / 86400) if period else None
 
 
 def to_deletion_delayed(item: Item) -> bool:
-    """``destroyScheduledDuration``, 30 days unless chosen otherwise, at least a day; only keys for imported
-    material can be destroyed at once (``0s``): https://cloud.google.com/kms/docs/destroy-restore."""
+    """``destroyScheduledDuration``, 30 days by default and at least one; only import-only keys can be
+    destroyed immediately (``0s``): https://cloud.google.com/kms/docs/destroy-restore."""
     duration = item.data.get("destroyScheduledDuration")
     return True if duration is None else _seconds(duration) > 0
 
 
 def _seconds(duration: str) -> float:
-    """Raises :class:`ValueError` for what is no duration."""
+    """Raises :class:`ValueError` for an invalid duration."""
     if not _DURATION.fullmatch(duration):
-        raise ValueError(f"{duration} is no duration")
+        raise ValueError(f"{duration} is not a duration")
     return float(duration[:-1])
 
 
 def to_own_grants(item: Item, policies: Mapping[str, Any]) -> tuple[Grant, ...]:
-    """Of the policies of the key and its key ring. A listing leaves out what has no policy."""
+    """From the policies of the key and its key ring. A listing omits resources without a policy."""
     name = item.asset["name"]
     places = (name, name.partition("/cryptoKeys/")[0])
     return _grants(item, [policies[place]["iamPolicy"] for place in places if place in policies], True)
 
 
 def to_project_grants(item: Item, policies: Mapping[str, Any]) -> tuple[Grant, ...]:
-    """Of the project's policy, which its keys inherit."""
-    return _grants(item, [of_project(item, policies)], False)
+    """From the project's policy, which its keys inherit."""
+    return _grants(item, [project_policy(item, policies)], False)
 
 
 def to_grants_above(item: Item, policies: Mapping[str, Any]) -> Observed[tuple[Grant, ...]]:
-    """Of the policies of folders and organisation, which the project inherits."""
-    above = above_project(item, policies)
+    """From the policies of the folders and the organisation, which the project inherits."""
+    above = policies_above(item, policies)
     return above if isinstance(above, Unknown) else _grants(item, above.values(), False)
 
 
 def _grants(item: Item, policies: Iterable[Mapping[str, Any]], on_key: bool) -> tuple[Grant, ...]:
-    """Grants that let use or manage keys, as far as the role's name tells; custom ones are told later."""
+    """Grants that allow using or managing keys by the role's name; custom roles are evaluated later."""
     return tuple(
-        Grant(role, custom(role), home_of(member, item.project), conditioned)
+        Grant(role, is_custom(role), home_of(member, item.project), conditioned)
         for policy in policies
         for role, member, conditioned in grants(policy)
         if role not in _HARMLESS
-        and (on_key or custom(role) or role in _BROAD or role.startswith("roles/cloudkms."))
+        and (on_key or is_custom(role) or role in _BROAD or role.startswith("roles/cloudkms."))
     )
 
 
@@ -217,7 +216,7 @@ def to_open(
     above: Observed[tuple[Grant, ...]],
     *knowledge: Observed[Any],
 ) -> Observed[bool]:
-    """Whether a grant reaches anybody outside. A condition may narrow who, so it leaves that open."""
+    """Whether a grant reaches anybody outside. A condition may exclude them, so it makes that unknown."""
     levels = (lift(lambda found: found, level) for level in (own, project, above))
     return any_of(
         *(
@@ -237,15 +236,15 @@ def _reaches(
     allows: Observed[bool] = True
     if grant.custom:
         allows = lift(lambda held: any(map(_uses, held)), permissions_of(grant.role, roles, roles_above))
-    narrowed: Observed[bool] = True
+    applies: Observed[bool] = True
     if grant.conditioned:
-        why = f"whom the condition on {grant.role} lets in cannot be told"
-        narrowed = Unknown.because("error", KEY_POLICIES.name, None, why)
-    return all_of(allows, is_outside(grant.home, domain, projects), narrowed)
+        why = f"cannot determine who meets the condition on {grant.role}"
+        applies = Unknown.because("error", KEY_POLICIES.name, None, why)
+    return all_of(allows, is_outside(grant.home, domain, projects), applies)
 
 
 def _uses(permission: str) -> bool:
-    """Every permission on keys but those to look at them."""
+    """Every permission on keys except those to view them."""
     service, _, rest = permission.partition(".")
     verb = rest.rpartition(".")[2]
     return service == "cloudkms" and not verb.startswith(("get", "list", "view", "show", "search"))
@@ -278,4 +277,4 @@ KEYS = Table(
         ),
     },
 )
-"""Keys that the customer made. Google's own encryption keys are shown nowhere."""
+"""Keys that the customer created. No asset contains Google's own encryption keys."""

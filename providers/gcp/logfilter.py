@@ -1,8 +1,8 @@
-"""How much of an audit log a filter of Cloud Logging lets through.
+"""How much of an audit log a Cloud Logging filter lets through.
 
-https://cloud.google.com/logging/docs/view/logging-query-language. In general only the entries can tell,
-so the answer is the set of what is possible. A comparison with one value of something manifold (a method,
-a type of resource) lets a few entries through, however many such comparisons are joined by OR.
+https://cloud.google.com/logging/docs/view/logging-query-language. In general this depends on the entries,
+so the result is the set of possible portions. A comparison with one value of a field that varies widely (a
+method, a type of resource) lets few entries through, however many such comparisons are joined by OR.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from typing import Literal
 from urllib.parse import quote, unquote
 
 ACTIVITY = "cloudaudit.googleapis.com/activity"
-"""The log that has the control-plane writes of all services and regions:
+"""The log of the control-plane writes of all services and regions:
 https://cloud.google.com/logging/docs/audit#admin-activity."""
 DATA_ACCESS = "cloudaudit.googleapis.com/data_access"
-"""The log that has reads, and reads and writes of data, where they are switched on:
+"""The log of configuration reads, and of reads and writes of data, where they are enabled:
 https://cloud.google.com/logging/docs/audit#data-access."""
 
 Part = Literal["all", "most", "some", "few", "none"]
-"""``most``: all but a few; only ``all`` leaves nothing out."""
+"""``most``: all but a few; only ``all`` omits nothing."""
 Passing = frozenset[Part]
-"""What may pass; more than one where it cannot be told which."""
+"""The portions that may pass; several where it cannot be determined which."""
 
 ALL: Passing = frozenset({"all"})
 NONE: Passing = frozenset({"none"})
 FEW: Passing = frozenset({"few", "none"})
 SOME: Passing = frozenset({"some", "none"})
-OPEN: Passing = frozenset({"all", "most", "some", "few", "none"})
-"""It cannot be told."""
+UNDETERMINED: Passing = frozenset({"all", "most", "some", "few", "none"})
+"""Undetermined."""
 
-DEEPEST = 200
-"""Parentheses and negations of a filter that is still looked into."""
+MAX_NESTING = 200
+"""The most parentheses and negations of a filter that is evaluated."""
 
 _NESTING = frozenset({"(", "NOT", "-"})
 _TOKENS = re.compile(
@@ -40,31 +40,31 @@ _TOKENS = re.compile(
 )
 _COMPARISONS = frozenset({"=", "!=", ":", "=~", "!~", "<", "<=", ">", ">="})
 _AUDIT_TYPE = "type.googleapis.com/google.cloud.audit.auditlog"
-_ELSEWHERE = ("textPayload", "jsonPayload")
+_OTHER_PAYLOADS = ("textPayload", "jsonPayload")
 """Payloads that no audit entry has: https://cloud.google.com/logging/docs/audit/understanding-audit-logs."""
-_MANIFOLD = frozenset({"resource.type", "protoPayload.methodName", "protoPayload.serviceName"})
-"""What differs so much among the entries of an audit log that one value never stands for all of them."""
-_MANIFOLD_LABELS = ("resource.labels.", "labels.", "operation.", "protoPayload.authenticationInfo.")
+_VARYING = frozenset({"resource.type", "protoPayload.methodName", "protoPayload.serviceName"})
+"""Fields that vary so much among the entries of an audit log that no single value covers all of them."""
+_VARYING_PREFIXES = ("resource.labels.", "labels.", "operation.", "protoPayload.authenticationInfo.")
 _CONTAINERS = frozenset(
     {"resource.labels.project_id", "resource.labels.organization_id", "resource.labels.folder_id"}
 )
 _ABOVE_NOTICE = frozenset({"WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
-"""Severities that a write which succeeded does not have: it is a NOTICE."""
+"""Severities that a successful write does not have: it is a NOTICE."""
 
 
 def passing(expression: str, project: str, log: str = ACTIVITY) -> Passing:
-    """How much of the log's entries of the project (its id) the filter lets through."""
+    """The portion of the log's entries in the project (its ID) that the filter lets through."""
     try:
         tokens = _tokens(expression)
-        if sum(text in _NESTING for _, text in tokens) > DEEPEST:
-            return OPEN
-        return _Filter(tokens, project, log).verdict() if tokens else ALL
+        if sum(text in _NESTING for _, text in tokens) > MAX_NESTING:
+            return UNDETERMINED
+        return _Filter(tokens, project, log).evaluate() if tokens else ALL
     except (ValueError, IndexError):
-        return OPEN
+        return UNDETERMINED
 
 
 def both(left: Passing, right: Passing) -> Passing:
-    """What passes two filters, one after the other."""
+    """What passes both of two filters, one after the other."""
     return frozenset(part for one in left for other in right for part in _both(one, other))
 
 
@@ -84,7 +84,7 @@ def negated(parts: Passing) -> Passing:
 
 
 def either(left: Passing, right: Passing) -> Passing:
-    """What passes one of two filters."""
+    """What passes at least one of two filters."""
     return negated(both(negated(left), negated(right)))
 
 
@@ -96,7 +96,7 @@ def _tokens(expression: str) -> list[tuple[str, str]]:
     while at < len(expression):
         match = _TOKENS.match(expression, at)
         if match is None:
-            raise ValueError(f"not understood from {at}")
+            raise ValueError(f"invalid syntax at position {at}")
         if match.lastgroup:
             tokens.append((match.lastgroup, match.group()))
         at = match.end()
@@ -104,7 +104,7 @@ def _tokens(expression: str) -> list[tuple[str, str]]:
 
 
 class _Filter:
-    """A recursive descent: NOT binds closest, then OR, then AND, which may be left out."""
+    """A recursive descent parser: NOT binds tightest, then OR, then AND, which may be omitted."""
 
     def __init__(self, tokens: list[tuple[str, str]], project: str, log: str) -> None:
         self.tokens = tokens
@@ -112,10 +112,10 @@ class _Filter:
         self.log = log
         self.name = f"projects/{project}/logs/{quote(log, safe='')}"
 
-    def verdict(self) -> Passing:
+    def evaluate(self) -> Passing:
         result = self.conjunction()
         if self.at < len(self.tokens):
-            raise ValueError("something is left over")
+            raise ValueError("unexpected text at the end")
         return result
 
     def peek(self, ahead: int = 0) -> str:
@@ -167,32 +167,32 @@ class _Filter:
         if self.peek() in _COMPARISONS:
             return self.comparison(text if kind == "word" else "", self.take()[1])
         if self.peek() == "(":
-            raise ValueError("a function that is not known")
-        return OPEN
+            raise ValueError("unknown function")
+        return UNDETERMINED
 
     def comparison(self, field: str, operator: str) -> Passing:
         values, joined_by_and = self.values()
         if field == "logName":
-            told = [self.named(operator, value.lower()) for value in values]
+            parts = [self.log_name(operator, value.lower()) for value in values]
         else:
-            told = [_compared(field, operator, value) for value in values]
-        result = told[0]
-        for each in told[1:]:
+            parts = [_compared(field, operator, value) for value in values]
+        result = parts[0]
+        for each in parts[1:]:
             result = both(result, each) if joined_by_and else either(result, each)
         return negated(result) if operator == "!=" else result
 
-    def named(self, operator: str, value: str) -> Passing:
-        """Log names are stored with ``%2F``: what would match the readable form only is not decided."""
+    def log_name(self, operator: str, value: str) -> Passing:
+        """Log names are stored with ``%2F``: a match of the decoded form alone is undetermined."""
         if operator not in ("=", "!=", ":"):
-            return OPEN
-        stored, readable = self.name.lower(), unquote(self.name).lower()
+            return UNDETERMINED
+        stored, decoded = self.name.lower(), unquote(self.name).lower()
         if operator == ":":
-            here, there = value in stored, value in readable
+            matches, decoded_matches = value in stored, value in decoded
         else:
-            here, there = value == stored, value == readable
-        if there and not here:
-            raise ValueError("a log name that is not encoded")
-        return ALL if here else NONE
+            matches, decoded_matches = value == stored, value == decoded
+        if decoded_matches and not matches:
+            raise ValueError("the log name is not URL-encoded")
+        return ALL if matches else NONE
 
     def values(self) -> tuple[list[str], bool]:
         if self.peek() != "(":
@@ -204,26 +204,26 @@ class _Filter:
             values.append(_value(self.take()))
         self.take()
         if len(joints) > 1 or not joints <= {"AND", "OR"}:
-            raise ValueError("values that are joined in a way that is not known")
+            raise ValueError("unknown operator between values")
         return values, joints == {"AND"}
 
 
 def _compared(field: str, operator: str, value: str) -> Passing:
-    """A comparison of another field than the log's name; ``!=`` is told as ``=``: the caller negates it."""
+    """A comparison of any field but the log's name; ``!=`` is evaluated as ``=``: the caller negates it."""
     if field == "protoPayload.@type" and operator in ("=", "!=", ":"):
-        here = value.lower() in _AUDIT_TYPE if operator == ":" else value.lower() == _AUDIT_TYPE
-        return ALL if here else NONE
-    if field.partition(".")[0] in _ELSEWHERE and operator in ("=", ":", "=~"):
+        matches = value.lower() in _AUDIT_TYPE if operator == ":" else value.lower() == _AUDIT_TYPE
+        return ALL if matches else NONE
+    if field.partition(".")[0] in _OTHER_PAYLOADS and operator in ("=", ":", "=~"):
         return NONE
     if field == "severity":
         above = operator in (">", ">=") and value.upper() in _ABOVE_NOTICE
-        return SOME if above or operator in ("=", "!=") else OPEN
-    if field in _MANIFOLD and operator in ("=", "!=", ":"):
+        return SOME if above or operator in ("=", "!=") else UNDETERMINED
+    if field in _VARYING and operator in ("=", "!=", ":"):
         common = len(value) < 4 or value.lower() in ".googleapis.com"
-        return OPEN if common else FEW
-    if field.startswith(_MANIFOLD_LABELS) and field not in _CONTAINERS and operator in ("=", "!="):
+        return UNDETERMINED if common else FEW
+    if field.startswith(_VARYING_PREFIXES) and field not in _CONTAINERS and operator in ("=", "!="):
         return FEW
-    return OPEN
+    return UNDETERMINED
 
 
 def _value(token: tuple[str, str]) -> str:

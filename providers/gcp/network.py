@@ -1,8 +1,8 @@
-"""What the internet may reach in a VPC network: its firewall rules, and the firewall policies around them.
+"""Ingress from the internet to a VPC network: its firewall rules, and the firewall policies around them.
 
-Policies of the organisation and of folders go first, so nothing can be told without them: one that denies
-closes what the network's own rules open, one that allows opens what they leave closed. Google's own regional
-policies for managed services are shown by no asset.
+Policies of the organisation and of folders are evaluated first, so without them the result is unknown: one
+that denies closes what the network's own rules open, one that allows opens what they leave closed. No asset
+contains Google's own regional policies for managed services.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ipaddress import ip_network
 from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
-from providers.gcp.packets import Level, PacketRule, Ports, reach, readings
-from scanner.collect.collection import Facet, FacetRead, Table, from_list
+from providers.gcp.packets import Level, PacketRule, Ports, interpretations, reach
+from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, lift
 from scanner.model.resources.network import Firewall
-from scanner.policy.reachability import admin_ports, everything
+from scanner.policy.reachability import admin_ports, every_port_open
 
 _NETWORK = "compute.googleapis.com/Network"
 _FIREWALL = "compute.googleapis.com/Firewall"
@@ -31,8 +31,10 @@ POLICIES = GcpCall("ListAssets", (_POLICY,))
 POLICIES_ABOVE = GcpCall("ListAssets", (_POLICY,), parent="organization")
 
 _WORLD = ("0.0.0.0/0", "::/0")
-_GIVEN = frozenset({"default-allow-icmp", "default-allow-internal", "default-allow-rdp", "default-allow-ssh"})
-"""The rules that come with the default network:
+_DEFAULT_RULES = frozenset(
+    {"default-allow-icmp", "default-allow-internal", "default-allow-rdp", "default-allow-ssh"}
+)
+"""The rules that are created with the default network:
 https://cloud.google.com/firewall/docs/firewalls#more_rules_default_vpc."""
 _NAMES = {
     "1": "icmp",
@@ -51,7 +53,7 @@ _LOCAL_SCOPES = frozenset({"NON_INTERNET", "INTRA_VPC", "VPC_NETWORKS"})
 
 @dataclass(frozen=True)
 class Policies:
-    """The network's firewall policies: the global one, and those of single regions."""
+    """The network firewall policies: the global one, and those of single regions."""
 
     levels: tuple[Level, ...]
 
@@ -75,46 +77,48 @@ def no_tags(_: Item) -> Mapping[str, str]:
 
 
 def to_attached(item: Item) -> bool:
-    """It has ``subnetworks``, or is a legacy network, which has a range of its own (``IPv4Range``). Instances
-    of other projects may stand in a shared network, and no asset of this project tells."""
+    """It has ``subnetworks``, or is a legacy network, which has its own range (``IPv4Range``). Other projects
+    may have instances in a shared network, which no asset of this project shows."""
     return bool(item.data.get("subnetworks")) or "IPv4Range" in item.data
 
 
 def to_default(item: Item) -> bool:
-    """The network ``default``, which projects are born with."""
+    """The network ``default``, which is created with a project."""
     return bool(item.data["name"] == "default")
 
 
-def to_given_rules(item: Item, firewalls: Mapping[str, Any]) -> bool:
-    """Whether one of the rules that a default network comes with is in it and not ``disabled``."""
-    return any(rule["name"] in _GIVEN and not _off(rule) for rule in _of_network(item, firewalls))
+def to_default_rules(item: Item, firewalls: Mapping[str, Any]) -> bool:
+    """Whether one of the rules created with a default network is in it and not ``disabled``."""
+    return any(
+        rule["name"] in _DEFAULT_RULES and not _disabled(rule) for rule in _of_network(item, firewalls)
+    )
 
 
-def to_before(item: Item) -> bool:
-    """``networkFirewallPolicyEnforcementOrder``: whether the network's policies go before its rules."""
+def to_policies_first(item: Item) -> bool:
+    """``networkFirewallPolicyEnforcementOrder``: whether the network's policies precede its rules."""
     order = item.data.get("networkFirewallPolicyEnforcementOrder", "AFTER_CLASSIC_FIREWALL")
     if order not in ("AFTER_CLASSIC_FIREWALL", "BEFORE_CLASSIC_FIREWALL"):
-        raise ValueError(f"{order} is no order")
+        raise ValueError(f"{order} is an unknown enforcement order")
     return bool(order == "BEFORE_CLASSIC_FIREWALL")
 
 
 def _of_network(item: Item, firewalls: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for asset in firewalls.values():
         data = asset["resource"]["data"]
-        if _is(data["network"], item):
+        if _is_network(data["network"], item):
             yield data
 
 
-def _is(url: str, item: Item) -> bool:
-    """Whether the address is the network's, which may name it by number: both are accepted by the API."""
+def _is_network(url: str, item: Item) -> bool:
+    """Whether the URL is the network's. It may contain names or numbers: the API accepts both."""
     match = _PLACE.search(url)
     if match is None:
-        raise ValueError(f"{url} is no network")
+        raise ValueError(f"{url} is not a network")
     names = (item.data["name"], str(item.data.get("id", "")))
     return match[1] in (item.project.id, item.project.number) and match[2] in names
 
 
-def _off(rule: Mapping[str, Any]) -> bool:
+def _disabled(rule: Mapping[str, Any]) -> bool:
     return rule.get("disabled") is True
 
 
@@ -124,7 +128,7 @@ def to_rules(item: Item, firewalls: Mapping[str, Any]) -> Level:
 
 
 def _classic(data: Mapping[str, Any]) -> Iterator[PacketRule]:
-    if _off(data) or data.get("direction", "INGRESS") != "INGRESS":
+    if _disabled(data) or data.get("direction", "INGRESS") != "INGRESS":
         return
     sources = tuple(data.get("sourceRanges", ()))
     if not sources and not data.get("sourceTags") and not data.get("sourceServiceAccounts"):
@@ -133,52 +137,52 @@ def _classic(data: Mapping[str, Any]) -> Iterator[PacketRule]:
     targets |= {f"account {mail}" for mail in data.get("targetServiceAccounts", ())}
     allowed, denied = data.get("allowed", ()), data.get("denied", ())
     if bool(allowed) == bool(denied):
-        raise ValueError(f"firewall rule {data['name']} neither allows nor denies")
+        raise ValueError(f"firewall rule {data['name']} must either allow or deny")
     yield PacketRule(
         action="allow" if allowed else "deny",
         priority=int(data.get("priority", 1000)),
         traffic=tuple(_traffic(entry.get("IPProtocol"), entry) for entry in allowed or denied),
-        sources=_read(sources),
+        sources=_checked(sources),
         targets=frozenset(targets),
         name=f"firewall rule {data['name']}",
-        # A denial for some destinations protects those alone.
+        # A denial for some destinations protects only those.
         doubtful=bool(denied and data.get("destinationRanges")),
     )
 
 
 def _traffic(protocol: Any, entry: Mapping[str, Any]) -> tuple[str, Ports]:
     if not isinstance(protocol, str) or not protocol:
-        raise ValueError("a rule without a protocol")
+        raise ValueError("a rule has no protocol")
     ports = []
     for text in entry.get("ports", ()):
         first, _, last = text.partition("-")
         begin, end = int(first), int(last or first)
         if not 0 <= begin <= end <= 65535:
-            raise ValueError(f"{text} is no range of ports")
+            raise ValueError(f"{text} is not a port range")
         ports.append((begin, end))
     name = protocol.lower()
     return _NAMES.get(name, name), tuple(ports)
 
 
-def _read(sources: Sequence[str]) -> tuple[str, ...]:
-    """The ranges as they are. Raises :class:`ValueError` for what is none."""
+def _checked(sources: Sequence[str]) -> tuple[str, ...]:
+    """The ranges, unchanged. Raises :class:`ValueError` for an invalid one."""
     for source in sources:
         ip_network(source, strict=False)
     return tuple(sources)
 
 
 def to_policies(item: Item, policies: Mapping[str, Any]) -> Policies:
-    """Network firewall policies that are associated with the network:
+    """Network firewall policies associated with the network:
     https://cloud.google.com/firewall/docs/network-firewall-policies.
 
-    Raises :class:`LookupError` when the policy that the network itself names is not among them.
+    Raises :class:`LookupError` if the policy that the network references is not among them.
     """
     own: list[Level] = []
     regional: list[Level] = []
     for asset in policies.values():
         data = asset["resource"]["data"]
         targets = [str(each["attachmentTarget"]) for each in data.get("associations", ())]
-        if not any(_PLACE.search(target) and _is(target, item) for target in targets):
+        if not any(_PLACE.search(target) and _is_network(target, item) for target in targets):
             continue
         region = _REGION.search(asset["name"])
         level = Level(_policy_rules(data, item), region[1] if region else None)
@@ -211,9 +215,9 @@ def _policy_rules(data: Mapping[str, Any], item: Item) -> tuple[PacketRule, ...]
 def _policy_rule(rule: Mapping[str, Any], policy: Mapping[str, Any], item: Item) -> Iterator[PacketRule]:
     """https://cloud.google.com/compute/docs/reference/rest/v1/firewallPolicies/addRule."""
     networks = rule.get("targetResources", ())
-    if rule["direction"] != "INGRESS" or _off(rule) or rule.get("targetType") == "INTERNAL_MANAGED_LB":
+    if rule["direction"] != "INGRESS" or _disabled(rule) or rule.get("targetType") == "INTERNAL_MANAGED_LB":
         return
-    if networks and not any(_is(network, item) for network in networks):
+    if networks and not any(_is_network(network, item) for network in networks):
         return
     match = rule["match"]
     if {match.get("srcNetworkScope"), match.get("srcNetworkType")} & _LOCAL_SCOPES:
@@ -228,14 +232,14 @@ def _policy_rule(rule: Mapping[str, Any], policy: Mapping[str, Any], item: Item)
         action=action,
         priority=priority,
         traffic=traffic,
-        sources=_read(match.get("srcIpRanges", ())),
+        sources=_checked(match.get("srcIpRanges", ())),
         targets=frozenset(targets),
         name=name,
         doubtful=action != "allow" and bool(match.get("destIpRanges")),
     )
     if known.sources:
         yield known
-    if _names_more(match, action):
+    if _has_unresolved_sources(match, action):
         yield PacketRule(action, priority, traffic, _WORLD, frozenset(targets), name, doubtful=True)
 
 
@@ -245,13 +249,13 @@ _ACTIONS: Mapping[str, Any] = {
     "goto_next": "next",
     "apply_security_profile_group": "allow",
 }
-"""What is inspected by a security profile is let through unless something is found in it."""
+"""Traffic that a security profile inspects counts as allowed: it passes unless a threat is found."""
 
 
-def _names_more(match: Mapping[str, Any], action: str) -> bool:
-    """Whether sources are named that no asset tells the addresses of. A group of addresses can be anything.
-    Countries and lists of threats are many addresses where they are let in, and leave most of the internet
-    where they are denied. Domain names and tags are a few addresses, or inside."""
+def _has_unresolved_sources(match: Mapping[str, Any], action: str) -> bool:
+    """Whether there are sources whose addresses no asset shows. An address group can contain any addresses.
+    Countries and threat lists are many addresses if they are allowed, and leave most of the internet if they
+    are denied. Domain names and tags are few addresses, or internal ones."""
     if match.get("srcAddressGroups"):
         return True
     return action != "deny" and bool(match.get("srcRegionCodes") or match.get("srcThreatIntelligences"))
@@ -264,7 +268,7 @@ def to_open(
     before: Observed[bool],
 ) -> Observed[tuple[str, ...]]:
     """All levels in their order: the organisation's, the folders', then the network's rules and policies.
-    Unknown where it depends on a rule whose sources or destinations cannot be told."""
+    Unknown if it depends on a rule whose sources or destinations cannot be determined."""
     if isinstance(rules, Unknown) or isinstance(own, Unknown):
         return lift(lambda *_: (), rules, own, above, before)
     if isinstance(above, Unknown) or isinstance(before, Unknown):
@@ -274,32 +278,33 @@ def to_open(
 
 @lru_cache(maxsize=256)
 def _open(levels: tuple[Level, ...]) -> Observed[tuple[str, ...]]:
-    """Kept, since several facets are made of it."""
+    """Cached, since several facets use it."""
     try:
-        found = {reach(reading) for reading in readings(levels)}
+        found = {reach(interpretation) for interpretation in interpretations(levels)}
     except ValueError as error:
-        return Unknown.because("error", RULES.name, None, f"what the rules let in cannot be told: {error}")
+        return Unknown.because("error", RULES.name, None, f"cannot determine what the rules allow: {error}")
     if len(found) == 1:
         return found.pop()
     names = sorted({rule.name for level in levels for rule in level.rules if rule.doubtful})
-    return Unknown.because("unsupported", RULES.name, None, f"no asset tells whom {', '.join(names)} is for")
+    why = f"no asset shows all sources or destinations of {', '.join(names)}"
+    return Unknown.because("unsupported", RULES.name, None, why)
 
 
 def to_admin_ports(*levels: Observed[Any]) -> Observed[tuple[str, ...]]:
-    """Of what is open."""
+    """The administration ports among the open ones."""
     return lift(admin_ports, to_open(*levels))
 
 
 def to_everything(*levels: Observed[Any]) -> Observed[bool]:
-    """Of what is open."""
-    return lift(everything, to_open(*levels))
+    """Whether everything is open."""
+    return lift(every_port_open, to_open(*levels))
 
 
 _LEVELS: tuple[FacetRead[GcpCall], ...] = (
     FacetRead(RULES, to_rules),
     FacetRead(POLICIES, to_policies),
     FacetRead(POLICIES_ABOVE, to_levels_above),
-    FacetRead(None, to_before),
+    FacetRead(None, to_policies_first),
 )
 
 FIREWALLS = Table(
@@ -313,7 +318,7 @@ FIREWALLS = Table(
         "open_to_world": Facet(_LEVELS, to_open),
         "admin_ports_open": Facet(_LEVELS, to_admin_ports),
         "everything_open": Facet(_LEVELS, to_everything),
-        "default_allows": Facet((FacetRead(None, to_default), FacetRead(RULES, to_given_rules)), all_of),
+        "default_allows": Facet((FacetRead(None, to_default), FacetRead(RULES, to_default_rules)), all_of),
     },
 )
-"""One for each VPC network of the project."""
+"""One firewall for each VPC network of the project."""

@@ -1,19 +1,19 @@
-"""What to grant the identity that scans Google Cloud: what the tables need, as a custom role."""
+"""The permissions for the identity that scans Google Cloud: those that the tables need, as a custom role."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from providers.gcp.account import IDENTIFY
-from providers.gcp.scopes import BESIDES, COLLECTORS
+from providers.gcp.scopes import COLLECTORS, EXTRA_CALLS
 from scanner.model.inventory import Wanted
 
 
 def calls_for(wanted: Wanted) -> Mapping[str, str | None]:
-    """Every call that collecting these facets can make, with the IAM permission that it needs."""
+    """Every call that collecting these facets can make, with the IAM permission it needs."""
     tables = (table.calls(wanted[kind]) for kind, table in COLLECTORS.items() if kind in wanted)
-    besides = {call for kind, call in BESIDES.items() if kind in wanted}
-    return {call.name: call.permission for call in {IDENTIFY}.union(besides, *tables)}
+    extra = {call for kind, call in EXTRA_CALLS.items() if kind in wanted}
+    return {call.name: call.permission for call in {IDENTIFY}.union(extra, *tables)}
 
 
 def permissions(wanted: Wanted) -> frozenset[str]:
@@ -28,7 +28,7 @@ def document(needed: Iterable[str]) -> str:
     """
     lines = [
         "title: gapscan reader",
-        "description: What gapscan reads. It changes nothing.",
+        "description: Read-only permissions for gapscan.",
         "stage: GA",
         "includedPermissions:",
         *(f"- {name}" for name in sorted(needed)),
@@ -37,9 +37,9 @@ def document(needed: Iterable[str]) -> str:
 
 
 def notes(needed: Iterable[str]) -> Sequence[str]:
-    """What the document cannot say."""
+    """What the document cannot express."""
     return [
-        "Grant it on the organisation: facts that are inherited (policies, sinks, contacts) stay unknown "
-        "where only the project can be read. roles/cloudasset.viewer and roles/orgpolicy.policyViewer hold "
-        "all of it."
+        "Grant it on the organisation: inherited facts (policies, sinks, contacts) stay unknown where only "
+        "the project can be read. Together, roles/cloudasset.viewer and roles/orgpolicy.policyViewer contain "
+        "all of these permissions."
     ]

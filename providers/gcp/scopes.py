@@ -1,4 +1,4 @@
-"""Which projects a request reaches: their own assets, and the Provider that collects from them."""
+"""The projects that a request reaches: their own assets, and the Provider that collects from them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from providers.gcp.identity import ACCESS_KEYS, ROLES, USERS
 from providers.gcp.keys import KEYS
 from providers.gcp.network import FIREWALLS
 from providers.gcp.storage import BUCKETS
-from scanner.collect.collection import Collection, CollectionPlace, Table
-from scanner.collect.provider import Limits, Request, Unreachable
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
+from scanner.collect.table import Table
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Cause, Observed, Unknown
 from scanner.model.inventory import Target, Wanted
@@ -49,33 +50,33 @@ COLLECTORS: Mapping[str, Table[GcpCall]] = MappingProxyType(
         )
     }
 )
-"""The tables of Google Cloud by kind. Connecting takes :data:`IDENTIFY` besides."""
+"""The tables of Google Cloud by kind. Connecting also needs :data:`IDENTIFY`."""
 
-BESIDES: Mapping[str, GcpCall] = MappingProxyType({"region": LOCATIONS, "audit_trail": SINKS_ABOVE})
-"""What listing a kind takes beside its table."""
+EXTRA_CALLS: Mapping[str, GcpCall] = MappingProxyType({"region": LOCATIONS, "audit_trail": SINKS_ABOVE})
+"""The calls that listing a kind needs besides its table's."""
 
-_GIVEN = frozenset({"account", "region"})
+_UNLISTED = frozenset({"account", "region"})
 """Kinds whose items are not listed by their table's call."""
 
 _PROJECT = re.compile(r"(?:projects/)?((?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|[0-9]{6,20})")
 
 
-def connect(request: Request, limits: Limits) -> GcpProvider:
-    """Finds the projects of the request and proves that Cloud Asset Inventory answers for them.
+def connect(request: ConnectionRequest, limits: Limits) -> GcpProvider:
+    """Finds the projects of the request and checks that Cloud Asset Inventory answers for them.
 
-    Credentials are the application default ones; without scopes it is their default project
-    (``GOOGLE_CLOUD_PROJECT``). Raises :class:`~scanner.collect.provider.Unreachable` when no project answers.
+    Uses Application Default Credentials and, without scopes, their default project
+    (``GOOGLE_CLOUD_PROJECT``). Raises :class:`~scanner.collect.provider.Unreachable` if no project answers.
     """
     signed_in = sign_in(limits)
     scopes = request.scopes or ((signed_in.project,) if signed_in.project else ())
     if not scopes:
         raise Unreachable(
             "gcp",
-            "No Google Cloud project is named.",
-            "Name one as a scope, set GOOGLE_CLOUD_PROJECT, or run gcloud config set project PROJECT.",
+            "No Google Cloud project is specified.",
+            "Pass one as a scope, set GOOGLE_CLOUD_PROJECT, or run gcloud config set project PROJECT.",
         )
     client = Client(signed_in.assets, signed_in.policies, limits)
-    found = _side_by_side(client, scopes)
+    found = _identify_all(client, scopes)
     reached = {project.number: project for project in found if isinstance(project, Project)}
     if not reached:
         refused = [refusal for refusal in found if isinstance(refusal, Unreachable)]
@@ -87,7 +88,7 @@ def connect(request: Request, limits: Limits) -> GcpProvider:
     return GcpProvider(client, tuple(reached.values()), tuple(dict.fromkeys(targets)), regions)
 
 
-def _side_by_side(client: Client, scopes: Sequence[str]) -> list[Project | Unreachable]:
+def _identify_all(client: Client, scopes: Sequence[str]) -> list[Project | Unreachable]:
     if len(scopes) == 1:
         return [_identify(client, scopes[0])]
     workers = Workers(min(8, len(scopes)))
@@ -100,19 +101,21 @@ def _side_by_side(client: Client, scopes: Sequence[str]) -> list[Project | Unrea
 def _identify(client: Client, scope: str) -> Project | Unreachable:
     match = _PROJECT.fullmatch(scope)
     if match is None:
-        return Unreachable("gcp", f"{scope} is no project id or number.", "Name projects as scopes.", scope)
+        return Unreachable(
+            "gcp", f"{scope} is not a project ID or number.", "Use project IDs or numbers as scopes.", scope
+        )
     wanted = match[1]
     assets = client.listing(IDENTIFY, f"projects/{wanted}")
     if isinstance(assets, Unknown):
         cause = assets.causes[0]
         return Unreachable(
-            "gcp", f"Project {wanted} was not reached: {cause.message.rstrip('.')}.", _advice(cause), wanted
+            "gcp", f"Project {wanted} could not be read: {cause.message.rstrip('.')}.", _advice(cause), wanted
         )
     if not assets:
         return Unreachable(
             "gcp",
-            f"Cloud Asset Inventory knows no project {wanted}.",
-            "Check the id; a new project takes some minutes to appear.",
+            f"Cloud Asset Inventory has no project {wanted}.",
+            "Check the ID; a new project takes a few minutes to appear.",
             wanted,
         )
     project = client.read(IDENTIFY, to_project, next(iter(assets.values())))
@@ -123,7 +126,7 @@ def _identify(client: Client, scope: str) -> Project | Unreachable:
     if wanted not in (project.id, project.number):
         return Unreachable(
             "gcp",
-            f"Project {wanted} was asked for, but {project.id} answered.",
+            f"Project {wanted} was requested, but {project.id} answered.",
             "Check the scope and the endpoint.",
             wanted,
         )
@@ -132,21 +135,21 @@ def _identify(client: Client, scope: str) -> Project | Unreachable:
 
 def _advice(cause: Cause) -> str:
     if NOT_ENABLED in cause.message:
-        return (
-            "Enable the Cloud Asset API (gcloud services enable cloudasset.googleapis.com) on that project."
-        )
+        return "Enable the Cloud Asset API on that project: gcloud services enable cloudasset.googleapis.com."
     if cause.reason == "denied":
         if cause.permission is None:
-            return "Renew the credentials: gcloud auth application-default login."
-        return f"Grant {cause.permission} (roles/cloudasset.viewer) on the project, or check its id."
+            return "Renew the credentials: run gcloud auth application-default login."
+        return f"Grant {cause.permission} (roles/cloudasset.viewer) on the project, or check its ID."
     if cause.reason == "denied_by_organisation":
-        return "A VPC Service Controls perimeter refuses the call: run inside it, or ask for an ingress rule."
+        return "A VPC Service Controls perimeter blocks the call: run inside it, or request an ingress rule."
     if cause.reason == "throttled":
-        return "The quota is used up: try again in a minute."
-    return "Check the project's id, the network and the endpoint, then try again."
+        return "The quota is exhausted: try again in a minute."
+    return "Check the project's ID, the network and the endpoint, then try again."
 
 
-def _target(request: Request, signed_in: SignedIn, scope: str, outcome: Project | Unreachable) -> Target:
+def _target(
+    request: ConnectionRequest, signed_in: SignedIn, scope: str, outcome: Project | Unreachable
+) -> Target:
     reached = isinstance(outcome, Project)
     return Target(
         provider="gcp",
@@ -166,11 +169,12 @@ class GcpProvider:
     projects: tuple[Project, ...]
     targets: tuple[Target, ...]
     regions: frozenset[str]
-    """Only these; empty: all."""
+    """The regions to collect; empty: all."""
     name: ProviderName = "gcp"
 
     def collect(self, wanted: Wanted, collection: Collection) -> None:
-        """Starts what is wanted of every project. See :class:`scanner.collect.provider.GcpProvider`."""
+        """Starts collecting the wanted facets of every project. See
+        :class:`scanner.collect.provider.Provider`."""
         self.client.count_into(collection)
         for project in self.projects:
             if "account" in wanted:
@@ -183,7 +187,7 @@ class GcpProvider:
                     partial(self._regions, project, place, wanted["region"], collection)
                 )
             for kind in COLLECTORS:
-                if kind in wanted and kind not in _GIVEN:
+                if kind in wanted and kind not in _UNLISTED:
                     self._listed(project, COLLECTORS[kind], wanted[kind], collection)
             if "audit_trail" in wanted:
                 self._trails_above(project, wanted["audit_trail"], collection)
@@ -198,14 +202,14 @@ class GcpProvider:
         )
 
     def _trails_above(self, project: Project, wanted: frozenset[str], collection: Collection) -> None:
-        """The sinks above are asked for once, whoever needs them."""
+        """The sinks above are requested once, however many projects need them."""
         place, item = CollectionPlace("gcp", project.id, None, "audit_trail"), Item(project)
         collection.begin(place)
 
         def arrived(future: Future[Observed[Any]]) -> None:
-            collection.workers.submit(partial(told, future.result()))
+            collection.workers.submit(partial(collect, future.result()))
 
-        def told(sinks: Observed[Any]) -> None:
+        def collect(sinks: Observed[Any]) -> None:
             found = sinks
             if not isinstance(sinks, Unknown):
                 found = self.client.read(SINKS_ABOVE, trails_above, item, sinks)
@@ -222,7 +226,7 @@ class GcpProvider:
     def _regions(
         self, project: Project, place: CollectionPlace, wanted: frozenset[str], collection: Collection
     ) -> None:
-        """Half of the locations are kept, with a blind spot beside them."""
+        """The locations of an incomplete listing are kept, and a blind spot is added."""
         found: set[str] = set()
         for page in self.client.pages(replace(LOCATIONS, project=project)):
             if isinstance(page, Unknown):

@@ -1,7 +1,7 @@
 """Cloud Storage buckets.
 
-What is not told here: the access control lists of single objects, which no asset shows (see
-``uniform_access``), and deny policies.
+Not covered: the access control lists of single objects, which no asset contains (see ``uniform_access``),
+and deny policies.
 """
 
 from __future__ import annotations
@@ -10,9 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item
-from providers.gcp.policies.exposure import NOTHING, Exposure, from_acl, from_bindings, open_to, union
+from providers.gcp.policies.exposure import (
+    NO_EXPOSURE,
+    Exposure,
+    from_acl,
+    from_bindings,
+    union,
+    unless_blocked,
+)
 from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT
-from scanner.collect.collection import Facet, FacetRead, Table, asked, from_list
+from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
 
@@ -39,25 +46,25 @@ def header(item: Item) -> Mapping[str, Any]:
 
 
 def to_tags(item: Item) -> Mapping[str, str]:
-    """``labels``. Resource Manager tags, which bind policies to resources, are another thing."""
+    """``labels``. Resource Manager tags, which bind policies to resources, are a different feature."""
     return dict(_part(item, "labels"))
 
 
 def to_encryption(item: Item) -> Encryption:
-    """``encryption.defaultKmsKeyName``; without one Google encrypts with its own keys, always:
+    """``encryption.defaultKmsKeyName``; without one Google always encrypts with its own keys:
     https://cloud.google.com/storage/docs/encryption."""
     key = _part(item, "encryption").get("defaultKmsKeyName")
     return Encryption(key="customer" if key else "provider", key_id=key or None)
 
 
 def to_versioning(item: Item) -> bool:
-    """``versioning.enabled``. Soft delete is another thing: it ends by itself."""
+    """``versioning.enabled``. Soft delete does not count: it is limited to a retention period."""
     return _true(_part(item, "versioning"), "enabled")
 
 
 def to_access_logging(item: Item) -> bool:
     """``logging.logBucket``: usage logs, https://cloud.google.com/storage/docs/access-logs. Data Access
-    audit logs are a setting of the project and count there."""
+    audit logs are a project setting and do not count here."""
     return bool(_part(item, "logging").get("logBucket"))
 
 
@@ -76,19 +83,19 @@ def to_own_prevention(item: Item) -> bool:
 
 
 def to_lists(item: Item) -> Observed[Exposure]:
-    """``acl`` and ``defaultObjectAcl``, which uniform access switches off.
+    """``acl`` and ``defaultObjectAcl``, which uniform access disables.
 
     The bucket's own list is mirrored in its IAM policy as legacy roles
-    (https://cloud.google.com/storage/docs/access-control/iam#acls), so nothing of it is lost where assets
-    come without it. The list for new objects is not, and one that is empty was left out: a bucket with
-    access lists always has entries for the project's owners. Lists of single objects are in no asset.
+    (https://cloud.google.com/storage/docs/access-control/iam#acls), so nothing is lost where assets omit it.
+    The list for new objects is not mirrored, and an empty one was omitted: a bucket with access lists always
+    has entries for the project's owners. No asset contains the lists of single objects.
     """
     if to_uniform_access(item):
-        return NOTHING
+        return NO_EXPOSURE
     data = _data(item)
     if not data.get("defaultObjectAcl"):
-        text = "the asset does not hold the default access list for objects; uniform access would settle it"
-        return Unknown.because("unsupported", LIST.name, None, text)
+        why = "the asset does not contain the default object ACL; enabling uniform access would settle it"
+        return Unknown.because("unsupported", LIST.name, None, why)
     return union(
         [
             from_acl(data.get("acl", ()), "ACL"),
@@ -104,7 +111,7 @@ def to_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
     """
     own = policies[item.asset["name"]]["iamPolicy"]
     if not own.get("etag") and not own.get("bindings"):
-        raise ValueError("a policy without an etag or bindings is none")
+        raise ValueError("the policy has neither an etag nor bindings")
     exposures = [from_bindings(own, POLICIES.name)]
     inherited = policies.get(f"{RESOURCE_MANAGER}projects/{item.project.number}")
     if inherited is not None:
@@ -116,10 +123,10 @@ def to_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
 def to_bindings_above(item: Item, policies: Mapping[str, Any]) -> Observed[Exposure]:
     """The IAM policies of the folders and the organisation above the project.
 
-    For a project Google documents that the public cannot be a member
+    For projects Google documents that the public cannot be a member
     (https://cloud.google.com/resource-manager/reference/rest/v1/projects/setIamPolicy); for folders and
-    organisations it does not, so what cannot be read there leaves the answer open. A folder may have no
-    policy of its own; an organisation always has one. Raises :class:`KeyError` where it is not listed.
+    organisations it does not, so policies that cannot be read leave the result unknown. A folder may have
+    no policy of its own; an organisation always has one. Raises :class:`KeyError` if it is not listed.
     """
     ancestors = item.project.ancestors
     if isinstance(ancestors, Unknown):
@@ -134,32 +141,32 @@ def to_bindings_above(item: Item, policies: Mapping[str, Any]) -> Observed[Expos
 
 
 def to_enforced(item: Item, policy: Mapping[str, Any]) -> bool:
-    """Whether a boolean constraint is enforced on the project, all policies above it merged:
+    """Whether a boolean constraint is enforced on the project, with all policies above it merged:
     https://cloud.google.com/resource-manager/docs/reference/orgpolicy/rest/v2/projects.policies/getEffectivePolicy.
     """
     rules = policy["spec"]["rules"]
     if not rules or any("enforce" not in rule or rule.get("condition") for rule in rules):
-        raise ValueError("no plain rule of a boolean constraint")
+        raise ValueError("the policy has no unconditional rule of a boolean constraint")
     return all(rule["enforce"] is True for rule in rules)
 
 
 def _public(kind: str, pieces: Sequence[Observed[Any]]) -> Observed[bool]:
     own, above, *sources = pieces
-    return open_to(getattr(union(sources), kind), any_of(own, above))
+    return unless_blocked(getattr(union(sources), kind), any_of(own, above))
 
 
 def to_public_read(*pieces: Observed[Any]) -> Observed[bool]:
-    """From both preventions and all sources of grants."""
+    """From public access prevention, on the bucket and the project, and all sources of grants."""
     return _public("read", pieces)
 
 
 def to_public_write(*pieces: Observed[Any]) -> Observed[bool]:
-    """From both preventions and all sources of grants."""
+    """From public access prevention, on the bucket and the project, and all sources of grants."""
     return _public("write", pieces)
 
 
 def to_public_via(*pieces: Observed[Any]) -> Observed[tuple[str, ...]]:
-    """Empty when neither reading nor writing is public, else every grant."""
+    """All public grants; empty when neither reading nor writing is public."""
     public = any_of(_public("read", pieces), _public("write", pieces))
     if public is False:
         return ()
@@ -175,7 +182,7 @@ def _data(item: Item) -> Mapping[str, Any]:
 def _part(item: Item, name: str) -> Mapping[str, Any]:
     part = _data(item).get(name, {})
     if not isinstance(part, Mapping):
-        raise TypeError(f"{name} is no object")
+        raise TypeError(f"{name} is not an object")
     return part
 
 

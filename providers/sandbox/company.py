@@ -1,4 +1,4 @@
-"""The sample company on all three simulated clouds at once, and the files that it would keep about them."""
+"""The sample company on all three simulated clouds, with its ownership file and configuration."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Files:
     report: Path
 
     def described(self) -> Iterator[tuple[Path, str]]:
-        """Each file with what it is."""
+        """Each file with a description."""
         yield self.ownership, "who owns which control: change a line and run the demonstration again"
-        yield self.config, "what is scanned, and with which settings"
+        yield self.config, "what is scanned and with which settings"
         yield self.report, "every finding, as JSON"
 
 
 def write_files(folder: Path) -> Files:
-    """Writes the company's ownership file and configuration; files that are there are kept, so that what
-    was changed in them counts. Raises :class:`OSError`."""
+    """Writes the company's ownership file and configuration; existing files are kept, with any changes made
+    to them. Raises :class:`OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
     found = Files(folder / "gapscan.yaml", folder / "ownership.yaml", folder / "report.json")
     source = files("providers.sandbox")
@@ -39,14 +39,14 @@ def write_files(folder: Path) -> Files:
 
 @contextmanager
 def estate() -> Iterator[Mapping[str, str]]:
-    """Runs the three clouds; gives the variables that point every SDK at them."""
+    """Runs the three clouds; yields the variables that point every SDK at them."""
     from providers.sandbox import Sandbox
     from providers.sandbox.aws.server import AwsSandbox
     from providers.sandbox.azure.server import AzureSandbox
     from providers.sandbox.gcp.server import GcpSandbox
 
     aws = AwsSandbox()
-    # One permission is missing, so that the demonstration also shows what is not seen.
+    # One permission is missing, so that the demonstration also shows an unknown.
     aws.fault = lambda operation: "denied" if operation == "account:GetAlternateContact" else None
     clouds: tuple[Sandbox, ...] = (aws, AzureSandbox(), GcpSandbox())
     with ExitStack() as running:

@@ -1,4 +1,4 @@
-"""An earlier report to measure against: what is new since then."""
+"""An earlier report that findings are compared with: what is new since then."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REPORT_SCHEMA: Literal["gapscan.report/v1"] = "gapscan.report/v1"
 
 @dataclass(frozen=True)
 class Baseline:
-    """The findings of an earlier report by uid, and the rules that it had."""
+    """The findings of an earlier report, and the rules of its pack."""
 
     name: str
     evidence: Mapping[str, Evidence]
@@ -31,15 +31,15 @@ class Baseline:
 
     @cached_property
     def known(self) -> frozenset[str]:
-        """The uids of its findings, those of ownership too."""
+        """The uids of all its findings, including ownership findings."""
         return frozenset(self.evidence) | {finding.uid for finding in self.findings}
 
     def is_new_rule(self, finding: Finding) -> bool:
-        """The rule did not exist when the baseline was made."""
+        """Whether the rule was not in the pack of the baseline."""
         return finding.rule is not None and finding.rule not in self.rules
 
     def is_new(self, finding: Finding) -> bool:
-        """Absent from the baseline, or its evidence is worse now."""
+        """Whether it is absent from the baseline, or its evidence is worse now."""
         before = self.evidence.get(finding.uid)
         if before is None or finding.evidence is None:
             return True
@@ -47,7 +47,7 @@ class Baseline:
 
 
 def load_baseline(path: Path) -> Baseline:
-    """Reads a JSON report. Raises :class:`DocumentError` where it is none."""
+    """Reads a JSON report. Raises :class:`DocumentError` if the file is not a valid one."""
     document = read_report(path)
     found = findings_of(document, path)
     try:
@@ -55,14 +55,14 @@ def load_baseline(path: Path) -> Baseline:
     except (KeyError, TypeError) as error:
         raise damaged(path, error) from None
     if not rules:
-        told = "names no rules, so that nothing could be told from it: make one with --report json=PATH"
-        raise DocumentError([Problem(str(path), 1, told)])
+        message = "lists no rules, so nothing can be compared with it: make one with --report json=PATH"
+        raise DocumentError([Problem(str(path), 1, message)])
     evidence = {finding.uid: finding.evidence for finding in found if finding.evidence is not None}
     return Baseline(str(path), evidence, rules, found)
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """The JSON of a report of the right schema. Raises :class:`DocumentError` where it is none."""
+    """The parsed JSON of a report. Raises :class:`DocumentError` if unreadable or of another schema."""
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -74,19 +74,19 @@ def read_report(path: Path) -> dict[str, Any]:
             [Problem(str(path), error.lineno, f"is not a JSON report: {error.msg}")]
         ) from None
     except ValueError:
-        told = "is not a JSON report: a number in it is too long"
-        raise DocumentError([Problem(str(path), 1, told)]) from None
+        message = "is not a JSON report: a number in it is too long"
+        raise DocumentError([Problem(str(path), 1, message)]) from None
     except RecursionError:
-        told = "is not a JSON report: nested too deeply"
-        raise DocumentError([Problem(str(path), 1, told)]) from None
+        message = "is not a JSON report: nested too deeply"
+        raise DocumentError([Problem(str(path), 1, message)]) from None
     if not isinstance(document, dict) or document.get("schema") != REPORT_SCHEMA:
-        told = f"is not a report of schema {REPORT_SCHEMA}: make one with --report json=PATH"
-        raise DocumentError([Problem(str(path), 1, told)])
+        message = f"is not a report of schema {REPORT_SCHEMA}: make one with --report json=PATH"
+        raise DocumentError([Problem(str(path), 1, message)])
     return document
 
 
 def findings_of(document: Mapping[str, Any], path: Path) -> tuple[Finding, ...]:
-    """The findings of a report that was read, by uid. Raises :class:`DocumentError` if they are damaged."""
+    """The findings of a parsed report, sorted by uid. Raises :class:`DocumentError` if they are damaged."""
     try:
         entries = (Finding.model_validate_json(json.dumps(entry)) for entry in document["findings"])
         return tuple(sorted(entries, key=lambda finding: finding.uid))
@@ -95,5 +95,5 @@ def findings_of(document: Mapping[str, Any], path: Path) -> tuple[Finding, ...]:
 
 
 def damaged(path: Path, error: Exception) -> DocumentError:
-    """What to raise for a report that is not as its schema says."""
+    """The error for a report that does not match its schema."""
     return DocumentError([Problem(str(path), 1, f"is damaged: {str(error).splitlines()[0]}")])

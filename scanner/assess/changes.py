@@ -1,4 +1,4 @@
-"""What changed between two assessments: new, worse, better, closed, out of sight, in other hands. Pure."""
+"""Changes between two assessments: new, worse, better, closed, no longer visible, another owner. Pure."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from scanner.assess.coverage_rows import ROW_ORDER
 from scanner.assess.finding import Finding
 from scanner.assess.states import EVIDENCE_ORDER, Evidence
 
-Kind = Literal["new", "worse", "better", "closed", "unseen"]
-"""What became of a finding.
+ChangeKind = Literal["new", "worse", "better", "closed", "unseen"]
+"""How a finding changed.
 
-``new``: open now, and not there before. ``worse``: its evidence, or with the same evidence its state, is
-worse. ``better``: the other way round, and still open, or passing with a better state. ``closed``: it was
-open, and now verifiably passes, does not apply, or is gone after a complete listing. ``unseen``: it was
-open, and nothing can be told of it any more.
+``new``: open now and absent before. ``worse``: its evidence, or with the same evidence its state, is worse.
+``better``: the opposite, and still open, or passing with a better state. ``closed``: it was open, and now
+verifiably passes, does not apply, or is gone after a complete listing. ``unseen``: it was open, and can no
+longer be evaluated.
 """
-KINDS: tuple[Kind, ...] = get_args(Kind)
+CHANGE_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 
 OPEN: frozenset[Evidence] = frozenset({"fail", "missing", "unknown", "unassessed"})
-"""Evidence of something that is still to be done. Defects of the ownership file are open while they last."""
+"""Evidence of an open finding. Defects of the ownership file are open as long as they exist."""
 
 
 @dataclass(frozen=True)
 class AssessedSide:
-    """What an assessment looked at, to tell what the absence of a finding proves."""
+    """What an assessment covered, which decides what the absence of a finding proves."""
 
     rules: frozenset[str]
     scopes: Mapping[tuple[str, str], frozenset[str]]
-    """The scopes that were reached, with the regions that the scan was narrowed to (empty: all)."""
+    """The scopes that were reached, each with the regions that the scan was narrowed to (empty: all)."""
     spots: frozenset[tuple[str, str, str | None, str]]
     """Blind spots: provider, scope, region and kind."""
     ownership: bool
@@ -39,9 +39,10 @@ class AssessedSide:
 
     @classmethod
     def of(cls, head: Mapping[str, Any]) -> AssessedSide:
-        """From the head of a JSON report. Raises :class:`KeyError` or :class:`TypeError` if it is none.
+        """From the head of a JSON report. Raises :class:`KeyError` or :class:`TypeError` if it is damaged.
 
-        What is missing in a report for one team, or of a selection of resources, may just be another's.
+        A report for one team, or of a selection of resources, proves no absence: a finding that is missing
+        from it may belong to another team.
         """
         partial = any(option.startswith(("--team", "--where")) for option in head["scan"]["narrowed"])
         return cls(
@@ -59,9 +60,9 @@ class AssessedSide:
         )
 
     def proves_absence(self, finding: Finding) -> bool:
-        """Whether the thing that the finding is about would have been seen if it were still there.
+        """Whether the resource or defect of the finding would have been found if it still existed.
 
-        Statements are never proven absent: a control does not go away because nobody asked for it.
+        Attestations are never proven absent: a control still applies when it was not assessed.
         """
         if finding.subject == "ownership":
             return self.ownership
@@ -78,7 +79,7 @@ class AssessedSide:
         if (provider, scope) != (finding.provider, finding.scope):
             return False
         if kind == "region":
-            # Where regions could not be listed, or one is switched off, nothing in them was looked for.
+            # Nothing was listed in a region that is disabled, or in any if the regions could not be listed.
             return finding.region is not None and region in (None, finding.region)
         if finding.resource is None or kind != finding.resource.kind:
             return False
@@ -87,67 +88,67 @@ class AssessedSide:
 
 @dataclass(frozen=True)
 class FindingChange:
-    """One finding that is not as it was."""
+    """One finding that changed."""
 
-    kind: Kind | None
-    """``None`` where just the owner is another."""
+    kind: ChangeKind | None
+    """``None`` if only the owner changed."""
     changed_hands: bool
-    """It has another owner, or has one now, or has none any more."""
+    """Its owner was assigned, replaced or removed."""
     new_rule: bool
-    """New, and of a rule that did not exist before."""
+    """New, and of a rule that the earlier pack did not have."""
     before: Finding | None
     after: Finding | None
 
     @property
     def finding(self) -> Finding:
-        """The finding as it is now, or as it was."""
+        """The finding as it is now, or as it was if it is gone."""
         found = self.after or self.before
         assert found is not None
         return found
 
 
 def compare(
-    before: Iterable[Finding], after: Iterable[Finding], rules: frozenset[str], sight: AssessedSide
+    before: Iterable[Finding], after: Iterable[Finding], rules: frozenset[str], later: AssessedSide
 ) -> Iterator[FindingChange]:
-    """Every change, by uid. Both sides must be sorted by uid; neither is held in memory.
+    """Every change, sorted by uid. Both sides must be sorted by uid; neither is held in memory.
 
-    ``rules`` are those of the earlier assessment, ``sight`` is that of the later one.
+    ``rules`` are those of the earlier assessment; ``later`` is what the later one covered.
     """
     for old, new in _pairs(before, after):
         if new is None:
             assert old is not None
             if _open(old):
                 yield FindingChange(
-                    "closed" if sight.proves_absence(old) else "unseen", False, False, old, None
+                    "closed" if later.proves_absence(old) else "unseen", False, False, old, None
                 )
         elif old is None:
             if _open(new):
                 yield FindingChange("new", False, new.rule is not None and new.rule not in rules, None, new)
         else:
             kind = _kind(old, new)
-            hands = old.owner != new.owner
-            if kind is not None or hands:
-                yield FindingChange(kind, hands, False, old, new)
+            owner_changed = old.owner != new.owner
+            if kind is not None or owner_changed:
+                yield FindingChange(kind, owner_changed, False, old, new)
 
 
 def gone(finding: Finding) -> Finding:
-    """A finding whose thing is verifiably no longer there, as it is to be told for the last time."""
+    """A finding whose resource or defect is verifiably gone, as it is reported for the last time."""
     if finding.subject == "ownership":
-        return finding.model_copy(update={"message": f"mended: {finding.message}"})
+        return finding.model_copy(update={"message": f"fixed: {finding.message}"})
     name = finding.resource.name if finding.resource is not None else ""
-    nothing = {"verdict": "n/a", "evidence": "n/a", "state": "not_applicable", "unknowns": (), "observed": {}}
-    return finding.model_copy(update={**nothing, "message": f"{name}: no longer there"})
+    closed = {"verdict": "n/a", "evidence": "n/a", "state": "not_applicable", "unknowns": (), "observed": {}}
+    return finding.model_copy(update={**closed, "message": f"{name}: no longer exists"})
 
 
 def _open(finding: Finding) -> bool:
     return finding.evidence is None or finding.evidence in OPEN
 
 
-def _kind(old: Finding, new: Finding) -> Kind | None:
+def _kind(old: Finding, new: Finding) -> ChangeKind | None:
     if old.evidence is None or new.evidence is None:
         return None
     if new.verdict == "unknown" and old.verdict != "unknown":
-        # What could be told before and is not any more has not become better.
+        # A verdict that became unknown is no improvement.
         return "unseen" if old.evidence in OPEN else "worse"
     was, now = EVIDENCE_ORDER.index(old.evidence), EVIDENCE_ORDER.index(new.evidence)
     if was == now:
@@ -159,7 +160,7 @@ def _kind(old: Finding, new: Finding) -> Kind | None:
     return "closed" if old.evidence in OPEN else None
 
 
-def _by_state(old: Finding, new: Finding) -> Kind | None:
+def _by_state(old: Finding, new: Finding) -> ChangeKind | None:
     if old.state is None or new.state is None or old.state == new.state:
         return None
     return "worse" if ROW_ORDER.index(new.state) < ROW_ORDER.index(old.state) else "better"
@@ -168,7 +169,7 @@ def _by_state(old: Finding, new: Finding) -> Kind | None:
 def _pairs(
     before: Iterable[Finding], after: Iterable[Finding]
 ) -> Iterator[tuple[Finding | None, Finding | None]]:
-    """Both sides of each uid."""
+    """The findings of both sides paired by uid; ``None`` where a side has none."""
     left, right = _worst(before), _worst(after)
     old, new = next(left, None), next(right, None)
     while old is not None or new is not None:
@@ -184,6 +185,6 @@ def _pairs(
 
 
 def _worst(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """One finding of each uid. A place that could not be listed for two reasons has two."""
+    """One finding for each uid, the worst. A kind that could not be listed for two reasons has two."""
     for _, same in groupby(findings, key=lambda finding: finding.uid):
         yield min(same, key=lambda f: EVIDENCE_ORDER.index(f.evidence) if f.evidence is not None else 0)

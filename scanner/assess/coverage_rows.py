@@ -1,4 +1,4 @@
-"""Coverage rows: one control in one scope under one owner, and what came together for it."""
+"""Coverage rows: one control in one scope under one owner, with the evidence that it is made of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Party
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.status import OwnershipStatus
-from scanner.rule.rules import Outcome
+from scanner.rule.rule import Outcome
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
@@ -31,7 +31,7 @@ ROW_ORDER: tuple[State, ...] = (
     "inherited",
     "not_applicable",
 )
-"""The state of a row is the first of these that anything in it has."""
+"""The state of a row is the first of these among its pieces of evidence."""
 
 
 class CoverageRow(FrozenModel):
@@ -44,21 +44,21 @@ class CoverageRow(FrozenModel):
     party: Party
     ownership: OwnershipStatus
     evidence: Evidence
-    """The worst over everything in the row that has its state."""
+    """The worst evidence in the row among the pieces that have its state."""
     state: State
     kinds_seen: tuple[str, ...]
-    """Those of the expected kinds that a rule examined."""
+    """The expected kinds that a rule covers."""
     kinds_expected: tuple[str, ...]
-    """Kinds that the control expects evidence from and that are there, or could not be listed."""
+    """Kinds that the control expects evidence from and that exist there or could not be listed."""
     counts: Mapping[Outcome, int]
     """Verdicts by outcome."""
     provided_by: str | None = None
-    """The scope that provides the control here, as ``aws 444455556666``: its state counts, and what fails or
-    is unknown here."""
+    """The scope that provides this common control, as ``aws 444455556666``: the row has the state there,
+    or a worse one if something fails or is unknown here."""
 
 
 class CoverageKey(NamedTuple):
-    """What a row is one of."""
+    """What identifies a row."""
 
     control: str
     provider: ProviderName
@@ -70,25 +70,25 @@ class CoverageKey(NamedTuple):
 
 @dataclass
 class RowEvidence:
-    """What has come together for one row: the worst of it, and how many verdicts."""
+    """The evidence of one row: the distinct pieces, and the number of verdicts."""
 
     counts: Counter[Outcome] = field(default_factory=Counter)
     pieces: set[tuple[Evidence, State]] = field(default_factory=set)
-    """What was found, each once."""
+    """Distinct pieces of evidence, each with its state."""
     provided_by: str | None = None
 
     def add(self, evidence: Evidence, state: State) -> None:
-        """One more piece of evidence."""
+        """Adds a piece of evidence."""
         self.pieces.add((evidence, state))
 
     @property
     def state(self) -> State:
-        """The worst."""
+        """The worst state."""
         return min((state for _, state in self.pieces), key=ROW_ORDER.index, default=ROW_ORDER[-1])
 
     @property
     def evidence(self) -> Evidence:
-        """The worst of what has that state."""
+        """The worst evidence among the pieces that have the worst state."""
         state = self.state
         return worst([evidence for evidence, of in self.pieces if of == state]) if self.pieces else "n/a"
 
@@ -97,30 +97,30 @@ _Place = tuple[str, ProviderName, str]
 
 
 class CoverageRows:
-    """The rows of one assessment while they are made."""
+    """The rows of one assessment while it runs."""
 
     def __init__(self) -> None:
         self._of: dict[_Place, dict[CoverageKey, RowEvidence]] = defaultdict(dict)
         self._by_place: dict[tuple[str, str, str], list[_Place]] = defaultdict(list)
-        """With the scope in lower case."""
+        """The same places by control, provider and scope in lower case."""
 
     def row(self, key: CoverageKey) -> RowEvidence:
-        """The row of this key; a new one where there is none yet."""
+        """The row of the key; creates it if there is none."""
         place = key[:3]
         if place not in self._of:
             self._by_place[key.control, key.provider, key.scope.lower()].append(place)
         return self._of[place].setdefault(key, RowEvidence())
 
     def of(self, control: str, provider: ProviderName, scope: str) -> Sequence[CoverageKey]:
-        """The rows that there are of a control in a scope."""
+        """The keys of the rows of a control in a scope."""
         return tuple(self._of.get((control, provider, scope), ()))
 
     def at(self, control: str, provider: str, scope: str) -> Sequence[RowEvidence]:
-        """What has come together for a control in a scope, whatever the case of its id."""
+        """The rows of a control in a scope, ignoring the case of the scope's id."""
         found = self._by_place.get((control, provider, scope.lower()), ())
-        return [gathered for place in found for gathered in self._of[place].values()]
+        return [row for place in found for row in self._of[place].values()]
 
     def __iter__(self) -> Iterator[tuple[CoverageKey, RowEvidence]]:
         """Every row, sorted by its key."""
-        every = [pair for rows in self._of.values() for pair in rows.items()]
-        return iter(sorted(every, key=lambda pair: str(tuple(pair[0]))))
+        pairs = [pair for rows in self._of.values() for pair in rows.items()]
+        return iter(sorted(pairs, key=lambda pair: str(tuple(pair[0]))))

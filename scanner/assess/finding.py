@@ -1,6 +1,6 @@
-"""Findings: a rule on a resource, a statement that is wanted, or a defect of the ownership file.
+"""Findings: a rule on a resource, a required attestation, or a defect of the ownership file.
 
-A finding keeps its identity for good: owner, state, severity, tags and the rule's wording stay out of it,
+A finding's identity never changes: it does not depend on owner, state, severity, tags or the rule's wording,
 so that one finding can be followed from unowned to owned to covered.
 """
 
@@ -17,24 +17,24 @@ from scanner.catalogue.control import Control, Party, ServiceModel, Severity
 from scanner.model.evidence import BlindSpot, Reason
 from scanner.model.resources.base import ProviderName, Resource
 from scanner.ownership.status import OwnershipStatus
-from scanner.rule.rules import Outcome, Rule
+from scanner.rule.rule import Outcome, Rule
 
 
 class FoundResource(FrozenModel):
-    """The resource that a finding is about; for a blind spot the place that could not be listed."""
+    """The resource that a finding is about; for a blind spot, the kind that could not be listed."""
 
     id: str
     kind: str
     name: str
     tags: Mapping[str, str] | None
-    """``None`` when the tags could not be read."""
+    """``None`` if the tags could not be read."""
 
 
 class FoundUnknown(FrozenModel):
-    """One thing that could not be told, and what would settle it."""
+    """One cause of an unknown, and the permission that would settle it."""
 
     facet: str | None
-    """``None`` where a whole kind could not be listed, or the expression itself failed."""
+    """``None`` if a whole kind could not be listed, or the expression itself failed."""
     reason: Reason
     call: str
     permission: str | None
@@ -44,8 +44,8 @@ class FoundUnknown(FrozenModel):
 class Finding(FrozenModel):
     """One line of a report: evidence joined with responsibility and ownership.
 
-    ``subject`` is ``evidence`` (a rule, or a wanted statement, on a resource) or ``ownership`` (a defect of
-    the ownership file, once per control and line; its provider, scope and resource are ``None``).
+    ``subject`` is ``evidence`` (a rule, or a required attestation, on a resource) or ``ownership`` (a defect
+    of the ownership file, once per control and line; its provider, scope and resource are ``None``).
     """
 
     uid: str
@@ -53,12 +53,12 @@ class Finding(FrozenModel):
     subject: Literal["evidence", "ownership"]
     control: str
     rule: str | None
-    """``None`` for statements and ownership findings."""
+    """``None`` for attestations and ownership findings."""
     provider: ProviderName | None
     scope: str | None
     region: str | None
     service_model: ServiceModel | None
-    """``None`` when it could not be resolved, or does not apply."""
+    """``None`` if it could not be determined, or does not apply."""
     resource: FoundResource | None
     verdict: Outcome | None
     unknowns: tuple[FoundUnknown, ...]
@@ -69,7 +69,7 @@ class Finding(FrozenModel):
     ownership: OwnershipStatus | None
     owner: str | None
     owner_source: str | None
-    """Where the owner comes from: ``file:line`` or the tag."""
+    """Where the owner is assigned: ``file:line`` or the tag."""
     evidence: Evidence | None
     state: State | None
     flags: tuple[str, ...]
@@ -78,15 +78,15 @@ class Finding(FrozenModel):
 
     @property
     def short(self) -> str:
-        """The beginning of the uid, as reports show it."""
+        """The first 8 digits of the uid, as reports show it."""
         return self.uid[:8]
 
 
 def identity(*, control: str, rule: str, provider: str, partition: str, scope: str, resource: str) -> str:
-    """Identity v1 of a finding: a hash of what never changes about it.
+    """Identity v1 of a finding: a hash of its immutable fields.
 
     ``control`` and ``rule`` are their first-ever ids; ``resource`` is the canonical id, or the kind and
-    region of a blind spot. Fixed for good, and independent of the report's schema.
+    region of a blind spot. The hash never changes, and does not depend on the report's schema.
     """
     parts = json.dumps(["gapscan.finding/v1", control, rule, provider, partition, scope, resource])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
@@ -95,7 +95,7 @@ def identity(*, control: str, rule: str, provider: str, partition: str, scope: s
 def of_defect(
     *, code: str, line_id: str, source: str, control: Control, message: str, severity: Severity
 ) -> Finding:
-    """The finding of something wrong with a line of the ownership file; ``source`` is its file and line."""
+    """The finding of a defect in a line of the ownership file; ``source`` is its file and line."""
     return Finding(
         uid=identity(
             control=control.first_id,
@@ -129,17 +129,17 @@ def of_defect(
     )
 
 
-def found(subject: Resource | BlindSpot) -> FoundResource:
-    """What a finding says of its resource."""
-    if isinstance(subject, BlindSpot):
+def found(item: Resource | BlindSpot) -> FoundResource:
+    """The resource of a finding, from the resource or blind spot that was evaluated."""
+    if isinstance(item, BlindSpot):
         return FoundResource(
-            id=f"{subject.kind}@{subject.region or 'global'}",
-            kind=subject.kind,
-            name=f"every {subject.kind}" + (f" in {subject.region}" if subject.region else ""),
+            id=f"{item.kind}@{item.region or 'global'}",
+            kind=item.kind,
+            name=f"every {item.kind}" + (f" in {item.region}" if item.region else ""),
             tags=None,
         )
-    tags = subject.tags if isinstance(subject.tags, Mapping) else None
-    return FoundResource(id=subject.id, kind=subject.kind, name=subject.name, tags=tags)
+    tags = item.tags if isinstance(item.tags, Mapping) else None
+    return FoundResource(id=item.id, kind=item.kind, name=item.name, tags=tags)
 
 
 def observed(rule: Rule, resource: Resource) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def observed(rule: Rule, resource: Resource) -> dict[str, Any]:
 
 
 def unknowns_of(rule: Rule, resource: Resource) -> tuple[FoundUnknown, ...]:
-    """The unknown facets among those that decide the verdict."""
+    """The unknown facets that the rule's verdict depends on."""
     return tuple(
         FoundUnknown(facet=name, **cause.model_dump())
         for name, unknown in resource.unknowns().items()

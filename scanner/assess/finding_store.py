@@ -1,4 +1,4 @@
-"""Findings of one assessment, kept on disk: as many as there are, in little memory, sorted by uid."""
+"""The findings of one assessment, stored on disk and sorted by uid; memory use is bounded."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _Row = tuple[str, int, bytes]
 
 
 class FindingStore:
-    """Takes findings in any order and gives them back sorted by uid, as often as needed.
+    """Takes findings in any order and yields them sorted by uid, as often as needed.
 
-    They lie in a private database of SQLite without a name: it stays in memory while it is small, goes to
-    the folder for temporary files when it grows, can be opened by nobody else, and ends with the process.
-    Every 10,000 are sorted and appended as a run, and the runs are merged on the way back: keeping one
-    index in the order of random uids would write most of its pages again for each finding.
+    They are stored in a private, unnamed SQLite database: it stays in memory while it is small, moves to the
+    folder for temporary files as it grows, cannot be opened by others, and is deleted with the process.
+    Every 10,000 findings are sorted and appended as a run, and the runs are merged when read: one index over
+    random uids would rewrite most of its pages for each finding.
     """
 
     def __init__(self) -> None:
@@ -33,8 +33,8 @@ class FindingStore:
         self._number = 0
 
     def add(self, finding: Finding) -> None:
-        """Keeps a finding."""
-        # Findings of a place that could not be listed for two reasons have the same uid: keep their order.
+        """Stores a finding."""
+        # A kind that could not be listed for two reasons has two findings of one uid: keep their order.
         self._waiting.append((finding.uid, self._number, finding.model_dump_json().encode()))
         self._number += 1
         if len(self._waiting) >= _RUN:
@@ -46,7 +46,7 @@ class FindingStore:
     def __iter__(self) -> Iterator[Finding]:
         self._store()
         runs = [self._run(run) for run in self._runs]
-        # The runs came one after the other, and merging is stable: equal uids keep their order.
+        # The runs are in order of insertion and merging is stable: equal uids keep their order.
         for _, record in heapq.merge(*runs, key=lambda row: row[0]):
             yield Finding.model_validate_json(record)
 

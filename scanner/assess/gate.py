@@ -1,10 +1,11 @@
-"""The decision: what stands at the gate, whether the scan could see enough, and the exit code."""
+"""The gate: which findings are at it, whether the scan is complete, and the exit code."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from scanner.assess.baseline import Baseline
 from scanner.assess.expected_unknowns import ExpectedUnknown
@@ -22,11 +23,10 @@ OK, AT_GATE, USAGE, INCOMPLETE, NOTHING = 0, 1, 2, 3, 4
 INTERNAL, UNWRITABLE, INTERRUPTED = 70, 74, 130
 
 CauseKey = tuple[str, str, str | None, str]
-"""A cause of unknowns, as the budget counts them: provider, scope, region, call."""
-
+"""A cause of unknowns as the budget counts them: provider, scope, region, call."""
 
 DEFAULT = "default"
-"""The name under which the gate is told that holds where no named scope fits."""
+"""The name of the gate that applies where no named scope matches."""
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,22 @@ class ScopeGate:
 
 @dataclass(frozen=True)
 class Terms:
-    """What the user asked of the gate."""
+    """The gate's configuration."""
 
     gate: Gate
-    """It holds where no named scope fits."""
+    """Applies where no named scope matches."""
     max_unknown: int = 0
     allow_incomplete: bool = False
     baseline: Baseline | None = None
     expectations: tuple[ExpectedUnknown, ...] = ()
-    """Acknowledged unknowns that are in force."""
+    """The ``expected_unknowns``, expired ones included."""
     scopes: tuple[ScopeGate, ...] = ()
-    """The first that fits holds. Where an unread tag or path decides, each that may hold does."""
+    """The first that matches applies. If that depends on an unread tag or path, each that may apply does."""
 
-    def holding(self, place: OwnershipTarget) -> Iterator[tuple[str, Gate]]:
-        """The gates that may hold at a place, in their order, each with the name of its scope."""
+    def gates_at(self, target: OwnershipTarget) -> Iterator[tuple[str, Gate]]:
+        """The gates that may apply to a target, in their order, each with the name of its scope."""
         for one in self.scopes:
-            fit = one.selector.fit(place)
+            fit = one.selector.fit(target)
             if fit != "no":
                 yield one.scope, one.gate
             if fit == "yes":
@@ -64,27 +64,27 @@ class Terms:
 
     @property
     def name(self) -> str:
-        """The gates, for people."""
+        """The gates as text, for reports."""
         named = ", ".join(f"{one.scope}: {one.gate.name}" for one in self.scopes)
         return f"{self.gate.name} ({named})" if named else self.gate.name
 
 
 @dataclass
 class GateGroup:
-    """What came to the gate of one named scope, or to the default."""
+    """The counts of one named scope's gate, or of the default gate."""
 
     gate: str
-    judged: int = 0
-    """Findings of evidence that the gate was held against."""
+    evaluated: int = 0
+    """Findings of evidence that the gate applies to."""
     uncertain: int = 0
-    """Of these, findings where another gate might hold too, since a tag or path could not be read."""
+    """Of these, findings where another gate may apply too because a tag or path could not be read."""
     at_gate: int = 0
     failing_not_gated: int = 0
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the findings come to under the terms."""
+    """The result of the gate."""
 
     at_gate: tuple[str, ...]
     """Uids of the findings at the gate."""
@@ -92,17 +92,17 @@ class Decision:
     failing_not_gated: Mapping[Severity, int]
     new_rule: int
     causes: Mapping[CauseKey, tuple[str | None, int]]
-    """Causes of unknowns with the permission that settles each, and how many things it hides."""
+    """Causes of unknowns, each with the permission that settles it and the number of unknowns."""
     acknowledged: Mapping[CauseKey, ExpectedUnknown]
-    """Those of the causes that somebody expected; they are outside the budget."""
+    """The causes that an expected unknown acknowledges; they do not count against the budget."""
     complete: bool
     exit: int
-    held: Mapping[str, GateGroup]
+    by_scope: Mapping[str, GateGroup]
     """By named scope, in their order, then the default."""
 
 
 class _Causes:
-    """The causes of everything that is unknown, once for each call, scope and region."""
+    """The causes of unknowns, each counted once for each call, scope and region."""
 
     def __init__(self) -> None:
         self._counted: Counter[CauseKey] = Counter()
@@ -115,7 +115,7 @@ class _Causes:
             self._permissions[key] = unknown.permission
 
     def counted(self, spots: Iterable[BlindSpot]) -> dict[CauseKey, tuple[str | None, int]]:
-        """With the permission that settles each, and how many things it hides; the blind spots too."""
+        """Each cause with the permission that settles it and the number of unknowns, blind spots included."""
         for spot in spots:
             if spot.cause.reason != "disabled":
                 key = (spot.provider, spot.scope, spot.region, spot.cause.call)
@@ -127,80 +127,84 @@ class _Causes:
 
 
 class Tally(AssessmentObserver):
-    """Counts what the findings come to, one after another; keeps of them the uids at the gate."""
+    """Counts findings as they arrive, and stores only the uids of those at the gate."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, now: datetime) -> None:
         self._terms = terms
+        self._now = now
         self._at_gate: list[str] = []
         self._by_severity: Counter[Severity] = Counter()
         self._not_gated: Counter[Severity] = Counter()
-        self._hiding = _Causes()
+        self._causes = _Causes()
         self._new_rule = 0
         self._known = False
-        self._held = {one.scope: GateGroup(one.gate.name) for one in terms.scopes}
-        self._held[DEFAULT] = GateGroup(terms.gate.name)
+        self._groups = {one.scope: GateGroup(one.gate.name) for one in terms.scopes}
+        self._groups[DEFAULT] = GateGroup(terms.gate.name)
         self._last: tuple[tuple[str | None, ...], tuple[tuple[str, Gate], ...]] | None = None
 
-    def found(self, finding: Finding, place: OwnershipTarget | None, ownership: Ownership | None) -> None:
+    def on_finding(
+        self, finding: Finding, target: OwnershipTarget | None, ownership: Ownership | None
+    ) -> None:
         """Counts a finding."""
-        self._hiding.add(finding)
-        if place is None or finding.state is None or finding.evidence is None:
+        self._causes.add(finding)
+        if target is None or finding.state is None or finding.evidence is None:
             return
         self._known = self._known or finding.verdict in ("pass", "fail", "n/a")
-        held, stands = self._held_against(place, finding.state, finding.evidence, finding.severity)
+        group, at_gate = self._evaluate(target, finding.state, finding.evidence, finding.severity)
         baseline = self._terms.baseline
-        if stands and baseline is not None:
+        if at_gate and baseline is not None:
             if baseline.is_new_rule(finding):
                 self._new_rule += 1
-                stands = False
+                at_gate = False
             else:
-                stands = baseline.is_new(finding)
-        if stands:
+                at_gate = baseline.is_new(finding)
+        if at_gate:
             self._at_gate.append(finding.uid)
             self._by_severity[finding.severity] += 1
-            held.at_gate += 1
+            group.at_gate += 1
         elif finding.evidence == "fail":
             self._not_gated[finding.severity] += 1
-            held.failing_not_gated += 1
+            group.failing_not_gated += 1
 
-    def _held_against(
-        self, place: OwnershipTarget, state: State, evidence: Evidence, severity: Severity
+    def _evaluate(
+        self, target: OwnershipTarget, state: State, evidence: Evidence, severity: Severity
     ) -> tuple[GateGroup, bool]:
-        """Whether any gate that may hold there ends the scan, and the first that does, else the first."""
-        gates = self._gates(place)
-        scope, stands = next(
+        """The group of the first gate that may apply and stops the finding, else of the first that may apply;
+        and whether one stops it."""
+        gates = self._gates(target)
+        scope, at_gate = next(
             ((name, True) for name, gate in gates if gated(gate, state, evidence, severity)),
             (gates[0][0], False),
         )
-        held = self._held[scope]
-        held.judged += 1
-        held.uncertain += len(gates) > 1
-        return held, stands
+        group = self._groups[scope]
+        group.evaluated += 1
+        group.uncertain += len(gates) > 1
+        return group, at_gate
 
-    def _gates(self, place: OwnershipTarget) -> tuple[tuple[str, Gate], ...]:
-        """The gates that may hold at a place; the findings of one resource come one after another."""
-        key = (place.provider, place.scope, place.region, place.kind, place.resource_id)
+    def _gates(self, target: OwnershipTarget) -> tuple[tuple[str, Gate], ...]:
+        """The gates that may apply to a target, cached: the findings of one resource arrive in sequence."""
+        key = (target.provider, target.scope, target.region, target.kind, target.resource_id)
         if self._last is None or self._last[0] != key:
-            self._last = (key, tuple(self._terms.holding(place)))
+            self._last = (key, tuple(self._terms.gates_at(target)))
         return self._last[1]
 
     def decide(
         self, spots: Iterable[BlindSpot], targets: Iterable[Target], *, nothing: bool = False
     ) -> Decision:
-        """What it all comes to. ``nothing``: what the assessment was narrowed to does not exist."""
+        """The decision. ``nothing``: the assessment was narrowed to something that does not exist."""
         terms = self._terms
-        hidden = self._hiding.counted(spots)
+        causes = self._causes.counted(spots)
         acknowledged = {
             key: expectation
-            for key in hidden
+            for key in causes
             for expectation in reversed(terms.expectations)
-            if expectation.covers(key[1], key[2], key[3])
+            if expectation.in_force(self._now) and expectation.covers(key[1], key[2], key[3])
         }
         targets = tuple(targets)
         missed = any(target.expected and not target.reached for target in targets)
-        complete = len(hidden) - len(acknowledged) <= terms.max_unknown and not missed
+        complete = len(causes) - len(acknowledged) <= terms.max_unknown and not missed
         reached = any(target.reached for target in targets)
-        if not reached or nothing or (hidden and not self._known):
+        if not reached or nothing or (causes and not self._known):
             code = NOTHING
         elif self._at_gate:
             code = AT_GATE
@@ -213,11 +217,11 @@ class Tally(AssessmentObserver):
             by_severity=_ordered(self._by_severity),
             failing_not_gated=_ordered(self._not_gated),
             new_rule=self._new_rule,
-            causes=hidden,
+            causes=causes,
             acknowledged=acknowledged,
             complete=complete,
             exit=code,
-            held=self._held,
+            by_scope=self._groups,
         )
 
 

@@ -1,4 +1,4 @@
-"""What of a control was looked at in a scope: the kinds that it expects, and the rules that examined them."""
+"""How much of a control is assessed in a scope: the kinds that it expects, and the rules that cover them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from scanner.catalogue.control import Control, Party, ServiceModel
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
-from scanner.rule.rules import Pack, Rule
+from scanner.rule.packs import Pack
+from scanner.rule.rule import Rule
 
 
 @dataclass(frozen=True)
 class KindCoverage:
-    """Of one inventory, with the rules that were chosen of a pack."""
+    """The coverage of kinds in one inventory by the chosen rules of a pack."""
 
     inventory: Inventory
     chosen: Sequence[Rule]
     pack: Pack
-    subjects: OwnershipTargets
+    targets: OwnershipTargets
 
     def unassessed(self, control: Control, scope: Scope, party: Party) -> bool:
-        """Whether some kind that the control expects there, or some rule of it, was left out."""
+        """Whether a kind that the control expects in the scope, or one of its rules, was not evaluated."""
         provider = scope.account.provider
         rules = self._rules_of.get((control.id, provider), ())
-        examined = {rule.text.for_ for rule in rules}
-        if control.evidence == "statement" and not rules:
+        covered = {rule.text.for_ for rule in rules}
+        if control.evidence == "attestation" and not rules:
             return party == "provider"
         if any(rule.id not in self._ids for rule in rules):
             return True
@@ -37,29 +38,29 @@ class KindCoverage:
         if not expected and not rules:
             return True
         return any(
-            kind not in examined
+            kind not in covered
             and self._may_exist(kind, provider, scope.account.scope)
             and not (party == "customer" and self._left_to_provider(control, scope, kind))
             for kind in expected
         )
 
     def expected(self, control: Control, provider: ProviderName, scope: str) -> tuple[str, ...]:
-        """The kinds that the control expects evidence from, as far as they may exist there."""
+        """The kinds that the control expects evidence from and that may exist in the scope."""
         kinds = control.kinds.get(provider, ())
         return tuple(kind for kind in kinds if self._may_exist(kind, provider, scope))
 
     def seen(self, control: Control, kinds: Sequence[str]) -> tuple[str, ...]:
-        """Those of the kinds that a chosen rule of the control examines."""
+        """The kinds among these that a chosen rule of the control covers."""
         return tuple(kind for kind in kinds if kind in self._kinds_of[control.id])
 
-    def examines(self, kind: str) -> bool:
-        """Whether any chosen rule examines a kind."""
-        return kind in self._examined
+    def has_rule(self, kind: str) -> bool:
+        """Whether any chosen rule covers a kind."""
+        return kind in self._kinds
 
     def models(self, control: Control, scope: Scope) -> frozenset[ServiceModel]:
-        """The service models in use as far as they concern a control; empty: nobody can tell, as something
-        that the control is about could not be listed or was not asked for. A region that is switched off
-        hides nothing here, and neither does a kind that no adapter collects."""
+        """The service models in use in the scope, for a control. Empty if they are unknown: a kind that the
+        control expects could not be listed or was not collected. Disabled regions and kinds that no adapter
+        collects do not count as hidden."""
         account = scope.account
         hidden = any(
             (account.provider, account.scope, kind) in self._hidden
@@ -69,7 +70,7 @@ class KindCoverage:
         return frozenset() if hidden else scope.models
 
     def _left_to_provider(self, control: Control, scope: Scope, kind: str) -> bool:
-        """Whether the control is the provider's part on everything of a kind in a scope, all of it listed."""
+        """Whether the provider is responsible for the control on all resources of a fully listed kind."""
         models = scope.models_of.get(kind)
         account = scope.account
         if models is None or (account.provider, account.scope, kind) in self._unlisted:
@@ -77,8 +78,8 @@ class KindCoverage:
         return all(control.responsibility[model] == "provider" for model in models)
 
     def _may_exist(self, kind: str, provider: str, scope: str) -> bool:
-        """Whether there are resources of a kind in a scope, or there may be some that were not listed."""
-        seen = self.subjects.scopes.get((provider, scope))
+        """Whether resources of a kind exist in a scope, or may exist because they were not listed."""
+        seen = self.targets.scopes.get((provider, scope))
         if seen is None or kind in seen.kinds or kind not in self.inventory.collected:
             return True
         return (provider, scope, kind) in self._unlisted
@@ -112,5 +113,5 @@ class KindCoverage:
         return kinds
 
     @cached_property
-    def _examined(self) -> frozenset[str]:
+    def _kinds(self) -> frozenset[str]:
         return frozenset(rule.text.for_ for rule in self.chosen)

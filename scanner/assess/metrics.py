@@ -1,7 +1,7 @@
-"""The scan in numbers: who owns what, how much of it can be seen, and what is about to lapse.
+"""Metrics: how controls are owned, how many are fully assessed, and what expires soon.
 
-Counted while the join runs, one thing after another; no finding is kept. What is unknown is never counted
-as fine: it is in every denominator, and in no numerator but its own.
+They are counted while the join runs; no finding is stored. Unknowns never count as fine: they are in every
+denominator, and in no numerator but their own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from scanner.assess.states import Evidence, State
 from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Party, Severity
 from scanner.model.resources.base import ProviderName
-from scanner.ownership.expirations import AGE_BANDS, AgeBand, ExceptionAge, Lapse, exceptions_by_age, lapses
+from scanner.ownership.expirations import (
+    AGE_BANDS,
+    AgeBand,
+    ExceptionAge,
+    Expiration,
+    exceptions_by_age,
+    expirations,
+)
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import OwnershipTarget
@@ -33,15 +40,15 @@ Basis = Literal[
     "glob",
     "exact",
 ]
-"""How a control has its owner: by its id, a pattern, its domain, ``*`` with a ``where``, or a tag.
+"""How a control's owner is assigned: by its id, a pattern, its domain, ``*`` with a ``where``, or a tag.
 
-``catch_all``: only a line for everything, everywhere names a team, which is asked and owns nothing unless the
-settings say so. The least owned first: where a control has several in one scope, the first of them counts.
+``catch_all``: only a line for everything, everywhere names a team, which owns nothing unless the settings say
+so. Weakest first: if a control has several in one scope, the first of them counts.
 """
 BASES: tuple[Basis, ...] = get_args(Basis)
 
 WEIGHTS: Mapping[Severity, int] = {"low": 1, "medium": 2, "high": 4, "critical": 8}
-"""What a finding weighs: each severity twice the one below."""
+"""The weight of a finding: each severity has twice that of the one below."""
 
 _KeyT = TypeVar("_KeyT")
 
@@ -49,58 +56,58 @@ _NOT_SEEN: frozenset[Evidence] = frozenset({"unknown", "unassessed"})
 
 
 class Count(FrozenModel):
-    """A number of controls, each counted once in each scope, and of findings."""
+    """The number of controls, each counted once per scope, and of findings."""
 
     controls: int
     findings: int
 
 
 class Visibility(FrozenModel):
-    """Coverage, and how much could be seen at all: one says nothing without the other.
+    """Coverage, and how much was fully assessed: neither is meaningful without the other.
 
-    Controls are counted once in each scope, if they are the customer's there and apply.
+    Controls are counted once per scope, if they are the customer's there and apply.
     ``covered`` ≤ ``known`` ≤ ``applicable``.
     """
 
     applicable: int
     known: int
-    """Everything that decides could be seen: nothing is unknown, and no kind was left out."""
+    """Fully assessed: nothing is unknown, and every expected kind was evaluated."""
     covered: int
-    """Of the known, those that are met and owned everywhere."""
+    """Of the known, those that pass and are owned everywhere."""
 
-    def told(self) -> str:
-        """Both in a line. Shares are rounded down, so that all is said of all alone."""
-        return f"{self._share('covered', self.covered)} · {self._share('seen in full', self.known)}"
+    def summary(self) -> str:
+        """Both shares in one line, rounded down, so that 100 % means all."""
+        return f"{self._share('covered', self.covered)} · {self._share('fully assessed', self.known)}"
 
-    def _share(self, what: str, number: int) -> str:
+    def _share(self, label: str, number: int) -> str:
         percent = f" ({100 * number // self.applicable} %)" if self.applicable else ""
-        return f"{what} {number:,} of {self.applicable:,}{percent}"
+        return f"{label} {number:,} of {self.applicable:,}{percent}"
 
 
 class Weight(FrozenModel):
-    """Findings, and their weight by severity: low 1, medium 2, high 4, critical 8."""
+    """The number of findings, and their weight by severity: low 1, medium 2, high 4, critical 8."""
 
     findings: int
     weight: int
 
 
 class ScopeWeight(Weight):
-    """What is nobody's in one scope."""
+    """The unowned findings of one scope."""
 
     provider: ProviderName
     scope: str
 
 
 class TeamWeight(Weight):
-    """What is nobody's and would be put to a team."""
+    """The unowned findings that a catch-all line routes to one team."""
 
     team: str | None
-    """The team that a catch-all line names; ``None``: there is nobody to ask."""
+    """``None``: no catch-all line names a team."""
 
 
 class Unowned(Weight):
-    """Failing, or without a statement, and nobody's: the same findings by domain, by scope and by whom to
-    ask, the heaviest first."""
+    """Findings that fail or lack an attestation, and have no owner: the same findings by domain, scope and
+    catch-all team, highest weight first."""
 
     domains: Mapping[str, Weight]
     scopes: tuple[ScopeWeight, ...]
@@ -108,52 +115,52 @@ class Unowned(Weight):
 
 
 class Misattribution(FrozenModel):
-    """A line that leaves to others what is the customer's."""
+    """A line that assigns the customer's responsibility to another party."""
 
     source: str
-    """File, line and what it says."""
+    """File, line and its content."""
     owner: str | None
     findings: int
     failing: int
-    """Of these, findings whose configuration fails."""
+    """Of these, findings with failing evidence."""
 
 
 class Contradictions(FrozenModel):
-    """Where tag and file disagree; the file wins."""
+    """Conflicts between a tag and the file; the file wins."""
 
     findings: int
     resources: int
 
 
 class Metrics(FrozenModel):
-    """The scan in numbers. Findings of the ownership file itself are not among the findings here."""
+    """The metrics of a scan. Findings do not include the defects of the ownership file."""
 
     visibility: Visibility
     total: Count
-    """Everything that is the customer's and applies."""
+    """Everything that is the customer's responsibility and applies."""
     ownership: Mapping[Basis, Count]
-    """The total by how the owner is named."""
+    """The total by how the owner is assigned."""
     uncertain: int
-    """Findings whose owner depends on a tag or path that could not be read; the worst outcome is told."""
+    """Findings whose owner depends on a tag or path that could not be read; the worst outcome counts."""
     unowned: Unowned
     misattributed: tuple[Misattribution, ...]
     """By line, most findings first."""
     tag_contradicts: Contradictions
-    lapsing: tuple[Lapse, ...]
-    """What ends or falls due within 30 days, soonest first."""
+    lapsing: tuple[Expiration, ...]
+    """What expires or is due for review within 30 days, soonest first."""
     exceptions: tuple[ExceptionAge, ...]
     """Every exception, oldest first."""
     exceptions_by_age: Mapping[AgeBand, int]
-    """Those in force by their age in days."""
+    """Exceptions in force by age in days."""
 
 
 def basis(ownership: Ownership) -> Basis:
-    """How somebody came to own something, or why nobody does."""
+    """How the owner is assigned, or why there is none."""
     if ownership.status == "nobody":
         return "catch_all" if "catch_all" in ownership.flags else "nobody"
     if ownership.status != "owned":
         return ownership.status
-    # An owner whose origin is not told is not taken for a better one.
+    # An owner of unknown origin does not count as a more specific one.
     return ownership.specificity or "inferred"
 
 
@@ -168,7 +175,7 @@ class _Cell:
         self.covered = True
 
 
-class _Weighing:
+class _Total:
     def __init__(self) -> None:
         self.findings = 0
         self.weight = 0
@@ -177,40 +184,40 @@ class _Weighing:
         self.findings += 1
         self.weight += WEIGHTS[severity]
 
-    def told(self) -> dict[str, int]:
+    def fields(self) -> dict[str, int]:
         return {"findings": self.findings, "weight": self.weight}
 
 
 class Meter(AssessmentObserver):
-    """Counts what the join tells."""
+    """Counts findings and evidence as the join produces them."""
 
     def __init__(self) -> None:
         self._cells: dict[tuple[str, ProviderName, str], _Cell] = {}
         self._findings: Counter[Basis] = Counter()
         self._uncertain = 0
-        self._all = _Weighing()
-        self._domains: dict[str, _Weighing] = defaultdict(_Weighing)
-        self._scopes: dict[tuple[ProviderName, str], _Weighing] = defaultdict(_Weighing)
-        self._teams: dict[str | None, _Weighing] = defaultdict(_Weighing)
+        self._all = _Total()
+        self._domains: dict[str, _Total] = defaultdict(_Total)
+        self._scopes: dict[tuple[ProviderName, str], _Total] = defaultdict(_Total)
+        self._teams: dict[str | None, _Total] = defaultdict(_Total)
         self._lines: dict[tuple[str, str | None], list[int]] = defaultdict(lambda: [0, 0])
         self._contradicting = 0
         self._contradicted: set[int] = set()
         """Hashes of the resources, to count each once."""
-        self._excused: Counter[str] = Counter()
+        self._accepted: Counter[str] = Counter()
 
-    def gathered(
+    def on_evidence(
         self,
         control: str,
-        place: OwnershipTarget,
+        target: OwnershipTarget,
         party: Party,
         evidence: Evidence,
         state: State,
         ownership: Ownership | None,
     ) -> None:
-        """Counts a piece of evidence for its control in its scope."""
+        """Counts a piece of evidence of its control in its scope."""
         if party != "customer" or state == "not_applicable":
             return
-        key = (control, place.provider, place.scope)
+        key = (control, target.provider, target.scope)
         cell = self._cells.get(key)
         if cell is None:
             cell = self._cells[key] = _Cell()
@@ -219,43 +226,45 @@ class Meter(AssessmentObserver):
         if ownership is not None:
             cell.basis = min(cell.basis, BASES.index(basis(ownership)))
 
-    def found(self, finding: Finding, place: OwnershipTarget | None, ownership: Ownership | None) -> None:
+    def on_finding(
+        self, finding: Finding, target: OwnershipTarget | None, ownership: Ownership | None
+    ) -> None:
         """Counts a finding."""
-        if place is None or ownership is None or finding.state in (None, "not_applicable"):
+        if target is None or ownership is None or finding.state in (None, "not_applicable"):
             return
         if finding.state == "accepted" and ownership.exception is not None:
-            self._excused[ownership.exception] += 1
+            self._accepted[ownership.exception] += 1
         if finding.party != "customer":
             return
         self._findings[basis(ownership)] += 1
         self._uncertain += "owner_uncertain" in finding.flags
         if finding.state == "unowned":
-            weighings = (
+            totals = (
                 self._all,
                 self._domains[finding.control.split(".")[0]],
-                self._scopes[place.provider, place.scope],
+                self._scopes[target.provider, target.scope],
                 self._teams[ownership.owner],
             )
-            for weighing in weighings:
-                weighing.add(finding.severity)
+            for total in totals:
+                total.add(finding.severity)
         if finding.state == "misattributed":
             line = self._lines[ownership.source or "", ownership.owner]
             line[0] += 1
             line[1] += finding.evidence == "fail"
         if "tag_contradicts" in finding.flags:
             self._contradicting += 1
-            self._contradicted.add(hash((place.provider, place.scope, place.resource_id)))
+            self._contradicted.add(hash((target.provider, target.scope, target.resource_id)))
 
     def metrics(self, resolver: Resolver, narrowing: Narrowing | None = None) -> Metrics:
-        """All of it. A team's numbers hold what it has to renew, and not what others have."""
+        """The metrics so far. Those of a team leave out expirations and exceptions of other teams."""
         cells = Counter(BASES[cell.basis] for cell in self._cells.values())
         file, now, team = resolver.file, resolver.now, narrowing.team if narrowing is not None else None
-        coming = lapses(file, now) if file is not None else ()
-        excuses = exceptions_by_age(file, now, self._excused) if file is not None else ()
+        expiring = expirations(file, now) if file is not None else ()
+        exceptions = exceptions_by_age(file, now, self._accepted) if file is not None else ()
         if team is not None:
-            coming = tuple(one for one in coming if team in one.teams)
-            excuses = tuple(one for one in excuses if team == one.owner or one.accepted)
-        ages = Counter(one.band for one in excuses if one.standing == "in_force")
+            expiring = tuple(one for one in expiring if team in one.teams)
+            exceptions = tuple(one for one in exceptions if team == one.owner or one.accepted)
+        ages = Counter(one.band for one in exceptions if one.standing == "in_force")
         return Metrics(
             visibility=Visibility(
                 applicable=len(self._cells),
@@ -275,22 +284,24 @@ class Meter(AssessmentObserver):
                 )
             ),
             tag_contradicts=Contradictions(findings=self._contradicting, resources=len(self._contradicted)),
-            lapsing=coming,
-            exceptions=excuses,
+            lapsing=expiring,
+            exceptions=exceptions,
             exceptions_by_age={band: ages[band] for band in AGE_BANDS},
         )
 
     def _unowned(self) -> Unowned:
         return Unowned(
-            **self._all.told(),
-            domains={name: Weight(**one.told()) for name, one in _heaviest(self._domains.items())},
+            **self._all.fields(),
+            domains={name: Weight(**one.fields()) for name, one in _heaviest(self._domains.items())},
             scopes=tuple(
-                ScopeWeight(provider=key[0], scope=key[1], **one.told())
+                ScopeWeight(provider=key[0], scope=key[1], **one.fields())
                 for key, one in _heaviest(self._scopes.items())
             ),
-            teams=tuple(TeamWeight(team=team, **one.told()) for team, one in _heaviest(self._teams.items())),
+            teams=tuple(
+                TeamWeight(team=team, **one.fields()) for team, one in _heaviest(self._teams.items())
+            ),
         )
 
 
-def _heaviest(weighed: Iterable[tuple[_KeyT, _Weighing]]) -> list[tuple[_KeyT, _Weighing]]:
-    return sorted(weighed, key=lambda one: (-one[1].weight, str(one[0])))
+def _heaviest(totals: Iterable[tuple[_KeyT, _Total]]) -> list[tuple[_KeyT, _Total]]:
+    return sorted(totals, key=lambda one: (-one[1].weight, str(one[0])))

@@ -1,7 +1,7 @@
 """Narrowing an assessment to what one team owns, or to the resources of a selection.
 
-Three-valued: what may be meant, because a tag or a path could not be read, stays in and is flagged. It only
-ever leaves out; what stays is judged as it would be without.
+Three-valued: what may be selected, because a tag or path could not be read, stays in and is flagged.
+Narrowing only leaves out findings; those that stay are assessed as they would be without it.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from scanner.ownership.resolve.selection import (
 )
 
 NARROWING_UNCERTAIN = "narrowing_uncertain"
-"""Flag of a finding that stays in because it could not be told whether it is meant."""
+"""Flag of a finding that stays in because it is unknown whether it is selected."""
 
 _REMEMBERED = 4096
-"""Places whose answers are kept."""
+"""Results that are cached."""
 
 UNSEEN_HOLDERS = frozenset({"account", "region", "tenant"})
-"""Where one of these could not be listed, resources of every kind may be in it."""
+"""If one of these kinds could not be listed, resources of any kind may be in it."""
 
 
 class Selector:
-    """Whether a selection means a resource, or may mean one in a place that could not be listed."""
+    """Whether a selection matches a resource, or may match one that could not be listed."""
 
     def __init__(self, clauses: Sequence[Clause]) -> None:
         self._clauses = tuple(clauses)
@@ -58,39 +58,39 @@ class Selector:
             for name in ("region", "service", "kind")
             if any(getattr(clause, name) is not None for clause in clauses)
         )
-        """The others make no difference, so that answers can be shared."""
+        """Conditions that no clause has are left out of the cache key."""
         self._names = bool(self._patterns) or any(clause.resources is not None for clause in clauses)
-        self._answers: dict[tuple[Facts, bool], Fit] = {}
+        self._results: dict[tuple[Facts, bool], Fit] = {}
 
-    def fit(self, subject: OwnershipTarget) -> Fit:
-        """``maybe``: an unread tag or path decides, or what could not be listed."""
-        listed = subject.resource_id is not None
-        key = (self._facts(subject), listed)
-        answer = self._answers.get(key)
-        if answer is None:
-            if len(self._answers) >= _REMEMBERED:
-                self._answers.clear()
-            answer = _most(_fit(clause, *key) for clause in self._clauses)
-            self._answers[key] = answer
-        return answer
+    def fit(self, target: OwnershipTarget) -> Fit:
+        """``maybe``: it depends on an unread tag or path, or on what could not be listed."""
+        listed = target.resource_id is not None
+        key = (self._facts(target), listed)
+        result = self._results.get(key)
+        if result is None:
+            if len(self._results) >= _REMEMBERED:
+                self._results.clear()
+            result = _most(_fit(clause, *key) for clause in self._clauses)
+            self._results[key] = result
+        return result
 
-    def _facts(self, subject: OwnershipTarget) -> Facts:
+    def _facts(self, target: OwnershipTarget) -> Facts:
         ids: tuple[str, ...] = ()
         names: tuple[str, ...] = ()
-        if self._names and subject.resource_id is not None:
-            ids = (subject.resource_id, last_part(subject.resource_id))
-            names = (*ids, *([subject.name] if subject.name is not None else []))
-        tags = fold_tags(subject.tags, self._keys)
+        if self._names and target.resource_id is not None:
+            ids = (target.resource_id, last_part(target.resource_id))
+            names = (*ids, *([target.name] if target.name is not None else []))
+        tags = fold_tags(target.tags, self._keys)
         path: tuple[str, ...] | Hidden = ()
-        if self.uses_paths and subject.path is not None:
-            path = HIDDEN if isinstance(subject.path, Unknown) else parts(subject.path)
+        if self.uses_paths and target.path is not None:
+            path = HIDDEN if isinstance(target.path, Unknown) else parts(target.path)
         return Facts(
-            provider=subject.cloud,
-            account=subject.scope.lower(),
+            provider=target.cloud,
+            account=target.scope.lower(),
             path=path,
-            region=self._told("region", subject.region),
-            service=self._told("service", subject.service),
-            kind=subject.kind if "kind" in self._conditions else "",
+            region=self._if_selected("region", target.region),
+            service=self._if_selected("service", target.service),
+            kind=target.kind if "kind" in self._conditions else "",
             tags=HIDDEN if tags is HIDDEN else frozenset(tags.items()),
             account_tags=frozenset(),
             resource=ids,
@@ -101,34 +101,34 @@ class Selector:
             ),
         )
 
-    def _told(self, condition: str, value: str | None) -> str | None:
+    def _if_selected(self, condition: str, value: str | None) -> str | None:
         return value.lower() if value is not None and condition in self._conditions else None
 
 
 def _fit(clause: Clause, facts: Facts, listed: bool) -> Fit:
-    """Of what is in a place that could not be listed nothing is known: each condition on it may hold."""
-    told: dict[str, Any] = {}
+    """Conditions on unknown properties, such as those of unlisted resources, may or may not match."""
+    unknown: dict[str, Any] = {}
     if facts.service is None:
-        # A finding does not tell the service of its resource either.
-        told["service"] = None
+        # A finding does not hold the service of its resource either.
+        unknown["service"] = None
     if not listed:
-        told |= {"resources": None, "resource_pattern": None}
+        unknown |= {"resources": None, "resource_pattern": None}
         if facts.region is None:
-            told["region"] = None
+            unknown["region"] = None
         if facts.kind in UNSEEN_HOLDERS:
-            told["kind"] = None
-    loosened = replace(clause, **told) if told else clause
+            unknown["kind"] = None
+    loosened = replace(clause, **unknown) if unknown else clause
     fit = loosened.fits(facts)
     return "maybe" if fit == "yes" and loosened != clause else fit
 
 
 @dataclass(frozen=True)
 class Narrowing:
-    """What an assessment is narrowed to: what a team owns, what a selection means, or what both do."""
+    """What an assessment is narrowed to: what a team owns, a selection, or both."""
 
     file: OwnershipFile | None
     team: str | None
-    """The team's id; then there is a file."""
+    """The team's id; requires a file."""
     where: Selector | None
 
     @property
@@ -136,44 +136,44 @@ class Narrowing:
         """Whether it selects by path, so that a scan has to read the hierarchy."""
         return self.where is not None and self.where.uses_paths
 
-    def fit(self, control: str, subject: OwnershipTarget, ownership: Ownership) -> Fit:
-        """Whether a control at a resource is meant."""
+    def fit(self, control: str, target: OwnershipTarget, ownership: Ownership) -> Fit:
+        """Whether a control at a target is selected."""
         fits = []
         if self.where is not None:
-            fits.append(self.where.fit(subject))
+            fits.append(self.where.fit(target))
         if self.team is not None and "no" not in fits:
-            fits.append(self._of_team(control, subject, ownership))
+            fits.append(self._of_team(control, target, ownership))
         return _least(fits)
 
-    def may_hold(self, subject: OwnershipTarget) -> bool:
-        """Whether anything that is meant may be in a place that could not be listed."""
-        if self.where is not None and self.where.fit(subject) == "no":
+    def may_hold(self, target: OwnershipTarget) -> bool:
+        """Whether something selected may be among the resources that could not be listed."""
+        if self.where is not None and self.where.fit(target) == "no":
             return False
-        return self.team is None or self._lines_fit(self._lines, subject) != "no" or self._inferable(subject)
+        return self.team is None or self._lines_fit(self._lines, target) != "no" or self._inferable(target)
 
     def concerns(self, file: str, line: int) -> bool:
-        """Whether a defect of the ownership file is told: that of the team's lines, or of lines that no
-        team answers for. A selection of resources leaves out no defect: the file belongs to none."""
+        """Whether a defect of the ownership file is reported: on the team's lines, or on lines that name no
+        team. A selection of resources leaves out no defect."""
         if self.file is None or self.team is None:
             return True
         named = self._named.get((file, line))
         return named is None or self.team in named
 
-    def _of_team(self, control: str, subject: OwnershipTarget, ownership: Ownership) -> Fit:
+    def _of_team(self, control: str, target: OwnershipTarget, ownership: Ownership) -> Fit:
         uncertain = "owner_uncertain" in ownership.flags
         if ownership.owner == self.team and ownership.status != "nobody":
             return "maybe" if uncertain else "yes"
-        if not (uncertain or ownership.status == "contested" or subject.resource_id is None):
+        if not (uncertain or ownership.status == "contested" or target.resource_id is None):
             return "no"
         lines = [line for line in self._lines if control in line.controls]
-        fit = self._lines_fit(lines, subject)
+        fit = self._lines_fit(lines, target)
         if fit == "no":
-            return "maybe" if uncertain and self._inferable(subject, control.split(".")[0]) else "no"
+            return "maybe" if uncertain and self._inferable(target, control.split(".")[0]) else "no"
         return "yes" if fit == "yes" and ownership.status == "contested" else "maybe"
 
     @cached_property
     def _lines(self) -> tuple[Line[OwnerText], ...]:
-        """The lines by which the team owns something; those that only route to it are not among them."""
+        """The lines by which the team owns something, without those that only route to it."""
         file = self.file
         if file is None:
             return ()
@@ -181,39 +181,39 @@ class Narrowing:
             line
             for line in file.owners
             if file.accountable(line) == self.team
-            and not all(file.routes(line, control) for control in line.controls)
+            and not all(file.contact_only(line, control) for control in line.controls)
         )
 
     @cached_property
     def _selectors(self) -> Mapping[str, Selector]:
         return {line.id: Selector(line.clauses) for line in self._lines}
 
-    def _lines_fit(self, lines: Iterable[Line[OwnerText]], subject: OwnershipTarget) -> Fit:
-        return _most(self._selectors[line.id].fit(subject) for line in lines)
+    def _lines_fit(self, lines: Iterable[Line[OwnerText]], target: OwnershipTarget) -> Fit:
+        return _most(self._selectors[line.id].fit(target) for line in lines)
 
-    def _inferable(self, subject: OwnershipTarget, domain: str | None = None) -> bool:
-        """Whether an unread tag might name the team."""
+    def _inferable(self, target: OwnershipTarget, domain: str | None = None) -> bool:
+        """Whether an unread tag may assign the team."""
         if self.file is None:
             return False
         sources = [
             source for source in self.file.settings.inferred if domain is None or domain in source.domains
         ]
         return (
-            fold_tags(subject.tags, keys_of(sources, "resource_tag")) is HIDDEN
-            or fold_tags(subject.account_tags, keys_of(sources, "account_tag")) is HIDDEN
+            fold_tags(target.tags, keys_of(sources, "resource_tag")) is HIDDEN
+            or fold_tags(target.account_tags, keys_of(sources, "account_tag")) is HIDDEN
         )
 
     @cached_property
     def _named(self) -> Mapping[tuple[str, int], frozenset[str]]:
-        """The teams that each line of the file names as those who answer for it."""
+        """The teams that each line of the file names as accountable."""
         named: dict[tuple[str, int], set[str]] = defaultdict(set)
         if self.file is not None:
-            told: list[tuple[Line[Any], str | None]] = [
+            accountable: list[tuple[Line[Any], str | None]] = [
                 *((line, line.text.accountable) for line in self.file.owners),
-                *((line, line.text.by) for line in self.file.statements),
+                *((line, line.text.by) for line in self.file.attestations),
                 *((line, line.text.owner) for line in (*self.file.exceptions, *self.file.not_applicable)),
             ]
-            for line, name in told:
+            for line, name in accountable:
                 if name is not None:
                     named[line.file, line.number].add(self.file.team(name) or name)
         return {place: frozenset(teams) for place, teams in named.items()}
@@ -231,7 +231,7 @@ def _most(fits: Iterable[Fit]) -> Fit:
 
 
 def team_of(file: OwnershipFile, name: str) -> str:
-    """The id of a team that goes by a name. Raises :class:`ValueError` with a suggestion."""
+    """The id of the team with this id or alias. Raises :class:`ValueError` with a suggestion."""
     id = file.team(name)
     if id is None:
         known = [known for id, team in file.teams.items() for known in (id, *team.aliases)]
@@ -240,8 +240,8 @@ def team_of(file: OwnershipFile, name: str) -> str:
 
 
 def parse_where(text: str) -> Where:
-    """The selection that ``KEY=VALUE,…`` spells out, with the keys of ``where`` in the ownership file; tags
-    are ``tags.NAME=VALUE``, and a key that is given again has several values. Raises :class:`ValueError`."""
+    """Parses a selection ``KEY=VALUE,…`` with the keys of ``where`` in the ownership file; tags are
+    ``tags.NAME=VALUE``, and a repeated key has several values. Raises :class:`ValueError`."""
     value: dict[str, Any] = {}
     for part in text.split(","):
         name, sign, given = (piece.strip() for piece in part.partition("="))
@@ -261,15 +261,15 @@ def parse_where(text: str) -> Where:
         raise ValueError("; ".join(problem.message for problem in error.problems)) from None
 
 
-def meant(narrowing: Narrowing, finding: Finding, account: Account | Tenant | None) -> Fit:
-    """Whether a finding of an earlier assessment is one that an assessment is narrowed to.
+def fit_of_finding(narrowing: Narrowing, finding: Finding, account: Account | Tenant | None) -> Fit:
+    """Whether a narrowing selects a finding of an earlier report.
 
-    ``account`` is the scope of it, if that is known; else its path is as good as unread.
+    ``account`` is the finding's scope; without it, path and account tags count as unread.
     """
     if finding.provider is None or finding.scope is None or finding.resource is None:
         file, _, line = (finding.owner_source or "").rpartition(":")
         return "yes" if not line.isdecimal() or narrowing.concerns(file, int(line)) else "no"
-    unread = Unknown.because("unsupported", "report", None, "a report does not tell it")
+    unread = Unknown.because("unsupported", "report", None, "not part of a report")
     path: Observed[str | None] = unread
     account_tags: Observed[Mapping[str, str]] = unread
     if account is not None:
@@ -280,7 +280,7 @@ def meant(narrowing: Narrowing, finding: Finding, account: Account | Tenant | No
         account_tags = account.tags
     resource = finding.resource
     unlisted = resource.id == f"{resource.kind}@{finding.region or 'global'}"
-    subject = OwnershipTarget(
+    target = OwnershipTarget(
         provider=finding.provider,
         scope=finding.scope,
         path=path,
@@ -294,4 +294,4 @@ def meant(narrowing: Narrowing, finding: Finding, account: Account | Tenant | No
     )
     flags = frozenset(finding.flags)
     ownership = Ownership(finding.ownership or "nobody", finding.owner, finding.owner_source, flags=flags)
-    return narrowing.fit(finding.control, subject, ownership)
+    return narrowing.fit(finding.control, target, ownership)

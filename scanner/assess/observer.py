@@ -1,4 +1,4 @@
-"""What may look on while the join works, one thing after another."""
+"""The interface for observers of the join."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from scanner.ownership.resolve.selection import OwnershipTarget
 
 
 class AssessmentObserver:
-    """Is told of everything that the join makes. The base class does nothing."""
+    """Receives everything that the join produces, as it is produced. The base class does nothing."""
 
-    def found(self, finding: Finding, place: OwnershipTarget | None, ownership: Ownership | None) -> None:
-        """A finding; one of ownership has neither place nor owner."""
+    def on_finding(
+        self, finding: Finding, target: OwnershipTarget | None, ownership: Ownership | None
+    ) -> None:
+        """A finding; an ownership finding has neither target nor ownership."""
 
-    def gathered(
+    def on_evidence(
         self,
         control: str,
-        place: OwnershipTarget,
+        target: OwnershipTarget,
         party: Party,
         evidence: Evidence,
         state: State,
         ownership: Ownership | None,
     ) -> None:
-        """Something that a row is made of. Without ownership it is that of the rest of its row."""
+        """A piece of evidence of a coverage row. ``ownership`` ``None``: that of the rest of its row."""

@@ -1,7 +1,7 @@
 """States: the join of ownership and evidence, as data, with pure functions over it.
 
-Nothing here knows a resource, a file or a clock. The printed table (:func:`states_markdown`) is made of
-the same rows that decide (:func:`judge`).
+Nothing here depends on resources, files or a clock. The printed table (:func:`states_markdown`) is generated
+from the rows that :func:`state_of` evaluates.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from scanner.catalogue.control import Party, Severity
 from scanner.ownership.status import OwnershipStatus
 
 Evidence = Literal["fail", "missing", "unknown", "unassessed", "pass", "n/a"]
-"""What the configuration and the statements say of a control.
+"""What the configuration and the attestations show about a control.
 
-``missing``: a statement is wanted and none is in date. ``unknown``: a rule could not tell.
-``unassessed``: no rule sees it.
+``missing``: an attestation is required and none is in date. ``unknown``: a rule could not be evaluated.
+``unassessed``: no rule covers it.
 """
 EVIDENCE_ORDER: tuple[Evidence, ...] = get_args(Evidence)
-"""Worst first; the worst of several stands."""
+"""Worst first; the worst of several counts."""
 
 State = Literal[
     "unowned",
@@ -40,23 +40,23 @@ State = Literal[
     "accepted",
     "not_applicable",
 ]
-"""What ownership and evidence make together."""
+"""The combination of ownership and evidence."""
 STATES: tuple[State, ...] = get_args(State)
 
 Standing = Literal["gap", "watch", "fine"]
-"""How a state is counted: a gap is to be closed, a watch is not settled, fine needs nothing."""
+"""How a state is counted: a gap has to be closed, a watch is not settled, fine needs no action."""
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-"""Least first."""
+"""Lowest first."""
 
 EXCEPTION_UNNEEDED = "exception_unneeded"
-"""An exception is in force for what passes without it."""
+"""An exception is in force for something that passes without it."""
 EXCEPTION_WITHOUT_OWNER = "exception_without_owner"
-"""An exception is in force, and nobody is accountable for what it excuses."""
+"""An exception is in force, and what it accepts has no owner."""
 NOT_APPLICABLE_CONTRADICTED = "not_applicable_contradicted"
-"""Declared not applicable, and the configuration shows that there is something that it applies to."""
+"""Declared not applicable, but the configuration shows that the control applies."""
 PROMOTED = "promoted"
-"""The provider's obligation fails on a setting that the customer can see: it is the customer's."""
+"""The provider's obligation fails on a setting that the customer can see, so it is the customer's."""
 
 _ALWAYS_GAP: frozenset[State] = frozenset({"unowned", "failing", "unattested"})
 _GAP_IF_PROVEN: frozenset[State] = frozenset({"misattributed", "contested"})
@@ -65,22 +65,22 @@ _FINE: frozenset[State] = frozenset({"covered", "inherited", "accepted", "not_ap
 
 @dataclass(frozen=True)
 class Claim:
-    """Everything about a control at a resource that is not evidence."""
+    """Everything about a control at a resource, except the evidence."""
 
     ownership: OwnershipStatus
     exception_in_force: bool = False
     declared_not_applicable: bool = False
     party: Party = "customer"
-    """Whose obligation it is, before live evidence is looked at."""
+    """The party responsible before live evidence is considered."""
     certificate_in_date: bool = False
     """A certificate of the provider that covers the control is in date."""
     may_become_customers: bool = False
-    """A rule looks at it, so that a failure would make the provider's obligation the customer's."""
+    """A rule covers it, so a failure would make the provider's obligation the customer's."""
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """The state of a control at a resource, and what is odd about how it came to be."""
+class ControlState:
+    """The state of a control at a resource, with the flags that explain it."""
 
     state: State
     flags: frozenset[str] = frozenset()
@@ -88,7 +88,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class StateCell:
-    """One cell of the table. Without a state, the rows above it decide."""
+    """One cell of the table. Without a state, the rows above it apply."""
 
     state: State | None
     flag: str | None = None
@@ -96,15 +96,15 @@ class StateCell:
 
 @dataclass(frozen=True)
 class StateRow:
-    """One row of the table: the claims that it is for, and a cell for each evidence."""
+    """One row of the table: the claims that it applies to, and a cell for each evidence."""
 
     title: str
     claims: Mapping[str, object]
-    """The attributes of a :class:`Claim` that choose the row, each with its value or several."""
+    """The attributes of the :class:`Claim` that the row applies to, each with its value or values."""
     cells: Mapping[Evidence, StateCell]
 
-    def chosen(self, claim: Claim) -> bool:
-        """Whether the row is for the claim."""
+    def matches(self, claim: Claim) -> bool:
+        """Whether the row applies to the claim."""
         return all(
             getattr(claim, name) in (value if isinstance(value, tuple) else (value,))
             for name, value in self.claims.items()
@@ -112,18 +112,18 @@ class StateRow:
 
 
 def _row(title: str, *cells: State | StateCell, **claims: object) -> StateRow:
-    told = (cell if isinstance(cell, StateCell) else StateCell(cell) for cell in cells)
-    return StateRow(title, claims, MappingProxyType(dict(zip(EVIDENCE_ORDER, told, strict=True))))
+    row = (cell if isinstance(cell, StateCell) else StateCell(cell) for cell in cells)
+    return StateRow(title, claims, MappingProxyType(dict(zip(EVIDENCE_ORDER, row, strict=True))))
 
 
 _ABOVE = StateCell(None)
 _UNNEEDED = StateCell("covered", EXCEPTION_UNNEEDED)
-_EXCUSED_FOR_NOBODY = StateCell("accepted", EXCEPTION_WITHOUT_OWNER)
+_ACCEPTED_UNOWNED = StateCell("accepted", EXCEPTION_WITHOUT_OWNER)
 _CONTRADICTED = StateCell(None, NOT_APPLICABLE_CONTRADICTED)
 _CUSTOMERS = StateCell(None, PROMOTED)
 
-# Columns: fail, missing, unknown, unassessed, pass, n/a. A cell that leaves it to the rows above is
-# decided by the next row upwards that is for the claim.
+# Columns: fail, missing, unknown, unassessed, pass, n/a. A cell without a state takes that of the next row
+# upwards that matches the claim.
 _TABLE: tuple[StateRow, ...] = (
     _row(
         "owned",
@@ -152,7 +152,7 @@ _TABLE: tuple[StateRow, ...] = (
     ),
     _row(
         "nobody, exception in force",
-        _EXCUSED_FOR_NOBODY, _EXCUSED_FOR_NOBODY, "unknown", "unclaimed", "unclaimed", "not_applicable",
+        _ACCEPTED_UNOWNED, _ACCEPTED_UNOWNED, "unknown", "unclaimed", "unclaimed", "not_applicable",
         ownership="nobody", exception_in_force=True,
     ),
     _row(
@@ -189,31 +189,31 @@ _TABLE: tuple[StateRow, ...] = (
 
 
 def table() -> tuple[StateRow, ...]:
-    """The rows of the table, as printed."""
+    """The rows of the table, in printed order."""
     return _TABLE
 
 
 def worst(evidences: Iterable[Evidence]) -> Evidence:
-    """The worst of several; raises :class:`ValueError` if there is none."""
+    """The worst evidence; raises :class:`ValueError` if there is none."""
     return min(evidences, key=EVIDENCE_ORDER.index)
 
 
 @cache
-def judge(claim: Claim, evidence: Evidence) -> Judgement:
+def state_of(claim: Claim, evidence: Evidence) -> ControlState:
     """The state of a control at a resource: the table, read from its last row upwards."""
     flags: set[str] = set()
     for row in reversed(_TABLE):
-        if row.chosen(claim):
+        if row.matches(claim):
             cell = row.cells[evidence]
             if cell.flag is not None:
                 flags.add(cell.flag)
             if cell.state is not None:
-                return Judgement(cell.state, frozenset(flags))
-    raise AssertionError("the four rows of ownership decide every claim")
+                return ControlState(cell.state, frozenset(flags))
+    raise AssertionError("the four rows of ownership match every claim")
 
 
 def standing(state: State, evidence: Evidence) -> Standing:
-    """Whether a state is a gap, to be watched, or fine. Wrong or tied owners are gaps on fail or missing."""
+    """Whether a state is a gap, watch or fine. Misattributed and contested are gaps on fail and missing."""
     if state in _ALWAYS_GAP or (state in _GAP_IF_PROVEN and evidence in ("fail", "missing")):
         return "gap"
     return "fine" if state in _FINE else "watch"
@@ -222,21 +222,20 @@ def standing(state: State, evidence: Evidence) -> Standing:
 def priority(
     severity: Severity, state: State, evidence: Evidence, *, sensitive: bool, ownership_file: bool
 ) -> Severity:
-    """The place in the order of work: the severity, moved by what the state and the resource tell.
+    """The order in which to work: the severity, adjusted by state and resource.
 
-    Failures that nobody or wrongly somebody else owns rise by one, and so do sensitive resources;
-    unattested falls by one and unclaimed by two. Without an ownership file nothing rises, since there
-    everything would.
+    Unowned and misattributed failures rise by one, and so do sensitive resources; unattested falls by one and
+    unclaimed by two. Without an ownership file nothing rises, since every failure would.
     """
     uplift = int(evidence == "fail" and state in ("unowned", "misattributed")) + int(sensitive)
     fall = {"unattested": 1, "unclaimed": 2}.get(state, 0)
-    place = SEVERITIES.index(severity) + (uplift if ownership_file else 0) - fall
-    return SEVERITIES[max(0, min(place, len(SEVERITIES) - 1))]
+    level = SEVERITIES.index(severity) + (uplift if ownership_file else 0) - fall
+    return SEVERITIES[max(0, min(level, len(SEVERITIES) - 1))]
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """What is at a gate: a state, from a severity upwards, on certain evidence."""
+    """What a gate stops: a state, from a severity upwards, with certain evidence."""
 
     state: State
     at_least: Severity
@@ -245,7 +244,7 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Gate:
-    """What ends a scan with exit code 1."""
+    """The criteria that end a scan with exit code 1."""
 
     name: str
     criteria: tuple[Criterion, ...]
@@ -273,11 +272,11 @@ GATES: Mapping[str, Gate] = MappingProxyType(
         )
     }
 )
-"""The gates that have a name; the first is the default."""
+"""The named gates; the first is the default."""
 
 
 def gated(gate: Gate, state: State, evidence: Evidence, severity: Severity) -> bool:
-    """Whether a finding is at the gate. Takes the severity, never the priority."""
+    """Whether a finding is at the gate, by its severity, never its priority."""
     return any(
         criterion.state == state
         and evidence in criterion.evidence
@@ -287,10 +286,10 @@ def gated(gate: Gate, state: State, evidence: Evidence, severity: Severity) -> b
 
 
 def parse_fail_on(text: str) -> Gate:
-    """The gate that ``STATE:SEVERITY,…`` spells out; raises :class:`ValueError` with what is wrong.
+    """Parses a gate ``STATE:SEVERITY,…``; raises :class:`ValueError` with what is wrong.
 
-    A state counts where the configuration proves it (evidence fail), and states that never come of a
-    failure (``unattested``, ``unclaimed``, …) count on the evidence that they come of.
+    A state counts where the configuration proves it (evidence fail); states that a failure never has
+    (``unattested``, ``unclaimed``, …) count with the evidence that they result from.
     """
     criteria = tuple(_criterion(part.strip()) for part in text.split(","))
     return Gate(text, criteria)
@@ -318,17 +317,17 @@ def _failable() -> Iterator[State]:
 
 
 def states_markdown() -> str:
-    """The table as Markdown, made of the rows that decide."""
+    """The table as Markdown."""
     lines = [
         "| ownership ＼ evidence | " + " | ".join(EVIDENCE_ORDER) + " |",
         "|---" * (len(EVIDENCE_ORDER) + 1) + "|",
     ]
     for row in _TABLE:
-        cells = (_told(row.cells[evidence]) for evidence in EVIDENCE_ORDER)
+        cells = (_cell_text(row.cells[evidence]) for evidence in EVIDENCE_ORDER)
         lines.append(f"| {row.title} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _told(cell: StateCell) -> str:
+def _cell_text(cell: StateCell) -> str:
     state = cell.state or "rows above"
     return f"{state} (flag `{cell.flag}`)" if cell.flag else state

@@ -1,4 +1,4 @@
-"""What is judged, as the ownership file can select it: resources, blind spots and scopes of an inventory."""
+"""What the ownership file selects from: the resources, blind spots and scopes of an inventory."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _PATH_UNREAD = Unknown.because("unsupported", "account", None, "the path was not
 
 @dataclass(frozen=True)
 class Scope:
-    """One scanned scope: the resource that stands for it, what exists there and the service models in use."""
+    """One scanned scope: its resource, the kinds that exist there and the service models in use."""
 
     account: Account | Tenant
     kinds: Mapping[str, int]
-    """How many resources of each kind there are."""
+    """The number of resources of each kind."""
     models_of: Mapping[str, frozenset[ServiceModel]]
-    """How the resources of each kind are operated; both ways where nobody can tell."""
+    """The service models of the resources of each kind; all possible ones where the model is unknown."""
 
     @cached_property
     def models(self) -> frozenset[ServiceModel]:
@@ -41,14 +41,14 @@ class Scope:
 
 @dataclass(frozen=True)
 class StatedScope:
-    """What the user says of a scope, for selection by the ownership file; used where it could not be read."""
+    """A scope's path and tags as stated by the user, for selection where they could not be read."""
 
     path: str | None = None
     tags: Mapping[str, str] | None = None
 
 
 class OwnershipTargets:
-    """The scopes of an inventory, and every resource and blind spot seen from the ownership file."""
+    """The scopes of an inventory, and its resources and blind spots as targets of the ownership file."""
 
     def __init__(
         self,
@@ -70,26 +70,26 @@ class OwnershipTargets:
             if isinstance(resource, Account | Tenant):
                 accounts[key] = resource
         self.services: Mapping[str, set[str]] = services
-        """The clouds' services in use, by provider."""
+        """The cloud services in use, by provider."""
         self.scopes: Mapping[tuple[str, str], Scope] = {
             key: Scope(account, kinds[key], models[key]) for key, account in accounts.items()
         }
 
-    def partition(self, subject: Resource | BlindSpot) -> str:
-        """The partition that the subject is in: a blind spot's is its scope's."""
-        if not isinstance(subject, BlindSpot):
-            return subject.partition
-        scope = self.scopes.get((subject.provider, subject.scope))
-        return scope.account.partition if scope is not None else subject.provider
+    def partition(self, item: Resource | BlindSpot) -> str:
+        """The partition of a resource; for a blind spot, that of its scope."""
+        if not isinstance(item, BlindSpot):
+            return item.partition
+        scope = self.scopes.get((item.provider, item.scope))
+        return scope.account.partition if scope is not None else item.provider
 
     def unseen(self, provider: ProviderName, scope: str) -> OwnershipTarget:
-        """A scope that could not be reached, with what the user states of it."""
+        """The target for a scope that could not be reached, with the path and tags that the user stated."""
         cause = Unknown.because("error", "account", None, "the scope was not reached").causes[0]
         return self.of(BlindSpot(provider=provider, scope=scope, region=None, kind="account", cause=cause))
 
-    def of(self, subject: Resource | BlindSpot) -> OwnershipTarget:
-        """The subject with everything that a line of the ownership file can select it by."""
-        scope = self.scopes.get((subject.provider, subject.scope))
+    def of(self, item: Resource | BlindSpot) -> OwnershipTarget:
+        """The item with everything that the ownership file can select by."""
+        scope = self.scopes.get((item.provider, item.scope))
         path: Observed[str | None] = None
         account_tags: Observed[Mapping[str, str]]
         if scope is None:
@@ -101,20 +101,20 @@ class OwnershipTargets:
                 path = scope.account.path if collected else _PATH_UNREAD
         directory = scope is not None and isinstance(scope.account, Tenant)
         contacts = _contacts(scope.account) if scope is not None else ()
-        stated = self._stated.get(subject.scope)
+        stated = self._stated.get(item.scope)
         if stated is not None:
             path = stated.path if isinstance(path, Unknown) and stated.path is not None else path
             if isinstance(account_tags, Unknown) and stated.tags is not None:
                 account_tags = stated.tags
-        if isinstance(subject, BlindSpot):
+        if isinstance(item, BlindSpot):
             return OwnershipTarget(
-                provider=_PROVIDERS[subject.provider],
-                scope=subject.scope,
+                provider=_PROVIDERS[item.provider],
+                scope=item.scope,
                 path=path,
-                region=subject.region,
+                region=item.region,
                 service=None,
-                kind=subject.kind,
-                tags=Unknown(causes=(subject.cause,)),
+                kind=item.kind,
+                tags=Unknown(causes=(item.cause,)),
                 account_tags=account_tags,
                 resource_id=None,
                 name=None,
@@ -122,16 +122,16 @@ class OwnershipTargets:
                 contacts=contacts,
             )
         return OwnershipTarget(
-            provider=subject.provider,
-            scope=subject.scope,
+            provider=item.provider,
+            scope=item.scope,
             path=path,
-            region=subject.region,
-            service=subject.service,
-            kind=subject.kind,
-            tags=subject.tags,
+            region=item.region,
+            service=item.service,
+            kind=item.kind,
+            tags=item.tags,
             account_tags=account_tags,
-            resource_id=subject.id,
-            name=subject.name,
+            resource_id=item.id,
+            name=item.name,
             directory=directory,
             contacts=contacts,
         )
@@ -140,5 +140,5 @@ class OwnershipTargets:
 def _contacts(account: Account | Tenant) -> tuple[str, ...]:
     if not isinstance(account, Account) or "security_contacts" not in account.collected():
         return ()
-    told = account.security_contacts
-    return () if isinstance(told, Unknown) else told
+    contacts = account.security_contacts
+    return () if isinstance(contacts, Unknown) else contacts

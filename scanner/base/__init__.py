@@ -1,1 +1,1 @@
-"""What everything stands on: files, YAML, terminals and repositories. It knows nothing else of gapscan."""
+"""Files, YAML, terminals and git repositories; imports nothing else of gapscan."""

@@ -1,10 +1,9 @@
-"""The commit that a file comes from, read from its git repository without starting git.
+"""The commit that a file comes from, read from its git repository without running git.
 
-git obeys configuration that it finds beside the files it is asked about: a repository can name programs to
-run (``core.fsmonitor``, ``gpg.program``, filters, remote helpers), and a pull request can embed a bare
-repository in an ordinary folder. Cloud credentials are in the environment when gapscan looks, so nothing of
-a checkout may run. This module only reads objects, and it looks for ``.git`` alone, which git lets nobody
-commit.
+git obeys the configuration of the repository that it reads: a repository can name programs to run
+(``core.fsmonitor``, ``gpg.program``, filters, remote helpers), and a pull request can embed a bare repository
+in an ordinary folder. gapscan runs with cloud credentials in the environment, so nothing in a checkout may
+run. This module only reads objects, and only looks for ``.git``, which git does not allow to be committed.
 """
 
 from __future__ import annotations
@@ -19,18 +18,18 @@ if TYPE_CHECKING:
     from dulwich.repo import Repo
 
 SECONDS = 5.0
-"""How long the history is followed: the commit is context of a report, and never worth a long wait."""
+"""Time limit for walking the history: the commit is context for a report and not worth a long wait."""
 
 _Blobs = Mapping[bytes, bytes | None]
-"""Ids of the files' contents by path; ``None`` where the commit does not have the file."""
+"""Blob ids of the files by path; ``None`` if the commit does not contain the file."""
 
 
 def last_commit(files: Iterable[Path], clock: Callable[[], float] = time.monotonic) -> str | None:
     """The commit that last changed any of the files, as hexadecimal digits.
 
-    ``None`` where it cannot be stated: no repository, a file that is not committed as it is now, a
-    repository that cannot be read, or a history that takes longer than :data:`SECONDS`. Like ``git log``,
-    follows the first parent that has the same contents. A shallow clone ends at its oldest commit.
+    ``None`` if it cannot be determined: no repository, a file with uncommitted changes, an unreadable
+    repository, or a history that takes longer than :data:`SECONDS`. Like ``git log``, follows the first
+    parent with the same contents. A shallow clone ends at its oldest commit.
     """
     paths = [path.resolve() for path in files]
     root = _root(paths[0].parent) if paths else None
@@ -40,10 +39,10 @@ def last_commit(files: Iterable[Path], clock: Callable[[], float] = time.monoton
     try:
         from dulwich.repo import Repo
 
-        # Never a bare repository: an embedded one is the attack.
+        # Never a bare repository: embedding one is the attack.
         with Repo(str(root), bare=False) as repo:
             return _last_change(repo, names, clock() + SECONDS, clock)
-    except Exception:  # noqa: BLE001  (a damaged or hostile repository costs the commit, never the scan)
+    except Exception:  # noqa: BLE001  (a damaged or hostile repository must not fail the scan)
         return None
 
 
@@ -75,13 +74,13 @@ def _blobs(repo: Repo, commit: ObjectID, names: Iterable[bytes]) -> _Blobs:
         try:
             return repo.object_store[id]
         except KeyError:
-            # Partial clones lack objects: that must not pass for a file that the commit lacks.
+            # Partial clones lack objects; that must not look like a file missing from the commit.
             raise OSError(f"object {id!r} is not in the repository") from None
 
     found = stored(commit)
     tree = stored(found.tree) if isinstance(found, Commit) else None
     if not isinstance(tree, Tree):
-        raise OSError(f"{commit!r} is no commit")
+        raise OSError(f"{commit!r} is not a commit")
     blobs: dict[bytes, bytes | None] = {}
     for name in names:
         try:
@@ -92,7 +91,7 @@ def _blobs(repo: Repo, commit: ObjectID, names: Iterable[bytes]) -> _Blobs:
 
 
 def _unchanged(path: Path, blob: bytes | None) -> bool:
-    """Whether the file has the committed contents; line ends may be those of another system."""
+    """Whether the file has the committed contents, ignoring CRLF line endings."""
     from dulwich.objects import Blob
 
     content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Files that are put in place only when whole, and that only their owner may read."""
+"""Files that are written atomically and readable only by their owner."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 
 class Unwritable(Exception):
-    """A file cannot be written where it was to go."""
+    """A file cannot be written at its destination."""
 
     exit_code = 74
 
 
-def beside(path: Path) -> Path:
-    """A new, empty file in the folder of ``path`` to write to, with mode 0600.
+def temporary_file(path: Path) -> Path:
+    """A new, empty temporary file in the folder of ``path``, with mode 0600.
 
-    A device or a pipe is given back as it is: nothing can be put in its place. Raises :class:`OSError`
-    where ``path`` could not be replaced later.
+    Returns ``path`` itself for a device or a pipe, which cannot be replaced. Raises :class:`OSError` if
+    ``path`` could not be replaced later.
     """
     if path.is_dir():
         raise IsADirectoryError(0, "is a folder")
@@ -33,15 +33,15 @@ def beside(path: Path) -> Path:
 
 
 def replace_all(texts: Mapping[Path, str], check: Callable[[Mapping[Path, Path]], Any] | None = None) -> None:
-    """Puts the texts in place, all or none of them; files that were there keep their modes.
+    """Writes all texts or none of them; existing files keep their modes.
 
-    ``check`` gets the new files by the paths that they will have, and raises to leave everything as it was.
-    Raises :class:`Unwritable`.
+    ``check`` receives the temporary files by their final paths, and raises to cancel. Raises
+    :class:`Unwritable`.
     """
     new: dict[Path, Path] = {}
     try:
         for path, text in texts.items():
-            new[path] = beside(path)
+            new[path] = temporary_file(path)
             new[path].write_text(text, encoding="utf-8")
             if path.is_file() and new[path] != path:
                 new[path].chmod(path.stat().st_mode & 0o777)

@@ -1,4 +1,4 @@
-"""The base of what is exchanged and stored: frozen, and strict about what it does not know."""
+"""The base class of models that are exchanged and stored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class FrozenModel(BaseModel):
-    """A model that never changes once made and refuses keys that it does not know."""
+    """An immutable model that rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

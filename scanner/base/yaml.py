@@ -1,7 +1,7 @@
-"""Reading YAML that people write: every mistake is told with file, line and a suggestion.
+"""Reading YAML that people write: every error is reported with file, line and a suggestion.
 
-Used for rules, controls, ownership and configuration. A document is parsed once, keeps the line of every
-node, and is then validated against a pydantic model (extra keys forbidden).
+Used for rules, controls, ownership and configuration. A document is parsed once with the line of every
+node, and then validated against a pydantic model (extra keys forbidden).
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 Loc = tuple[Union[str, int], ...]  # noqa: UP007
 
 MAX_NODES = 2_000_000
-"""Nodes of a document after aliases are followed; more is taken for an attack (an anchor bomb)."""
+"""Limit on the nodes of a document after expanding aliases; protects against anchor bombs."""
 
 MAX_BYTES = 10_000_000
-"""The largest file that is read: what people write is far smaller."""
+"""The largest file that is read; files written by people are far smaller."""
 
 MAX_DEPTH = 64
-"""Mappings and lists within each other."""
+"""Nesting of mappings and lists."""
 
 _LONGEST_VALUE = 1_000
-"""Characters of a number."""
+"""Limit on the characters of an integer."""
 
 _LOOKAHEAD = 600
-"""Characters that a parser reads beyond the place where it refuses a text that nests too deeply."""
+"""Characters that a parser reads past the point where it rejects a text that is nested too deeply."""
 
 _SHALLOW = 10_000
-"""Characters of a text that cannot nest deeply enough to do harm."""
+"""Texts up to this many characters cannot be nested deeply enough to crash the parser."""
 
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
@@ -56,12 +56,12 @@ _EXPECTED = {
     "date_parsing": "a date such as 2026-11-22",
     "date_from_datetime_parsing": "a date such as 2026-11-22",
 }
-"""What a value should have been, by pydantic's type of the error."""
+"""The expected value, by pydantic's error type."""
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One mistake in a file."""
+    """One error in a file."""
 
     file: str
     line: int
@@ -72,7 +72,7 @@ class Problem:
 
 
 class DocumentError(Exception):
-    """One or more mistakes in files that the user wrote. ``str()`` has one line for each."""
+    """One or more errors in files that the user wrote. ``str()`` has one line for each."""
 
     exit_code = 2
 
@@ -83,31 +83,31 @@ class DocumentError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: plain values, and where each of them stands."""
+    """A parsed file: plain values, and the line of each."""
 
     file: str
     value: Any
     lines: Mapping[Loc, int]
     raw: Mapping[Loc, str]
-    """The text of scalars as written."""
+    """The source text of scalars."""
 
     def line(self, *loc: str | int) -> int:
-        """The line of a node, or of the nearest one around it that exists (1-based)."""
+        """The line of a node (1-based), or of its nearest existing ancestor."""
         place: Loc = loc
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place, 1)
 
     def problem(self, message: str, *loc: str | int) -> Problem:
-        """A mistake at a node."""
+        """An error at a node."""
         return Problem(self.file, self.line(*loc), message)
 
     def error(self, message: str, *loc: str | int) -> DocumentError:
-        """The same, to raise."""
+        """An error at a node, as an exception."""
         return DocumentError([self.problem(message, *loc)])
 
     def validate(self, model: type[ModelT], context: Any = None) -> ModelT:
-        """The document as a model. Raises :class:`DocumentError` with every mistake."""
+        """The document as a model. Raises :class:`DocumentError` with every error."""
         if not isinstance(self.value, dict):
             raise self.error(f"expected a mapping of {', '.join(model.model_fields)}")
         try:
@@ -118,7 +118,7 @@ class Document:
     def _problems(self, model: type[BaseModel], error: ValidationError) -> Iterator[Problem]:
         found = [(self._written(problem), problem) for problem in error.errors(include_url=False)]
         for loc, problem in found:
-            # Of a union only the member that got furthest is worth telling.
+            # For a union, report only the member that matched furthest.
             if problem["type"].endswith("_type") and any(
                 other[: len(loc)] == loc and len(other) > len(loc) for other, _ in found
             ):
@@ -126,7 +126,7 @@ class Document:
             yield self.problem(self._message(model, loc, problem), *loc)
 
     def _written(self, problem: Any) -> Loc:
-        """The part of pydantic's location that exists in the file (it adds names of union members)."""
+        """The part of pydantic's location that exists in the file (pydantic adds names of union members)."""
         written: Loc = ()
         for step in problem["loc"]:
             if (*written, step) in self.lines:
@@ -147,7 +147,7 @@ class Document:
             expected = problem["ctx"]["expected"].replace(" or ", ", ")
             allowed = [part.strip(" '") for part in expected.split(",")]
             given = str(problem["input"])
-            return f"{name}: {given!r} is none of {', '.join(allowed)}{suggestion(given, allowed)}"
+            return f"{name}: {given!r} is not one of {', '.join(allowed)}{suggestion(given, allowed)}"
         if kind in ("too_short", "string_too_short") and problem["ctx"]["min_length"] == 1:
             return f"{name}: is empty"
         if kind in ("value_error", "assertion_error"):
@@ -159,19 +159,19 @@ class Document:
 
 
 def suggestion(given: str, known: Iterable[str]) -> str:
-    """``; did you mean X?`` if something known is close to what was given, else nothing."""
+    """``; did you mean X?`` if a known name is similar to the given one, else an empty string."""
     close = difflib.get_close_matches(given, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def read(path: Path, name: str | None = None) -> Document:
-    """Reads a YAML file; ``name`` is what messages call it. Raises :class:`DocumentError`."""
+    """Reads a YAML file; messages refer to it as ``name``. Raises :class:`DocumentError`."""
     label = name or str(path)
     return parse(_content(path, label), label)
 
 
 def read_all(path: Path) -> tuple[Document, ...]:
-    """Reads a YAML file of several documents. Raises :class:`DocumentError`."""
+    """Reads a YAML file with several documents. Raises :class:`DocumentError`."""
     label = str(path)
     return tuple(_document(node, label) for node in _nodes(_content(path, label), label) if node is not None)
 
@@ -187,17 +187,32 @@ def parse(text: str, name: str) -> Document:
     return _document(nodes[0], name)
 
 
-def _content(path: Path, label: str) -> str:
+def parse_bytes(content: bytes, name: str) -> Document:
+    """Parses YAML in UTF-8. Raises :class:`DocumentError`."""
+    return parse(_decoded(content, name), name)
+
+
+def read_bytes(path: Path, label: str) -> bytes:
+    """The content of a file of at most :data:`MAX_BYTES`. Raises :class:`DocumentError`."""
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            told = f"is {size / 1e6:.0f} MB; a file may have {MAX_BYTES / 1e6:.0f} MB: split it"
-            raise DocumentError([Problem(label, 1, told)])
-        return path.read_text(encoding="utf-8")
+            message = f"is {size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB: split the file"
+            raise DocumentError([Problem(label, 1, message)])
+        return path.read_bytes()
     except FileNotFoundError:
         raise DocumentError([Problem(label, 1, "no such file")]) from None
     except OSError as error:
         raise DocumentError([Problem(label, 1, f"cannot be read: {error.strerror}")]) from None
+
+
+def _content(path: Path, label: str) -> str:
+    return _decoded(read_bytes(path, label), label)
+
+
+def _decoded(content: bytes, label: str) -> str:
+    try:
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DocumentError([Problem(label, 1, f"is not UTF-8 text (byte {error.start})")]) from None
 
@@ -211,7 +226,7 @@ def _nodes(text: str, name: str) -> list[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         if mark is not None:
-            # Parsers have limits of their own, with words of their own: ours are told first.
+            # Parsers have their own limits and messages; ours take precedence.
             with suppress(yaml.YAMLError):
                 _check_depth(text[: max(0, mark.index - _LOOKAHEAD)], name, loader)
         line = mark.line + 1 if mark else 1
@@ -223,7 +238,7 @@ def _nodes(text: str, name: str) -> list[Any]:
 
 
 def _check_depth(text: str, name: str, loader: Any) -> None:
-    """Composing recurses in C, without a limit of its own: a file of brackets would end the process."""
+    """Composing recurses in C without a limit: a file of brackets would crash the process."""
     depth = 0
     for event in yaml.parse(text, Loader=loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -244,7 +259,7 @@ def _document(node: Any, name: str) -> Document:
 
 
 class _Builder:
-    """Makes plain values of YAML nodes, with their lines; refuses duplicate keys and odd tags."""
+    """Builds plain values from YAML nodes, with their lines; rejects duplicate keys and custom tags."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -258,11 +273,11 @@ class _Builder:
         line = node.start_mark.line + 1
         self.lines.setdefault(loc, line)
         if len(self.lines) > MAX_NODES:
-            raise DocumentError([Problem(self.name, line, "too large once its aliases are followed")])
+            raise DocumentError([Problem(self.name, line, "too large after expanding its aliases")])
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, loc, line)
         if node.tag not in _COLLECTIONS:
-            self.problems.append(Problem(self.name, line, f"the tag {node.tag} is not used here"))
+            self.problems.append(Problem(self.name, line, f"the tag {node.tag} is not allowed"))
             return None
         if id(node) in self._open or len(loc) > MAX_DEPTH:
             raise DocumentError([Problem(self.name, line, "nested too deeply, or contains itself")])
@@ -289,7 +304,9 @@ class _Builder:
                 continue
             if key in value:
                 first = self.lines[(*loc, key)]
-                self.problems.append(Problem(self.name, line, f"{key}: given twice (first in line {first})"))
+                self.problems.append(
+                    Problem(self.name, line, f"{key}: duplicate key (first on line {first})")
+                )
                 continue
             self.lines[(*loc, key)] = line
             value[key] = self.build(child, (*loc, key))
@@ -297,17 +314,19 @@ class _Builder:
 
     def _scalar(self, node: Any, loc: Loc, line: int) -> Any:
         self.raw[loc] = node.value
+        if node.tag == "tag:yaml.org,2002:str":
+            return node.value
         try:
             return self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
             long = len(node.value) > _LONGEST_VALUE and node.tag == "tag:yaml.org,2002:int"
-            told = f"a number of {len(node.value)} characters" if long else str(error)
-            self.problems.append(Problem(self.name, line, f"cannot be read: {told}"))
+            reason = f"a number of {len(node.value)} characters" if long else str(error)
+            self.problems.append(Problem(self.name, line, f"cannot be read: {reason}"))
             return None
 
 
 def _fields_at(model: type[BaseModel], loc: Loc) -> set[str]:
-    """The keys that the model knows at a place of the document."""
+    """The keys that the model accepts at a location in the document."""
     types: list[Any] = [model]
     for step in loc:
         types = [inner for outer in types for inner in _step(outer, step)]
@@ -315,7 +334,7 @@ def _fields_at(model: type[BaseModel], loc: Loc) -> set[str]:
 
 
 def _members(annotation: Any) -> Iterator[Any]:
-    """The models and containers that an annotation can mean."""
+    """The models and containers that an annotation allows."""
     origin = get_origin(annotation)
     model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     if model or (isinstance(origin, type) and issubclass(origin, Collection)):

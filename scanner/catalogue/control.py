@@ -1,4 +1,4 @@
-"""The words of responsibility, and what a control is."""
+"""Controls and the terms of the shared responsibility model."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from scanner.base.models import FrozenModel
 from scanner.model.resources.base import ProviderName
 
 Party = Literal["customer", "provider"]
-"""Who must do something. "Shared" is never an answer: a shared control is one obligation of each."""
+"""The responsible party. There is no "shared": a shared control is one obligation of each party."""
 
 ServiceModel = Literal["on_prem", "iaas", "caas", "faas", "paas", "saas"]
 """How much of the stack the provider operates, least first."""
 
 Level = Literal["organisation", "tenant", "scope", "resource"]
-"""Where a control is judged: once for the organisation or tenant, at each scope, or on each resource."""
+"""Where a control is assessed: once for the organisation or tenant, at each scope, or on each resource."""
 
-EvidenceMode = Literal["auto", "hybrid", "statement"]
-"""What shows a control: live configuration, a person's statement, or (hybrid) both."""
+EvidenceMode = Literal["auto", "hybrid", "attestation"]
+"""What proves a control: live configuration, a person's attestation, or (hybrid) both."""
 
 Severity = Literal["low", "medium", "high", "critical"]
-"""How bad it is when a control is not met, least first."""
+"""The impact if a control is not met, lowest first."""
 
 ResponsibilityCell = Literal["customer", "provider", "both", "none"]
-"""Whose a control is under one service model; ``none``: it has no meaning there."""
+"""Who is responsible for a control under one service model; ``none``: it does not apply there."""
 
 Framework = Literal["nist_800_53r5", "csa_ccm_4_0", "iso_27001_2022", "cis_controls_8_1", "pci_dss_4_0"]
-"""A catalogue of requirements that a control is related to (never: that it satisfies)."""
+"""A framework whose requirements a control is related to (without satisfying them)."""
 
 SERVICE_MODELS: tuple[ServiceModel, ...] = get_args(ServiceModel)
 
 Text = Annotated[str, Field(min_length=1)]
-"""Text that says something."""
+"""Text that is not empty."""
 
 
 class Control(FrozenModel):
-    """An obligation of the catalogue, with each party's part in it."""
+    """A control of the catalogue, with the obligations of each party."""
 
     id: str
     title: str
@@ -47,25 +47,25 @@ class Control(FrozenModel):
     level: Level
     severity: Severity
     responsibility: Mapping[ServiceModel, ResponsibilityCell]
-    """Whose it is under each service model; all six are there."""
+    """Who is responsible under each service model; has all six keys."""
     obligations: Mapping[Party, str | None]
-    """What each party has to do, in a sentence; both keys are there."""
+    """What each party must do, in one sentence; has both keys."""
     evidence: EvidenceMode
     kinds: Mapping[ProviderName, tuple[str, ...]]
-    """The kinds of resource that a complete judgement on that cloud would look at."""
+    """The kinds of resource that a complete assessment on that cloud would cover."""
     refs: Mapping[Framework, tuple[str, ...]]
-    """Ids of related requirements elsewhere."""
+    """Ids of related requirements by framework."""
     aliases: tuple[str, ...] = ()
-    """Former ids, oldest first. They go on working in every file that names controls."""
+    """Former ids, oldest first. They remain valid in every file that names controls."""
 
     @property
     def first_id(self) -> str:
-        """The id that the control was born with; a finding's identity is built on it."""
+        """The control's original id, on which the identity of findings is based."""
         return self.aliases[0] if self.aliases else self.id
 
 
 class Layer(FrozenModel):
-    """A layer of the stack, and whose it is under each service model where a control says nothing."""
+    """A layer of the stack, with the default party of its controls under each service model."""
 
     title: Text
     default: Mapping[ServiceModel, Literal["customer", "provider", "both"]]

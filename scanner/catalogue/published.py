@@ -1,6 +1,6 @@
-"""What the providers publish about who is responsible, set beside ours.
+"""The responsibility matrices that the providers publish, compared with ours.
 
-Reference data (``published.yaml``), each with its page and day. Nothing is ever judged by it.
+Reference data (``published.yaml``), with source and date. It never affects an assessment.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ PublishedCell = Literal["customer", "provider", "both"]
 
 
 class PublishedRow(FrozenModel):
-    """One line of a provider's matrix, and what of ours it is about."""
+    """One row of a provider's matrix, and the matching layers or controls of ours."""
 
     name: Text
-    """As the provider calls it."""
+    """The provider's name of the row."""
     cells: tuple[PublishedCell, ...]
-    """Whose it is, in the order of the matrix's service models."""
+    """Who is responsible, in the order of the matrix's service models."""
     layers: tuple[str, ...] = ()
-    """The layers of ours that it is about: their defaults are compared."""
+    """The matching layers of ours, whose defaults are compared."""
     controls: tuple[str, ...] = ()
-    """Where it is about less than a layer: the controls, whose rows are compared."""
+    """If the row covers less than a layer: the matching controls, whose rows are compared."""
     why: dict[ServiceModel, Text] = Field(default_factory=dict)
-    """Why ours differs, by service model; for every difference, and for nothing else."""
+    """Why ours differs, by service model; for every difference and nothing else."""
 
 
 class PublishedMatrix(FrozenModel):
@@ -47,15 +47,15 @@ class PublishedMatrix(FrozenModel):
     title: Text
     url: Text
     date: date
-    """When the page was last changed or reviewed, by its own word."""
+    """When the page was last changed or reviewed, as stated on the page."""
     form: Text
-    """How it is published, and how far the cells here can be relied on."""
+    """How it is published, and how reliable the cells here are."""
     models: tuple[ServiceModel, ...]
     rows: Annotated[tuple[PublishedRow, ...], Field(min_length=1)]
 
 
 class Note(FrozenModel):
-    """What a provider says of responsibility apart from a matrix."""
+    """What a provider states about responsibility outside a matrix."""
 
     provider: ProviderName
     title: Text
@@ -70,13 +70,13 @@ class Published(FrozenModel):
     notes: tuple[Note, ...]
 
     def matrix(self, id: str) -> PublishedMatrix | None:
-        """The matrix of that id."""
+        """The matrix with that id."""
         return next((matrix for matrix in self.matrices if matrix.id == id), None)
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One cell of a published matrix beside ours."""
+class ComparedCell:
+    """One cell of a published matrix and ours."""
 
     row: str
     model: ServiceModel
@@ -85,22 +85,22 @@ class Compared:
     about: tuple[str, ...]
     """The layers or controls of ours that were compared."""
     why: str | None
-    """Why ours differs; ``None`` where it does not."""
+    """Why ours differs; ``None`` if it does not."""
 
 
-def compare(matrix: PublishedMatrix, catalogue: Catalogue) -> Iterator[Compared]:
-    """Every cell of the matrix beside ours, in its order."""
+def compare(matrix: PublishedMatrix, catalogue: Catalogue) -> Iterator[ComparedCell]:
+    """Every cell of the matrix compared with ours, in the matrix's order."""
     for row in matrix.rows:
         for model, cell in zip(matrix.models, row.cells, strict=True):
             ours = _ours(row, model, catalogue)
             why = row.why[model] if ours != cell else None
-            yield Compared(row.name, model, cell, ours, row.layers or row.controls, why)
+            yield ComparedCell(row.name, model, cell, ours, row.layers or row.controls, why)
 
 
 def load_published(catalogue: Catalogue, folder: Path | None = None) -> Published:
     """Reads ``published.yaml`` of a folder; ``None``: the built-in one.
 
-    Raises :class:`~scanner.base.yaml.DocumentError` with every mistake, each with file and line.
+    Raises :class:`~scanner.base.yaml.DocumentError` with every error, each with file and line.
     """
     root = folder or Path(str(files("rules")))
     document = read(root / "published.yaml", str((folder or Path("rules")) / "published.yaml"))
@@ -119,10 +119,10 @@ def load_published(catalogue: Catalogue, folder: Path | None = None) -> Publishe
 def _ours(row: PublishedRow, model: ServiceModel, catalogue: Catalogue) -> ResponsibilityCell:
     cells: set[ResponsibilityCell] = {catalogue.layers[layer].default[model] for layer in row.layers}
     cells |= {catalogue.controls[control].responsibility[model] for control in row.controls}
-    meant = cells - {"none"}
-    if not meant:
+    parties = cells - {"none"}
+    if not parties:
         return "none"
-    return meant.pop() if len(meant) == 1 else "both"
+    return parties.pop() if len(parties) == 1 else "both"
 
 
 def _problems(
@@ -133,11 +133,11 @@ def _problems(
     at: tuple[str | int, ...],
 ) -> Iterator[Problem]:
     if len(row.cells) != len(matrix.models):
-        told = f"{row.name}: {len(row.cells)} cells for {len(matrix.models)} service models"
-        yield document.problem(told, *at, "cells")
+        message = f"{row.name}: {len(row.cells)} cells for {len(matrix.models)} service models"
+        yield document.problem(message, *at, "cells")
         return
     if bool(row.layers) == bool(row.controls):
-        yield document.problem(f"{row.name}: is about either layers or controls", *at)
+        yield document.problem(f"{row.name}: must name either layers or controls", *at)
         return
     unknown = False
     for field, names, known in (
@@ -148,17 +148,17 @@ def _problems(
             if name not in known:
                 unknown = True
                 hint = suggestion(name, known)
-                told = f"{row.name}: no {field.removesuffix('s')} {name!r}{hint}"
-                yield document.problem(told, *at, field, index)
+                message = f"{row.name}: unknown {field.removesuffix('s')} {name!r}{hint}"
+                yield document.problem(message, *at, field, index)
     if unknown:
         return
     for model, cell in zip(matrix.models, row.cells, strict=True):
         ours = _ours(row, model, catalogue)
         if ours != cell and model not in row.why:
-            told = f"{row.name}: {model} is {cell} there and {ours} here, and why is not said"
-            yield document.problem(told, *at)
+            message = f"{row.name}: {model} is {cell} there and {ours} here; give the reason under why"
+            yield document.problem(message, *at)
         if ours == cell and model in row.why:
-            yield document.problem(f"{row.name}: {model} does not differ", *at, "why", model)
+            yield document.problem(f"{row.name}: {model} does not differ; remove it", *at, "why", model)
     for model in row.why:
         if model not in matrix.models:
             yield document.problem(f"{row.name}: the matrix has no column {model}", *at, "why", model)

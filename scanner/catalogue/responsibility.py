@@ -1,7 +1,7 @@
-"""Who owes what: layers, service models and controls, and whose part a control is on a resource.
+"""The shared responsibility model: layers, service models, controls, and the responsible party on a resource.
 
-The facts are data: ``responsibility.yaml`` (layers, service models, the type table, domains, kinds) and
-``controls/<domain>.yaml`` of a rule pack. This module reads them and answers from them.
+The model is data: ``responsibility.yaml`` (layers, service models, the type table, domains, kinds) and
+``controls/<domain>.yaml`` of a rule pack. This module loads and queries it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from scanner.catalogue.boundary import (
     Boundary,
     Shift,
     ShiftText,
+    applicable_shifts,
     decide,
     load_shifts,
     model_under,
-    moves,
     party_of,
 )
 from scanner.catalogue.control import (
@@ -53,7 +53,7 @@ _Id = Annotated[str, Field(pattern=r"^[a-z]+\.[a-z0-9]+(-[a-z0-9]+)*$")]
 class UnknownControl(KeyError):
     """A selector that matches no control.
 
-    ``suggestion`` is ``; did you mean X?`` where a known name is close, else empty.
+    ``suggestion`` is ``; did you mean X?`` if a known name is similar, else empty.
     """
 
     def __init__(self, selector: str, suggestion: str = "") -> None:
@@ -65,36 +65,36 @@ class UnknownControl(KeyError):
         return f"no control matches {self.selector!r}{self.suggestion}"
 
 
-_TOLD: Mapping[ResponsibilityCell, str] = {
-    "customer": "the provider has no part in this, it is yours.",
-    "both": "each party has a part of its own; this one is yours.",
-    "provider": "this is the provider's part.",
-    "none": "nothing is expected here, but a setting was found, and what can be set is yours.",
+_REASONS: Mapping[ResponsibilityCell, str] = {
+    "customer": "this is your responsibility; the provider has no part in it.",
+    "both": "each party has its own part; this one is your responsibility.",
+    "provider": "this is the provider's responsibility.",
+    "none": "no such setting is expected here, but one was found; what you can set is your responsibility.",
 }
-"""What a cell of a control's row says to the customer."""
+"""A cell of a control's row, explained to the customer."""
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All controls, and the tables that tell whose they are."""
+    """All controls, and the tables that determine the responsible party."""
 
     controls: Mapping[str, Control]
     domains: Mapping[str, str]
     """Titles by domain id."""
     layers: Mapping[str, Layer]
     kinds: Mapping[str, str]
-    """Titles of all nouns that controls speak of, also of those that no adapter collects yet."""
+    """Titles of all kinds that controls refer to, including those not yet collected on any cloud."""
     service_models: Mapping[ServiceModel, str]
     """Titles by service model."""
     types: tuple[tuple[str, ServiceModel], ...]
-    """Patterns of resource types (``*`` is any text) and their service model; the first match wins."""
+    """Patterns of resource types (``*``: any text) and their service model; the first match wins."""
     shifts: tuple[Shift, ...]
-    """What moves the line on resources that are configured so; their order is of no account."""
+    """Configurations that shift the boundary; their order does not matter."""
 
     def select(self, selector: str) -> frozenset[str]:
-        """The ids of the controls that a selector means: an id or a former id, a glob, a domain or ``*``.
+        """The ids of the controls that a selector matches: an id or former id, a glob, a domain or ``*``.
 
-        Raises :class:`UnknownControl` when there are none. A domain always exists, even an empty one.
+        Raises :class:`UnknownControl` if there are none. A domain is always valid, even an empty one.
         """
         if selector == "*":
             return frozenset(self.controls)
@@ -110,69 +110,70 @@ class Catalogue:
         return found
 
     def model_of_type(self, type_: str) -> ServiceModel | None:
-        """How resources of a type are operated where nothing moves it; ``None``: no line knows the type."""
+        """The service model of a resource type without shifts; ``None`` if the type is not known."""
         match = self._type_table.fullmatch(type_)
         return self.types[match.lastindex - 1][1] if match and match.lastindex else None
 
     def service_model(self, resource: Resource) -> ServiceModel | None:
-        """How the resource is operated now, as far as is known; ``None`` when no line knows its type."""
+        """The service model of the resource as configured, as far as known; ``None`` if its type is not."""
         by_type = self.model_of_type(resource.type)
         if by_type is None or resource.kind not in self._shifts_of:
             return by_type
-        return model_under(by_type, moves(self._shifts_of[resource.kind], resource).certain)
+        return model_under(by_type, applicable_shifts(self._shifts_of[resource.kind], resource).certain)
 
     def models_in_use(self, resource: Resource) -> frozenset[ServiceModel]:
-        """Every way in which the resource may be operated: more than one where nobody can tell.
+        """The possible service models of the resource: more than one if a deciding facet is unknown.
 
-        A type that no line knows counts as a machine of the customer's own.
+        A type that is not known counts as ``iaas``.
         """
         by_type = self.model_of_type(resource.type)
         if by_type is None:
             return frozenset({"iaas"})
         if resource.kind not in self._shifts_of:
             return frozenset({by_type})
-        found = moves(self._shifts_of[resource.kind], resource)
+        found = applicable_shifts(self._shifts_of[resource.kind], resource)
         return frozenset(model_under(by_type, shifts) for shifts in found.outcomes())
 
     def boundary(self, control: Control, resource: Resource) -> Boundary:
-        """Whose the control is on a resource as it is configured now, and why.
+        """Which party is responsible for the control on a resource as currently configured, and why.
 
-        The layers that a party operates by configuration come first, then the control's own row under the
-        service model, then the layer's default. The customer's where both have a part (states are computed
-        for the customer's), where the service model is unresolved, where a fact that decides is unknown,
-        and where the catalogue sees no meaning in the control but a rule still found a setting: what can be
-        set is the customer's.
+        Layers that a shift assigns come first, then the control's own row under the service model, then the
+        layer's default. The customer is responsible if both parties have a part (states are computed for
+        the customer's), if the service model is unresolved, if a deciding facet is unknown, and if the
+        control does not apply under the service model but a rule still found a setting.
         """
         by_type = self.model_of_type(resource.type)
         if by_type is None:
-            reason = f"Nobody knows how {resource.type} is operated, so it counts as yours."
+            reason = (
+                f"The service model of {resource.type} is not known, so it counts as your responsibility."
+            )
             return Boundary("customer", None, reason, flags=frozenset({"model_unresolved"}))
         if resource.kind not in self._shifts_of:
-            return self._standing[control.id, by_type]
-        found = moves(self._shifts_of[resource.kind], resource)
+            return self._default_boundaries[control.id, by_type]
+        found = applicable_shifts(self._shifts_of[resource.kind], resource)
         if not found.certain and not found.possible:
-            return self._standing[control.id, by_type]
-        return decide(control, by_type, found, self._standing, resource)
+            return self._default_boundaries[control.id, by_type]
+        return decide(control, by_type, found, self._default_boundaries, resource)
 
-    def standing(self, control: Control, model: ServiceModel) -> Boundary:
-        """Whose the control is under a service model where nothing moves the line, and why."""
-        return self._standing[control.id, model]
+    def default_boundary(self, control: Control, model: ServiceModel) -> Boundary:
+        """Which party is responsible for the control under a service model without shifts, and why."""
+        return self._default_boundaries[control.id, model]
 
     def party(self, control: Control, resource: Resource) -> Party:
-        """Whose the control is on a resource: the party of :meth:`boundary`."""
+        """The party responsible for the control on a resource: that of :meth:`boundary`."""
         return self.boundary(control, resource).party
 
     def facets(self, kind: str) -> frozenset[str]:
-        """The facets of a kind that tell whose a control is; they are collected with every resource of it."""
+        """The facets of a kind that shifts depend on; they are collected for every resource of it."""
         return frozenset().union(*(shift.when.facets for shift in self._shifts_of.get(kind, ())))
 
     def party_at_scope(
         self, control: Control, provider: ProviderName, service_models_in_use: frozenset[ServiceModel]
     ) -> Party | None:
-        """Whose the control is at a scope: the customer's if any model in use there makes it so.
+        """The party responsible for the control at a scope: the customer if any model in use there says so.
 
-        ``None`` when it has no meaning under any of them, or when that cloud has nothing for it to look
-        at and no statement is wanted. No model in use is known (an empty set): every cloud model counts.
+        ``None`` if it does not apply under any of them, or if no kind on that cloud is evidence for it and it
+        requires no attestation. An empty set (no model in use is known) counts as every cloud model.
         """
         if control.evidence == "auto" and not control.kinds.get(provider):
             return None
@@ -189,10 +190,10 @@ class Catalogue:
         return {kind: tuple(shift for shift in ordered if shift.kind == kind) for kind in kinds}
 
     @cached_property
-    def _standing(self) -> Mapping[tuple[str, ServiceModel], Boundary]:
+    def _default_boundaries(self) -> Mapping[tuple[str, ServiceModel], Boundary]:
         return {
             (control.id, model): Boundary(
-                party_of(cell), model, f"{self.service_models[model]} ({model}): {_TOLD[cell]}"
+                party_of(cell), model, f"{self.service_models[model]} ({model}): {_REASONS[cell]}"
             )
             for control in self.controls.values()
             for model, cell in control.responsibility.items()
@@ -200,12 +201,12 @@ class Catalogue:
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        """Every id and former id, and the id that it means today."""
+        """The current id of every id and former id."""
         return {name: id for id, control in self.controls.items() for name in (id, *control.aliases)}
 
     @cached_property
     def _type_table(self) -> re.Pattern[str]:
-        """The type table as one expression: alternatives are tried in order, so the first line wins."""
+        """The type table as one pattern: alternatives are tried in order, so the first line wins."""
         patterns = [pattern.split("*") for pattern, _ in self.types]
         return re.compile("|".join(f"({'.*'.join(map(re.escape, parts))})" for parts in patterns) or r"(?!)")
 
@@ -213,7 +214,7 @@ class Catalogue:
 def load_catalogue(folder: Path | None = None) -> Catalogue:
     """Reads ``responsibility.yaml`` and ``controls/*.yaml`` of a folder; ``None``: the built-in ones.
 
-    Raises :class:`~scanner.base.yaml.DocumentError` with every mistake, each with file and line.
+    Raises :class:`~scanner.base.yaml.DocumentError` with every error, each with file and line.
     """
     root = folder or Path(str(files("rules")))
     shown = folder or Path("rules")
@@ -225,7 +226,7 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     places: dict[str, str] = {}
     paths = sorted((root / "controls").glob("*.yaml"))
     if not paths:
-        problems.append(Problem(str(shown / "controls"), 1, "holds no controls (*.yaml)"))
+        problems.append(Problem(str(shown / "controls"), 1, "contains no controls (*.yaml)"))
     for path in paths:
         try:
             document = read(path, str(shown / "controls" / path.name))
@@ -235,7 +236,7 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
             continue
         if path.stem not in tables.domains:
             hint = suggestion(path.stem, tables.domains)
-            problems.append(document.problem(f"the file's name {path.stem!r} is no domain{hint}"))
+            problems.append(document.problem(f"the file name {path.stem!r} is not a domain{hint}"))
             continue
         for index, entry in enumerate(written.controls):
             at = _Place(document, ("controls", index))
@@ -277,7 +278,7 @@ class _Obligations(FrozenModel):
 
 
 class _Entry(FrozenModel):
-    """A control as written. ``responsibility`` holds only what differs from the layer's default."""
+    """A control as written. ``responsibility`` has only the differences from the layer's default."""
 
     id: _Id
     title: Text
@@ -300,7 +301,7 @@ class _ControlsFile(FrozenModel):
 
 @dataclass(frozen=True)
 class _Place:
-    """A node of a document, for messages about what is in it."""
+    """A node of a document, for messages about its content."""
 
     document: Document
     loc: tuple[str | int, ...]
@@ -344,7 +345,7 @@ def _table_problems(base: Document, tables: _Tables) -> Iterator[Problem]:
         for earlier, other in enumerate(tables.types[:index]):
             if fnmatchcase(line.match, other.match):
                 first = f"line {base.line('types', earlier)} ({other.match})"
-                message = f"types: {line.match} is never reached: {first} matches it first"
+                message = f"types: {line.match} is never reached: {first} matches first"
                 yield base.problem(message, "types", index)
                 break
 
@@ -353,7 +354,7 @@ def _entry_problems(
     at: _Place, entry: _Entry, domain: str, tables: _Tables, places: dict[str, str]
 ) -> Iterator[Problem]:
     if not entry.id.startswith(f"{domain}."):
-        yield at.problem(f"{entry.id}: controls of this file begin with {domain!r} and a dot", "id")
+        yield at.problem(f"{entry.id}: control ids in this file must start with '{domain}.'", "id")
     for name in (entry.id, *entry.aliases):
         if name in places:
             place = "id" if name == entry.id else "aliases"
@@ -372,7 +373,7 @@ def _entry_problems(
     parties: tuple[Party, ...] = get_args(Party)
     for party in parties:
         if not getattr(entry.obligations, party) and {party, "both"} & set(cells):
-            yield at.problem(f"{entry.id}: says nothing of what the {party} must do", "obligations")
+            yield at.problem(f"{entry.id}: obligations.{party} is missing", "obligations")
 
 
 def _frozen(items: Iterable[tuple[K, T]]) -> Mapping[K, T]:

@@ -1,4 +1,4 @@
-"""The command line. Commands import what they need when they run, so that ``--help`` answers at once."""
+"""The command line. Commands import what they need when they run, so that ``--help`` is fast."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from scanner.cli.schema import schema
 
 app = typer.Typer(
     name="gapscan",
-    help="Finds the cloud security controls that nobody covers. It only ever reads.",
+    help="Finds the cloud security controls that nobody covers. Read-only.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 nothing at the gate, 1 findings at the gate, 2 usage or a wrong file, "
+    epilog="Exit codes: 0 nothing at the gate, 1 findings at the gate, 2 wrong usage or file, "
     "3 incomplete, 4 nothing could be evaluated, 70 internal error, 74 a report could not be written, "
     "130 interrupted.",
 )
@@ -70,11 +70,11 @@ app.command("schema")(schema)
 
 
 _UNWRITABLE = frozenset({errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
-"""What the system answers where standard output takes no more."""
+"""Errors of a standard output that cannot be written to."""
 
 
 def _flush() -> None:
-    """Writes what is held back now: after this, a failure would come too late for the exit code."""
+    """Writes buffered output now; later, a failure could not change the exit code."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -82,36 +82,35 @@ def _flush() -> None:
 
 
 def _drop() -> None:
-    """Standard output goes nowhere from here on, what it holds back included."""
+    """Discards standard output from here on, including what is buffered."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> NoReturn:
-    """Runs the command line and ends the process with the exit code of the design."""
-    # A pipeline that gives up sends this one; it is to leave as little behind as Ctrl-C does.
+    """Runs the command line and exits with one of the documented exit codes."""
+    # A cancelled pipeline sends SIGTERM; it must leave as little behind as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if sys.stdout is None:
-        # Closed by the caller. Without this, the first file that is opened would become standard output.
+        # The caller closed it. Without this, the first opened file would become standard output.
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal or pipe that cannot show a character must not cost the report.
+            # A character that the terminal or pipe cannot encode must not fail the report.
             stream.reconfigure(errors="replace")
     try:
         try:
             app(prog_name="gapscan")
         finally:
             _flush()
-    except Exception as error:  # noqa: BLE001  (the last place where a failure can be told)
+    except Exception as error:  # noqa: BLE001  (the last place that can report a failure)
         if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
             _drop()
-            told = f"gapscan: standard output: could not be written: {error.strerror}"
-            print(told, file=sys.stderr)
+            print(f"gapscan: standard output: could not be written: {error.strerror}", file=sys.stderr)
             sys.exit(74)
         import traceback
 
         traceback.print_exc()
-        told = f"gapscan: internal error: {type(error).__name__}: {error}"
-        print(f"{told}\nThis is a defect of gapscan; nothing was reported.", file=sys.stderr)
+        message = f"gapscan: internal error: {type(error).__name__}: {error}"
+        print(f"{message}\nThis is a bug in gapscan; nothing was reported.", file=sys.stderr)
         sys.exit(70)
     sys.exit(0)

@@ -1,4 +1,4 @@
-"""``gapscan assess``: judge a snapshot as a scan would have judged it."""
+"""``gapscan assess``: assess a snapshot as a scan would have."""
 
 from __future__ import annotations
 
@@ -6,81 +6,60 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli import options as option
 from scanner.cli.exits import exit_on_error
+from scanner.cli.option_groups import with_option_groups
+from scanner.cli.options import AssessmentOptions, RuleOptions
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
-    from scanner.cli.plan import Plan
+    from scanner.assess.request import AssessmentRequest
     from scanner.run.scan import Collected
 
 
+@with_option_groups
 def assess(
-    ctx: typer.Context,
     snapshot: Annotated[str, typer.Argument(help="A snapshot that gapscan collect wrote.")],
-    config: Annotated[
-        str | None,
-        typer.Option(help="gapscan.yaml with settings; its targets do not matter.", metavar="FILE"),
-    ] = None,
-    ownership: option.Ownership = None,
-    rules: option.Rules = None,
-    control: option.Control = None,
-    rule: option.Rule = None,
-    team: option.Team = None,
-    where: option.Where = None,
-    report: option.Report = None,
-    states: option.States = None,
-    gate: option.Gate = None,
-    fail_on: option.FailOn = None,
-    max_unknown: option.MaxUnknown = None,
-    allow_incomplete: option.AllowIncomplete = False,
-    baseline: option.BaselineReport = None,
-    now: Annotated[
-        str | None,
-        typer.Option(
-            help="Judge ages and expiries by this time (ISO 8601). [default: the snapshot's]", metavar="TIME"
-        ),
-    ] = None,
+    rules: RuleOptions,
+    assessment: AssessmentOptions,
     max_age: Annotated[
         str | None,
         typer.Option(help="Refuse a snapshot older than this, e.g. 90m, 24h or 7d.", metavar="AGE"),
     ] = None,
-    everything: option.Everything = False,
-    others: option.Others = None,
 ) -> None:
-    """Judge a snapshot: the same findings and exit code as the scan that it stands for.
+    """Assess a snapshot: the findings and exit code of the scan that it stands for.
 
-    Needs no credentials and no network. Ages and expiries are judged by the time when the snapshot was
-    finished, unless --now says otherwise.
+    Needs no credentials and no network; the targets of --config do not matter.
     """
     with exit_on_error():
         from datetime import UTC, datetime
         from pathlib import Path
 
-        from scanner.cli.plan import given, plan
+        from scanner.cli.requests import assessment_request, configuration, reports_of
 
         oldest = _age(max_age)
-        planned = plan(given(ctx.params))
+        config = configuration(rules)
+        request = assessment_request(config, rules, assessment)
+        reports = reports_of(config, assessment)
 
         from scanner.cli.run import write_reports
         from scanner.report.output import Outputs
 
-        collected = stored(Path(snapshot), planned)
+        collected = stored(Path(snapshot), request)
         if oldest is not None:
-            _refuse_old(snapshot, collected, oldest, planned.now or datetime.now(UTC))
-        with Outputs(planned.reports) as outputs:
-            raise typer.Exit(write_reports(planned, collected, outputs))
+            _refuse_old(snapshot, collected, oldest, request.now or datetime.now(UTC))
+        with Outputs(reports) as outputs:
+            raise typer.Exit(write_reports(collected, request, outputs))
 
 
-def stored(path: Path, plan: Plan) -> Collected:
-    """What a snapshot holds, if it can be judged as planned."""
+def stored(path: Path, request: AssessmentRequest) -> Collected:
+    """The contents of a snapshot, if they can be assessed as requested."""
     from scanner.rule.evaluate import NotCollected
     from scanner.run.snapshot import read_snapshot
 
     collected = read_snapshot(path)
-    if plan.uses_paths and "path" not in collected.inventory.collected.get("account", ()):
+    if request.uses_paths and "path" not in collected.inventory.collected.get("account", ()):
         raise NotCollected("scopes are selected by path, which was not collected of account")
     return collected
 

@@ -1,4 +1,4 @@
-"""``gapscan collect``: read live accounts into a snapshot, to be judged later or elsewhere."""
+"""``gapscan collect``: read live accounts into a snapshot, to be assessed later or elsewhere."""
 
 from __future__ import annotations
 
@@ -6,55 +6,53 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli import options as option
 from scanner.cli.exits import exit_on_error
+from scanner.cli.option_groups import with_option_groups
+from scanner.cli.options import CloudArgument, ConnectionOptions, RuleOptions
 
 if TYPE_CHECKING:
     from scanner.run.scan import Collected
 
 
+@with_option_groups
 def collect(
-    ctx: typer.Context,
-    cloud: option.CloudArgument,
+    cloud: CloudArgument,
+    connection: ConnectionOptions,
+    rules: RuleOptions,
     out: Annotated[
-        str, typer.Option("--out", help="Where the snapshot goes.", metavar="FILE")
+        str, typer.Option("--out", help="Where to write the snapshot.", metavar="FILE")
     ] = "gapscan-snapshot.ndjson.zst",
-    profile: option.Profile = None,
-    region: option.Region = None,
-    subscription: option.Subscription = None,
-    project: option.Project = None,
-    config: option.Config = None,
-    rules: option.Rules = None,
-    control: option.Control = None,
-    rule: option.Rule = None,
-    timeout: option.Timeout = None,
 ) -> None:
-    """Read live accounts into a snapshot. Nothing is judged: see gapscan assess.
+    """Read live accounts into a snapshot without assessing them: see gapscan assess.
 
-    Takes every fact that gapscan knows, unless narrowed to what some rules read. The exit code is 0 when
-    every scope was reached, 3 when one that you named was not, 4 when none was (no snapshot is written).
-    What could not be seen in a scope is in the snapshot, and assess answers for it.
+    Reads every facet that gapscan knows, or only what the chosen rules need. The exit code is 0 when every
+    scope was reached, 3 when one that you named was not, and 4 when none was (no snapshot is written).
+    What could not be read in a scope is recorded in the snapshot; assess reports it.
     """
     with exit_on_error():
         from pathlib import Path
 
-        from scanner.cli.plan import given, plan
+        from scanner.cli.requests import collection_request, configuration, select
+        from scanner.run.scan import all_facets, wanted_by
 
-        planned = plan(given(ctx.params))
+        config, wanted = configuration(rules), all_facets()
+        if rules.control or rules.rule or rules.rules:
+            chosen = select(config, rules)
+            if rules.control or rules.rule:
+                wanted = wanted_by(chosen.rules, True, chosen.catalogue)
+        reading = collection_request(cloud, config, rules, connection, wanted)
 
         from importlib.metadata import version
 
         from scanner.assess.gate import INCOMPLETE, INTERRUPTED, NOTHING, OK
-        from scanner.cli.run import read_clouds, tell_unreached
-        from scanner.run.scan import everything, wanted_by
+        from scanner.cli.run import print_unreached, read_clouds
         from scanner.run.snapshot import NewSnapshot
 
-        wanted = wanted_by(planned.chosen, True, planned.catalogue) if control or rule else everything()
         with NewSnapshot(Path(out)) as snapshot:
-            collected = read_clouds(planned, wanted, "snapshot")
+            collected = read_clouds(reading, unwritten="snapshot")
             if collected is None:
                 raise typer.Exit(INTERRUPTED)
-            tell_unreached(collected)
+            print_unreached(collected)
             targets = collected.inventory.targets
             if not any(target.reached for target in targets):
                 raise typer.Exit(NOTHING)
@@ -65,14 +63,14 @@ def collect(
 
 
 def _summary(collected: Collected) -> str:
-    """The snapshot in numbers, what was not seen among them."""
+    """The snapshot in numbers, including what could not be read."""
     inventory = collected.inventory
     unknown = sum(len(resource.unknowns()) for resource in inventory.resources)
     reached = sum(1 for target in inventory.targets if target.reached)
     numbers = (
         (len(inventory.resources), "resource"),
         (reached, "scope"),
-        (unknown, "unknown fact"),
+        (unknown, "unknown facet"),
         (len(inventory.blind_spots), "blind spot"),
     )
-    return " · ".join(f"{number:,} {noun}{'' if number == 1 else 's'}" for number, noun in numbers)
+    return " · ".join(f"{number:,} {word}{'' if number == 1 else 's'}" for number, word in numbers)

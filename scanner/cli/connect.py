@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scanner.collect.provider import Limits, Provider, Request
+    from scanner.collect.provider import ConnectionRequest, Limits, Provider
     from scanner.model.resources.base import ProviderName
     from scanner.run.scan import Connect
 
@@ -49,7 +49,7 @@ def quieten() -> None:
 def connectors(clouds: Sequence[ProviderName]) -> dict[ProviderName, Connect]:
     """The connect functions of the clouds; the SDKs are imported when one is called."""
 
-    def connect(request: Request, limits: Limits) -> Provider:
+    def connect(request: ConnectionRequest, limits: Limits) -> Provider:
         found: Connect = import_module(f"providers.{request.provider}.scopes").connect
         return found(request, limits)
 

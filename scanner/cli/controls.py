@@ -1,4 +1,4 @@
-"""``gapscan controls``: the catalogue of obligations, and how much of each the rules see."""
+"""``gapscan controls``: the catalogue of controls, and how much of each the rules evaluate."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from scanner.catalogue.control import Control
     from scanner.catalogue.responsibility import Catalogue
     from scanner.model.resources.base import ProviderName
-    from scanner.rule.rules import Pack, Rule
+    from scanner.rule.packs import Pack
+    from scanner.rule.rule import Rule
 
 app = typer.Typer(
-    help="List and show controls: what is owed, by whom, and how much of it the rules see.",
+    help="List and show controls: each party's obligations, and what the rules evaluate.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -35,16 +36,16 @@ _FRAMEWORKS = {
 }
 
 _LEVELS = {
-    "organisation": "judged once, for the organisation",
-    "tenant": "judged once, in the identity tenant",
-    "scope": "judged in each account, subscription or project",
-    "resource": "judged on each resource",
+    "organisation": "assessed once, for the organisation",
+    "tenant": "assessed once, in the identity tenant",
+    "scope": "assessed in each account, subscription or project",
+    "resource": "assessed on each resource",
 }
 
 _EVIDENCE = {
     "auto": "live configuration shows it",
-    "hybrid": "live configuration and a statement show it",
-    "statement": "only a person can attest it",
+    "hybrid": "live configuration and an attestation show it",
+    "attestation": "only a person can attest it",
 }
 
 _LETTERS = {"customer": "y", "provider": "p", "both": "b", "none": "-"}
@@ -53,19 +54,19 @@ _HEAD = 12
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A control, and what of it the rules of the chosen packs look at."""
+class _ControlRules:
+    """A control with the rules of the chosen packs that evaluate it."""
 
     control: Control
     rules: tuple[Rule, ...]
 
     def kinds(self, provider: ProviderName) -> tuple[str, ...]:
-        """The expected kinds that some rule examines on that cloud."""
-        examined = {rule.text.for_ for rule in self.rules if provider in rule.text.providers}
-        return tuple(kind for kind in self.control.kinds.get(provider, ()) if kind in examined)
+        """The expected kinds that a rule evaluates on that cloud."""
+        evaluated = {rule.text.for_ for rule in self.rules if provider in rule.text.providers}
+        return tuple(kind for kind in self.control.kinds.get(provider, ()) if kind in evaluated)
 
-    def whole(self) -> bool | None:
-        """Whether every expected kind on every cloud is examined; ``None``: none is expected anywhere."""
+    def complete(self) -> bool | None:
+        """Whether rules evaluate every expected kind on every cloud; ``None``: no kind is expected."""
         expected = [provider for provider, kinds in self.control.kinds.items() if kinds]
         if not expected:
             return None
@@ -74,15 +75,15 @@ class _Seen:
 
 def _load(packs: list[str] | None, form: str) -> tuple[Catalogue, Pack]:
     from scanner.catalogue.responsibility import load_catalogue
-    from scanner.rule.rules import BUILTIN, load_packs
+    from scanner.rule.packs import BUILTIN, load_packs
 
     if form not in ("text", "json"):
-        raise Usage(f"--format {form}: it is text or json")
+        raise Usage(f"--format {form}: expected text or json")
     catalogue = load_catalogue()
     return catalogue, load_packs(packs or [BUILTIN], catalogue)
 
 
-def _chosen(catalogue: Catalogue, pack: Pack, selectors: Sequence[str]) -> list[_Seen]:
+def _chosen(catalogue: Catalogue, pack: Pack, selectors: Sequence[str]) -> list[_ControlRules]:
     from scanner.catalogue.responsibility import UnknownControl
 
     try:
@@ -91,7 +92,7 @@ def _chosen(catalogue: Catalogue, pack: Pack, selectors: Sequence[str]) -> list[
         raise Usage(str(error)) from None
     rules = pack.rules.values()
     return [
-        _Seen(control, tuple(rule for rule in rules if rule.text.control == control.id))
+        _ControlRules(control, tuple(rule for rule in rules if rule.text.control == control.id))
         for control in catalogue.controls.values()
         if control.id in ids
     ]
@@ -106,32 +107,32 @@ def list_controls(
     rules: Packs = None,
     form: Form = "text",
 ) -> None:
-    """List controls: level, severity, party under each service model, evidence, and kinds seen."""
+    """List controls: level, severity, responsible party by service model, evidence, rules."""
     with exit_on_error():
         catalogue, pack = _load(rules, form)
-        seen = _chosen(catalogue, pack, controls or [])
+        chosen = _chosen(catalogue, pack, controls or [])
         if form == "json":
-            _echo([_record(one, catalogue) for one in seen])
+            _echo([_record(one, catalogue) for one in chosen])
         else:
-            typer.echo("\n".join(_table(seen)))
+            typer.echo("\n".join(_table(chosen)))
 
 
 @app.command("show")
 def show(
-    control: Annotated[str, typer.Argument(help="Id of the control, or a former one.")],
+    control: Annotated[str, typer.Argument(help="Current or former id of the control.")],
     rules: Packs = None,
     form: Form = "text",
 ) -> None:
-    """Show one control: both parties' obligations, its rules, what it expects, related requirements."""
+    """Show one control: obligations, rules, expected kinds and related requirements."""
     with exit_on_error():
         catalogue, pack = _load(rules, form)
-        seen = _chosen(catalogue, pack, [control])
-        if len(seen) != 1:
-            raise Usage(f"{control} means {len(seen)} controls: see gapscan controls list {control}")
+        chosen = _chosen(catalogue, pack, [control])
+        if len(chosen) != 1:
+            raise Usage(f"{control} matches {len(chosen)} controls: see gapscan controls list {control}")
         if form == "json":
-            _echo(_record(seen[0], catalogue))
+            _echo(_record(chosen[0], catalogue))
         else:
-            typer.echo("\n".join(_shown(seen[0], catalogue)))
+            typer.echo("\n".join(_details(chosen[0], catalogue)))
 
 
 def _echo(record: Any) -> None:
@@ -140,16 +141,16 @@ def _echo(record: Any) -> None:
     typer.echo(json.dumps(record, indent=1, ensure_ascii=False))
 
 
-def _table(seen: Sequence[_Seen]) -> Iterator[str]:
+def _table(chosen: Sequence[_ControlRules]) -> Iterator[str]:
     from scanner.cli.prose import row
     from scanner.model.resources.base import ProviderName
 
     providers: tuple[ProviderName, ...] = get_args(ProviderName)
     clouds = [(provider, 6) for provider in providers]
-    widths = (max(len(one.control.id) for one in seen) + 1, 13, 9, 7, 10, 6)
+    widths = (max(len(one.control.id) for one in chosen) + 1, 13, 9, 7, 12, 6)
     titles = ("control", "level", "severity", "party", "evidence", "rules")
     yield row([*zip(titles, widths, strict=True), *clouds])
-    for one in seen:
+    for one in chosen:
         control = one.control
         cells = (
             control.id,
@@ -161,24 +162,25 @@ def _table(seen: Sequence[_Seen]) -> Iterator[str]:
         )
         yield row([*zip(cells, widths, strict=True), *((_ratio(one, name), width) for name, width in clouds)])
     yield ""
-    whole = [one.whole() for one in seen]
-    unseen = sum(1 for one in seen if one.whole() is not None and not one.rules)
-    statements = sum(1 for one in seen if one.control.evidence != "auto")
+    complete = [one.complete() for one in chosen]
+    without = sum(1 for one in chosen if one.complete() is not None and not one.rules)
+    attested = sum(1 for one in chosen if one.control.evidence != "auto")
     yield (
-        f"{len(seen)} controls: {whole.count(True)} seen in full, {whole.count(False) - unseen} in part, "
-        f"{unseen} by no rule yet; {statements} want a statement."
+        f"{len(chosen)} controls: {complete.count(True)} evaluated in full, "
+        f"{complete.count(False) - without} in part, {without} by no rule yet; "
+        f"{attested} need an attestation."
     )
-    models = " ".join(seen[0].control.responsibility)
+    models = " ".join(chosen[0].control.responsibility)
     yield f"party, under {models}: y yours, p the provider's, b both, - neither."
-    yield "aws, azure, gcp: kinds of resource that rules look at, of those that the control expects."
+    yield "aws, azure, gcp: kinds of resource that rules evaluate, of those that the control expects."
 
 
-def _ratio(one: _Seen, provider: ProviderName) -> str:
+def _ratio(one: _ControlRules, provider: ProviderName) -> str:
     expected = one.control.kinds.get(provider, ())
     return f"{len(one.kinds(provider))}/{len(expected)}" if expected else "-"
 
 
-def _shown(one: _Seen, catalogue: Catalogue) -> Iterator[str]:
+def _details(one: _ControlRules, catalogue: Catalogue) -> Iterator[str]:
     from scanner.cli.prose import PARTIES, entry
 
     control = one.control
@@ -197,12 +199,12 @@ def _shown(one: _Seen, catalogue: Catalogue) -> Iterator[str]:
     for head, text in facts.items():
         yield from entry(f"  {head}", text, _HEAD + 2)
     yield ""
-    yield "EXPECTS EVIDENCE FROM (* some rule looks at it)"
+    yield "EXPECTS EVIDENCE FROM (* evaluated by a rule)"
     for provider, kinds in control.kinds.items():
         marked = ", ".join(f"{kind}{'*' if kind in one.kinds(provider) else ''}" for kind in kinds)
         yield from entry(f"  {provider}", f"{marked} ({_ratio(one, provider)})", _HEAD + 2)
     if not any(control.kinds.values()):
-        yield "  no resource shows it"
+        yield "  no kind of resource"
     yield ""
     yield "RULES"
     for rule in one.rules:
@@ -210,10 +212,10 @@ def _shown(one: _Seen, catalogue: Catalogue) -> Iterator[str]:
         yield f"  {rule.id}  ({rule.text.severity}; {where})"
         yield from entry("   ", rule.text.title, 4)
     if not one.rules:
-        yield "  none yet: a resource that could show it counts as unassessed"
+        yield "  none yet: resources of the expected kinds count as unassessed"
     if shifts := _shifts(control, catalogue):
         yield ""
-        yield "WHAT MOVES THE LINE"
+        yield "BOUNDARY SHIFTS"
         for shift in shifts:
             yield from entry(f"  {shift.kind}", shift.reason, 20)
     yield ""
@@ -223,7 +225,7 @@ def _shown(one: _Seen, catalogue: Catalogue) -> Iterator[str]:
 
 
 def _shifts(control: Control, catalogue: Catalogue) -> list[Shift]:
-    """What moves the line for this control on a kind that it expects."""
+    """The shifts that can change the party of this control on a kind that it expects."""
     expected = {kind for kinds in control.kinds.values() for kind in kinds}
     return [
         shift
@@ -232,7 +234,7 @@ def _shifts(control: Control, catalogue: Catalogue) -> list[Shift]:
     ]
 
 
-def _record(one: _Seen, catalogue: Catalogue) -> Mapping[str, Any]:
+def _record(one: _ControlRules, catalogue: Catalogue) -> Mapping[str, Any]:
     control = one.control
     return {
         **control.model_dump(mode="json"),

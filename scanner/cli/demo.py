@@ -1,4 +1,4 @@
-"""``gapscan demo``: the main job on three simulated clouds, without credentials."""
+"""``gapscan demo``: a scan of three simulated clouds, without credentials."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from scanner.cli.exits import Usage, exit_on_error, stop
 
 def demo(
     folder: Annotated[
-        str, typer.Option("--folder", help="Where its files go.", metavar="FOLDER")
+        str, typer.Option("--folder", help="Where to write the files.", metavar="FOLDER")
     ] = "gapscan-demo",
 ) -> None:
-    """Scan the sample company on three simulated clouds, on this machine alone.
+    """Scan a sample company on three simulated clouds on this machine.
 
-    Writes an ownership file, a configuration and the reports, and names them. The exit code is 0 when the
-    scan could be made, whatever it found.
+    Writes an ownership file, a configuration and the reports, and lists them. The exit code is 0 if the
+    scan ran, whatever it found.
     """
     import os
     import subprocess
@@ -27,7 +27,7 @@ def demo(
 
     with exit_on_error():
         if find_spec("moto") is None:
-            raise Usage("the simulated clouds need their extra: pip install 'gapscan[demo]'")
+            raise Usage("the simulated clouds are an extra: pip install 'gapscan[demo]'")
         from providers.sandbox.company import estate, write_files
 
         place = Path(folder)
@@ -37,7 +37,7 @@ def demo(
             raise Usage(f"--folder {folder}: cannot be written: {error.strerror}") from None
         print("Starting three simulated clouds on this machine …", file=sys.stderr)
         with estate() as environment:
-            # -P: a folder of the same name where the user stands must not run in gapscan's place.
+            # -P: a folder of the same name in the working directory must not run in gapscan's place.
             command = [sys.executable, "-P", "-m", "scanner", "scan", "all", "--config", str(files.config)]
             print(f"$ gapscan {' '.join(command[4:])}\n", flush=True)
             scan = subprocess.run(command, env={**os.environ, **environment}, check=False)
@@ -47,4 +47,4 @@ def demo(
     for path, what in files.described():
         print(f"  {path}  {what}")
     if scan.returncode:
-        print(f"The scan's own exit code was {scan.returncode}: in a pipeline, it would have stopped there.")
+        print(f"The scan's own exit code was {scan.returncode}: it would have stopped a pipeline.")

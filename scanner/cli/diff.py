@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scanner.assess.changes import FindingChange
     from scanner.assess.finding import Finding
     from scanner.assess.narrowing import Narrowing
-    from scanner.cli.plan import Plan
+    from scanner.assess.request import AssessmentRequest
     from scanner.model.resources.account import Account
     from scanner.model.resources.identity import Tenant
     from scanner.report.diff import Side
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class DiffFormat(StrEnum):
-    """How the changes are told."""
+    """How the changes are written."""
 
     text = "text"
     json = "json"
@@ -38,19 +38,19 @@ def diff(
     before: Annotated[str, typer.Argument(help="A JSON report or a snapshot.", metavar="A")],
     after: Annotated[str, typer.Argument(help="A later one.", metavar="B")],
     ownership: Annotated[
-        str | None, typer.Option(help="ownership.yaml to judge snapshots with.", metavar="FILE")
+        str | None, typer.Option(help="ownership.yaml to assess snapshots with.", metavar="FILE")
     ] = None,
     team: option.Team = None,
     where: option.Where = None,
     form: Annotated[DiffFormat, typer.Option("--format", help="Text for people, or JSON.")] = DiffFormat.text,
     everything: option.Everything = False,
 ) -> None:
-    """Tell what is new, worse, better, closed or in other hands since an earlier report or snapshot.
+    """Show findings that are new, worse, better, closed or have a new owner.
 
-    Snapshots are judged first, by the built-in rules. What was open before and cannot be told any more is
-    told apart from what closed. With --team or --where, a change is told if the finding was or is meant;
-    give whole reports, since what a narrowed one leaves out has not closed. The exit code is 0 whatever
-    changed.
+    Compares two reports or snapshots; snapshots are assessed with the built-in rules. Findings that can no
+    longer be determined are shown apart from closed ones. With --team or --where, a change is shown if the
+    finding matches before or after; compare full reports, since what a narrowed one leaves out has not
+    closed. The exit code is 0 whatever changed.
     """
     with exit_on_error():
         import os
@@ -59,50 +59,53 @@ def diff(
 
         from scanner.assess.changes import AssessedSide, compare
         from scanner.cli.exits import Usage
-        from scanner.cli.plan import Options, plan
+        from scanner.cli.options import AssessmentOptions, RuleOptions
+        from scanner.cli.requests import assessment_request, configuration
         from scanner.report.diff import Comparison, render_json, render_text
 
-        owners = Path(ownership) if ownership else None
-        planned = plan(Options(ownership=owners, team=team, where=tuple(where or ())))
-        narrowing = planned.narrowing
+        options = AssessmentOptions(ownership=ownership, team=team, where=where)
+        request = assessment_request(configuration(RuleOptions()), RuleOptions(), options)
+        narrowing = request.narrowing
         if narrowing is not None and narrowing.where is not None and narrowing.where.uses_services:
-            raise Usage("--where: findings do not tell their service: use kind")
-        old, old_head, earlier, old_accounts = _read(Path(before), planned)
-        new, new_head, later, new_accounts = _read(Path(after), planned)
+            raise Usage("--where: findings do not have a service: use kind")
+        old, old_head, earlier, old_accounts = _read(Path(before), request)
+        new, new_head, later, new_accounts = _read(Path(after), request)
         changes: Iterable[FindingChange] = compare(
             earlier, later, frozenset(old_head["rules"]), AssessedSide.of(new_head)
         )
         if narrowing is not None:
-            changes = _meant(changes, narrowing, old_accounts, new_accounts)
-        comparison = Comparison(old, new, changes, everything, planned.narrowed)
+            changes = _matching(changes, narrowing, old_accounts, new_accounts)
+        comparison = Comparison(old, new, changes, everything, request.narrowed_by)
         try:
             (render_json if form is DiffFormat.json else render_text)(comparison, sys.stdout)
             sys.stdout.flush()
         except BrokenPipeError:
-            # The reader of standard output has seen enough.
+            # The reader closed standard output.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _meant(
+def _matching(
     changes: Iterable[FindingChange], narrowing: Narrowing, before: Accounts, after: Accounts
 ) -> Iterator[FindingChange]:
-    """The changes of what was or is meant: what changed hands concerns both."""
-    from scanner.assess.narrowing import meant
+    """The changes of findings that match before or after: a change of owner concerns both teams."""
+    from scanner.assess.narrowing import fit_of_finding
 
     for change in changes:
         for finding, accounts in ((change.before, before), (change.after, after)):
             if finding is not None:
                 account = accounts.get((finding.provider or "", finding.scope or ""))
-                if meant(narrowing, finding, account) != "no":
+                if fit_of_finding(narrowing, finding, account) != "no":
                     yield change
                     break
 
 
-def _read(path: Path, plan: Plan) -> tuple[Side, Mapping[str, Any], Iterable[Finding], Accounts]:
-    """One side: what it is, its head as JSON values, its findings by uid, and its scopes as far as known."""
+def _read(
+    path: Path, request: AssessmentRequest
+) -> tuple[Side, Mapping[str, Any], Iterable[Finding], Accounts]:
+    """One side: its description, its head as JSON values, its findings by uid, and the scopes that it has."""
     from scanner.report.diff import Side
 
-    head, findings, accounts = _judged(path, plan) if _is_snapshot(path) else _reported(path, plan)
+    head, findings, accounts = _assessed(path, request) if _is_snapshot(path) else _reported(path, request)
     text = head.model_dump(mode="json", by_alias=True)
     return Side(str(path), head.scan.id, text["scan"]["finished"]), text, findings, accounts
 
@@ -117,7 +120,7 @@ def _is_snapshot(path: Path) -> bool:
         raise Usage(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _reported(path: Path, plan: Plan) -> tuple[Head, Iterable[Finding], Accounts]:
+def _reported(path: Path, request: AssessmentRequest) -> tuple[Head, Iterable[Finding], Accounts]:
     import json
 
     from pydantic import ValidationError
@@ -126,10 +129,10 @@ def _reported(path: Path, plan: Plan) -> tuple[Head, Iterable[Finding], Accounts
     from scanner.cli.exits import Usage
     from scanner.report.model import Head
 
-    where = plan.narrowing.where if plan.narrowing is not None else None
+    where = request.narrowing.where if request.narrowing is not None else None
     if where is not None and where.uses_paths:
         raise Usage(
-            f"{path}: a report does not tell the paths of its scopes: compare snapshots, or name accounts"
+            f"{path}: a report does not have the paths of its scopes: compare snapshots, or name accounts"
         )
     document = read_report(path)
     findings = findings_of(document, path)
@@ -142,17 +145,19 @@ def _reported(path: Path, plan: Plan) -> tuple[Head, Iterable[Finding], Accounts
     return head, findings, {}
 
 
-def _judged(path: Path, plan: Plan) -> tuple[Head, Iterable[Finding], Accounts]:
+def _assessed(path: Path, request: AssessmentRequest) -> tuple[Head, Iterable[Finding], Accounts]:
     from dataclasses import replace
 
+    from scanner.assess.assessment import assess
     from scanner.cli.assess import stored
-    from scanner.cli.run import judge
     from scanner.model.resources.account import Account
     from scanner.model.resources.identity import Tenant
+    from scanner.report.build import build
 
-    collected = stored(path, plan)
-    # Judged whole: only then is it known what closed.
-    report = judge(replace(plan, narrowing=None, narrowed=()), collected)
+    collected = stored(path, request)
+    # Assessed in full: only then is it known what closed.
+    full = replace(request, narrowing=None, narrowed_by=()).at(collected.finished)
+    report = build(collected, assess(collected.inventory, full), full)
     accounts: Accounts = {
         (resource.provider, resource.scope): resource
         for resource in collected.inventory.resources

@@ -1,4 +1,4 @@
-"""How commands end when the user's input is wrong: one clear message, and the exit code."""
+"""How commands end on wrong input: one clear message and an exit code."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import contextmanager
 
 
 class Usage(Exception):
-    """The options or files of the user are wrong."""
+    """Wrong options or files."""
 
     exit_code = 2
 
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Turns what users can mend into a message on standard error and an exit code.
+    """Turns errors that users can fix into a message on standard error and an exit code.
 
-    Those are the exceptions with an ``exit_code``; any other is a defect and goes through.
+    These are the exceptions with an ``exit_code``; any other is a bug and is raised.
     """
     try:
         yield
@@ -25,14 +25,14 @@ def exit_on_error() -> Iterator[None]:
         stop("gapscan: interrupted", 130)
     except Exception as error:
         code = getattr(error, "exit_code", None)
-        # typer ends commands with an exception of its own, which has such a code too.
+        # typer ends commands with its own exception, which has an exit code too.
         if not isinstance(code, int) or type(error).__module__.startswith("typer"):
             raise
         stop(f"gapscan: {error}" if len(str(error).splitlines()) == 1 else str(error), code)
 
 
 def stop(message: str, code: int) -> None:
-    """Ends the process."""
+    """Prints the message on standard error and exits."""
     from scanner.base.terminal import printable
 
     print("\n".join(printable(line) for line in message.splitlines()), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``gapscan explain``: one finding in words, each with its source."""
+"""``gapscan explain``: one finding explained, with sources."""
 
 from __future__ import annotations
 
@@ -20,35 +20,38 @@ if TYPE_CHECKING:
     from scanner.ownership.explain.trace import Explanation
     from scanner.report.model import Head
 
+_INDENT = 12
+"""Columns of the section titles."""
+
 
 def explain(
-    finding: Annotated[str, typer.Argument(help="The uid of a finding, or enough of its beginning.")],
-    report: Annotated[str, typer.Option(help="The JSON report that has it.", metavar="REPORT")],
+    finding: Annotated[str, typer.Argument(help="The uid of a finding, or a unique prefix.")],
+    report: Annotated[str, typer.Option(help="The JSON report with the finding.", metavar="REPORT")],
     ownership: Annotated[
         str | None,
-        typer.Option(help="The ownership file: tells why the owner is who it is.", metavar="FILE"),
+        typer.Option(help="The ownership file: explains the owner.", metavar="FILE"),
     ] = None,
     snapshot: Annotated[
         str | None,
-        typer.Option(
-            help="The scan's snapshot: tells more of whose it is and of the owner.", metavar="SNAPSHOT"
-        ),
+        typer.Option(help="The scan's snapshot: adds detail on party and owner.", metavar="SNAPSHOT"),
     ] = None,
     baseline: Annotated[
-        str | None, typer.Option(help="An earlier JSON report: tells since when.", metavar="REPORT")
+        str | None, typer.Option(help="An earlier JSON report: shows since when.", metavar="REPORT")
     ] = None,
     config: Annotated[
         str | None, typer.Option(help="gapscan.yaml with paths and tags of scopes.", metavar="FILE")
     ] = None,
     now: Annotated[
         str | None,
-        typer.Option(help="Judge expiries by this time (ISO 8601). [default: the report's]", metavar="TIME"),
+        typer.Option(
+            help="Evaluate expiries at this time (ISO 8601). [default: the report's]", metavar="TIME"
+        ),
     ] = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """Explain a finding: what, whose, who, since when, how sure, and what ends it.
+    """Explain a finding: party, owner, since when, certainty and resolution.
 
-    The report alone tells a good part; the ownership file, the snapshot and an earlier report tell more.
+    The report alone is enough; the ownership file, the snapshot and an earlier report add detail.
     """
     with exit_on_error():
         from pathlib import Path
@@ -61,34 +64,36 @@ def explain(
         from scanner.explain.finding import explain as explained
 
         if form not in ("text", "json"):
-            raise Usage(f"--format {form}: it is text or json")
+            raise Usage(f"--format {form}: expected text or json")
         head, findings = reported(Path(report))
         one = _chosen(finding, findings, report)
         catalogue = load_catalogue()
-        boundary, trace = _placed(one, head, catalogue, Path(report), ownership, snapshot, config, now)
+        boundary, trace = _boundary_and_owner(
+            one, head, catalogue, Path(report), ownership, snapshot, config, now
+        )
         earlier, before = reported(Path(baseline)) if baseline else (None, ())
         material = Material(
             head=head,
             catalogue=catalogue,
             boundary=boundary,
             owner=trace,
-            owner_asked=ownership is not None,
-            owner_partly=snapshot is None,
+            ownership_given=ownership is not None,
+            owner_from_report=snapshot is None,
             calls=_calls(one),
             earlier=next((known for known in before if known.uid == one.uid), None),
             earlier_name=baseline,
             earlier_head=earlier,
         )
-        made = explained(one, material)
-        with screen() as out:
+        explanation = explained(one, material)
+        with screen() as print_line:
             if form == "json":
-                out(made.model_dump_json(indent=2))
+                print_line(explanation.model_dump_json(indent=2))
             else:
-                _tell(made, out)
+                _print(explanation, print_line)
 
 
 def _chosen(name: str, findings: Sequence[Finding], report: str) -> Finding:
-    """The finding whose uid begins so."""
+    """The finding whose uid starts with the name. Raises ``Usage``."""
     from scanner.cli.exits import Usage
 
     found = [one for one in findings if one.uid.startswith(name.lower())] if name else []
@@ -98,10 +103,10 @@ def _chosen(name: str, findings: Sequence[Finding], report: str) -> Finding:
         raise Usage(f"{report} has no finding {name}")
     shown = "\n".join(f"  {one.uid[:16]}  {one.control}: {one.message}" for one in found[:10])
     more = f"\n  … {len(found) - 10} more" if len(found) > 10 else ""
-    raise Usage(f"gapscan: {len(found)} findings begin with {name}:\n{shown}{more}")
+    raise Usage(f"gapscan: {len(found)} findings start with {name}:\n{shown}{more}")
 
 
-def _placed(
+def _boundary_and_owner(
     finding: Finding,
     head: Head,
     catalogue: Catalogue,
@@ -111,7 +116,7 @@ def _placed(
     config: str | None,
     now: str | None,
 ) -> tuple[Boundary | None, Explanation | None]:
-    """Where the line to the provider runs, and how the owner came to be, as far as the files tell."""
+    """The boundary to the provider and the trace of the owner, as far as the files have them."""
     from pathlib import Path
 
     from scanner.assess.targets import StatedScope
@@ -130,9 +135,9 @@ def _placed(
     stated = {scope: StatedScope(text.path, text.tags) for scope, text in scopes.items()}
     if snapshot is not None:
         uses_paths = file is not None and file.uses_paths
-        place = _of(finding, from_snapshot(Path(snapshot), catalogue, stated, uses_paths), snapshot)
+        place = _place_of(finding, from_snapshot(Path(snapshot), catalogue, stated, uses_paths), snapshot)
     else:
-        place = _of(finding, from_report(report, stated), str(report))
+        place = _place_of(finding, from_report(report, stated), str(report))
     if place is None or finding.control not in catalogue.controls:
         return None, None
     boundary = None
@@ -141,25 +146,25 @@ def _placed(
     if file is None:
         return boundary, None
     resolver = Resolver(file, catalogue, time)
-    return boundary, trace(resolver, finding.control, place.subject, finding.party)
+    return boundary, trace(resolver, finding.control, place.target, finding.party)
 
 
-def _of(finding: Finding, estate: Estate, name: str) -> EstatePlace | None:
-    """The finding's resource; none where it is a kind that could not be listed."""
+def _place_of(finding: Finding, estate: Estate, name: str) -> EstatePlace | None:
+    """The finding's resource; ``None`` for a kind that could not be listed. Raises ``Usage``."""
     from scanner.cli.exits import Usage
 
     assert finding.resource is not None
     if finding.resource.id == f"{finding.resource.kind}@{finding.region or 'global'}":
         return None
     for place in estate.places:
-        same = (place.subject.provider, place.subject.scope) == (finding.provider, finding.scope)
+        same = (place.target.provider, place.target.scope) == (finding.provider, finding.scope)
         if same and place.id == finding.resource.id:
             return place
-    raise Usage(f"{name} has no {finding.resource.kind} {finding.resource.id}: is it of the same scan?")
+    raise Usage(f"{name} has no {finding.resource.kind} {finding.resource.id}: is it from the same scan?")
 
 
 def _calls(finding: Finding) -> Mapping[str, tuple[str, ...]]:
-    """The calls that tell each facet, as the cloud's tables have them; those of the list are left out."""
+    """The calls that read each facet, without those that list the kind unless no others read it."""
     from importlib import import_module
 
     from scanner.collect.derived import collectable, needed
@@ -178,15 +183,16 @@ def _calls(finding: Finding) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def _tell(made: FindingExplanation, out: Callable[[str], None]) -> None:
+def _print(explanation: FindingExplanation, print_line: Callable[[str], None]) -> None:
     from scanner.base.terminal import printable
     from scanner.cli.prose import entry
 
-    out(f"{made.uid[:16]}  {made.control}" + (f"  {made.rule}" if made.rule else ""))
-    for section in made.sections:
+    rule = f"  {explanation.rule}" if explanation.rule else ""
+    print_line(f"{explanation.uid[:16]}  {explanation.control}{rule}")
+    for section in explanation.sections:
         head: str = section.title
         for sentence in section.sentences:
-            # Made safe before it is set: a line end of a tag's must not begin a line of ours.
-            for line in entry(head, printable(str(sentence)), 7):
-                out(line)
+            # Sanitised before wrapping: a line break in a tag must not start a new line.
+            for line in entry(head, printable(str(sentence)), _INDENT):
+                print_line(line)
             head = ""

@@ -8,7 +8,7 @@ from scanner.cli.exits import Usage
 
 
 def moment(text: str | None) -> datetime | None:
-    """The time as written, in UTC where it names no zone. Raises :class:`Usage`."""
+    """The time in UTC; UTC is assumed if it names no zone. Raises :class:`Usage`."""
     if text is None:
         return None
     try:
@@ -18,4 +18,4 @@ def moment(text: str | None) -> datetime | None:
     try:
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except OverflowError:
-        raise Usage(f"--now {text}: is before the first or after the last day there is") from None
+        raise Usage(f"--now {text}: is out of range") from None

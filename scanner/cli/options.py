@@ -1,7 +1,8 @@
-"""Options that several commands share, each told in one place."""
+"""Options that several commands share, each defined once, and the groups that commands take them in."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -52,7 +53,7 @@ Report = Annotated[
 ]
 Team = Annotated[
     str | None,
-    typer.Option(help="Only what this team of the ownership file owns, by its id or alias.", metavar="TEAM"),
+    typer.Option(help="Only what this team owns, by its id or alias in the ownership file.", metavar="TEAM"),
 ]
 Where = Annotated[
     Many,
@@ -70,16 +71,20 @@ FailOn = Annotated[
     str | None, typer.Option(help="A gate spelled out, e.g. unowned:high,failing:critical.", metavar="…")
 ]
 MaxUnknown = Annotated[
-    int | None, typer.Option(min=0, help="Tolerated causes of unknowns. [default: 0]", metavar="N")
+    int | None, typer.Option(min=0, help="Accepted causes of unknowns. [default: 0]", metavar="N")
 ]
 AllowIncomplete = Annotated[
-    bool, typer.Option("--allow-incomplete", help="Exit 0 although not everything could be seen.")
+    bool, typer.Option("--allow-incomplete", help="Do not exit with 3 when something could not be read.")
 ]
 BaselineReport = Annotated[
     str | None, typer.Option(help="An earlier JSON report: gate only on what is new.", metavar="REPORT")
 ]
 Now = Annotated[
-    str | None, typer.Option(help="Judge ages and expiries by this time (ISO 8601).", metavar="TIME")
+    str | None,
+    typer.Option(
+        help="Evaluate ages and expiries at this time (ISO 8601). [default: the end of the collection]",
+        metavar="TIME",
+    ),
 ]
 Timeout = Annotated[
     float | None, typer.Option(min=0.1, help="Seconds to wait for an answer. [default: 30]", metavar="S")
@@ -88,8 +93,48 @@ Others = Annotated[
     Many,
     typer.Option(
         "--with",
-        help="A snapshot of accounts that provide controls for these. Repeatable.",
+        help="A snapshot of accounts that provide common controls for these. Repeatable.",
         metavar="SNAPSHOT",
     ),
 ]
-Everything = Annotated[bool, typer.Option("--all", help="Text report: every line, none folded.")]
+Everything = Annotated[bool, typer.Option("--all", help="Text report: list every line.")]
+
+
+@dataclass(frozen=True)
+class RuleOptions:
+    """The configuration file, and which rules of which packs are wanted."""
+
+    config: Config = None
+    rules: Rules = None
+    control: Control = None
+    rule: Rule = None
+
+
+@dataclass(frozen=True)
+class ConnectionOptions:
+    """What to connect to, and how patiently."""
+
+    profile: Profile = None
+    region: Region = None
+    subscription: Subscription = None
+    project: Project = None
+    timeout: Timeout = None
+
+
+@dataclass(frozen=True)
+class AssessmentOptions:
+    """How to assess what was read, and what to report."""
+
+    ownership: Ownership = None
+    team: Team = None
+    where: Where = None
+    report: Report = None
+    states: States = None
+    gate: Gate = None
+    fail_on: FailOn = None
+    max_unknown: MaxUnknown = None
+    allow_incomplete: AllowIncomplete = False
+    baseline: BaselineReport = None
+    now: Now = None
+    everything: Everything = False
+    others: Others = None

@@ -1,4 +1,4 @@
-"""``gapscan permissions``: what to grant the identity that scans."""
+"""``gapscan permissions``: the permissions that the scanning identity needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SingleCloud(StrEnum):
-    """Whose permissions."""
+    """The cloud whose permissions to print."""
 
     aws = "aws"
     azure = "azure"
@@ -37,13 +37,13 @@ def permissions(
     ] = None,
     missing: Annotated[
         str | None,
-        typer.Option(help="Only what would settle the unknowns of this JSON report.", metavar="REPORT"),
+        typer.Option(help="Only those that resolve the unknowns of this JSON report.", metavar="REPORT"),
     ] = None,
-    names: Annotated[bool, typer.Option("--names", help="Bare names, one a line.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="Only names, one per line.")] = False,
 ) -> None:
-    """Print the least-privilege policy or role for the chosen rules: an IAM policy, a custom role.
+    """Print the least-privilege IAM policy or custom role for the chosen rules.
 
-    It holds just what gapscan asks; any other operation is refused before it leaves the machine.
+    It has only the permissions of the calls that gapscan makes; gapscan blocks all other calls itself.
     """
     import sys
     from importlib import import_module
@@ -68,18 +68,18 @@ def permissions(
 
 
 def _wanted(packs: list[str] | None, controls: list[str] | None, rules: list[str] | None) -> Wanted:
-    from scanner.catalogue.responsibility import load_catalogue
-    from scanner.cli.plan import select
+    from scanner.cli.options import RuleOptions
+    from scanner.cli.requests import select
+    from scanner.run.config import Config
     from scanner.run.scan import wanted_by
 
-    catalogue = load_catalogue()
-    _, chosen, _ = select(catalogue, tuple(packs or ()), tuple(controls or ()), tuple(rules or ()))
-    # The path of accounts is among it: an ownership file may select by it.
-    return wanted_by(chosen, path=True, catalogue=catalogue)
+    selected = select(Config(version=1), RuleOptions(rules=packs, control=controls, rule=rules))
+    # Includes the path of accounts: an ownership file may select by it.
+    return wanted_by(selected.rules, path=True, catalogue=selected.catalogue)
 
 
 def _missing(path: Path, cloud: str) -> frozenset[str]:
-    """The permissions that would settle the unknowns of a report."""
+    """The permissions that would resolve the unknowns of a report."""
     import json
 
     from pydantic import ValidationError
@@ -96,6 +96,6 @@ def _missing(path: Path, cloud: str) -> frozenset[str]:
         text = f"is damaged: {str(error).splitlines()[0]}"
         raise DocumentError([Problem(str(path), 1, text)]) from None
     if not any(target.provider == cloud for target in head.scan.targets):
-        raise Usage(f"{path} is of no scan of {cloud}")
+        raise Usage(f"{path} is not from a scan of {cloud}")
     settled = head.summary.unknowns.settled_by
     return frozenset(entry.permission for entry in settled if entry.provider == cloud)

@@ -1,4 +1,4 @@
-"""The resources and scopes of a snapshot or a report, as the ownership file can select them."""
+"""The resources and scopes of a snapshot or report, in the form that the ownership file selects."""
 
 from __future__ import annotations
 
@@ -27,70 +27,70 @@ from scanner.run.snapshot import read_snapshot
 _Key = tuple[str, str, str]
 """Provider, scope and id of a resource."""
 
-_SHOWN = 10
-"""Places that a message names."""
+_LISTED = 10
+"""Maximum resources listed in a message."""
 
 
 @dataclass(frozen=True)
 class EstatePlace:
-    """A resource, or a scope as a whole."""
+    """A resource, or an entire scope."""
 
-    subject: OwnershipTarget
+    target: OwnershipTarget
     id: str
     name: str
     parties: Mapping[str, Party]
-    """Whose a control is there, where the report says so."""
+    """The responsible party by control, as far as the report has it."""
     resource: Resource | None
-    """As the snapshot has it."""
+    """``None`` if there is no snapshot."""
 
     @property
-    def whole(self) -> bool:
-        """Whether it is a scope as a whole."""
-        return self.subject.kind in ("account", "tenant")
+    def is_scope(self) -> bool:
+        """Whether it is an entire scope."""
+        return self.target.kind in ("account", "tenant")
 
     def party(self, control: Control, catalogue: Catalogue) -> Party:
-        """Whose the control is there; the customer's where it cannot be told."""
-        if self.resource is not None and not self.whole:
+        """The party responsible for the control there; the customer if it is not known."""
+        if self.resource is not None and not self.is_scope:
             return catalogue.party(control, self.resource)
         return self.parties.get(control.id, "customer")
 
     def __str__(self) -> str:
-        scope = f"{self.subject.provider} {self.subject.scope}"
-        path = f", {self.subject.path}" if isinstance(self.subject.path, str) else ""
-        if self.whole:
-            told = f" ({self.name}{path})" if self.name != self.subject.scope else path
-            return f"{scope}{told}"
-        return f"{self.subject.kind} {self.name} ({scope}{path})"
+        scope = f"{self.target.provider} {self.target.scope}"
+        path = f", {self.target.path}" if isinstance(self.target.path, str) else ""
+        if self.is_scope:
+            detail = f" ({self.name}{path})" if self.name != self.target.scope else path
+            return f"{scope}{detail}"
+        return f"{self.target.kind} {self.name} ({scope}{path})"
 
 
 @dataclass(frozen=True)
 class Estate:
-    """What a snapshot or a report tells of."""
+    """The resources and scopes of a snapshot or a report."""
 
     places: tuple[EstatePlace, ...]
     finished: datetime
     notes: tuple[str, ...]
-    """What it cannot tell."""
+    """What it lacks, for people."""
 
     def scopes(self, account: str | None) -> tuple[EstatePlace, ...]:
-        """The scopes, or the one that goes by an id or name."""
-        whole = tuple(place for place in self.places if place.whole)
+        """All scopes, or those with the given id or name. Raises :class:`Usage`."""
+        scopes = tuple(place for place in self.places if place.is_scope)
         if account is None:
-            return whole
+            return scopes
         found = tuple(
-            place for place in whole if account.lower() in (place.subject.scope.lower(), place.name.lower())
+            place for place in scopes if account.lower() in (place.target.scope.lower(), place.name.lower())
         )
         if not found:
-            known = sorted({name for place in whole for name in (place.subject.scope, place.name)})
+            known = sorted({name for place in scopes for name in (place.target.scope, place.name)})
             raise Usage(f"--account {account}: no such account{suggestion(account, known)}")
         return found
 
     def find(self, name: str, account: str | None) -> EstatePlace:
-        """The resource with an id or name, or the only one with a part of it. Raises :class:`Usage`."""
+        """The resource with this id or name, or the only one that contains it. Raises :class:`Usage`."""
         places = self.places
         if account is not None:
-            scopes = {(place.subject.provider, place.subject.scope) for place in self.scopes(account)}
-            places = tuple(p for p in places if (p.subject.provider, p.subject.scope) in scopes)
+            scopes = {(place.target.provider, place.target.scope) for place in self.scopes(account)}
+            places = tuple(p for p in places if (p.target.provider, p.target.scope) in scopes)
         wanted = name.lower()
         for found in (
             [place for place in places if place.id == name],
@@ -100,19 +100,19 @@ class Estate:
             if len(found) == 1:
                 return found[0]
             if found:
-                told = "\n".join(f"  {place.id}  {place}" for place in found[:_SHOWN])
-                more = f"\n  … {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-                raise Usage(f"gapscan: {name} is the name of {len(found)} resources:\n{told}{more}")
+                listed = "\n".join(f"  {place.id}  {place}" for place in found[:_LISTED])
+                more = f"\n  … {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+                raise Usage(f"gapscan: {name} matches {len(found)} resources:\n{listed}{more}")
         known = [part for place in places for part in (place.name, place.id)]
         raise Usage(f"no resource {name}{suggestion(name, known)}")
 
 
 def from_snapshot(path: Path, catalogue: Catalogue, stated: Mapping[str, StatedScope], paths: bool) -> Estate:
-    """The estate of a snapshot. ``paths``: lines select by path, so it has to have them."""
+    """The estate of a snapshot. ``paths``: lines select by path. Raises :class:`Usage` if it lacks them."""
     collected = read_snapshot(path)
     inventory = collected.inventory
     if paths and "path" not in inventory.collected.get("account", ()):
-        raise Usage(f"{path}: the ownership file selects by path, which was not collected of account")
+        raise Usage(f"{path}: the ownership file selects by path, which the snapshot does not have")
     places = places_of(inventory, catalogue, stated)
     return Estate(tuple(places), collected.finished, ())
 
@@ -120,21 +120,21 @@ def from_snapshot(path: Path, catalogue: Catalogue, stated: Mapping[str, StatedS
 def places_of(
     inventory: Inventory, catalogue: Catalogue, stated: Mapping[str, StatedScope]
 ) -> Iterator[EstatePlace]:
-    """Every resource of an inventory, scopes among them."""
-    subjects = OwnershipTargets(inventory, catalogue, stated)
+    """All resources of an inventory, including scopes."""
+    targets = OwnershipTargets(inventory, catalogue, stated)
     for resource in inventory.resources:
-        yield EstatePlace(subjects.of(resource), resource.id, resource.name, {}, resource)
+        yield EstatePlace(targets.of(resource), resource.id, resource.name, {}, resource)
 
 
 def from_report(path: Path, stated: Mapping[str, StatedScope]) -> Estate:
-    """The estate as far as a JSON report tells of it: neither paths nor services."""
+    """The estate of a JSON report, which has no paths and no services."""
     head, findings = reported(path)
-    note = f"{path} tells no paths and no services: what selects by them can be judged by --snapshot alone"
-    return Estate(tuple(_told(findings, head.summary.scopes, stated)), head.scan.finished, (note,))
+    note = f"{path} has no paths and no services: lines that select by them need --snapshot"
+    return Estate(tuple(_places(findings, head.summary.scopes, stated)), head.scan.finished, (note,))
 
 
 def reported(path: Path) -> tuple[Head, tuple[Finding, ...]]:
-    """A JSON report: its head, and its findings by uid. Raises ``DocumentError`` where it is none."""
+    """The head of a JSON report, and its findings by uid. Raises ``DocumentError`` if it is not valid."""
     document = read_report(path)
     findings = findings_of(document, path)
     try:
@@ -144,7 +144,7 @@ def reported(path: Path) -> tuple[Head, tuple[Finding, ...]]:
     return head, findings
 
 
-def _told(
+def _places(
     findings: Iterable[Finding], scopes: Iterable[ScopeSummary], stated: Mapping[str, StatedScope]
 ) -> Iterator[EstatePlace]:
     parties: dict[_Key, dict[str, Party]] = {}
@@ -153,7 +153,7 @@ def _told(
         if finding.resource is None or finding.provider is None or finding.scope is None:
             continue
         if finding.resource.id == f"{finding.resource.kind}@{finding.region or 'global'}":
-            continue  # a kind that could not be listed is no resource
+            continue  # a kind that could not be listed, not a resource
         place = (finding.provider, finding.scope, finding.resource.id)
         first.setdefault(place, finding)
         if finding.party is not None:
@@ -169,7 +169,7 @@ def _told(
     for scope in scopes:
         if (str(scope.provider), scope.scope) not in known:
             path, tags = _of_scope(None, stated.get(scope.scope))
-            subject = OwnershipTarget(
+            target = OwnershipTarget(
                 provider=scope.provider,
                 scope=scope.scope,
                 path=path,
@@ -181,11 +181,11 @@ def _told(
                 resource_id=None,
                 name=scope.name,
             )
-            yield EstatePlace(subject, scope.scope, scope.name, {}, None)
+            yield EstatePlace(target, scope.scope, scope.name, {}, None)
 
 
 def _unread(what: str) -> Unknown:
-    return Unknown.because("unsupported", "report", None, f"the report does not tell the {what}")
+    return Unknown.because("unsupported", "report", None, f"the report does not have the {what}")
 
 
 def _place(
@@ -197,7 +197,7 @@ def _place(
     accounts = account.resource.tags if account is not None and account.resource is not None else None
     path, account_tags = _of_scope(accounts, stated)
     in_directory = account is not None and account.resource is not None and account.resource.kind == "tenant"
-    subject = OwnershipTarget(
+    target = OwnershipTarget(
         provider=finding.provider,
         scope=finding.scope,
         path=path,
@@ -210,7 +210,7 @@ def _place(
         name=resource.name,
         directory=in_directory,
     )
-    return EstatePlace(subject, resource.id, resource.name, parties, None)
+    return EstatePlace(target, resource.id, resource.name, parties, None)
 
 
 def _of_scope(

@@ -1,4 +1,4 @@
-"""A line of progress on a terminal; nothing where standard error is no terminal."""
+"""A progress line on standard error, if it is a terminal."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class _Line(Progress):
 
 
 def progress() -> Progress:
-    """The progress for this standard error."""
+    """The progress display for this process."""
     return _Line() if sys.stderr.isatty() else Progress()

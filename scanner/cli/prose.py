@@ -1,4 +1,4 @@
-"""Text of commands for people, set to the width of the reports."""
+"""Layout of commands' text output, in the width of the reports."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PARTIES: Mapping[ResponsibilityCell, str] = {
     "both": "both",
     "none": "-",
 }
-"""Whose a control is, in a word."""
+"""The responsible party of a control, in one word."""
 
 
 def entry(head: str, text: str, indent: int) -> list[str]:
-    """A head with its text behind it; further lines stand below the text, ``indent`` columns in."""
+    """A heading followed by its text, wrapped with a hanging indent of ``indent`` columns."""
     first = f"{head:{indent - 1}} "
-    # A word is never cut: the address of a page has to stay whole.
+    # Words are not split: URLs must stay intact.
     return textwrap.wrap(
         text,
         WIDTH,
@@ -35,5 +35,5 @@ def entry(head: str, text: str, indent: int) -> list[str]:
 
 
 def row(cells: Iterable[tuple[str, int]]) -> str:
-    """One line of a table: texts and the widths of their columns."""
+    """One line of a table, from texts and column widths."""
     return "".join(f"{text:{width}}" for text, width in cells).rstrip()

@@ -1,4 +1,4 @@
-"""``gapscan responsibility``: who owes what, what moves the line, and what the providers publish."""
+"""``gapscan responsibility``: each party's part, boundary shifts, and the matrices that providers publish."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scanner.cli.exits import Usage, exit_on_error
 if TYPE_CHECKING:
     from scanner.catalogue.boundary import Shift
     from scanner.catalogue.control import Control, ServiceModel
-    from scanner.catalogue.published import Compared, Published, PublishedMatrix
+    from scanner.catalogue.published import ComparedCell, Published, PublishedMatrix
     from scanner.catalogue.responsibility import Catalogue
 
 
@@ -36,17 +36,19 @@ _HEAD = 15
 def responsibility(
     service_model: Annotated[
         ModelArgument | None,
-        typer.Option(help="Every control under one service model, with what each party has to do."),
+        typer.Option(help="All controls under one service model, with each party's obligations."),
     ] = None,
     compare: Annotated[
         str | None,
-        typer.Option(help="Where a published matrix differs, and why: azure or google.", metavar="MATRIX"),
+        typer.Option(
+            help="Show where a published matrix differs, and why: azure or google.", metavar="MATRIX"
+        ),
     ] = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """Print who owes what: layers by service model, and what moves the line on a resource.
+    """Show the responsible party by layer and service model, and the boundary shifts.
 
-    A resource has the service model of its type, unless its configuration makes it another. Where both
+    A resource has the service model of its type unless its configuration changes it. Where both parties
     have a part, the states of a report are about yours.
     """
     with exit_on_error():
@@ -54,7 +56,7 @@ def responsibility(
         from scanner.catalogue.responsibility import load_catalogue
 
         if form not in ("text", "json"):
-            raise Usage(f"--format {form}: it is text or json")
+            raise Usage(f"--format {form}: expected text or json")
         catalogue = load_catalogue()
         published = load_published(catalogue)
         models: tuple[ServiceModel, ...] = tuple(
@@ -85,7 +87,7 @@ def _matrix(published: Published, name: str, service_model: ModelArgument | None
             raise Usage(f"--compare {name}: {note.says[0]} See {note.url}")
         same = next((matrix.id for matrix in published.matrices if matrix.provider == name), None)
         hint = f"; did you mean {same}?" if same else suggestion(name, known)
-        raise Usage(f"--compare {name}: no such matrix: it is one of {', '.join(known)}{hint}")
+        raise Usage(f"--compare {name}: no such matrix: expected one of {', '.join(known)}{hint}")
     if service_model is not None and service_model not in matrix.models:
         columns = ", ".join(matrix.models)
         raise Usage(f"--compare {name}: that matrix has no column {service_model}, only {columns}")
@@ -94,7 +96,7 @@ def _matrix(published: Published, name: str, service_model: ModelArgument | None
 
 def _compared(
     matrix: PublishedMatrix, catalogue: Catalogue, models: Sequence[ServiceModel]
-) -> list[Compared]:
+) -> list[ComparedCell]:
     from scanner.catalogue.published import compare
 
     return [cell for cell in compare(matrix, catalogue) if cell.model in models]
@@ -103,7 +105,7 @@ def _compared(
 def _overview(catalogue: Catalogue, models: Sequence[ServiceModel]) -> Iterator[str]:
     from scanner.cli.prose import PARTIES, entry, row
 
-    yield "WHO OWES WHAT, by layer and service model. A control may say otherwise: gapscan controls list."
+    yield "RESPONSIBILITY by layer and service model. Controls can differ: gapscan controls list."
     yield ""
     yield row([("", _HEAD), *((model, _CELL) for model in models)])
     indent = _HEAD + _CELL * len(models)
@@ -122,7 +124,7 @@ def _overview(catalogue: Catalogue, models: Sequence[ServiceModel]) -> Iterator[
 def _shifts(shifts: Iterable[Shift]) -> Iterator[str]:
     from scanner.cli.prose import entry
 
-    yield "WHAT MOVES THE LINE on a resource as it is configured now. Unknown counts as yours."
+    yield "BOUNDARY SHIFTS on a resource as configured now. Unknown counts as yours."
     for shift in shifts:
         yield ""
         yield f"  {shift.id}: {_effect(shift)}"
@@ -148,12 +150,12 @@ def _one_model(catalogue: Catalogue, model: ServiceModel) -> Iterator[str]:
     counts = {cell: len(controls) for cell, controls in groups.items()}
     yield f"{model}: {catalogue.service_models[model]}"
     yield (
-        f"{len(catalogue.controls)} controls: {counts['customer']} yours alone, {counts['both']} with a part "
-        f"of each party, {counts['provider']} the provider's, {counts['none']} without a meaning here"
+        f"{len(catalogue.controls)} controls: {counts['customer']} yours alone, {counts['both']} of both "
+        f"parties, {counts['provider']} the provider's, {counts['none']} not applicable"
     )
     for cell, title in (
         ("customer", "YOURS ALONE"),
-        ("both", "A PART OF EACH PARTY"),
+        ("both", "BOTH PARTIES"),
         ("provider", "THE PROVIDER'S"),
     ):
         if groups[cell]:
@@ -167,7 +169,7 @@ def _one_model(catalogue: Catalogue, model: ServiceModel) -> Iterator[str]:
                 yield from entry("    provider", control.obligations["provider"], _HEAD)
     if groups["none"]:
         yield ""
-        yield from entry("NO MEANING", ", ".join(control.id for control in groups["none"]), _HEAD)
+        yield from entry("NOT APPLICABLE", ", ".join(control.id for control in groups["none"]), _HEAD)
     shifts = _shifts_under(catalogue, model)
     if shifts:
         yield ""
@@ -182,7 +184,7 @@ def _groups(catalogue: Catalogue, model: ServiceModel) -> dict[str, list[Control
 
 
 def _shifts_under(catalogue: Catalogue, model: ServiceModel) -> list[Shift]:
-    """What makes a resource one of this model, and what moves a layer that is not settled under it."""
+    """The shifts that give a resource this model, and those of layers of both parties under it."""
     return [
         shift
         for shift in catalogue.shifts
@@ -191,7 +193,7 @@ def _shifts_under(catalogue: Catalogue, model: ServiceModel) -> list[Shift]:
     ]
 
 
-def _comparison(matrix: PublishedMatrix, cells: Sequence[Compared]) -> Iterator[str]:
+def _comparison(matrix: PublishedMatrix, cells: Sequence[ComparedCell]) -> Iterator[str]:
     from scanner.cli.prose import WIDTH, entry, row
 
     rows = list(dict.fromkeys(cell.row for cell in cells))
@@ -202,7 +204,7 @@ def _comparison(matrix: PublishedMatrix, cells: Sequence[Compared]) -> Iterator[
     yield matrix.url
     yield from textwrap.wrap(matrix.form, WIDTH)
     yield ""
-    table = [["", *models], *([name, *(_both(found[name, model]) for model in models)] for name in rows)]
+    table = [["", *models], *([name, *(_cell_text(found[name, model]) for model in models)] for name in rows)]
     widths = [max(len(line[column]) for line in table) + 2 for column in range(len(models) + 1)]
     for line in table:
         yield row(zip(line, widths, strict=True))
@@ -220,7 +222,7 @@ def _comparison(matrix: PublishedMatrix, cells: Sequence[Compared]) -> Iterator[
             yield from entry("   ", why, 4)
 
 
-def _both(cell: Compared) -> str:
+def _cell_text(cell: ComparedCell) -> str:
     """The published cell, and ours where it differs."""
     from scanner.cli.prose import PARTIES
 

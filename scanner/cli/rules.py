@@ -1,4 +1,4 @@
-"""``gapscan rules``: the rules that gapscan would apply."""
+"""``gapscan rules``: list, show and test rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import typer
 from scanner.cli.exits import Usage, exit_on_error, stop
 
 if TYPE_CHECKING:
-    from scanner.rule.rules import Pack, Rule
+    from scanner.rule.packs import Pack
+    from scanner.rule.rule import Rule
 
 app = typer.Typer(help="List, show and test rules.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -24,7 +25,7 @@ Packs = Annotated[
 def load(packs: list[str] | None) -> Pack:
     """The rules of the packs."""
     from scanner.catalogue.responsibility import load_catalogue
-    from scanner.rule.rules import BUILTIN, load_packs
+    from scanner.rule.packs import BUILTIN, load_packs
 
     return load_packs(packs or [BUILTIN], load_catalogue())
 
@@ -34,12 +35,12 @@ def list_rules(
     rules: Packs = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """List all rules: id, control, severity, kind, clouds, related requirements."""
+    """List all rules: severity, id, kind, clouds and title."""
     import json
 
     with exit_on_error():
         if form not in ("text", "json"):
-            raise Usage(f"--format {form}: it is text or json")
+            raise Usage(f"--format {form}: expected text or json")
         pack = load(rules)
         if form == "json":
             lines = [
@@ -65,17 +66,17 @@ def list_rules(
 
 @app.command("show")
 def show(rule: Annotated[str, typer.Argument(help="Id of the rule.")], rules: Packs = None) -> None:
-    """Show one rule: condition, rationale, remediation, related requirements."""
+    """Show one rule: condition, rationale, remediation and related requirements."""
     with exit_on_error():
         pack = load(rules)
         try:
             (chosen,) = pack.choose([rule])
         except KeyError as error:
             raise Usage(str(error.args[0])) from None
-        typer.echo(_shown(chosen))
+        typer.echo(_details(chosen))
 
 
-def _shown(rule: Rule) -> str:
+def _details(rule: Rule) -> str:
     text = rule.text
     lines = [
         f"{rule.id}: {text.title}",
@@ -100,15 +101,24 @@ def _shown(rule: Rule) -> str:
 def test(
     packs: Annotated[list[str] | None, typer.Argument(metavar="PACK", help="Folders, or 'builtin'.")] = None,
 ) -> None:
-    """Run the examples of every rule; exit code 1 if one gets another verdict than it states."""
-    from scanner.rule.rules import run_examples
+    """Run the examples of all rules; exit code 1 if a verdict differs from the stated one."""
+    from scanner.base.yaml import DocumentError, Problem
+    from scanner.rule.examples import run_examples
 
     with exit_on_error():
         pack = load(packs)
-        problems = [problem for rule in pack.rules.values() for problem in run_examples(rule)]
+        problems: list[Problem] = []
+        malformed: list[Problem] = []
+        for rule in pack.rules.values():
+            try:
+                problems += run_examples(rule)
+            except DocumentError as error:
+                malformed += error.problems
+        if malformed:
+            raise DocumentError(malformed)
         for problem in problems:
             typer.echo(str(problem))
-        examples = sum(len(rule.examples) for rule in pack.rules.values())
+        examples = sum(len(example) for rule in pack.rules.values() for example in rule.text.examples)
         typer.echo(f"{len(pack.rules)} rules, {examples} examples, {len(problems)} wrong")
         if problems:
-            stop("gapscan: some examples do not get the verdict that they state", 1)
+            stop("gapscan: some examples do not get their stated verdict", 1)

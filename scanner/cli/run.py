@@ -1,62 +1,45 @@
-"""What scans, collections and assessments have in common: reading the clouds, and judging what was read."""
+"""What scans, collections and assessments have in common: reading the clouds, and reporting what was read."""
 
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 
+from scanner.assess.assessment import assess
+from scanner.assess.request import AssessmentRequest
 from scanner.base.terminal import printable
 from scanner.cli.connect import CLOUDS, connectors, quieten
-from scanner.cli.plan import Plan
 from scanner.cli.progress import progress
-from scanner.model.inventory import Wanted
-from scanner.report.build import Circumstances, build
-from scanner.report.model import Report
+from scanner.report.build import build
 from scanner.report.output import Outputs
-from scanner.run.scan import Collected, Interrupted, assess, collect
+from scanner.run.scan import Collected, CollectionRequest, Interrupted, collect
 
 
-def read_clouds(plan: Plan, wanted: Wanted, lost: str) -> Collected | None:
-    """Everything that the plan asks to read; ``None`` where the user ended it.
+def read_clouds(request: CollectionRequest, unwritten: str) -> Collected | None:
+    """Reads everything that is requested; ``None`` where the user interrupted it.
 
-    ``lost`` is what will not be written then.
+    ``unwritten`` is what will not be written then.
     """
     quieten()
-    for line in plan.skipped:
+    for line in request.skipped:
         print(line, file=sys.stderr)
     try:
-        return collect(plan.requests, connectors(CLOUDS), wanted, plan.limits, progress())
+        return collect(request, connectors(CLOUDS), progress())
     except Interrupted as interrupted:
-        _tell_interrupted(interrupted, lost)
+        _print_interrupted(interrupted, unwritten)
         return None
 
 
-def judge(plan: Plan, collected: Collected) -> Report:
-    """The report of what was read."""
-    criteria = plan.criteria(collected.finished)
-    assessment = assess(collected.inventory, criteria)
-    circumstances = Circumstances(
-        version=version("gapscan"),
-        arguments=tuple(sys.argv[1:]),
-        gate=criteria.terms.name,
-        ownership_digest=plan.ownership.digest if plan.ownership is not None else None,
-        ownership_commit=plan.commit,
-        narrowed=plan.narrowed,
-        unfolded=plan.everything,
-    )
-    return build(collected, assessment, criteria, circumstances, plan.states)
+def write_reports(collected: Collected, request: AssessmentRequest, outputs: Outputs) -> int:
+    """Assesses what was read and writes every report; returns the assessment's exit code."""
+    if not outputs.prints_text:
+        print_unreached(collected)
+    request = request.at(collected.finished)
+    assessment = assess(collected.inventory, request)
+    outputs.write(build(collected, assessment, request))
+    return assessment.exit
 
 
-def write_reports(plan: Plan, collected: Collected, outputs: Outputs) -> int:
-    """Judges what was read and writes every report; the exit code."""
-    if all(wanted.form != "text" or wanted.path is not None for wanted in plan.reports):
-        tell_unreached(collected)
-    made = judge(plan, collected)
-    outputs.write(made)
-    return made.head.summary.exit
-
-
-def tell_unreached(collected: Collected) -> None:
+def print_unreached(collected: Collected) -> None:
     """On standard error, where no text report will say it on standard output."""
     for target in collected.inventory.targets:
         if not target.reached:
@@ -64,14 +47,14 @@ def tell_unreached(collected: Collected) -> None:
             print(printable(f"gapscan: {target.provider}{scope}: {target.message}"), file=sys.stderr)
 
 
-def _tell_interrupted(interrupted: Interrupted, lost: str) -> None:
-    """Says what was not read."""
+def _print_interrupted(interrupted: Interrupted, unwritten: str) -> None:
+    """Lists what was not read."""
     lines = [f"{request.provider} (not connected)" for request in interrupted.unconnected]
     lines += [
         f"{place.provider} {place.scope}" + (f" {place.region}" if place.region else "") + f": {place.kind}"
         for place in interrupted.places
     ]
-    print(f"gapscan: interrupted, no {lost} was written. Not scanned:", file=sys.stderr)
+    print(f"gapscan: interrupted, no {unwritten} was written. Not scanned:", file=sys.stderr)
     print(
         "\n".join(f"  {printable(line)}" for line in lines) or "  nothing was left",
         file=sys.stderr,

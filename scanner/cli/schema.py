@@ -1,4 +1,4 @@
-"""``gapscan schema``: JSON Schemas, for editors and for readers of reports."""
+"""``gapscan schema``: JSON Schemas for editors and programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 
 class What(StrEnum):
-    """The files that have a schema."""
+    """Files that have a schema."""
 
     rule = "rule"
     ownership = "ownership"
@@ -18,9 +18,9 @@ class What(StrEnum):
 
 
 def json_schema(what: What) -> dict[str, Any]:
-    """The JSON Schema of a file that people or programs write or read."""
+    """The JSON Schema of a file."""
     if what is What.rule:
-        from scanner.rule.rules import RuleText
+        from scanner.rule.rule import RuleText
 
         return RuleText.model_json_schema(by_alias=True)
     if what is What.config:

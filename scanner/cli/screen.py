@@ -1,4 +1,4 @@
-"""Writing to standard output: safe for terminals, and quiet when the reader has seen enough."""
+"""Writes to standard output: safe for terminals, and silent if the reader closes the pipe."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from scanner.base.terminal import printable
 
 @contextmanager
 def screen() -> Iterator[Callable[[str], None]]:
-    """A function that prints text line by line; nothing in it can move the cursor or end a line early."""
+    """A function that prints text without control characters, line by line."""
     try:
-        yield _tell
+        yield _print_lines
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _tell(text: str) -> None:
+def _print_lines(text: str) -> None:
     for line in text.split("\n"):
         print(printable(line))

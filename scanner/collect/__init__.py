@@ -1,1 +1,1 @@
-"""Reading a cloud by tables: which call gives which facet, and the one loop that makes the calls."""
+"""Collection by tables: which call returns which facet, and the one loop that makes the calls."""

@@ -1,130 +1,31 @@
-"""Collectors: tables that say which call tells which facet, and the one loop that runs them.
+"""The loop that runs the tables of all clouds.
 
-A collector names a kind, the call that lists it, and for each facet the calls that it takes with the
-plain function that maps their answers. Each cloud has its own type of call and its own caller; the loop
-knows neither. Every call is asked once per subject, all calls of all resources run side by side, and
-whatever fails becomes :class:`~scanner.model.evidence.Unknown` or a blind spot.
+Each call is made once per item, or once for all items with the same request. The calls of all resources run
+concurrently; every failure becomes :class:`~scanner.model.evidence.Unknown` or a blind spot.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 from pydantic import ValidationError
 
+from scanner.collect.table import Answer, Caller, CallT, Facet, FacetRead, Item, Table
 from scanner.collect.workers import Workers
 from scanner.model.evidence import BlindSpot, Cause, Observed, Unknown
 from scanner.model.inventory import Inventory, Target, Wanted
 from scanner.model.resources.base import HEADER, Resource
 
-T = TypeVar("T")
-Item = Any
-"""What a list call told of one resource, in the cloud's own form."""
-Answer = Any
-"""What a call answered, in the cloud's own form; ``None`` where the cloud said "not configured"."""
-
-
-class Call(Protocol):
-    """One read operation of a cloud. Frozen and hashable; each cloud adds what its client needs."""
-
-    @property
-    def name(self) -> str:
-        """The operation in the cloud's own words, e.g. ``s3:GetBucketPolicy``."""
-
-    @property
-    def permission(self) -> str | None:
-        """The permission that it needs; ``None`` if it needs none."""
-
-
-CallT = TypeVar("CallT", bound=Call)
-CallIn = TypeVar("CallIn", bound=Call, contravariant=True)
-
-
-class Caller(Protocol[CallIn]):
-    """A cloud's client for one scope and place. The only one that sees the SDK's errors."""
-
-    def pages(self, call: CallIn) -> Iterator[Observed[Sequence[Item]]]:
-        """The pages of a listing; an Unknown in place of a page ends it and says what is missing."""
-
-    def answer(self, call: CallIn, item: Item) -> Observed[Answer]:
-        """Asks one thing about the item (or about the scope, where the call does not depend on it)."""
-
-    def key(self, call: CallIn, item: Item) -> Hashable | None:
-        """What the request depends on where it is the same for several items, so that it is made once;
-        ``None`` where it is about this item alone."""
-
-    def read(self, call: CallIn | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
-        """Runs a mapping function; an answer of an unexpected form becomes Unknown(error)."""
-
-
-@dataclass(frozen=True)
-class FacetRead(Generic[CallT]):
-    """One piece of evidence: a call, and the function that takes the item and the call's answer.
-
-    Without a call, the list itself told it: the function takes the item alone.
-    """
-
-    call: CallT | None
-    function: Callable[..., Any]
-
-
-def _only(value: Observed[Any]) -> Observed[Any]:
-    return value
-
-
-@dataclass(frozen=True)
-class Facet(Generic[CallT]):
-    """How a facet is told: its pieces of evidence, and how they make one value.
-
-    ``combine`` takes as many observed values as there are reads. It is built from ``any_of``, ``all_of``
-    and ``lift`` alone.
-    """
-
-    reads: tuple[FacetRead[CallT], ...]
-    combine: Callable[..., Observed[Any]] = _only
-
-
-def from_list(function: Callable[[Item], Any]) -> Facet[Any]:
-    """A facet that the list call itself tells."""
-    return Facet((FacetRead(None, function),))
-
-
-def asked(call: CallT, function: Callable[[Item, Answer], Any]) -> Facet[CallT]:
-    """A facet that one call tells."""
-    return Facet((FacetRead(call, function),))
-
-
-@dataclass(frozen=True)
-class Table(Generic[CallT]):
-    """The table of one kind at one cloud."""
-
-    kind: type[Resource]
-    list: CallT | None
-    """``None`` where the items are given: the scope itself and its regions."""
-    header: Callable[[Item], Mapping[str, Any]]
-    """The header of the resource from the item: every field of ``HEADER``."""
-    facets: Mapping[str, Facet[CallT]]
-    enrich: Facet[CallT] | None = None
-    """Read before all else: a mapping to add to the item, e.g. the region that other calls must go to."""
-
-    def calls(self, wanted: frozenset[str]) -> frozenset[CallT]:
-        """Every call that collecting these facets can make."""
-        facets = [facet for name, facet in self.facets.items() if name in wanted or name == "tags"]
-        if self.enrich is not None:
-            facets.append(self.enrich)
-        reads = {read.call for facet in facets for read in facet.reads if read.call is not None}
-        return frozenset(reads | ({self.list} if self.list is not None else set()))
-
 
 @dataclass(frozen=True, order=True)
 class CollectionPlace:
-    """Where a kind is being collected."""
+    """The scope, region and kind of one listing."""
 
     provider: str
     scope: str
@@ -139,7 +40,7 @@ class _Counts:
 
 
 class Collection:
-    """What is being collected in one scan: gathers resources, blind spots and calls from all threads."""
+    """The state of one scan's collection: resources, blind spots and calls from all threads."""
 
     def __init__(self, workers: Workers) -> None:
         self.workers = workers
@@ -159,43 +60,45 @@ class Collection:
         wanted: frozenset[str],
         items: Iterable[Item] | None = None,
     ) -> None:
-        """Starts collecting one kind in one place; ``items`` are given where nothing is to be listed."""
+        """Starts collecting one kind in one place; ``items`` replace the listing."""
         unknown = wanted - frozenset(collector.facets)
         if unknown:
-            raise ValueError(f"{place.provider} collects no {', '.join(sorted(unknown))} of {place.kind}")
+            raise ValueError(
+                f"{place.provider} does not collect {', '.join(sorted(unknown))} of {place.kind}"
+            )
         facets = {name: f for name, f in collector.facets.items() if name in wanted or name == "tags"}
         job = _Job(self, collector, caller, place, facets)
         self.begin(place)
         self.workers.submit(lambda: job.start(items))
 
     def begin(self, place: CollectionPlace) -> None:
-        """Something is now being collected there."""
+        """Registers a pending task in the place."""
         with self._lock:
             self._pending[place] += 1
 
     def end(self, place: CollectionPlace) -> None:
-        """One thing that was begun there is done."""
+        """Marks one pending task in the place as done."""
         with self._lock:
             self._pending[place] -= 1
 
     def unfinished(self) -> tuple[CollectionPlace, ...]:
-        """The places that are not done yet."""
+        """The places with pending tasks."""
         with self._lock:
             return tuple(sorted((p for p, n in self._pending.items() if n), key=str))
 
     def places(self) -> tuple[int, int]:
-        """How many places are done, and how many there are so far."""
+        """The number of places that are done, and of all places so far."""
         with self._lock:
             return sum(1 for n in self._pending.values() if not n), len(self._pending)
 
     def add(self, resource: Resource) -> None:
-        """A resource was seen."""
+        """Adds a resource."""
         with self._lock:
             self._resources.append(resource)
             self.counts.resources += 1
 
     def blind_spot(self, place: CollectionPlace, unknown: Unknown) -> None:
-        """A place could not be listed, or not completely: one blind spot for each cause."""
+        """Records that a place could not be listed, or not completely: one blind spot for each cause."""
         with self._lock:
             for cause in unknown.causes:
                 self._blind_spots.append(
@@ -209,13 +112,13 @@ class Collection:
                 )
 
     def called(self, provider: str, operation: str) -> None:
-        """A call is being made. Clients report each one."""
+        """Counts a call. Clients report each one."""
         with self._lock:
             self._calls[provider][operation] += 1
             self.counts.calls += 1
 
     def ask(self, key: Hashable | None, question: Callable[[], Observed[Answer]]) -> Future[Observed[Answer]]:
-        """The answer to a question; with a key, the same answer for all who ask under that key."""
+        """Submits a question; questions with the same key are asked once and share the answer."""
         if key is None:
             return self.workers.submit(question)
         with self._lock:
@@ -225,13 +128,13 @@ class Collection:
             return future
 
     def inventory(self, targets: Iterable[Target], wanted: Wanted) -> Inventory:
-        """All that was gathered, sorted."""
+        """Everything that was collected, sorted."""
         with self._lock:
             spots = {
                 (s.provider, s.scope, s.region or "", s.kind, s.cause.call, s.cause.reason): s
                 for s in self._blind_spots
             }
-            # Two targets may reach the same resource: the one that saw less of it counts.
+            # Two targets may reach the same resource: keep the one with more unknown facets.
             once: dict[tuple[str, ...], Resource] = {}
             for resource in self._resources:
                 place = (resource.provider, resource.scope, resource.kind, resource.id)
@@ -271,24 +174,24 @@ class _Job(Generic[CallT]):
         for item in items:
             self.collection.begin(self.place)
             if self.collector.enrich is None:
-                self.facts(item)
+                self.read_facets(item)
             else:
                 enrich = self.collector.enrich
-                self.gather(enrich.reads, item, partial(self.enriched, item))
+                self.read_all(enrich.reads, item, partial(self.enriched, item))
 
     def enriched(self, item: Item, pieces: Sequence[Observed[Any]]) -> None:
         assert self.collector.enrich is not None
         more = self.collector.enrich.combine(*pieces)
         if isinstance(more, Unknown):
-            self.lost(more)
+            self.skip(more)
         else:
-            self.facts({**item, **more})
+            self.read_facets({**item, **more})
 
-    def lost(self, unknown: Unknown) -> None:
+    def skip(self, unknown: Unknown) -> None:
         self.collection.blind_spot(self.place, unknown)
         self.collection.end(self.place)
 
-    def facts(self, item: Item) -> None:
+    def read_facets(self, item: Item) -> None:
         reads = tuple(dict.fromkeys(read for facet in self.facets.values() for read in facet.reads))
 
         def build(pieces: Sequence[Observed[Any]]) -> None:
@@ -299,12 +202,12 @@ class _Job(Generic[CallT]):
             }
             self.resource(item, values)
 
-        self.gather(reads, item, build)
+        self.read_all(reads, item, build)
 
-    def gather(
+    def read_all(
         self, reads: Sequence[FacetRead[CallT]], item: Item, then: Callable[[Sequence[Observed[Any]]], None]
     ) -> None:
-        """Asks everything side by side and goes on in the thread that gets the last answer."""
+        """Makes all calls concurrently, then continues in the thread that receives the last answer."""
         calls = list(dict.fromkeys(read.call for read in reads if read.call is not None))
         left = len(calls)
         lock = threading.Lock()
@@ -334,9 +237,9 @@ class _Job(Generic[CallT]):
             finish()
             return
         for call in calls:
-            # An item that lacks what the request is made of is an answer of an unexpected form, too.
-            about = self.caller.read(call, self.caller.key, call, item)
-            key = None if about is None or isinstance(about, Unknown) else (id(self.caller), call, about)
+            # An item without the parameters of the request counts as an answer with an unexpected format.
+            shared = self.caller.read(call, self.caller.key, call, item)
+            key = None if shared is None or isinstance(shared, Unknown) else (id(self.caller), call, shared)
             question = partial(self.caller.read, call, self.caller.answer, call, item)
             future = self.collection.ask(key, question)
             future.add_done_callback(partial(arrived, call))
@@ -344,7 +247,7 @@ class _Job(Generic[CallT]):
     def resource(self, item: Item, values: Mapping[str, Any]) -> None:
         header = self.caller.read(self.collector.list, self.collector.header, item)
         if isinstance(header, Unknown):
-            self.lost(header)
+            self.skip(header)
             return
         collected = frozenset(self.facets)
         try:
@@ -353,10 +256,10 @@ class _Job(Generic[CallT]):
             wrong = {str(problem["loc"][0]) for problem in error.errors()}
             unreadable = Unknown(causes=tuple(self.unreadable(name) for name in sorted(wrong)))
             if wrong & set(HEADER):
-                self.lost(unreadable)
+                self.skip(unreadable)
                 return
-            text = {**values, **{name: Unknown(causes=(self.unreadable(name),)) for name in wrong}}
-            resource = self.collector.kind.observe(collected, {**header, **text})
+            readable = {**values, **{name: Unknown(causes=(self.unreadable(name),)) for name in wrong}}
+            resource = self.collector.kind.observe(collected, {**header, **readable})
         self.collection.add(resource)
         self.collection.end(self.place)
 
@@ -368,5 +271,5 @@ class _Job(Generic[CallT]):
             reason="error",
             call=call.name if call is not None else self.place.kind,
             permission=None,
-            message=f"the answer about {name} has an unexpected form",
+            message=f"the answer for {name} has an unexpected format",
         )

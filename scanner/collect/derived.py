@@ -1,6 +1,6 @@
-"""Facets that no call tells: worked out from several resources after the collection.
+"""Derived facets: computed from several resources after the collection.
 
-Pure. Each derivation names what it needs, so that a scan collects it.
+Pure. Each derivation names the facets that it needs, so that a scan collects them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from scanner.model.resources.storage import Bucket
 Buckets = Mapping[str, Bucket]
 """By canonical id."""
 
-_STORES = ("/providers/microsoft.storage/storageaccounts/", "//storage.googleapis.com/")
-"""What the canonical ids of buckets hold on Azure and Google Cloud."""
+_BUCKET_IDS = ("/providers/microsoft.storage/storageaccounts/", "//storage.googleapis.com/")
+"""Substrings of canonical bucket ids on Azure and Google Cloud."""
 
 
 @dataclass(frozen=True)
 class Derivation:
-    """One derived facet: what it needs, and the function of the resource and all buckets that tells it."""
+    """One derived facet: the facets that it needs, and its function of the resource and all buckets."""
 
     kind: type[Resource]
     facet: str
@@ -33,12 +33,12 @@ class Derivation:
 
 
 def storage_public(trail: AuditTrail, buckets: Buckets) -> Observed[bool | None]:
-    """Whether a bucket that the trail's records go to is public; ``None`` if they go to none."""
+    """Whether a destination bucket of the trail is public; ``None`` if there is none."""
     return _over_buckets(trail, buckets, any_of, _public)
 
 
 def storage_protected(trail: AuditTrail, buckets: Buckets) -> Observed[bool | None]:
-    """Whether every bucket that the records go to keeps versions and is not public; ``None`` if none is."""
+    """Whether every destination bucket keeps versions and is not public; ``None`` if there is none."""
     return _over_buckets(
         trail,
         buckets,
@@ -55,26 +55,26 @@ def _over_buckets(
     trail: AuditTrail,
     buckets: Buckets,
     combine: Callable[..., Observed[bool]],
-    tell: Callable[[Bucket], Observed[bool]],
+    facet: Callable[[Bucket], Observed[bool]],
 ) -> Observed[bool | None]:
     if isinstance(trail.destinations, Unknown):
         return trail.destinations
-    stores = [name for name in trail.destinations if is_object_storage(name)]
-    if not stores:
+    names = [name for name in trail.destinations if is_object_storage(name)]
+    if not names:
         return None
-    return combine(*(tell(buckets[name]) if name in buckets else _elsewhere(name) for name in stores))
+    return combine(*(facet(buckets[name]) if name in buckets else _not_scanned(name) for name in names))
 
 
 def is_object_storage(destination: str) -> bool:
-    """Whether a destination of records is a bucket of one of the clouds."""
+    """Whether a destination is a bucket on one of the clouds."""
     if destination.startswith("arn:aws"):
         return destination.split(":")[2] == "s3"
-    return any(mark in destination for mark in _STORES)
+    return any(mark in destination for mark in _BUCKET_IDS)
 
 
-def _elsewhere(name: str) -> Unknown:
+def _not_scanned(name: str) -> Unknown:
     return Unknown.because(
-        "unsupported", "bucket", None, f"{name} is not among the buckets of this scan: scan its account too"
+        "unsupported", "bucket", None, f"the bucket {name} is not in this scan: scan its account too"
     )
 
 
@@ -102,7 +102,7 @@ DERIVATIONS: tuple[Derivation, ...] = (
 
 
 def needed(wanted: Wanted) -> Wanted:
-    """What is wanted, and what its derived facets need."""
+    """The wanted facets, and the facets from which they are derived."""
     facets = {kind: frozenset(names) for kind, names in wanted.items()}
     for derivation in DERIVATIONS:
         if derivation.facet in facets.get(derivation.kind.kind, ()):
@@ -112,20 +112,20 @@ def needed(wanted: Wanted) -> Wanted:
 
 
 def collectable(wanted: Wanted) -> Wanted:
-    """What of it the clouds can be asked for."""
+    """The wanted facets that are collected from the clouds, without derived ones."""
     derived = {(derivation.kind.kind, derivation.facet) for derivation in DERIVATIONS}
     return {kind: frozenset(f for f in facets if (kind, f) not in derived) for kind, facets in wanted.items()}
 
 
 def derive(inventory: Inventory, wanted: Wanted, others: Iterable[Inventory] = ()) -> Inventory:
-    """The inventory with the derived facets that are wanted. Its other facets are as they were.
+    """The inventory with the wanted derived facets added; its other facets are unchanged.
 
-    What the ``others`` hold is looked at, too, where a resource refers to it.
+    Resources may also refer to buckets in the ``others``.
     """
     chosen = [d for d in DERIVATIONS if d.facet in wanted.get(d.kind.kind, ())]
     if not chosen:
         return inventory
-    # Of a bucket that was collected for something else nothing is known here.
+    # Buckets collected without the needed facets are of no use here.
     needs = frozenset().union(*(d.needs[Bucket.kind] for d in chosen))
     buckets = {
         resource.id: resource
@@ -135,10 +135,10 @@ def derive(inventory: Inventory, wanted: Wanted, others: Iterable[Inventory] = (
     }
 
     def complete(resource: Resource) -> Resource:
-        told = {d.facet: d.function(resource, buckets) for d in chosen if isinstance(resource, d.kind)}
-        if not told:
+        derived = {d.facet: d.function(resource, buckets) for d in chosen if isinstance(resource, d.kind)}
+        if not derived:
             return resource
         known = {name: getattr(resource, name) for name in resource.model_fields_set}
-        return type(resource).observe(resource.collected() | frozenset(told), {**known, **told})
+        return type(resource).observe(resource.collected() | frozenset(derived), {**known, **derived})
 
     return replace(inventory, resources=tuple(map(complete, inventory.resources)), collected=dict(wanted))

@@ -1,4 +1,4 @@
-"""What the engine asks of a cloud: the Provider protocol.
+"""The interface between the engine and a cloud: the Provider protocol.
 
 A cloud's package offers ``connect(request, limits) -> Provider``, which may raise :class:`Unreachable`.
 """
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long and how often a client tries before an answer is unknown."""
+    """Timeouts and retries of a client before an answer is unknown."""
 
     connect_seconds: float = 5.0
     read_seconds: float = 30.0
     attempts: int = 4
-    """Tries of one call, the first among them."""
+    """Attempts of one call, including the first."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What the user asked to scan at one cloud with one set of credentials."""
+class ConnectionRequest:
+    """What to scan on one cloud with one set of credentials."""
 
     provider: ProviderName
     scopes: tuple[str, ...] = ()
-    """Account, subscription or project ids; empty: what the credentials point at."""
+    """Account, subscription or project ids; empty: the default scope of the credentials."""
     profile: str | None = None
-    """A named set of credentials of the cloud's own command line (AWS)."""
+    """A named profile of the cloud's own command line (AWS)."""
     role: str | None = None
     """ARN of a role to assume first (AWS)."""
     regions: tuple[str, ...] = ()
     """Only these regions; empty: all that the scope can use."""
     expected: bool = True
-    """Named by the user, so that not reaching it makes the scan incomplete."""
+    """Named by the user, so that the scan is incomplete if it is not reached."""
 
 
 class Unreachable(Exception):
@@ -57,7 +57,7 @@ class Unreachable(Exception):
     ) -> None:
         super().__init__(f"{message} {advice}")
         self.no_credentials = no_credentials
-        """There are none at all, rather than some that do not work."""
+        """There are no credentials at all, rather than credentials that do not work."""
         self.provider: ProviderName = provider
         self.scope = scope
         self.message = message
@@ -65,29 +65,29 @@ class Unreachable(Exception):
 
 
 class Provider(Protocol):
-    """A cloud that answered: connected, and ready to be read."""
+    """A connected cloud."""
 
     @property
     def name(self) -> ProviderName:
-        """Which cloud it is."""
+        """The name of the cloud."""
 
     @property
     def targets(self) -> Sequence[Target]:
-        """The scopes of the request, reached or not; at least one was reached."""
+        """The scopes of the request, reached or not; at least one is reached."""
 
     def collect(self, wanted: Wanted, collection: Collection) -> None:
-        """Starts the collection of ``wanted`` from every reached scope; the collection's workers do it.
+        """Starts the collection of ``wanted`` from every reached scope on the collection's workers.
 
-        Runs on a worker itself, so it may call the cloud. Whatever cannot be listed is recorded as a
-        blind spot; nothing is raised for it.
+        Runs on a worker itself, so it may call the cloud. A kind that cannot be listed is recorded as a
+        blind spot; no exception is raised.
         """
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself: to any other, nothing goes unencrypted."""
+    """Whether a host is this machine: unencrypted connections are allowed to no other."""
     if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return False  # a name, which may lead anywhere
+        return False  # a name, which may resolve to any address

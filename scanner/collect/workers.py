@@ -1,4 +1,4 @@
-"""Threads that wait for answers, so that the one who scans need not."""
+"""Worker threads for calls to the clouds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class Workers:
-    """Daemon threads on a queue: a call that hangs never keeps the process from ending.
+    """Daemon threads on a queue: a hanging call never prevents the process from exiting.
 
-    Threads begin with the first tasks and end when :meth:`wait` or :meth:`stop` does, so that a process can
-    scan as often as it likes.
+    Threads start with the first tasks and end when :meth:`wait` or :meth:`stop` returns, so that a process
+    can run any number of scans.
     """
 
     def __init__(self, size: int = 32) -> None:
@@ -28,7 +28,7 @@ class Workers:
         self._stopped = False
 
     def submit(self, task: Callable[[], T]) -> Future[T]:
-        """Queues a task. One that raises makes :meth:`wait` raise the same."""
+        """Queues a task. :meth:`wait` re-raises its exception, if any."""
         future: Future[T] = Future()
         with self._changed:
             self._open += 1
@@ -40,12 +40,12 @@ class Workers:
         return future
 
     def wait(self, tick: Callable[[], None] = lambda: None, every: float = 0.1) -> None:
-        """Returns when no task is left; calls ``tick`` meanwhile, each ``every`` seconds.
+        """Returns when no task is left; meanwhile calls ``tick`` every ``every`` seconds.
 
-        Raises what a task raised; a :class:`KeyboardInterrupt` gets through at once.
+        Re-raises the exception of a task; a :class:`KeyboardInterrupt` propagates immediately.
         """
         while self._busy(every):
-            # Outside the lock: what is called may itself wait for somebody who submits.
+            # Outside the lock: tick may itself wait for a thread that submits.
             tick()
         with self._changed:
             self._stopped = self._stopped or self._failure is not None
@@ -54,20 +54,20 @@ class Workers:
                 raise self._failure
 
     def _busy(self, seconds: float) -> bool:
-        """Whether there is still something to wait for, after waiting for a change for so long."""
+        """Whether tasks are left after waiting up to ``seconds`` for a change."""
         with self._changed:
             if self._open and self._failure is None:
                 self._changed.wait(seconds)
             return bool(self._open) and self._failure is None
 
     def stop(self) -> None:
-        """Lets no further task begin; those that run are left behind, and their threads end with them."""
+        """Starts no further task; running tasks are abandoned, and their threads end with them."""
         with self._changed:
             self._stopped = True
             self._release()
 
     def _release(self) -> None:
-        """Ends every thread once it has nothing left to do."""
+        """Ends every thread once the queue is empty."""
         for _ in range(self._threads):
             self._tasks.put(None)
         self._threads = 0
@@ -80,7 +80,7 @@ class Workers:
             failure: BaseException | None = None
             try:
                 future.set_result(task())
-            except BaseException as error:  # noqa: BLE001  (carried to the thread that waits)
+            except BaseException as error:  # noqa: BLE001  (re-raised in the waiting thread)
                 failure = error
             with self._changed:
                 self._open -= 1

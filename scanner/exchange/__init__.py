@@ -1,1 +1,1 @@
-"""What goes to other tools and comes from them: the matrix, OSCAL, and ownership from tables."""
+"""Import and export: the ownership matrix, OSCAL, and ownership files drafted from tables."""

@@ -1,8 +1,8 @@
-"""A provider's answers to the CSA's CAIQ v4, held against our responsibility model.
+"""A draft of an ownership file from a provider's answers to the CSA's CAIQ v4, checked against our model.
 
-Of the workbook only question ids, the column "SSRM Control Ownership" and the yes or no of the answers are
-used; no text of the questionnaire is kept. The ownership values are those that CCM control STA-04 tells
-apart: https://csf.tools/reference/cloud-controls-matrix/v4-0/sta/sta-04/
+Only the question ids, the column "SSRM Control Ownership" and whether the answer is yes are read; no text of
+the questionnaire is kept. CCM control STA-04 defines the ownership values:
+https://csf.tools/reference/cloud-controls-matrix/v4-0/sta/sta-04/
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ _OWNERSHIP: Mapping[str, str] = {
     "na": "not applicable",
     "not applicable": "not applicable",
 }
-"""The values of the column, in plain lower case."""
+"""Ownership values by their form in the workbook, in lower case without punctuation."""
 
 _CLOUD_MODELS: tuple[ServiceModel, ...] = tuple(model for model in SERVICE_MODELS if model != "on_prem")
 
 
 @dataclass
-class _Said:
-    """What the workbook says of one control of the CCM."""
+class _ControlAnswers:
+    """The workbook's answers for one control of the CCM."""
 
     ownership: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    """Rows by what they say."""
-    refused: list[int] = field(default_factory=list)
-    """Rows that are not answered with yes."""
+    """Row numbers by ownership value."""
+    not_yes: list[int] = field(default_factory=list)
+    """Row numbers of answers other than yes."""
 
     @property
     def row(self) -> int:
-        """The first."""
+        """The number of the first row."""
         return min(row for rows in self.ownership.values() for row in rows)
 
 
@@ -74,22 +74,22 @@ def draft_of(
     provider: ProviderName | None,
     model: ServiceModel | None,
 ) -> Draft:
-    """A draft of what the provider says that it owns. Without a service model all cloud models count.
+    """A draft of the controls that the provider claims. Without a service model, all cloud models count.
 
-    Raises :class:`TableError` where there is no such column, or no row says anything.
+    Raises :class:`TableError` if there is no ownership column, or no row with a value in it.
     """
     sheet, header, columns = _find(tables, file)
-    said, left_out, rows = _read(sheet, header, columns)
-    if not said:
+    answers, left_out, rows = _read(sheet, header, columns)
+    if not answers:
         raise TableError(f"{sheet.file}: no row says who owns a control")
     related = Requirements(catalogue).related("csa_ccm_4_0")
     by_control: dict[str, list[str]] = defaultdict(list)
-    for id in sorted(said):
+    for id in sorted(answers):
         for control in related.get(id, ()):
             by_control[control].append(id)
-    comparing = _Comparing(sheet.file, said, provider, (model,) if model else _CLOUD_MODELS)
+    comparison = _Comparison(sheet.file, answers, provider, (model,) if model else _CLOUD_MODELS)
     entries = [
-        comparing.entry(catalogue.controls[control], ids) for control, ids in sorted(by_control.items())
+        comparison.entry(catalogue.controls[control], ids) for control, ids in sorted(by_control.items())
     ]
     return Draft(
         source=str(file),
@@ -97,8 +97,8 @@ def draft_of(
         entries=tuple(entries),
         rows=rows,
         left_out=tuple(left_out),
-        warnings=tuple(comparing.warnings),
-        notes=tuple(_notes(said, related, provider)),
+        warnings=tuple(comparison.warnings),
+        notes=tuple(_notes(answers, related, provider)),
     )
 
 
@@ -108,8 +108,8 @@ def _find(tables: Sequence[Sheet], file: Path) -> tuple[Sheet, TableRow, _Column
 
     found = locate(tables, fits)
     if found is None:
-        told = "has no table with the columns 'Question ID' and 'SSRM Control Ownership'"
-        raise TableError(f"{file}: {told}: is it a CAIQ of version 4?")
+        problem = "has no table with the columns 'Question ID' and 'SSRM Control Ownership'"
+        raise TableError(f"{file}: {problem}: is it a CAIQ v4?")
     sheet, row = found
     header = [" ".join(cell.split()).casefold() for cell in row.cells]
     answer = next((place for place, cell in enumerate(header) if _ANSWER_HEADER in cell), None)
@@ -117,9 +117,11 @@ def _find(tables: Sequence[Sheet], file: Path) -> tuple[Sheet, TableRow, _Column
     return sheet, row, _Columns(header.index(_ID_HEADER), ownership, answer)
 
 
-def _read(sheet: Sheet, header: TableRow, columns: _Columns) -> tuple[dict[str, _Said], list[Problem], int]:
-    """What is said by CCM id, the rows that say nothing that can be used, and the number of rows."""
-    said: dict[str, _Said] = defaultdict(_Said)
+def _read(
+    sheet: Sheet, header: TableRow, columns: _Columns
+) -> tuple[dict[str, _ControlAnswers], list[Problem], int]:
+    """The answers by CCM id, the rows that cannot be used, and the number of rows."""
+    answers: dict[str, _ControlAnswers] = defaultdict(_ControlAnswers)
     left_out: list[Problem] = []
     rows = [row for row in sheet.rows if row.number > header.number]
     for row in rows:
@@ -127,19 +129,19 @@ def _read(sheet: Sheet, header: TableRow, columns: _Columns) -> tuple[dict[str, 
         owned = row.cell(columns.ownership)
         known = _OWNERSHIP.get(_plain(owned))
         if match is None:
-            told = "the column Question ID has no id such as IAM-02.1"
+            problem = "the column Question ID has no id such as IAM-02.1"
         elif not owned:
-            told = f"{match[0]}: says nothing of ownership"
+            problem = f"{match[0]}: the ownership is empty"
         elif known is None:
-            told = f"{match[0]}: the ownership is none that a CAIQ knows"
+            problem = f"{match[0]}: the ownership is not a value of the CAIQ"
         else:
-            one = said[f"{match[1]}-{match[2]}"]
-            one.ownership[known].append(row.number)
+            control = answers[f"{match[1]}-{match[2]}"]
+            control.ownership[known].append(row.number)
             if columns.answer is not None and _plain(row.cell(columns.answer)) != "yes":
-                one.refused.append(row.number)
+                control.not_yes.append(row.number)
             continue
-        left_out.append(Problem(sheet.file, row.number, told))
-    return said, left_out, len(rows)
+        left_out.append(Problem(sheet.file, row.number, problem))
+    return answers, left_out, len(rows)
 
 
 def _plain(text: str) -> str:
@@ -148,30 +150,30 @@ def _plain(text: str) -> str:
 
 
 @dataclass
-class _Comparing:
-    """Holds what the provider says against the model."""
+class _Comparison:
+    """Compares the provider's answers with our model."""
 
     file: str
-    said: Mapping[str, _Said]
+    answers: Mapping[str, _ControlAnswers]
     provider: ProviderName | None
     models: tuple[ServiceModel, ...]
     warnings: list[Problem] = field(default_factory=list)
 
     def entry(self, control: Control, ids: Sequence[str]) -> DraftLine:
-        """The line for a control, with what is said of it; in force only if both agree that it is theirs."""
-        told = "; ".join(f"{id} {' and '.join(self.said[id].ownership)}" for id in ids)
-        comments = [f"{control.id}: the CAIQ says {told}. Ours: {self._ours(control)}."]
+        """The commented line for a control; in force only if both agree that it is the provider's."""
+        claimed = "; ".join(f"{id} {' and '.join(self.answers[id].ownership)}" for id in ids)
+        comments = [f"{control.id}: the CAIQ says {claimed}. Our model: {self._ours(control)}."]
         unanswered = sorted(set(control.refs.get("csa_ccm_4_0", ())) - set(ids))
         if unanswered:
             comments.append(f"  Not in the CAIQ: {', '.join(unanswered)}.")
-        theirs = all(set(self.said[id].ownership) == {_PROVIDER} for id in ids)
-        refused = [id for id in ids if self.said[id].refused]
-        if theirs and refused:
-            comments.append(f"  Not claimed: {', '.join(refused)} is not answered with yes.")
-        if not theirs or refused:
-            if not self._models(control)[0] and any("CSC-owned" in self.said[id].ownership for id in ids):
-                why = f"{control.id} is the provider's in our model; the CAIQ says {told}"
-                self.warnings.append(Problem(self.file, self.said[ids[0]].row, why))
+        theirs = all(set(self.answers[id].ownership) == {_PROVIDER} for id in ids)
+        not_yes = [id for id in ids if self.answers[id].not_yes]
+        if theirs and not_yes:
+            comments.append(f"  Not claimed: {', '.join(not_yes)} is not answered with yes.")
+        if not theirs or not_yes:
+            if not self._models(control)[0] and any("CSC-owned" in self.answers[id].ownership for id in ids):
+                why = f"{control.id} is the provider's in our model; the CAIQ says {claimed}"
+                self.warnings.append(Problem(self.file, self.answers[ids[0]].row, why))
             line = {"controls": [control.id], **self._where(), "accountable": "TEAM"}
             return DraftLine(line, tuple(comments), active=False)
         line = {"controls": [control.id], **self._where(), "claim": "provider"}
@@ -179,7 +181,7 @@ class _Comparing:
         if providers and not customers:
             return DraftLine(line, tuple(comments))
         if not customers:
-            return DraftLine(line, (*comments, "  It has no meaning there."), active=False)
+            return DraftLine(line, (*comments, "  Not applicable to this service model."), active=False)
         if providers:
             why = (
                 f"depends on the service: the customer's on {', '.join(customers)}, the provider's on "
@@ -188,7 +190,7 @@ class _Comparing:
         else:
             why = "is the customer's: such a claim would be misattributed"
         self.warnings.append(
-            Problem(self.file, self.said[ids[0]].row, f"{control.id} {why}; the CAIQ says {told}")
+            Problem(self.file, self.answers[ids[0]].row, f"{control.id} {why}; the CAIQ says {claimed}")
         )
         return DraftLine(line, (*comments, f"  {why[0].upper()}{why[1:]}."), active=False)
 
@@ -196,7 +198,7 @@ class _Comparing:
         return {"where": {"provider": self.provider}} if self.provider else {}
 
     def _models(self, control: Control) -> tuple[list[str], list[str]]:
-        """The service models on which it is the customer's, at least in part, and the provider's alone."""
+        """The service models where it is at least in part the customer's, and where only the provider's."""
         cells = {model: control.responsibility[model] for model in self.models}
         return (
             [model for model, cell in cells.items() if cell in ("customer", "both")],
@@ -210,17 +212,19 @@ class _Comparing:
         names = {
             "customer": "the customer's",
             "provider": "the provider's",
-            "both": "a part of each",
-            "none": "no meaning",
+            "both": "both parties'",
+            "none": "not applicable",
         }
         return "; ".join(f"{names[cell]} on {', '.join(models)}" for cell, models in by_cell.items())
 
 
 def _notes(
-    said: Mapping[str, _Said], related: Mapping[str, Iterable[str]], provider: ProviderName | None
+    answers: Mapping[str, _ControlAnswers],
+    related: Mapping[str, Iterable[str]],
+    provider: ProviderName | None,
 ) -> Iterator[str]:
-    yield "A provider's word moves nothing to it: only lines on which our model agrees are in force."
+    yield "A provider's claim alone moves no responsibility: only lines that our model confirms are in force."
     if provider is None:
-        yield "Whose answers they are was not said (--provider), so the lines hold for every cloud."
-    if unrelated := [id for id in said if id not in related]:
+        yield "No --provider was given, so the lines apply to every cloud."
+    if unrelated := [id for id in answers if id not in related]:
         yield f"No control is related to {', '.join(sorted(unrelated))}."

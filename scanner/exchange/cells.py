@@ -1,21 +1,21 @@
-"""Text in the cells of a CSV file that a spreadsheet must show and never run."""
+"""Escapes cells of a CSV file that a spreadsheet would run as formulas (CSV injection)."""
 
 from __future__ import annotations
 
-_ACTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'", "＝", "＋", "－", "＠")
-"""What makes a spreadsheet take a cell for a formula when it begins with it, also in full width; and the
-mark that says that it is none, so that the mark can be taken off again."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'", "＝", "＋", "－", "＠")
+"""First characters that make a spreadsheet read a cell as a formula, also in full width; and the apostrophe
+that escapes them, so that escaping can be undone."""
 
 
-def guarded(cell: str) -> str:
-    """The cell with an apostrophe before it where a spreadsheet could take it for a formula."""
-    return f"'{cell}" if _acts(cell) else cell
+def escaped(cell: str) -> str:
+    """The cell, after an apostrophe if a spreadsheet could read it as a formula."""
+    return f"'{cell}" if _needs_escape(cell) else cell
 
 
-def unguarded(cell: str) -> str:
-    """The cell as it was before :func:`guarded`."""
-    return cell[1:] if cell.startswith("'") and _acts(cell[1:]) else cell
+def unescaped(cell: str) -> str:
+    """The cell before :func:`escaped`."""
+    return cell[1:] if cell.startswith("'") and _needs_escape(cell[1:]) else cell
 
 
-def _acts(cell: str) -> bool:
-    return cell.startswith(_ACTS) or cell.lstrip().startswith(_ACTS)
+def _needs_escape(cell: str) -> bool:
+    return cell.startswith(_FORMULA_STARTS) or cell.lstrip().startswith(_FORMULA_STARTS)

@@ -1,4 +1,4 @@
-"""Which column of a table says what: ``control=Control ID,owner=Team,where.account=Account``."""
+"""The field of each column of a table: ``control=Control ID,owner=Team,where.account=Account``."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ FIELDS = (
     "where.kind",
     "where.resource",
 )
-"""What a column can be, beside ``where.tags.KEY``."""
+"""The fields of columns, besides ``where.tags.KEY``."""
 
 TAGS = "where.tags."
 
-_NEEDED = ("control", "owner")
+_REQUIRED = ("control", "owner")
 
 
 class ColumnsError(ValueError):
-    """``--columns`` is wrong."""
+    """``--columns`` is invalid."""
 
     exit_code = 2
 
@@ -48,8 +48,8 @@ def parse_columns(options: Sequence[str]) -> dict[str, str]:
         if field in columns:
             raise ColumnsError(f"--columns: {field} is given twice")
         columns[field] = header
-    lacking = [field for field in _NEEDED if field not in columns]
-    if lacking:
-        told = " and ".join(f"{field}=…" for field in lacking)
-        raise ColumnsError(f"--columns: say which column is {told} (or #3 for the third column)")
+    missing = [field for field in _REQUIRED if field not in columns]
+    if missing:
+        needed = " and ".join(f"{field}=…" for field in missing)
+        raise ColumnsError(f"--columns: name the columns {needed} (or #3 for the third column)")
     return columns

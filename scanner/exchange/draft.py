@@ -1,4 +1,4 @@
-"""A drafted ownership file: lines and teams, what was left out, and its YAML with comments."""
+"""A drafted ownership file: its lines, teams and omissions, and its YAML with comments."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ class DraftLine:
 
     text: Mapping[str, Any]
     comments: tuple[str, ...] = ()
-    """Written above it."""
+    """Written above the line."""
     active: bool = True
-    """Else the line itself is a comment, for the user to decide on."""
+    """If false, the line is commented out for the user to decide."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """An ownership file that could be."""
+    """A draft of an ownership file."""
 
     source: str
-    """What it was made of."""
+    """The file that it was drafted from."""
     teams: Mapping[str, str | None]
-    """Contacts by team; ``None``: the user has to add one."""
+    """Contacts by team; ``None``: for the user to add."""
     entries: tuple[DraftLine, ...]
     rows: int
-    """How many rows the table had."""
+    """The number of rows in the table."""
     left_out: tuple[Problem, ...]
     """Rows that could not be used."""
     warnings: tuple[Problem, ...]
-    """Rows that were used and need a decision."""
+    """Rows that are used but need a decision."""
     notes: tuple[str, ...] = ()
-    """What else the user should know."""
+    """General remarks for the user."""
 
     @property
     def lines(self) -> int:
-        """Lines that are in force."""
+        """The number of lines in force."""
         return sum(1 for entry in self.entries if entry.active)
 
 
@@ -78,7 +78,7 @@ def _comment(text: str) -> str:
 
 
 def _yaml(value: Any, flow: bool | None) -> str:
-    """On one line; ``None``: only the innermost collections in braces."""
+    """The value as YAML; ``flow=None`` puts only the innermost collections in braces."""
     text = yaml.safe_dump(
         value, default_flow_style=flow, allow_unicode=True, sort_keys=False, width=float("inf")
     )

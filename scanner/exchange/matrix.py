@@ -1,4 +1,4 @@
-"""The matrix: controls × scopes, or × teams, each cell with its owners and its worst state."""
+"""The ownership matrix: controls × scopes or teams; a cell has its owners and its worst state."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from scanner.report.model import Head, Scan
 By = Literal["scope", "team"]
 
 
-class NotWhole(ValueError):
-    """The report leaves something out that the matrix would need."""
+class IncompleteReport(ValueError):
+    """The report lacks something that the export needs."""
 
     exit_code = 2
 
 
 class Column(NamedTuple):
-    """A scope, a team, or what stands in a team's place."""
+    """A scope, a team, or a status in place of a team."""
 
     kind: Literal["scope", "team", "status"]
     """``status``: nobody, contested, misattributed, or the provider."""
@@ -30,7 +30,7 @@ class Column(NamedTuple):
     """Empty for teams."""
     id: str
     name: str
-    """For people; the id where there is no other."""
+    """The display name; the id where there is none."""
 
 
 @dataclass(frozen=True)
@@ -47,35 +47,35 @@ class MatrixCell:
 
     @property
     def evidence(self) -> Evidence:
-        """That of the row with the worst state."""
+        """The evidence of the row with the worst state."""
         return min(self.rows, key=lambda row: ROW_ORDER.index(row.state)).evidence
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Every team that owns a part of it. One that is only to be asked owns nothing."""
+        """Every team that owns a part of it. The team of a catch-all line owns nothing."""
         return tuple(sorted({row.owner for row in self.rows if row.ownership == "owned" and row.owner}))
 
     @property
     def holders(self) -> tuple[str, ...]:
-        """The owners, and who or what stands where an owner is missing; for people."""
+        """The owners, and the statuses shown where there is no owner."""
         others = {holder.id for row in self.rows if (holder := _holder(row)) and holder.kind == "status"}
         return (*self.owners, *sorted(others))
 
     @property
     def scopes(self) -> frozenset[tuple[ProviderName, str]]:
-        """The scopes that its rows are of."""
+        """The scopes of its rows."""
         return frozenset((row.provider, row.scope) for row in self.rows)
 
 
 @dataclass(frozen=True)
 class OwnershipMatrix:
-    """Who owns which control where, and how it stands."""
+    """Who owns which control where, and its state there."""
 
     by: By
     scan: Scan
     columns: tuple[Column, ...]
     cells: Mapping[tuple[str, Column], MatrixCell]
-    """By control id and column; without a cell, the control was not judged there."""
+    """By control id and column; a control that was not assessed there has no cell."""
     names: Mapping[tuple[ProviderName, str], str]
     """Names of scopes."""
 
@@ -86,19 +86,19 @@ class OwnershipMatrix:
 
 
 def matrix(head: Head, by: By = "scope") -> OwnershipMatrix:
-    """The matrix of a report. Raises :class:`NotWhole` where rows were left out of the report."""
+    """The matrix of a report. Raises :class:`IncompleteReport` if the report leaves out rows."""
     narrowed = [option for option in head.scan.narrowed if option.startswith("--states ")]
     if narrowed:
-        raise NotWhole(f"the report was made with {narrowed[0]}, so that rows are missing: make it without")
+        raise IncompleteReport(f"the report was made with {narrowed[0]} and lacks rows: make it without")
     names = {(scope.provider, scope.scope): scope.name for scope in head.summary.scopes}
-    gathered: dict[tuple[str, Column], list[CoverageRow]] = defaultdict(list)
+    rows_by_cell: dict[tuple[str, Column], list[CoverageRow]] = defaultdict(list)
     columns = {_column(*place, names) for place in names} if by == "scope" else set()
     for row in head.coverage:
         column = _column(row.provider, row.scope, names) if by == "scope" else _holder(row)
         if column is not None:
             columns.add(column)
-            gathered[row.control, column].append(row)
-    cells = {key: MatrixCell(tuple(_sorted(rows))) for key, rows in gathered.items()}
+            rows_by_cell[row.control, column].append(row)
+    cells = {key: MatrixCell(tuple(_sorted(rows))) for key, rows in rows_by_cell.items()}
     return OwnershipMatrix(by, head.scan, tuple(sorted(columns)), dict(sorted(cells.items())), names)
 
 
@@ -114,7 +114,7 @@ def _column(provider: ProviderName, scope: str, names: Mapping[tuple[ProviderNam
 
 
 def _holder(row: CoverageRow) -> Column | None:
-    """Who holds what the row is about; ``None`` where there is nothing to hold."""
+    """The team or status that holds the row's control; ``None`` if the control is not applicable."""
     if row.state == "not_applicable":
         return None
     if row.ownership == "owned" and row.owner:

@@ -1,4 +1,4 @@
-"""The matrix as CSV (RFC 4180, UTF-8): a line for each control, scope and owner."""
+"""The matrix as CSV (RFC 4180, UTF-8): one line per control, scope and owner."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from scanner.assess.coverage_rows import OUTCOMES, CoverageRow
-from scanner.exchange.cells import guarded
+from scanner.exchange.cells import escaped
 from scanner.exchange.matrix import OwnershipMatrix
 
 HEADER = (
@@ -25,16 +25,16 @@ HEADER = (
     "kinds_expected",
     *OUTCOMES,
 )
-"""``owner`` is who owns it; ``named`` is who is named without owning it: a team to ask, or that of a line
-that is wrong."""
+"""``owner`` is the team that owns the control; ``named`` is a team that is named but does not own it: the
+team of a catch-all line or of a wrong line."""
 
 
 def render(matrix: OwnershipMatrix, out: TextIO) -> None:
-    """Writes the matrix; ``out`` must not change line ends. By team, the lines of a team stand together."""
+    """Writes the matrix; ``out`` must not change line ends. By team, each team's lines are adjacent."""
     writer = csv.writer(out)
     writer.writerow(HEADER)
     for row in _ordered(matrix):
-        writer.writerow([guarded(cell) for cell in _cells(row, matrix)])
+        writer.writerow([escaped(cell) for cell in _cells(row, matrix)])
 
 
 def _ordered(matrix: OwnershipMatrix) -> Iterator[CoverageRow]:

@@ -1,4 +1,4 @@
-"""The matrix as JSON, ``gapscan.matrix/v1``: sorted, and the same for the same report."""
+"""The matrix as JSON, ``gapscan.matrix/v1``: sorted; the same report gives the same bytes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, TextIO
 from scanner.exchange.matrix import Column, MatrixCell, OwnershipMatrix
 
 SCHEMA = "gapscan.matrix/v1"
-"""What the document says that it is."""
+"""The schema that the document names."""
 
 
 def render(matrix: OwnershipMatrix, out: TextIO) -> None:
-    """Writes the matrix; holds one cell at a time beside it."""
-    told = matrix.scan.model_dump(
+    """Writes the matrix; only one cell is serialised at a time."""
+    report = matrix.scan.model_dump(
         mode="json", include={"id", "finished", "now", "version", "complete", "narrowed"}
     )
     head = {
         "schema": SCHEMA,
         "by": matrix.by,
-        "report": told,
+        "report": report,
         "columns": [{**_key(column), "name": column.name} for column in matrix.columns],
     }
     out.write(json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}"))

@@ -1,4 +1,4 @@
-"""The matrix for a terminal of 100 columns: as a table while it fits, else counts of states."""
+"""The matrix for a terminal of 100 columns: a table if it fits, else counts of states."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scanner.base.terminal import printable
 from scanner.exchange.matrix import Column, MatrixCell, OwnershipMatrix
 
 WIDTH = 100
-"""Columns of the terminal."""
+"""Width of the terminal in characters."""
 
 _GAP = "  "
 _ABSENT = "-"
@@ -22,7 +22,7 @@ _Lines = tuple[str, ...]
 
 
 def render(matrix: OwnershipMatrix, out: TextIO) -> None:
-    """Writes the widest layout that fits: state and owners in a line, beneath each other, or counts."""
+    """Writes the widest layout that fits: owners beside the state, owners below it, or counts."""
     out.write(f"{_title(matrix)}\n\n")
     table = _fitting(matrix)
     for line in table if table is not None else _counts(matrix):
@@ -30,11 +30,11 @@ def render(matrix: OwnershipMatrix, out: TextIO) -> None:
     for line in _legend(matrix):
         out.write(f"{line}\n")
     if table is None:
-        out.write(f"\nToo many {matrix.by}s for a table: --format csv has every one with its owners.\n")
+        out.write(f"\nToo many {matrix.by}s for a table: --format csv lists them all with their owners.\n")
 
 
 def _fitting(matrix: OwnershipMatrix) -> list[str] | None:
-    """The widest table that fits; ``None`` where none does."""
+    """The widest table that fits; ``None`` if none does."""
     if len(matrix.columns) * (len(_GAP) + len(_ABSENT)) > WIDTH:
         return None
     for layout in (_beside, _beneath):
@@ -48,9 +48,9 @@ def _title(matrix: OwnershipMatrix) -> str:
     scan = matrix.scan
     things = {"scope": ("scope", "scopes"), "team": ("team", "teams")}[matrix.by]
     number = sum(1 for column in matrix.columns if column.kind != "status")
-    told = f"{_number(len(matrix.controls), 'control', 'controls')} × {_number(number, *things)}"
-    incomplete = "" if scan.complete else " · incomplete: not everything could be seen"
-    return f"{told} · as of {scan.now.strftime('%Y-%m-%d %H:%M UTC')}{incomplete}"
+    size = f"{_number(len(matrix.controls), 'control', 'controls')} × {_number(number, *things)}"
+    incomplete = "" if scan.complete else " · incomplete: not everything could be read"
+    return f"{size} · as of {scan.now.strftime('%Y-%m-%d %H:%M UTC')}{incomplete}"
 
 
 def _legend(matrix: OwnershipMatrix) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _legend(matrix: OwnershipMatrix) -> Iterator[str]:
         yield f"\nNarrowed: {printable(', '.join(matrix.scan.narrowed))}"
     if len(matrix.cells) < len(matrix.controls) * len(matrix.columns) and matrix.by == "scope":
         yield (
-            f"\n{_ABSENT} not judged there: at another level (organisation, tenant), or left out of the scan"
+            f"\n{_ABSENT} not assessed there: of another level (organisation, tenant) or left out of the scan"
         )
 
 
@@ -67,16 +67,17 @@ def _number(number: int, one: str, several: str) -> str:
 
 
 def _beside(matrix: OwnershipMatrix, cell: MatrixCell) -> _Lines:
-    told = _told(matrix, cell)
-    return (f"{cell.state} · {told}" if told else cell.state,)
+    detail = _detail(matrix, cell)
+    return (f"{cell.state} · {detail}" if detail else cell.state,)
 
 
 def _beneath(matrix: OwnershipMatrix, cell: MatrixCell) -> _Lines:
-    told = _told(matrix, cell)
-    return (cell.state, f"  {told}") if told else (cell.state,)
+    detail = _detail(matrix, cell)
+    return (cell.state, f"  {detail}") if detail else (cell.state,)
 
 
-def _told(matrix: OwnershipMatrix, cell: MatrixCell) -> str:
+def _detail(matrix: OwnershipMatrix, cell: MatrixCell) -> str:
+    """The scopes of a team's cell, counted, or the owners of a scope's cell."""
     if matrix.by == "team":
         return _number(len(cell.scopes), "scope", "scopes")
     return ", ".join(printable(holder) for holder in cell.holders)
@@ -87,11 +88,11 @@ def _table(matrix: OwnershipMatrix, layout: Callable[[OwnershipMatrix, MatrixCel
     body: list[list[_Lines]] = []
     for control in matrix.controls:
         cells = (matrix.cells.get((control, column)) for column in matrix.columns)
-        told = (layout(matrix, cell) if cell is not None else (_ABSENT,) for cell in cells)
-        body.append([(printable(control),), *told])
+        texts = (layout(matrix, cell) if cell is not None else (_ABSENT,) for cell in cells)
+        body.append([(printable(control),), *texts])
     rows = [header, *body]
     widths = [max(len(line) for row in rows for line in row[place]) for place in range(len(header))]
-    return [line for row in rows for line in _laid(row, widths)]
+    return [line for row in rows for line in _padded(row, widths)]
 
 
 def _heading(column: Column) -> _Lines:
@@ -99,17 +100,17 @@ def _heading(column: Column) -> _Lines:
     return (name, printable(column.id)) if column.kind == "scope" and column.name != column.id else (name,)
 
 
-def _laid(row: Sequence[_Lines], widths: Sequence[int]) -> Iterator[str]:
+def _padded(row: Sequence[_Lines], widths: Sequence[int]) -> Iterator[str]:
     for number in range(max(len(cell) for cell in row)):
         parts = (cell[number] if number < len(cell) else "" for cell in row)
         yield _GAP.join(part.ljust(width) for part, width in zip(parts, widths, strict=True))
 
 
 def _counts(matrix: OwnershipMatrix) -> Iterator[str]:
-    """A line for each control over all scopes, or for each team over all controls."""
+    """One line per control over all scopes, or per team over all controls."""
     entries: dict[str, list[MatrixCell]] = defaultdict(list)
-    for (control, column), cell in sorted(matrix.cells.items(), key=lambda entry: _named(matrix, *entry[0])):
-        entries[_named(matrix, control, column)].append(cell)
+    for (control, column), cell in sorted(matrix.cells.items(), key=lambda entry: _group(matrix, *entry[0])):
+        entries[_group(matrix, control, column)].append(cell)
     width = min(max((len(name) for name in entries), default=0), WIDTH // 2)
     for name, cells in entries.items():
         shown = printable(name)
@@ -117,7 +118,7 @@ def _counts(matrix: OwnershipMatrix) -> Iterator[str]:
         yield from _wrapped(shown.ljust(width), _states(cells), len(cells), matrix)
 
 
-def _named(matrix: OwnershipMatrix, control: str, column: Column) -> str:
+def _group(matrix: OwnershipMatrix, control: str, column: Column) -> str:
     return control if matrix.by == "scope" else column.name
 
 
@@ -129,7 +130,7 @@ def _states(cells: Iterable[MatrixCell]) -> list[tuple[State, int]]:
 def _wrapped(
     name: str, states: Sequence[tuple[State, int]], total: int, matrix: OwnershipMatrix
 ) -> Iterator[str]:
-    """The counts beside the name, on as many lines as they need."""
+    """The name with its counts, wrapped to the width."""
     things = ("scope", "scopes") if matrix.by == "scope" else ("control", "controls")
     line = f"{name}{_GAP}{_number(total, *things)}:"
     for place, (state, number) in enumerate(states):

@@ -1,9 +1,9 @@
-"""The matrix as an OSCAL 1.1 system security plan: who provides, owes, inherits and satisfies what.
+"""The matrix as an OSCAL 1.1 system security plan: what is provided, owed, inherited and satisfied.
 
 The clouds are components that *provide* their parts and impose *responsibilities*; the scopes are
-components that *inherit* the one and *satisfy* the other. ``satisfied`` is written only where every part of
-a control in a scope has an owner and live evidence that passed; ``inherited`` only where a certificate in
-date covers the provider's part. The same report gives the same bytes.
+components that *inherit* the former and *satisfy* the latter. ``satisfied`` is written only where every part
+of a control in a scope has an owner and passing live evidence; ``inherited`` only where an unexpired
+certificate covers the provider's part. The same report gives the same bytes.
 
 Format: https://pages.nist.gov/OSCAL-Reference/models/v1.1.3/system-security-plan/json-reference/
 """
@@ -19,13 +19,13 @@ from scanner.base.terminal import printable
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Control
 from scanner.catalogue.responsibility import Catalogue, UnknownControl
-from scanner.exchange.matrix import Column, MatrixCell, NotWhole, OwnershipMatrix
+from scanner.exchange.matrix import Column, IncompleteReport, MatrixCell, OwnershipMatrix
 from scanner.exchange.oscal_catalog import CATALOG, NIST_CATALOG, catalog_resource, nist_ids, nist_resource
 from scanner.exchange.oscal_words import VERSION, identifier, prop, time, word
 from scanner.model.resources.base import ProviderName
 
 _HARMLESS = ("--control ", "--rule ")
-"""Options that leave out controls or make them unassessed, and so never make a scope look better."""
+"""Options that leave controls out or unassessed, which never makes a scope look better."""
 
 _CLOUDS: Mapping[ProviderName, str] = {
     "aws": "Amazon Web Services",
@@ -34,20 +34,22 @@ _CLOUDS: Mapping[ProviderName, str] = {
 }
 
 _STATUS = {"covered": "implemented", "inherited": "implemented", "not_applicable": "not-applicable"}
-"""States that say all of what OSCAL calls the implementation status."""
+"""OSCAL's implementation status of the states that have an equivalent."""
 
 
 def render(matrix: OwnershipMatrix, catalogue: Catalogue, out: TextIO) -> None:
-    """Writes the plan; holds one control at a time beside the matrix.
+    """Writes the plan; only one control is serialised at a time.
 
-    Raises :class:`~scanner.exchange.matrix.NotWhole` for a report that was narrowed in a way that could make
-    a scope look better than it is, and for one of controls that the catalogue does not have.
+    Raises :class:`~scanner.exchange.matrix.IncompleteReport` if the report was narrowed in a way that could
+    make a scope look better than it is, or has controls that are not in the catalogue.
     """
     narrowed = [option for option in matrix.scan.narrowed if not option.startswith(_HARMLESS)]
     if narrowed:
-        raise NotWhole(f"{narrowed[0]} left resources out, so that nothing can be called satisfied: scan all")
+        raise IncompleteReport(
+            f"{narrowed[0]} left resources out, so no control can be called satisfied: scan without it"
+        )
     if not matrix.cells:
-        raise NotWhole("the report judges no control, so that there is no plan to write")
+        raise IncompleteReport("the report assesses no control: there is no plan to write")
     controls = {id: _control(id, catalogue) for id in matrix.controls}
     for part, value in (
         ("uuid", identifier("plan", matrix.scan.id)),
@@ -58,8 +60,8 @@ def render(matrix: OwnershipMatrix, catalogue: Catalogue, out: TextIO) -> None:
     ):
         opening = '{"system-security-plan": {' if part == "uuid" else ","
         out.write(f"{opening}\n {json.dumps(part)}: {_json(value)}")
-    told = "Made of live configuration, the ownership file and the catalogue of controls."
-    out.write(f',\n "control-implementation": {{"description": {_json(told)}, "implemented-requirements": [')
+    basis = "Based on live configuration, the ownership file and the catalogue of controls."
+    out.write(f',\n "control-implementation": {{"description": {_json(basis)}, "implemented-requirements": [')
     for place, (id, control) in enumerate(controls.items()):
         cells = {
             column: matrix.cells[id, column] for column in matrix.columns if (id, column) in matrix.cells
@@ -78,8 +80,8 @@ def _control(id: str, catalogue: Catalogue) -> Control:
         (known,) = catalogue.select(id)
     except UnknownControl:
         hint = suggestion(id, catalogue.controls)
-        told = f"the report has the control {id!r}, which the catalogue has not{hint}"
-        raise NotWhole(f"{told}: make the report anew with this version") from None
+        problem = f"the report has the control {id!r}, which is not in the catalogue{hint}"
+        raise IncompleteReport(f"{problem}: make the report again with this version") from None
     return catalogue.controls[known]
 
 
@@ -102,7 +104,7 @@ def _metadata(matrix: OwnershipMatrix) -> dict[str, Any]:
             prop("complete", str(matrix.scan.complete).lower()),
         ],
         "roles": [
-            {"id": "accountable", "title": "The team that answers for a control"},
+            {"id": "accountable", "title": "The team accountable for a control"},
             {"id": "provider", "title": "The cloud provider"},
         ],
         "parties": parties,
@@ -118,8 +120,8 @@ def _characteristics(matrix: OwnershipMatrix) -> dict[str, Any]:
             "information-types": [
                 {
                     "uuid": identifier("information"),
-                    "title": "Not told",
-                    "description": "What the estate holds is not part of this export.",
+                    "title": "Not specified",
+                    "description": "The information in the estate is not part of this export.",
                 }
             ]
         },
@@ -138,8 +140,8 @@ def _implementation(matrix: OwnershipMatrix) -> dict[str, Any]:
             roles = [{"role-id": "provider", "party-uuids": [_party(name)]}]
             components.append({**cloud, "responsible-roles": roles})
     for column in matrix.columns:
-        told = f"The scope {printable(column.id)} of {column.provider}."
-        component = _component("system", _scope(column), word(column.name), told)
+        description = f"The scope {printable(column.id)} of {column.provider}."
+        component = _component("system", _scope(column), word(column.name), description)
         props = [prop("provider", column.provider), prop("scope", column.id)]
         components.append({**component, "props": props})
     users = [
@@ -182,7 +184,7 @@ def _requirement(
 
 
 def _of_cloud(id: str, control: Control, cloud: str) -> dict[str, Any]:
-    """What the provider gives, and what it leaves to its customer."""
+    """The provider's part, and the part that it leaves to the customer."""
     provider, customer = control.obligations["provider"], control.obligations["customer"]
     export: dict[str, Any] = {}
     if provider is not None:
@@ -195,13 +197,13 @@ def _of_cloud(id: str, control: Control, cloud: str) -> dict[str, Any]:
     return {
         "component-uuid": _cloud(cloud),
         "uuid": identifier("by-cloud", cloud, id),
-        "description": provider or "Nothing: the whole of it is the customer's.",
+        "description": provider or "None: the control is entirely the customer's.",
         "export": export,
     }
 
 
 def _of_scope(id: str, control: Control, column: Column, cell: MatrixCell) -> dict[str, Any]:
-    """How it stands in a scope: what is inherited, what is satisfied, and by whom."""
+    """The control in a scope: what is inherited, what is satisfied, and by which teams."""
     place = (column.provider, column.id, id)
     accountable = _accountable(cell)
     entry: dict[str, Any] = {
@@ -225,7 +227,7 @@ def _of_scope(id: str, control: Control, column: Column, cell: MatrixCell) -> di
             {
                 "uuid": identifier("satisfied", *place),
                 "responsibility-uuid": identifier("responsibility", column.provider, id),
-                "description": "Owned, and the live configuration or a statement in date shows it.",
+                "description": "Owned, with live configuration or a current attestation as evidence.",
                 "responsible-roles": accountable,
             }
         ]
@@ -240,7 +242,7 @@ def _is_inherited(row: CoverageRow) -> bool:
 
 
 def _is_satisfied(cell: MatrixCell) -> bool:
-    """Whether everything that the customer owes in the cell is owned and was seen to pass."""
+    """Whether all of the customer's part in the cell is owned and passes."""
     owed = [row for row in cell.rows if row.state != "not_applicable" and not _is_inherited(row)]
     return bool(owed) and all(
         row.state == "covered" and row.evidence == "pass" and row.ownership == "owned" and row.owner
@@ -249,7 +251,7 @@ def _is_satisfied(cell: MatrixCell) -> bool:
 
 
 def _status(cell: MatrixCell) -> str | None:
-    """OSCAL's word; none where nothing that was seen passed."""
+    """OSCAL's implementation status; ``None`` if nothing passed."""
     whole = _STATUS.get(cell.state)
     if whole is not None and (cell.state != "covered" or _is_satisfied(cell)):
         return whole
@@ -273,7 +275,7 @@ def _teams(matrix: OwnershipMatrix) -> list[str]:
 
 
 def _system(matrix: OwnershipMatrix) -> str:
-    """The identity of the estate: its scopes."""
+    """The identifier of the estate, made of its scopes."""
     return identifier("system", *(f"{column.provider}/{column.id}" for column in matrix.columns))
 
 

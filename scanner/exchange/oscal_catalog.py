@@ -1,4 +1,4 @@
-"""The catalogue of controls as an OSCAL catalog, and how its controls are related to NIST SP 800-53."""
+"""The catalogue of controls as an OSCAL catalog, and its related controls of NIST SP 800-53."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scanner.exchange.oscal_words import VERSION, identifier, prop, time
 from scanner.report.model import Scan
 
 NIST_CATALOG = identifier("resource", "nist-800-53r5")
-"""The resource that links to NIST SP 800-53 point at."""
+"""The resource that links to NIST SP 800-53 refer to."""
 
 CATALOG = identifier("resource", "catalog")
 """The resource that holds the controls of a plan."""
@@ -23,7 +23,7 @@ _NIST = re.compile(r"([A-Z]{2})-(\d+)(?:\((\d+)\))?")
 
 
 def nist_ids(control: Control) -> dict[str, str]:
-    """The related ids of NIST SP 800-53r5 as written, each with its form in OSCAL: AC-2(1) is ac-2.1."""
+    """The OSCAL form of each related id of NIST SP 800-53r5: AC-2(1) is ac-2.1."""
     found = {}
     for written in control.refs.get("nist_800_53r5", ()):
         match = _NIST.fullmatch(written)
@@ -34,12 +34,12 @@ def nist_ids(control: Control) -> dict[str, str]:
 
 
 def nist_resource() -> dict[str, Any]:
-    """Where the NIST catalog is."""
+    """The NIST catalog as a linked resource."""
     base = "https://raw.githubusercontent.com/usnistgov/oscal-content/main/nist.gov/SP800-53/rev5/json"
     return {
         "uuid": NIST_CATALOG,
         "title": "NIST SP 800-53 Revision 5",
-        "description": "Controls are related to those of this catalog; none is claimed to satisfy them.",
+        "description": "Controls are related to those of this catalog, without a claim to satisfy them.",
         "rlinks": [
             {"href": f"{base}/NIST_SP-800-53_rev5_catalog.json", "media-type": "application/oscal+json"}
         ],
@@ -47,7 +47,7 @@ def nist_resource() -> dict[str, Any]:
 
 
 def catalog_resource(controls: Mapping[str, Control], catalogue: Catalogue, scan: Scan) -> dict[str, Any]:
-    """The controls that a plan is about as a catalog, inside the plan, so that it stands by itself."""
+    """The plan's controls as a catalog embedded in the plan, which is self-contained."""
     text = json.dumps(_catalog(controls, catalogue, scan), ensure_ascii=False)
     return {
         "uuid": CATALOG,

@@ -1,4 +1,4 @@
-"""What every part of an OSCAL document is made of: identifiers, properties, times and names."""
+"""The basic values of OSCAL documents: identifiers, properties, times and names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VERSION = "1.1.3"
 """The version of OSCAL that documents conform to."""
 
 NAMESPACE = "https://gapscan.example/ns/oscal"
-"""The namespace of properties that OSCAL does not define; a name, no address."""
+"""The namespace of our own properties; a name, not an address."""
 
 
 def identifier(*parts: str) -> str:
@@ -21,15 +21,15 @@ def identifier(*parts: str) -> str:
 
 
 def prop(name: str, value: str) -> dict[str, str]:
-    """A property of ours."""
+    """A property in our namespace."""
     return {"name": name, "ns": NAMESPACE, "value": word(value)}
 
 
 def word(text: str) -> str:
-    """The text as OSCAL takes it for a name: on one line, without space around it, not empty."""
+    """The text as OSCAL accepts it for a name: one line, without surrounding space, not empty."""
     return printable(text).strip() or "-"
 
 
 def time(moment: datetime) -> str:
-    """A time with its zone."""
+    """The time in UTC, ISO 8601."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Rows of a table as lines of an ownership file: each row is used or told, and none is dropped."""
+"""Drafts the lines of an ownership file from table rows; each row is used or reported, none is dropped."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from scanner.base.yaml import Problem, suggestion
 from scanner.catalogue.responsibility import Catalogue
 from scanner.exchange.columns import TAGS
 from scanner.exchange.draft import Draft, DraftLine
-from scanner.exchange.requirements import Named, NoControl, Requirements
+from scanner.exchange.requirements import ControlReference, Requirements, UnresolvedControl
 from scanner.exchange.sheet import TableError, TableRow
-from scanner.exchange.table import Found
+from scanner.exchange.table import FoundTable
 from scanner.ownership.file.schema import Where
 
 _LONGEST = 100
-"""Characters of a team's name; a longer text is none."""
+"""Maximum characters of a team's name or contact."""
 
 _ROLES = ("responsible", "consulted", "informed")
 _SEVERAL = re.compile(r"[;\n]")
@@ -37,33 +37,33 @@ class _Unusable(ValueError):
 
 @dataclass
 class _Line:
-    """A line on its way: the same team at the same place."""
+    """A line being built: one team with one ``where`` and the same roles."""
 
     team: str
     where: dict[str, Any]
     roles: dict[str, list[str]]
     controls: dict[str, int] = field(default_factory=dict)
-    """Selectors, and the row that first named each."""
+    """The row that first named each selector."""
     rows: list[int] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
 
 
-def draft_of(found: Found, catalogue: Catalogue, source: str) -> Draft:
-    """The draft that a table makes. Raises :class:`TableError` where no row of it can be used."""
-    drafting = _Drafting(found, catalogue)
+def draft_of(found: FoundTable, catalogue: Catalogue, source: str) -> Draft:
+    """The draft from a table. Raises :class:`TableError` if none of its rows can be used."""
+    builder = _DraftBuilder(found, catalogue)
     rows = list(found.rows)
     for row in rows:
-        drafting.add(row)
-    if not drafting.lines:
-        first = "".join(f"\n{problem}" for problem in drafting.left_out[:10])
+        builder.add(row)
+    if not builder.lines:
+        first = "".join(f"\n{problem}" for problem in builder.left_out[:10])
         raise TableError(f"{found.sheet.file}: none of its {len(rows)} rows can be used{first}")
     return Draft(
         source=source,
-        teams=drafting.contacts,
-        entries=tuple(_entry(line) for line in drafting.lines.values()),
+        teams=builder.contacts,
+        entries=tuple(_entry(line) for line in builder.lines.values()),
         rows=len(rows),
-        left_out=tuple(drafting.left_out),
-        warnings=(*drafting.warnings, *drafting.conflicts()),
+        left_out=tuple(builder.left_out),
+        warnings=(*builder.warnings, *builder.conflicts()),
     )
 
 
@@ -73,34 +73,34 @@ def _entry(line: _Line) -> DraftLine:
         text["where"] = line.where
     text["accountable"] = line.team
     numbers = ", ".join(map(str, line.rows[:20])) + (" …" if len(line.rows) > 20 else "")
-    told = f"row{'s' if len(line.rows) > 1 else ''} {numbers}"
-    return DraftLine({**text, **line.roles}, (told, *dict.fromkeys(line.comments)))
+    origin = f"row{'s' if len(line.rows) > 1 else ''} {numbers}"
+    return DraftLine({**text, **line.roles}, (origin, *dict.fromkeys(line.comments)))
 
 
-class _Drafting:
-    """Lines, teams and problems while rows come in."""
+class _DraftBuilder:
+    """Collects lines, teams and problems row by row."""
 
-    def __init__(self, found: Found, catalogue: Catalogue) -> None:
+    def __init__(self, found: FoundTable, catalogue: Catalogue) -> None:
         self._found = found
         self._catalogue = catalogue
         self._requirements = Requirements(catalogue)
         self._teams: dict[str, str] = {}
-        """Spellings by name without case: the first stands."""
-        self._said: dict[str, int] = {}
-        """The row that gave a team's contact."""
+        """The first spelling of each team, by its name in lower case."""
+        self._contact_rows: dict[str, int] = {}
+        """The row of each team's contact."""
         self.contacts: dict[str, str | None] = {}
         self.lines: dict[tuple[str, str, str], _Line] = {}
         self.left_out: list[Problem] = []
         self.warnings: list[Problem] = []
 
     def add(self, row: TableRow) -> None:
-        """Uses the row, or tells why it cannot be used."""
+        """Uses the row, or records why it cannot be used."""
         try:
             if len(row.cells) > len(self._found.header.cells) and any(
                 cell.strip() for cell in row.cells[len(self._found.header.cells) :]
             ):
-                raise _Unusable("has more cells than the header: a cell may hold the separator unquoted")
-            named = [self._named(text) for text in self._control(row)]
+                raise _Unusable("has more cells than the header: a cell with the separator may lack quotes")
+            references = [self._reference(text) for text in self._control(row)]
             name = self._owner(row)
             where = self._where(row)
             roles = {role: [self._name(text, role) for text in self._several(row, role)] for role in _ROLES}
@@ -108,19 +108,21 @@ class _Drafting:
             self.left_out.append(self._problem(row.number, str(error)))
             return
         team = self._team(name)
-        told = {role: [self._team(other) for other in names] for role, names in roles.items() if names}
+        given = {role: [self._team(other) for other in names] for role, names in roles.items() if names}
         self._contact(team, row)
-        key = (team, repr(_frozen(where)), repr(_frozen(told)))
-        line = self.lines.setdefault(key, _Line(team, where, told))
+        key = (team, repr(_frozen(where)), repr(_frozen(given)))
+        line = self.lines.setdefault(key, _Line(team, where, given))
         line.rows.append(row.number)
-        for one in named:
-            for selector in one.selectors:
+        for reference in references:
+            for selector in reference.selectors:
                 line.controls.setdefault(selector, row.number)
-            if one.through is not None:
-                line.comments.append(f"{one.through} is related to {', '.join(one.selectors)}")
+            if reference.requirement is not None:
+                line.comments.append(
+                    f"{reference.requirement} is related to {', '.join(reference.selectors)}"
+                )
 
     def conflicts(self) -> Iterator[Problem]:
-        """Lines that give one control at one place to different teams: nobody is chosen."""
+        """Lines that assign one control at one place to different teams; none of them is chosen."""
         claimed: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
         for line in self.lines.values():
             place = repr(_frozen(line.where)).lower()
@@ -128,14 +130,14 @@ class _Drafting:
                 rank = self._rank(selector)
                 for control in self._catalogue.select(selector):
                     claimed[control, rank, place].setdefault(line.team, row)
-        told: dict[tuple[tuple[str, int], ...], list[str]] = defaultdict(list)
+        contested: dict[tuple[tuple[str, int], ...], list[str]] = defaultdict(list)
         for (control, _, _), teams in claimed.items():
             if len(teams) > 1:
-                told[tuple(sorted(teams.items(), key=lambda entry: entry[1]))].append(control)
-        for teams_of, controls in told.items():
+                contested[tuple(sorted(teams.items(), key=lambda entry: entry[1]))].append(control)
+        for teams_of, controls in contested.items():
             who = " and ".join(f"{team} (row {row})" for team, row in teams_of)
             shown = ", ".join(sorted(controls)[:5]) + (" …" if len(controls) > 5 else "")
-            yield self._problem(teams_of[-1][1], f"contested: {shown} at the same place is given to {who}")
+            yield self._problem(teams_of[-1][1], f"contested: {shown} at the same place is assigned to {who}")
 
     def _rank(self, selector: str) -> Literal["everything", "domain", "glob", "exact"]:
         if selector == "*":
@@ -151,7 +153,7 @@ class _Drafting:
         place = self._found.places.get(name)
         text = row.cell(place) if place is not None else ""
         if _SPREADSHEET_ERROR.fullmatch(text):
-            raise _Unusable(f"{name} is the spreadsheet's error {text}")
+            raise _Unusable(f"{name} is the spreadsheet error {text}")
         return text
 
     def _several(self, row: TableRow, name: str) -> list[str]:
@@ -164,10 +166,10 @@ class _Drafting:
             raise _Unusable("names no control")
         return found
 
-    def _named(self, text: str) -> Named:
+    def _reference(self, text: str) -> ControlReference:
         try:
-            return self._requirements.named(text)
-        except NoControl as error:
+            return self._requirements.resolve(text)
+        except UnresolvedControl as error:
             raise _Unusable(str(error)) from None
 
     def _owner(self, row: TableRow) -> str:
@@ -175,19 +177,21 @@ class _Drafting:
         if not names:
             raise _Unusable("names no owner")
         if len(names) > 1:
-            told = f"names {len(names)} owners ({'; '.join(names)})"
-            raise _Unusable(f"{told}: one team answers, others are responsible, consulted or informed")
+            problem = f"names {len(names)} owners ({'; '.join(names)})"
+            raise _Unusable(
+                f"{problem}: one team is accountable, others are responsible, consulted or informed"
+            )
         return self._name(names[0], "owner")
 
     def _name(self, name: str, what: str) -> str:
         if len(name) > _LONGEST:
             raise _Unusable(f"{what} is longer than {_LONGEST} characters")
         if printable(name) != name:
-            raise _Unusable(f"{what} has characters that cannot be shown")
+            raise _Unusable(f"{what} has unprintable characters")
         return name
 
     def _team(self, name: str) -> str:
-        """The team of that name, whatever its case; a new one where there is none yet."""
+        """The team of that name, without regard to case; added if it is new."""
         team = self._teams.setdefault(name.lower(), name)
         self.contacts.setdefault(team, None)
         return team
@@ -199,12 +203,14 @@ class _Drafting:
             return
         known = self.contacts[team]
         if printable(contact) != contact or len(contact) > _LONGEST:
-            self.warnings.append(self._problem(row.number, f"the contact of {team} is no contact: left out"))
+            self.warnings.append(
+                self._problem(row.number, f"the contact of {team} is too long or unprintable: left out")
+            )
         elif known is None:
-            self.contacts[team], self._said[team] = contact, row.number
+            self.contacts[team], self._contact_rows[team] = contact, row.number
         elif known != contact:
-            told = f"{contact} is another contact of {team} than {known} (row {self._said[team]}): left out"
-            self.warnings.append(self._problem(row.number, told))
+            before = f"{team} already has the contact {known} (row {self._contact_rows[team]})"
+            self.warnings.append(self._problem(row.number, f"{before}: {contact} is left out"))
 
     def _where(self, row: TableRow) -> dict[str, Any]:
         where: dict[str, Any] = {}
@@ -233,16 +239,16 @@ class _Drafting:
 
 
 def _check_account(account: str) -> None:
-    """Refuses what a spreadsheet made of an AWS account's id."""
+    """Rejects AWS account ids that a spreadsheet has altered."""
     if _EXPONENT.fullmatch(account):
         raise _Unusable(f"the account {account} was rounded by a spreadsheet: store the column as text")
     if account.isdecimal() and len(account) < 12:
-        told = f"the account {account} has {len(account)} digits, not 12"
-        raise _Unusable(f"{told}: a spreadsheet drops zeros at the front; store the column as text")
+        problem = f"the account {account} has {len(account)} digits, not 12"
+        raise _Unusable(f"{problem}: a spreadsheet drops leading zeros; store the column as text")
 
 
 def _frozen(where: dict[str, Any]) -> _Frozen:
-    """The same for the same selection, whatever the order."""
+    """A hashable form of the selection, independent of order."""
     return tuple(
         (key, _frozen(value) if isinstance(value, dict) else tuple(sorted(value)))
         for key, value in sorted(where.items())

@@ -1,12 +1,13 @@
-"""A table as rows of text, each with its number: what files of every form are read into."""
+"""The common form of tables from files: numbered rows of text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MAX_ROWS = 200_000
-"""Rows with anything in them."""
+"""Maximum non-empty rows of a table."""
 MAX_COLUMNS = 256
+"""Maximum cells of a row."""
 
 
 class TableError(ValueError):
@@ -17,14 +18,14 @@ class TableError(ValueError):
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row with something in it."""
+    """A non-empty row."""
 
     number: int
-    """As a spreadsheet or an editor counts: from 1."""
+    """Counted from 1, as in a spreadsheet or editor."""
     cells: tuple[str, ...]
 
     def cell(self, place: int) -> str:
-        """The text of a cell without space around it; empty where the row is shorter."""
+        """The stripped text of a cell; empty if the row is shorter."""
         return self.cells[place].strip() if place < len(self.cells) else ""
 
 
@@ -33,5 +34,5 @@ class Sheet:
     """One table of a file."""
 
     file: str
-    """What messages call it; in a workbook with the sheet's name."""
+    """The path for messages, with the sheet's name if it is one of several."""
     rows: tuple[TableRow, ...]

@@ -1,4 +1,4 @@
-"""Tables that people bring: CSV files and Excel workbooks, read as text with the numbers of their rows."""
+"""Reads CSV files and Excel workbooks as text with row numbers."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pathlib import Path
 
 from scanner.base.terminal import printable
 from scanner.base.yaml import suggestion
-from scanner.exchange.cells import unguarded
+from scanner.exchange.cells import unescaped
 from scanner.exchange.sheet import MAX_COLUMNS, MAX_ROWS, Sheet, TableError, TableRow
 
 MAX_BYTES = 50_000_000
-"""Size of a file that is read at all."""
+"""Maximum size of a file."""
 _HEADER_WITHIN = 30
-"""Rows among which the header is looked for; titles may stand above it."""
+"""The header is searched in this many rows; titles may precede it."""
 
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A table whose header was found."""
+class FoundTable:
+    """A table with its header row."""
 
     sheet: Sheet
     header: TableRow
     places: Mapping[str, int]
-    """By what was asked for, the place of its column."""
+    """The index of each requested column."""
 
     @property
     def rows(self) -> Iterator[TableRow]:
@@ -55,10 +55,10 @@ def read_tables(path: Path) -> tuple[Sheet, ...]:
     return (_csv(content, path),)
 
 
-def find(tables: Sequence[Sheet], columns: Mapping[str, str], file: Path) -> Found:
-    """The first table with all the columns; they are headers, or ``#3`` for the third column.
+def find(tables: Sequence[Sheet], columns: Mapping[str, str], file: Path) -> FoundTable:
+    """The first table with all the columns, given as headers or as ``#3`` for the third column.
 
-    Raises :class:`TableError` with what is missing and the columns that there are.
+    Raises :class:`TableError`, which lists the missing and the existing columns.
     """
     named = {key: _plain(name) for key, name in columns.items() if not name.startswith("#")}
     numbered = {key: _number(name) for key, name in columns.items() if name.startswith("#")}
@@ -68,19 +68,19 @@ def find(tables: Sequence[Sheet], columns: Mapping[str, str], file: Path) -> Fou
 
     found = locate(tables, fits)
     if found is None:
-        raise TableError(_lacks(tables, columns, file))
+        raise TableError(_missing_columns(tables, columns, file))
     sheet, row = found
     header = [_plain(cell) for cell in row.cells]
     for key, name in named.items():
         if header.count(name) > 1:
             places = [f"#{place + 1}" for place, other in enumerate(header) if other == name]
-            told = f"the column {columns[key]!r} is there {len(places)} times"
-            raise TableError(f"{sheet.file}:{row.number}: {told}: write {' or '.join(places)}")
-    return Found(sheet, row, {**{key: header.index(name) for key, name in named.items()}, **numbered})
+            problem = f"the column {columns[key]!r} appears {len(places)} times"
+            raise TableError(f"{sheet.file}:{row.number}: {problem}: write {' or '.join(places)}")
+    return FoundTable(sheet, row, {**{key: header.index(name) for key, name in named.items()}, **numbered})
 
 
 def locate(tables: Sequence[Sheet], fits: Callable[[Sequence[str]], bool]) -> tuple[Sheet, TableRow] | None:
-    """The first row near the top of a table whose plain lower-case cells fit, with its table."""
+    """The first row near the top of a table whose normalised cells satisfy ``fits``, with its table."""
     for sheet in tables:
         for row in sheet.rows[:_HEADER_WITHIN]:
             if fits([_plain(cell) for cell in row.cells]):
@@ -94,19 +94,19 @@ def _plain(text: str) -> str:
 
 def _number(name: str) -> int:
     if not name[1:].isdecimal() or not 1 <= int(name[1:]) <= MAX_COLUMNS:
-        raise TableError(f"--columns: {name}: expected #1 to #{MAX_COLUMNS} for a column by its place")
+        raise TableError(f"--columns: {name}: expected #1 to #{MAX_COLUMNS} for a column by number")
     return int(name[1:]) - 1
 
 
-def _lacks(tables: Sequence[Sheet], columns: Mapping[str, str], file: Path) -> str:
+def _missing_columns(tables: Sequence[Sheet], columns: Mapping[str, str], file: Path) -> str:
     headers = [cell for sheet in tables for row in sheet.rows[:1] for cell in row.cells if cell.strip()]
     if not headers:
         return f"{file}: is empty"
     known = {_plain(header) for header in headers}
-    lacking = [name for name in columns.values() if not name.startswith("#") and _plain(name) not in known]
+    absent = [name for name in columns.values() if not name.startswith("#") and _plain(name) not in known]
     shown = ", ".join(printable(header.strip()) for header in headers[:20])
-    missing = ", ".join(repr(name) for name in lacking or columns.values())
-    hint = suggestion(lacking[0], headers) if len(lacking) == 1 else ""
+    missing = ", ".join(repr(name) for name in absent or columns.values())
+    hint = suggestion(absent[0], headers) if len(absent) == 1 else ""
     return f"{file}: no table has the columns {missing}{printable(hint)} (the first row has: {shown})"
 
 
@@ -114,8 +114,8 @@ def _csv(content: bytes, path: Path) -> Sheet:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        told = f"is no UTF-8 text (byte {error.start}) and no .xlsx workbook: save it as CSV UTF-8"
-        raise TableError(f"{path}: {told}") from None
+        problem = f"is neither UTF-8 text (byte {error.start}) nor an .xlsx workbook: save it as CSV UTF-8"
+        raise TableError(f"{path}: {problem}") from None
     return Sheet(str(path), tuple(_records(text, path)))
 
 
@@ -135,12 +135,12 @@ def _records(text: str, path: Path) -> Iterator[TableRow]:
             found += 1
             if found > MAX_ROWS:
                 raise TableError(f"{path}:{number}: has more than {MAX_ROWS:,} rows")
-            yield TableRow(number, tuple(unguarded(cell) for cell in cells))
+            yield TableRow(number, tuple(unescaped(cell) for cell in cells))
         number = reader.line_num + 1
 
 
 def _delimiter(text: str) -> str:
-    """The comma, semicolon or tab that the first line with any has most of."""
+    """The most frequent of comma, semicolon and tab in the first line that has any."""
     for line in io.StringIO(text[:100_000]):
         most = max(",;\t", key=line.count)
         if line.count(most):

@@ -1,4 +1,4 @@
-"""Excel workbooks as tables of text: stored values only, no formula is ever run, and sizes are bounded."""
+"""Reads Excel workbooks as text: stored values only, formulas are never run, sizes are limited."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from zipfile import BadZipFile, ZipFile
 from scanner.exchange.sheet import MAX_COLUMNS, MAX_ROWS, Sheet, TableError, TableRow
 
 MAX_UNPACKED = 200_000_000
-"""Bytes of all parts of a workbook, unpacked."""
+"""Maximum bytes of a workbook, unpacked."""
 MAX_PARTS = 2_000
-"""Files within a workbook."""
+"""Maximum files within a workbook."""
 
 _LAST_ROW = 1_048_576
-"""The last row that a sheet can have."""
+"""The last row number that Excel allows."""
 
 _DAMAGED = (
     BadZipFile,
@@ -36,7 +36,7 @@ _DAMAGED = (
     EOFError,
     OSError,
 )
-"""What reading a file that is no sound workbook raises."""
+"""The exceptions that reading a damaged workbook raises."""
 
 
 def sheets(content: bytes, path: Path) -> Iterator[Sheet]:
@@ -46,33 +46,33 @@ def sheets(content: bytes, path: Path) -> Iterator[Sheet]:
     except ImportError:
         raise TableError(f"{path}: reading workbooks needs openpyxl: pip install 'gapscan[xlsx]'") from None
     try:
-        _bounded(content, path)
+        _check_limits(content, path)
         with warnings.catch_warnings():
-            # openpyxl warns of parts that it leaves out, such as drawings.
+            # openpyxl warns about parts that it ignores, such as drawings.
             warnings.simplefilter("ignore")
             book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
             found = [(sheet.title, sheet) for sheet in book.worksheets]
             for title, sheet in found:
-                # The size that a sheet says it has may be wrong.
+                # The declared size of a sheet may be wrong.
                 sheet.reset_dimensions()
                 file = f"{path}:{title}" if len(found) > 1 else str(path)
                 yield Sheet(file, tuple(_rows(sheet, file)))
     except TableError:
         raise
     except _DAMAGED as error:
-        told = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TableError(f"{path}: is no sound .xlsx workbook: {told[:200]}") from None
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TableError(f"{path}: is not a valid .xlsx workbook: {cause[:200]}") from None
 
 
-def _bounded(content: bytes, path: Path) -> None:
-    """Refuses what would unpack to more than a workbook of this purpose can need."""
+def _check_limits(content: bytes, path: Path) -> None:
+    """Rejects archives that are no workbook, or that exceed the limits when unpacked."""
     with ZipFile(io.BytesIO(content)) as archive:
         parts = archive.infolist()
         names = {part.filename for part in parts}
     if "[Content_Types].xml" not in names:
-        raise TableError(f"{path}: is an archive, but no .xlsx workbook")
+        raise TableError(f"{path}: is an archive, but not an .xlsx workbook")
     if len(parts) > MAX_PARTS:
-        raise TableError(f"{path}: is a workbook of more than {MAX_PARTS:,} parts")
+        raise TableError(f"{path}: is a workbook with more than {MAX_PARTS:,} parts")
     if sum(part.file_size for part in parts) > MAX_UNPACKED:
         raise TableError(f"{path}: unpacks to more than {MAX_UNPACKED // 1_000_000} MB")
 
@@ -81,7 +81,7 @@ def _rows(sheet: Any, file: str) -> Iterator[TableRow]:
     found = 0
     for number, values in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS, values_only=True), 1):
         if number > _LAST_ROW:
-            raise TableError(f"{file}:{number}: is beyond the last row that a sheet can have")
+            raise TableError(f"{file}:{number}: is beyond the last row of a sheet")
         width = len(values)
         if values.count(None) == width:
             continue
@@ -96,7 +96,7 @@ def _rows(sheet: Any, file: str) -> Iterator[TableRow]:
 
 
 def _text(value: Any) -> str:
-    """A cell as people see it; numbers without a fraction have none, so that ids stay ids."""
+    """The cell as displayed; whole numbers have no decimals, so that ids stay intact."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

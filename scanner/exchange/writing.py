@@ -1,4 +1,4 @@
-"""A text file that is put in place only when it is whole."""
+"""Writes a text file atomically."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from scanner.base.files import Unwritable, beside
+from scanner.base.files import Unwritable, temporary_file
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[TextIO]:
-    """A file to write to, UTF-8, with line ends as written; in place when the block ends well.
+    """A UTF-8 file to write to, with line ends as written; it replaces ``path`` when the block succeeds.
 
-    Raises :class:`~scanner.base.files.Unwritable` and leaves nothing behind where that cannot be.
+    Raises :class:`~scanner.base.files.Unwritable`, and leaves nothing behind, if it cannot be written.
     """
     part = None
     try:
-        part = beside(path)
+        part = temporary_file(path)
         with part.open("w", encoding="utf-8", newline="") as out:
             yield out
             out.flush()

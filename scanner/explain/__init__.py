@@ -1,1 +1,1 @@
-"""Explanations for people: of an owner, and of a finding. They repeat what decided, and decide nothing."""
+"""Explanations of owners and findings. They repeat earlier decisions and make none."""

@@ -1,4 +1,4 @@
-"""One finding, explained: what it is, whose, who owns it, since when, how sure it is and what ends it."""
+"""One finding explained: what it is, whose part, its owner, since when, how certain, and its resolution."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from scanner.assess.finding import Finding
 from scanner.base.models import FrozenModel
 from scanner.catalogue.boundary import PROMOTED, Boundary
 from scanner.catalogue.responsibility import Catalogue
-from scanner.explain.ending import ends
-from scanner.explain.flags import told
+from scanner.explain.flags import flag_texts
 from scanner.explain.owner import answer
+from scanner.explain.resolution import resolutions
 from scanner.ownership.explain.trace import Explanation
 from scanner.report.model import Head
 
-Title = Literal["WHAT", "WHOSE", "WHO", "SINCE", "SURE?", "ENDS"]
+Title = Literal["FINDING", "PARTY", "OWNER", "SINCE", "CERTAINTY", "RESOLUTION"]
 
 _LONGEST = 80
-"""Characters of a value that are shown."""
+"""Maximum characters shown of a value."""
 
 _TRACED = frozenset(
     {
@@ -35,29 +35,29 @@ _TRACED = frozenset(
         "unknown_team",
     }
 )
-"""Flags that a trace of the owner tells in its own words."""
+"""Flags that the trace of the owner explains itself."""
 
 
 class Sentence(FrozenModel):
-    """Something that is so, and where it comes from."""
+    """A fact with its source."""
 
     text: str
     source: str | None = None
-    """A call, a file with its line, a catalogue's file, or a page."""
+    """A call, a file with a line, a file of the catalogue, or a web page."""
 
     def __str__(self) -> str:
         return f"{self.text} ({self.source})" if self.source else self.text
 
 
 class ExplanationSection(FrozenModel):
-    """One of the questions that a reader has."""
+    """The answer to one question about the finding."""
 
     title: Title
     sentences: tuple[Sentence, ...]
 
 
 class FindingExplanation(FrozenModel):
-    """A finding, explained."""
+    """The explanation of a finding."""
 
     uid: str
     control: str
@@ -65,43 +65,40 @@ class FindingExplanation(FrozenModel):
     state: str | None
     sections: tuple[ExplanationSection, ...]
     owner: Explanation | None = None
-    """The trace of the owner, where the ownership file was given."""
+    """The trace of the owner, if the ownership file was given."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """What is known beside the finding itself."""
+    """What an explanation uses besides the finding itself."""
 
     head: Head
     catalogue: Catalogue
     boundary: Boundary | None = None
-    """From a snapshot; without one, the service model of the finding has to do."""
+    """From a snapshot; without one, the finding's service model is used."""
     owner: Explanation | None = None
-    owner_asked: bool = False
-    """The ownership file was given; what could not be listed has no trace all the same."""
-    owner_partly: bool = False
-    """The owner was traced from the report alone, which tells no paths and services."""
+    ownership_given: bool = False
+    """Whether the ownership file was given; a kind that could not be listed has no trace even then."""
+    owner_from_report: bool = False
+    """Whether the owner was traced from the report alone, which has no paths and services."""
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The calls that each facet of the rule takes."""
+    """The calls that read each facet of the rule."""
     earlier: Finding | None = None
     """The same finding in an earlier report."""
     earlier_name: str | None = None
-    """That report, whether or not it has the finding."""
+    """The name of the earlier report, also if it lacks the finding."""
     earlier_head: Head | None = None
 
 
 def explain(finding: Finding, material: Material) -> FindingExplanation:
-    """Every section, each sentence with its source where it has one."""
+    """All sections that have something to say."""
     parts: tuple[tuple[Title, Iterable[Sentence]], ...] = (
-        ("WHAT", _what(finding, material)),
-        ("WHOSE", _whose(finding, material)),
-        ("WHO", _who(finding, material)),
+        ("FINDING", _what(finding, material)),
+        ("PARTY", _party(finding, material)),
+        ("OWNER", _owner(finding, material)),
         ("SINCE", _since(finding, material)),
-        ("SURE?", _sure(finding, material)),
-        (
-            "ENDS",
-            (Sentence(text=text) for text in ends(finding, material.head.rules.get(finding.rule or ""))),
-        ),
+        ("CERTAINTY", _certainty(finding, material)),
+        ("RESOLUTION", _resolution(finding, material)),
     )
     sections = (ExplanationSection(title=title, sentences=tuple(sentences)) for title, sentences in parts)
     return FindingExplanation(
@@ -115,14 +112,14 @@ def explain(finding: Finding, material: Material) -> FindingExplanation:
 
 
 def _what(finding: Finding, material: Material) -> Iterator[Sentence]:
-    seen = _time(material.head.scan.finished)
-    yield Sentence(text=finding.message, source=f"seen {seen}")
+    finished = _time(material.head.scan.finished)
+    yield Sentence(text=finding.message, source=f"as of {finished}")
     if finding.resource is not None:
         region = f" {finding.region}" if finding.region else ""
         place = f"{finding.provider} {finding.scope}{region}"
         kind, id = finding.resource.kind, finding.resource.id
-        all_of_it = id == f"{kind}@{finding.region or 'global'}"
-        yield Sentence(text=f"Every {kind} in {place}." if all_of_it else f"{kind} {id} in {place}.")
+        unlisted = id == f"{kind}@{finding.region or 'global'}"
+        yield Sentence(text=f"Every {kind} in {place}." if unlisted else f"{kind} {id} in {place}.")
     for facet, value in finding.observed.items():
         calls = material.calls.get(facet, ())
         yield Sentence(text=f"{facet} is {_value(value)}", source=", ".join(calls) or None)
@@ -132,25 +129,25 @@ def _what(finding: Finding, material: Material) -> Iterator[Sentence]:
         yield Sentence(text=f"{rule.title}: {rule.rationale}", source=f"rule {finding.rule}")
     elif control is not None:
         yield Sentence(text=f"{control.title}.", source=f"control {control.id}")
-    yield Sentence(text=_standing(finding))
+    yield Sentence(text=_state(finding))
 
 
-def _standing(finding: Finding) -> str:
+def _state(finding: Finding) -> str:
     if finding.subject == "ownership":
         return f"A defect of the ownership file, {finding.severity}."
-    told_by = f"{finding.evidence} and {finding.ownership}"
-    return f"{finding.state} ({told_by}), {finding.severity}, priority {finding.priority}."
+    axes = f"{finding.evidence} and {finding.ownership}"
+    return f"{finding.state} ({axes}), {finding.severity}, priority {finding.priority}."
 
 
-def _whose(finding: Finding, material: Material) -> Iterator[Sentence]:
+def _party(finding: Finding, material: Material) -> Iterator[Sentence]:
     if finding.subject == "ownership":
         return
     control = material.catalogue.controls.get(finding.control)
     if control is None:
-        yield Sentence(text=f"The {finding.party}'s. This version knows no control {finding.control}.")
+        yield Sentence(text=f"The {finding.party}'s. This version has no control {finding.control}.")
         return
     where = f"rules/controls/{control.domain}.yaml, {control.id}"
-    # A control judged once for a scope is not judged by the service model of the account itself.
+    # The service model of the account itself does not apply to a control that is assessed once per scope.
     boundary = material.boundary if finding.rule is not None else None
     reason: str | None = None
     if boundary is not None:
@@ -160,7 +157,7 @@ def _whose(finding: Finding, material: Material) -> Iterator[Sentence]:
         source = boundary.source
         where = f"{source.title}, {source.url}" if source is not None else where
     elif finding.service_model is not None:
-        reason = material.catalogue.standing(control, finding.service_model).reason
+        reason = material.catalogue.default_boundary(control, finding.service_model).reason
         if "promoted" in finding.flags:
             reason = f"{reason} {PROMOTED}"
     elif finding.rule is None and finding.party == "customer":
@@ -172,44 +169,44 @@ def _whose(finding: Finding, material: Material) -> Iterator[Sentence]:
         place = finding.resource.kind if finding.resource is not None else "scope"
         if models:
             enough = f"one of these is enough for the {place} as a whole"
-            reason = f"It is your part under {_list(models)}, and {enough}."
-    whose = "Yours" if finding.party == "customer" else "The provider's"
-    yield Sentence(text=f"{whose}: {reason}" if reason else f"{whose}.", source=where)
+            reason = f"It is your part under {_list(models)}; {enough}."
+    party = "Yours" if finding.party == "customer" else "The provider's"
+    yield Sentence(text=f"{party}: {reason}" if reason else f"{party}.", source=where)
     duty = control.obligations[finding.party] if finding.party is not None else None
     if duty:
-        verb = "You have to" if finding.party == "customer" else "The provider has to"
-        yield Sentence(text=f"{verb}: {duty}")
-
-
-def _who(finding: Finding, material: Material) -> Iterator[Sentence]:
-    if finding.subject == "ownership":
-        yield Sentence(text="Whoever keeps the ownership file.", source=finding.owner_source)
-        return
-    yield from _owner(finding, material)
-    known = _TRACED if material.owner is not None else frozenset()
-    odd = [flag for flag in finding.flags if not _doubtful(flag) and flag not in known | {"promoted"}]
-    yield from (Sentence(text=f"{text[0].upper()}{text[1:]}.") for text in told(odd))
+        whose = "Your obligation" if finding.party == "customer" else "The provider's obligation"
+        yield Sentence(text=f"{whose}: {duty}")
 
 
 def _owner(finding: Finding, material: Material) -> Iterator[Sentence]:
+    if finding.subject == "ownership":
+        yield Sentence(text="The maintainer of the ownership file.", source=finding.owner_source)
+        return
+    yield from _traced_owner(finding, material)
+    known = _TRACED if material.owner is not None else frozenset()
+    notable = [flag for flag in finding.flags if not _doubtful(flag) and flag not in known | {"promoted"}]
+    yield from (Sentence(text=f"{text[0].upper()}{text[1:]}.") for text in flag_texts(notable))
+
+
+def _traced_owner(finding: Finding, material: Material) -> Iterator[Sentence]:
     trace = material.owner
     if trace is None:
         if material.head.scan.ownership_digest is None:
-            yield Sentence(text="Nobody is named: there was no ownership file (gapscan ownership init).")
+            yield Sentence(text="No owner: there was no ownership file (gapscan ownership init drafts one).")
             return
-        who = finding.owner or "Nobody"
+        who = finding.owner or "No owner"
         if finding.ownership == "nobody" and finding.owner:
-            who = f"Nobody; ask {finding.owner}"
+            who = f"No owner; ask {finding.owner}"
         elif finding.ownership in ("contested", "misattributed"):
-            who = f"{finding.owner or 'Nobody'}, but {finding.ownership}"
+            who = f"{finding.owner or 'No owner'}, but {finding.ownership}"
         yield Sentence(text=f"{who}.", source=finding.owner_source)
-        if not material.owner_asked:
-            yield Sentence(text="With --ownership it is told why, and what would change it.")
+        if not material.ownership_given:
+            yield Sentence(text="--ownership shows why, and what would change it.")
         return
     yield Sentence(text=f"{answer(trace)[0].upper()}{answer(trace)[1:]}")
     if (trace.status, trace.owner) != (finding.ownership, finding.owner):
         before = finding.owner if finding.ownership == "owned" else finding.ownership
-        yield Sentence(text=f"The report said {before}: the file, the time or the tags are not the same.")
+        yield Sentence(text=f"The report said {before}: the file, the time or the tags have changed.")
     for line in trace.lines:
         name = (
             f"{line.accountable or 'the provider'} ({line.selector}{f', {line.where}' if line.where else ''})"
@@ -218,9 +215,9 @@ def _owner(finding: Finding, material: Material) -> Iterator[Sentence]:
             yield Sentence(text=f"{name}: {line.part}: {line.why}", source=f"{line.file}:{line.line}")
     if trace.inference is not None and trace.inference.source is not None and not trace.inference.used:
         yield Sentence(text=f"{trace.inference.source}: {trace.inference.why}")
-    for excuse in trace.excuses:
-        noun = "Exception" if excuse.noun == "exception" else "Declared not applicable,"
-        yield Sentence(text=f"{noun} {excuse.id} {excuse.why}", source=f"{excuse.file}:{excuse.line}")
+    for waiver in trace.excuses:
+        label = "Exception" if waiver.noun == "exception" else "Declared not applicable,"
+        yield Sentence(text=f"{label} {waiver.id}: {waiver.why}", source=f"{waiver.file}:{waiver.line}")
     for ending in trace.endings[:1]:
         yield Sentence(text=f"Next: {ending.day} {ending.what}")
 
@@ -232,17 +229,17 @@ def _doubtful(flag: str) -> bool:
 def _since(finding: Finding, material: Material) -> Iterator[Sentence]:
     scan = material.head.scan
     if material.earlier_name is None:
-        measured = material.head.summary.gate.baseline
-        hint = f"; the scan was measured against {measured}, give it as --baseline" if measured else ""
-        yield Sentence(text=f"Not known: no history yet. It was so on {_time(scan.finished)}{hint}.")
+        baseline = material.head.summary.gate.baseline
+        hint = f"; the scan's baseline was {baseline}: give it with --baseline" if baseline else ""
+        yield Sentence(text=f"Not known: no earlier report. Seen on {_time(scan.finished)}{hint}.")
         return
     head = material.earlier_head
     when = f" of {_time(head.scan.finished)}" if head is not None else ""
     source = f"{material.earlier_name}{when}"
     if material.earlier is None:
-        unseen = _unseen(finding, head) if head is not None else None
-        told = f"Not known: {unseen}." if unseen else "New: it was not there before."
-        yield Sentence(text=told, source=source)
+        omitted = _why_omitted(finding, head) if head is not None else None
+        text = f"Not known: {omitted}." if omitted else "New: it was not there before."
+        yield Sentence(text=text, source=source)
         return
     before = material.earlier
     if before.subject == "ownership" or before.state == finding.state:
@@ -253,10 +250,10 @@ def _since(finding: Finding, material: Material) -> Iterator[Sentence]:
         yield Sentence(text=f"Then owned by {before.owner or 'nobody'}.", source=source)
 
 
-def _unseen(finding: Finding, earlier: Head) -> str | None:
-    """Why an earlier report would not have had the finding in any case."""
+def _why_omitted(finding: Finding, earlier: Head) -> str | None:
+    """Why the earlier report cannot have the finding; ``None`` if it could."""
     if earlier.scan.narrowed:
-        return f"that report leaves something out ({', '.join(earlier.scan.narrowed)})"
+        return f"that report is narrowed ({', '.join(earlier.scan.narrowed)})"
     if finding.subject == "ownership":
         return None
     if (finding.provider, finding.scope) not in {(s.provider, s.scope) for s in earlier.summary.scopes}:
@@ -266,9 +263,9 @@ def _unseen(finding: Finding, earlier: Head) -> str | None:
     return None
 
 
-def _sure(finding: Finding, material: Material) -> Iterator[Sentence]:
+def _certainty(finding: Finding, material: Material) -> Iterator[Sentence]:
     for unknown in finding.unknowns:
-        facet = f"{unknown.facet} could not be told" if unknown.facet else "Could not be told"
+        facet = f"{unknown.facet} could not be determined" if unknown.facet else "Could not be determined"
         needs = f"; needs {unknown.permission}" if unknown.permission else ""
         yield Sentence(text=f"{facet}: {unknown.reason}{needs}.", source=unknown.call)
     if finding.verdict in ("pass", "fail") and not finding.unknowns and finding.observed:
@@ -287,16 +284,16 @@ def _sure(finding: Finding, material: Material) -> Iterator[Sentence]:
             text=f"There may be more: {spots[0].kind} could not be listed in {places}.", source=calls
         )
     doubts = [flag for flag in finding.flags if _doubtful(flag)]
-    yield from (Sentence(text=f"{text[0].upper()}{text[1:]}.") for text in told(doubts))
-    if material.owner is not None and material.owner_partly:
-        yield Sentence(text="The owner is told without paths and services, which --snapshot tells.")
+    yield from (Sentence(text=f"{text[0].upper()}{text[1:]}.") for text in flag_texts(doubts))
+    if material.owner is not None and material.owner_from_report:
+        yield Sentence(text="The owner was determined without paths and services; --snapshot adds them.")
     if finding.party == "customer" and finding.subject == "evidence":
-        yield Sentence(text="A certificate of the provider says nothing about this.")
+        yield Sentence(text="A certificate of the provider does not cover this.")
 
 
-def _ends(finding: Finding, material: Material) -> Iterator[Sentence]:
+def _resolution(finding: Finding, material: Material) -> Iterator[Sentence]:
     rule = material.head.rules.get(finding.rule or "")
-    yield from (Sentence(text=text) for text in ends(finding, rule))
+    yield from (Sentence(text=text) for text in resolutions(finding, rule))
 
 
 def _value(value: Any) -> str:

@@ -1,46 +1,46 @@
-"""Why an owner is who it is, as text."""
+"""The explanation of an owner, as text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scanner.explain.flags import told
+from scanner.explain.flags import flag_texts
 from scanner.ownership.explain.trace import Explanation
 
-_MEANT = {
+_STATUS_TEXTS = {
     "owned": "owned by {owner}",
-    "nobody": "owned by nobody",
-    "contested": "contested: several teams are named, and none of them by the more specific line",
-    "misattributed": "misattributed: left to somebody who has not taken it over",
+    "nobody": "no owner",
+    "contested": "contested: several teams are named, none of them by a more specific line",
+    "misattributed": "misattributed: assigned to the provider, or to a contract that does not cover it",
 }
 
 
 def answer(explanation: Explanation) -> str:
-    """The answer in a line."""
-    words = _MEANT[explanation.status].format(owner=explanation.owner)
+    """The answer in one line."""
+    text = _STATUS_TEXTS[explanation.status].format(owner=explanation.owner)
     if explanation.status == "nobody" and explanation.owner is not None:
-        words += f" (ask {explanation.owner})"
-    return f"{words}, by {explanation.source}" if explanation.source else words
+        text += f" (ask {explanation.owner})"
+    return f"{text}, by {explanation.source}" if explanation.source else text
 
 
 def lines(explanation: Explanation) -> Iterator[str]:
-    """The explanation, below a heading that names the control and the place."""
+    """The lines of the explanation, to go below a heading with the control and the place."""
     yield f"  {answer(explanation)}"
     if explanation.contract is not None:
-        yield f"  done by contract {explanation.contract}"
+        yield f"  performed under the contract {explanation.contract}"
     if explanation.provided_by is not None:
-        yield f"  provided by {' '.join(explanation.provided_by)}: its state there is the state here"
-    yield from (f"  {line}" for line in told(explanation.flags))
-    yield from _part("Lines, the most specific first", _weighed(explanation))
-    yield from _part("Exceptions and declarations", _excuses(explanation))
+        yield f"  common control of {' '.join(explanation.provided_by)}: it has the state of that scope"
+    yield from (f"  {line}" for line in flag_texts(explanation.flags))
+    yield from _part("Lines, most specific first", _candidates(explanation))
+    yield from _part("Exceptions and declarations", _exceptions(explanation))
     yield from _part("Tags and catalogs", _inferred(explanation))
     yield from _part("Informed", (f"{one} (the account's security contact)" for one in explanation.informed))
-    yield from _part("Nearly", _missed(explanation))
-    yield from _part("Would change it", explanation.changes)
-    yield from _part("Ends", (f"{ending.day}  {ending.what}" for ending in explanation.endings))
+    yield from _part("Near misses", _near_misses(explanation))
+    yield from _part("Would change the owner", explanation.changes)
+    yield from _part("Upcoming", (f"{ending.day}  {ending.what}" for ending in explanation.endings))
 
 
-def _missed(explanation: Explanation) -> Iterator[str]:
+def _near_misses(explanation: Explanation) -> Iterator[str]:
     for miss in explanation.misses:
         yield f"{miss.file}:{miss.line} ({miss.accountable or 'the provider'}): {miss.why}"
 
@@ -52,7 +52,7 @@ def _part(title: str, entries: Iterator[str] | tuple[str, ...]) -> Iterator[str]
         yield from (f"  {entry}" for entry in entries)
 
 
-def _weighed(explanation: Explanation) -> Iterator[str]:
+def _candidates(explanation: Explanation) -> Iterator[str]:
     width = max((len(line.part) for line in explanation.lines), default=0)
     for line in explanation.lines:
         named = f" {line.id}" if line.id else ""
@@ -72,10 +72,10 @@ def _weighed(explanation: Explanation) -> Iterator[str]:
             yield f"{'':<{width}}  {'; '.join(roles)}"
 
 
-def _excuses(explanation: Explanation) -> Iterator[str]:
-    for excuse in explanation.excuses:
-        noun = "exception" if excuse.noun == "exception" else "not applicable"
-        yield f"{noun} {excuse.id} ({excuse.file}:{excuse.line}): {excuse.why}"
+def _exceptions(explanation: Explanation) -> Iterator[str]:
+    for waiver in explanation.excuses:
+        label = "exception" if waiver.noun == "exception" else "not applicable"
+        yield f"{label} {waiver.id} ({waiver.file}:{waiver.line}): {waiver.why}"
 
 
 def _inferred(explanation: Explanation) -> Iterator[str]:

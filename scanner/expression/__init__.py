@@ -1,1 +1,1 @@
-"""The language of rules: a documented subset of CEL, checked against the models, three-valued."""
+"""The rule language: a documented subset of CEL, type-checked against the models, with three-valued logic."""

@@ -1,4 +1,4 @@
-"""From the syntax tree to the checked one: every name, type and guard is settled before anything runs."""
+"""The type checker: turns the syntax tree into the checked tree, verifying names, types and guards."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from scanner.expression.typed import (
     Junction,
     Loop,
     Member,
+    Metered,
     Now,
-    Paid,
     Typed,
     Value,
     Variable,
@@ -64,7 +64,7 @@ from scanner.expression.types import (
 from scanner.model.resources.base import HEADER, Resource
 
 MAX_MACROS = 4
-"""How many macros may run inside one another."""
+"""Maximum nesting of macros."""
 
 _FOLDED: Mapping[str, Callable[[str], object]] = {
     "timestamp": operations.timestamp,
@@ -85,7 +85,7 @@ class _Checker:
         self._slots = 0
 
     def checked(self, node: Node, facts: Facts) -> Typed:
-        """The node with its type; what may be null and is not proven present has an optional type."""
+        """The node with its type; a value that may be null and is not proven present has an optional type."""
         match node:
             case Literal():
                 return Value(constant_type(node.value), node.value)
@@ -136,9 +136,9 @@ class _Checker:
         if node.name == "now":
             return Now(TIMESTAMP)
         if node.name == self._variable:
-            raise ExpressionError(f"'{node.name}' is the whole resource; name one of its fields", node.offset)
+            raise ExpressionError(f"'{node.name}' is the whole resource; use one of its fields", node.offset)
         known = {self._variable, "now", *self._items}
-        hint = suggestion(node.name, known) or f"; there are {', '.join(sorted(known))}"
+        hint = suggestion(node.name, known) or f"; available: {', '.join(sorted(known))}"
         raise ExpressionError(f"no name '{node.name}'{hint}", node.offset)
 
     def _field(self, node: Field, facts: Facts) -> Typed:
@@ -151,9 +151,9 @@ class _Checker:
             if node.name not in known:
                 raise ExpressionError(f"no facet '{node.name}'{suggestion(node.name, known)}", node.offset)
             return self._supported(node, FacetNode(known[node.name], node.name, node.name not in HEADER))
-        base = self._present(node.base, facts, f"has no '{node.name}' then")
+        base = self._present(node.base, facts, f"null has no '{node.name}'")
         if not isinstance(base.type, ObjectType):
-            hint = f"; write ['{node.name}'] for a key of a map" if isinstance(base.type, MapOf) else ""
+            hint = f"; write ['{node.name}'] for a map key" if isinstance(base.type, MapOf) else ""
             raise ExpressionError(f"{text(node.base)} is {base.type} and has no fields{hint}", node.offset)
         known = fields(base.type.cls, False)
         if node.name not in known:
@@ -166,21 +166,21 @@ class _Checker:
     def _supported(node: Field, found: Typed) -> Typed:
         if isinstance(found.type, Unsupported):
             raise ExpressionError(
-                f"'{node.name}' is of a type that rules cannot read ({found.type})", node.offset
+                f"'{node.name}' has a type that rules cannot read ({found.type})", node.offset
             )
         return found
 
     def _index(self, node: IndexNode, facts: Facts) -> Typed:
-        base = self._present(node.base, facts, "cannot be looked into")
-        key = self._present(node.key, facts, "is used as a place")
+        base = self._present(node.base, facts, "cannot be indexed")
+        key = self._present(node.key, facts, "is used as an index")
         if isinstance(base.type, ListOf):
             if key.type.name != "int":
-                raise ExpressionError(f"a place in a list is an int, not {key.type}", node.key.offset)
+                raise ExpressionError(f"a list index must be an int, not {key.type}", node.key.offset)
             return Apply(base.type.element, table.ITEM, (base, key))
         if not isinstance(base.type, MapOf):
-            raise ExpressionError(f"only lists and maps have places, not {base.type}", node.offset)
+            raise ExpressionError(f"only lists and maps can be indexed, not {base.type}", node.offset)
         if key.type.name != "string":
-            raise ExpressionError(f"the key of a map is a string, not {key.type}", node.key.offset)
+            raise ExpressionError(f"a map key must be a string, not {key.type}", node.key.offset)
         if HasKey(node.base, node.key) not in facts:
             path, name = text(node.base), text(node.key)
             raise ExpressionError(
@@ -201,7 +201,7 @@ class _Checker:
     def _unary(self, node: Unary, facts: Facts) -> Typed:
         if node.symbol == "!":
             return Apply(BOOL, table.NEGATION, (self.condition(node.operand, facts, "'!'"),))
-        operand = self._present(node.operand, facts, "cannot be negative")
+        operand = self._present(node.operand, facts, "cannot be negated")
         return self._applied(table.OPERATORS, "-", (operand,), node.offset)
 
     def _chain(self, node: Chain, facts: Facts) -> Typed:
@@ -255,7 +255,7 @@ class _Checker:
                 if doubles
                 else (table.EQUAL_LISTS, table.DIFFERENT_LISTS)
             )
-            left, right = self._paid(left), self._paid(right)
+            left, right = self._metered(left), self._metered(right)
         else:
             chosen = (table.EQUAL, table.DIFFERENT)
         return Apply(BOOL, chosen[0 if positive else 1], (left, right))
@@ -263,7 +263,7 @@ class _Checker:
     def _membership(self, node: Binary, left: Typed, right: Typed) -> Typed:
         if isinstance(right.type, MapOf):
             if left.type.name != "string":
-                raise ExpressionError(f"the key of a map is a string, not {left.type}", node.left.offset)
+                raise ExpressionError(f"a map key must be a string, not {left.type}", node.left.offset)
             return Apply(BOOL, table.IN_MAP, (left, right))
         if not isinstance(right.type, ListOf):
             hint = "; write text.contains('…')" if right.type.name == "string" else ""
@@ -275,10 +275,10 @@ class _Checker:
         refuse_impossible(node.left, left, element)
         refuse_impossible(node.right, right, left.type)
         if required(element).name == "double" or left.type.name == "double":
-            return Apply(BOOL, table.IN_NUMBERS, (left, self._paid(right)))
+            return Apply(BOOL, table.IN_NUMBERS, (left, self._metered(right)))
         if isinstance(right, Value):
             return Apply(BOOL, table.IN_LIST, (left, Value(right.type, frozenset(right.value))))
-        return Apply(BOOL, table.IN_LIST, (left, self._paid(right)))
+        return Apply(BOOL, table.IN_LIST, (left, self._metered(right)))
 
     def _call(self, node: CallNode, facts: Facts) -> Typed:
         if node.base is None:
@@ -295,7 +295,7 @@ class _Checker:
             )
             raise ExpressionError(f"no function '{node.name}' on a value{hint}", node.offset)
         operands = (
-            self._present(node.base, facts, f"has no '{node.name}' then"),
+            self._present(node.base, facts, f"null has no '{node.name}'"),
             *(self._present(argument, facts, f"'{node.name}' needs a value") for argument in node.arguments),
         )
         if node.name == "matches" and [operand.type.name for operand in operands] == ["string", "string"]:
@@ -306,18 +306,18 @@ class _Checker:
             and isinstance(found, Apply)
             and not isinstance(_root(found.operands[0]), Variable)
         ):
-            return Apply(BOOL, found.overload, (self._paid(found.operands[0]), found.operands[1]))
+            return Apply(BOOL, found.overload, (self._metered(found.operands[0]), found.operands[1]))
         return found
 
-    def _matching(self, node: CallNode, subject: Typed, expression: Typed) -> Typed:
+    def _matching(self, node: CallNode, searched: Typed, expression: Typed) -> Typed:
         if not isinstance(expression, Value):
             overload = table.METHODS_BY_OPERANDS["matches", ("string", "string")]
-            return Apply(BOOL, overload, (self._paid(subject), self._paid(expression)))
+            return Apply(BOOL, overload, (self._metered(searched), self._metered(expression)))
         try:
             compiled = operations.pattern(expression.value)
         except ValueError as error:
             raise ExpressionError(str(error), node.arguments[0].offset) from error
-        return Apply(BOOL, table.MATCHES_CONSTANT, (self._paid(subject), Value(STRING, compiled)))
+        return Apply(BOOL, table.MATCHES_CONSTANT, (self._metered(searched), Value(STRING, compiled)))
 
     def _function(self, node: CallNode, facts: Facts) -> Typed:
         names = {overload.symbol for overload in table.FUNCTIONS}
@@ -338,14 +338,16 @@ class _Checker:
 
     def _macro(self, node: CallNode, base: Node, macro: Macro, facts: Facts) -> Typed:
         if len(node.arguments) != 2 or not isinstance(node.arguments[0], Name):
-            raise ExpressionError(f"write list.{macro.name}(item, …) with a name for each item", node.offset)
+            raise ExpressionError(
+                f"write list.{macro.name}(item, …) with a variable name for the item", node.offset
+            )
         item, body = node.arguments
         assert isinstance(item, Name)
         if item.name in self._items or item.name in RESERVED or item.name in (self._variable, "now"):
             raise ExpressionError(
-                f"'{item.name}' is already a name; choose another for the item", item.offset
+                f"'{item.name}' is already in use; choose another name for the item", item.offset
             )
-        items = self._present(base, facts, f"has no '{macro.name}' then")
+        items = self._present(base, facts, f"null has no '{macro.name}'")
         if isinstance(items.type, ListOf):
             element = items.type.element
         elif isinstance(items.type, MapOf):
@@ -355,7 +357,7 @@ class _Checker:
         else:
             raise ExpressionError(f"'{macro.name}' needs a list or a map, not {items.type}", node.offset)
         if len(self._items) >= MAX_MACROS:
-            raise ExpressionError(f"more than {MAX_MACROS} macros inside one another", node.offset)
+            raise ExpressionError(f"more than {MAX_MACROS} nested macros", node.offset)
         self._slots += 1
         variable = Variable(element, self._slots - 1)
         self._items[item.name] = variable
@@ -367,13 +369,13 @@ class _Checker:
             result = list_of(element) if macro.name == "filter" else BOOL
         del self._items[item.name]
         weight = inner.size
-        items = Paid(items.type, items, weight, self._free(weight))
+        items = Metered(items.type, items, weight, self._free(weight))
         return Loop(result, macro, items, variable.slot, inner)
 
-    def _paid(self, walked: Typed) -> Typed:
+    def _metered(self, walked: Typed) -> Typed:
         if not self._items:
             return walked
-        return Paid(walked.type, walked, 0 if walked.type.name == "string" else 1, self._free(1))
+        return Metered(walked.type, walked, 0 if walked.type.name == "string" else 1, self._free(1))
 
     def _free(self, weight: int) -> int:
         if not self._items:
@@ -385,14 +387,14 @@ class _Checker:
         overloads: Mapping[tuple[str, tuple[str, ...]], Overload],
         symbol: str,
         operands: tuple[Typed, ...],
-        place: int,
+        offset: int,
     ) -> Typed:
         found = overloads.get((symbol, tuple(operand.type.name for operand in operands)))
         if found:
             return Apply(found.result, found, operands)
         given = " and ".join(str(operand.type) for operand in operands) or "nothing"
         fitting = sorted({" and ".join(kinds) for name, kinds in overloads if name == symbol})
-        raise ExpressionError(f"'{symbol}' does not work on {given}, only on {'; '.join(fitting)}", place)
+        raise ExpressionError(f"'{symbol}' does not work on {given}, only on {'; '.join(fitting)}", offset)
 
 
 def _is_null(node: Node) -> bool:

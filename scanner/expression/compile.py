@@ -1,8 +1,8 @@
-"""From the checked tree to one Python function, for resources whose facets are all known.
+"""Compiles the checked tree to one Python function, for resources whose facets are all known.
 
-The function hands over to the exact evaluator as soon as it meets an unknown facet or a run-time error, so
-its own code needs neither. No text of the author gets into the code: names come from the models, constants
-from a table.
+The function falls back to the exact evaluator on an unknown facet or a run-time error, so the generated code
+handles neither. No text of the rule author gets into the code: names come from the models, constants from a
+table.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from scanner.expression.typed import (
     Junction,
     Loop,
     Member,
+    Metered,
     Now,
-    Paid,
     Typed,
     Value,
     Variable,
@@ -32,22 +32,22 @@ from scanner.model.resources.base import Resource
 
 
 class Evaluation(Protocol):
-    """An expression that can be asked about a resource."""
+    """An expression that can be evaluated on a resource."""
 
     def __call__(self, resource: Resource, now: datetime) -> bool | Unknown:
-        """Whether it holds at that time, or why that cannot be told."""
+        """Whether it holds at that time, or why that is unknown."""
         ...
 
 
 def compiled(root: Typed, exact: Callable[[Resource, datetime], Any]) -> Evaluation:
-    """A condition as a Python function; ``exact`` answers where something is unknown or fails."""
+    """A condition as a Python function; falls back to ``exact`` if something is unknown or fails."""
     code = _Code()
     result = code.expression(root, alone=True)
     lines = ["def evaluate(resource, now):"]
     for name, local in sorted(code.facets.items()):
         lines.append(f"    {local} = resource.{name}")
         lines.append(f"    if type({local}) is Unknown: return exact(resource, now)")
-    if any(isinstance(node, Paid) for node in walk(root)):
+    if any(isinstance(node, Metered) for node in walk(root)):
         lines.append(f"    budget = [{BUDGET}]")
     lines += [
         "    try:",
@@ -62,18 +62,18 @@ def compiled(root: Typed, exact: Callable[[Resource, datetime], Any]) -> Evaluat
 
 
 class _Code:
-    """Builds the Python of one expression and gathers what it refers to."""
+    """Generates the Python code of one expression and collects the names that it uses."""
 
     def __init__(self) -> None:
         self.constants: dict[str, Any] = {}
         self.facets: dict[str, str] = {}
-        """The facets that are looked at before the condition, and their local names."""
+        """The facets that are read before the condition, with their local names."""
 
     def expression(self, node: Typed, alone: bool = False) -> str:
-        """Python for the node.
+        """Python code for the node.
 
-        ``alone``: an Unknown in its place needs no test beforehand, since it either fails with a TypeError
-        (as its truth value does) or is itself the answer.
+        ``alone``: the node needs no prior test for Unknown, since an Unknown either fails with a TypeError
+        (as its truth value does) or is itself the result.
         """
         match node:
             case Value():
@@ -89,7 +89,7 @@ class _Code:
             case Items():
                 return f"({', '.join(map(self.expression, node.items))},)"
             case Junction():
-                # Python gives back the last operand as it is; the others only ever as their truth.
+                # Python returns the last operand unchanged; of the others only the truth value matters.
                 parts = [self.expression(operand, alone=True) for operand in node.operands[:-1]]
                 parts.append(self.expression(node.operands[-1], alone))
                 return f"({(' or ' if node.decisive else ' and ').join(parts)})"
@@ -101,18 +101,18 @@ class _Code:
                 items = self.expression(node.items)
                 body = self.expression(node.body, alone=node.macro.name != "map")
                 return f"({node.macro.code.format(item=f'item{node.slot}', items=items, body=body)})"
-            case Paid():
-                return self._paid(node)
+            case Metered():
+                return self._metered(node)
         raise AssertionError(node)
 
-    def _paid(self, node: Paid) -> str:
+    def _metered(self, node: Metered) -> str:
         inner = self.expression(node.inner)
         if not node.weight:
             return f"spend_text(budget, {inner})"
-        spent = f"spend(budget, {inner}, {node.weight}, {node.free})"
+        metered = f"spend(budget, {inner}, {node.weight}, {node.free})"
         if node.free and isinstance(node.inner, (FacetNode, Variable, Member, Value)):
-            return f"({inner} if len({inner}) < {node.free} else {spent})"
-        return spent
+            return f"({inner} if len({inner}) < {node.free} else {metered})"
+        return metered
 
     def _read(self, node: FacetNode, alone: bool) -> str:
         if not node.facet:

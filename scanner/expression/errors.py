@@ -1,4 +1,4 @@
-"""The one error of the language, raised while an expression is loaded."""
+"""The error that is raised when an expression cannot be loaded."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from difflib import get_close_matches
 
 
 class ExpressionError(Exception):
-    """An expression that cannot be used: bad syntax, an unknown name, a wrong type, a missing guard."""
+    """An invalid expression: a syntax error, an unknown name, a wrong type, a missing guard."""
 
     message: str
-    """What is wrong and, where it can be told, what to write instead; one line."""
+    """What is wrong and, if known, what to write instead; one line."""
     offset: int
-    """Where in the source, as a 0-based count of characters."""
+    """0-based position in the source, in characters."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
@@ -21,6 +21,6 @@ class ExpressionError(Exception):
 
 
 def suggestion(name: str, choices: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the closest of the choices, or nothing."""
+    """``; did you mean 'x'?`` for the closest choice, or an empty string."""
     close = get_close_matches(name, sorted(choices), n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""

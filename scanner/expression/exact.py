@@ -1,4 +1,4 @@
-"""The three-valued evaluator: what can be told although facets are unknown, and else every reason why not."""
+"""The three-valued evaluator: the result despite unknown facets, or every reason why it is unknown."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from scanner.expression.typed import (
     Junction,
     Loop,
     Member,
+    Metered,
     Now,
-    Paid,
     Typed,
     Value,
     Variable,
@@ -61,8 +61,8 @@ class _Run:
                 return self._junction(node)
             case Loop():
                 return self._loop(node)
-            case Paid():
-                return self._paid(node)
+            case Metered():
+                return self._metered(node)
             case Items():
                 return self._items(node)
             case Now():
@@ -104,7 +104,7 @@ class _Run:
                 return node.decisive
         return _joined(unknowns) if unknowns else not node.decisive
 
-    def _paid(self, node: Paid) -> Any:
+    def _metered(self, node: Metered) -> Any:
         value = self.value(node.inner)
         if isinstance(value, Unknown):
             return value
@@ -132,7 +132,7 @@ class _Run:
             self._slots[node.slot] = item
             value = self.value(node.body)
             if isinstance(value, Unknown):
-                if not any(value is met for met in unknowns):
+                if not any(value is known for known in unknowns):
                     unknowns.append(value)
             elif decisive is not None and value is decisive:
                 return decisive

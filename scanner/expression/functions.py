@@ -1,8 +1,7 @@
 """The tables of the language: operators, functions and macros.
 
-The checker chooses from them, both evaluators run what they hold, and the reference page is printed from
-them. ``code`` is Python over the operands ``{0}``, ``{1}`` and the names of
-:data:`scanner.expression.operations.NAMESPACE`.
+The type checker, both evaluators and the reference page use them. ``code`` is a Python expression over the
+operands ``{0}``, ``{1}`` and the names of :data:`scanner.expression.operations.NAMESPACE`.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from scanner.expression.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, Sca
 
 @dataclass(frozen=True)
 class Overload:
-    """One operator or function on operands of certain types."""
+    """One operator or function for certain operand types."""
 
     symbol: str
     operands: tuple[str, ...]
-    """Names of types; ``T`` stands for any type that can be compared."""
+    """Type names; ``T`` is any type that can be compared."""
     result: Scalar
     code: str
     meaning: str
@@ -31,21 +30,25 @@ class Overload:
 
 @dataclass(frozen=True)
 class Macro:
-    """A word that runs an expression for each item of a list, or each key of a map."""
+    """A macro that evaluates an expression for each item of a list, or each key of a map."""
 
     name: str
     result: str
     code: str
-    """Python over ``{item}``, ``{body}`` and ``{items}``."""
+    """A Python expression over ``{item}``, ``{body}`` and ``{items}``."""
     meaning: str
 
 
-NEGATION = Overload("!", ("bool",), BOOL, "not {0}", "True and false exchanged.")
+NEGATION = Overload("!", ("bool",), BOOL, "not {0}", "Logical negation.")
 CONJUNCTION = Overload(
-    "&&", ("bool", "bool"), BOOL, "{0} and {1}", "False if any side is false, whatever the other is."
+    "&&",
+    ("bool", "bool"),
+    BOOL,
+    "{0} and {1}",
+    "False if either side is false, even if the other is unknown.",
 )
 DISJUNCTION = Overload(
-    "||", ("bool", "bool"), BOOL, "{0} or {1}", "True if any side is true, whatever the other is."
+    "||", ("bool", "bool"), BOOL, "{0} or {1}", "True if either side is true, even if the other is unknown."
 )
 
 EQUAL = Overload(
@@ -60,30 +63,34 @@ EQUAL_NUMBERS = Overload(
 )
 DIFFERENT = Overload("!=", ("T", "T"), BOOL, "{0} != {1}", "Not equal.")
 DIFFERENT_NULL = Overload(
-    "!=", ("T or null", "null"), BOOL, "{0} is not None", "Present: the guard of what may be absent."
+    "!=", ("T or null", "null"), BOOL, "{0} is not None", "Present: the guard for a value that may be null."
 )
 DIFFERENT_LISTS = Overload(
-    "!=", ("list", "list"), BOOL, "tuple({0}) != tuple({1})", "Not the same items or order."
+    "!=", ("list", "list"), BOOL, "tuple({0}) != tuple({1})", "Different items or order."
 )
 DIFFERENT_NUMBERS = Overload(
     "!=", ("list of double", "list of double"), BOOL, "not same_items({0}, {1})", "As above."
 )
 IN_LIST = Overload("in", ("T", "list of T"), BOOL, "{0} in {1}", "Equal to one of the items.")
-IN_NUMBERS = Overload("in", ("double", "list of double"), BOOL, "among({0}, {1})", "As above.")
-IN_MAP = Overload("in", ("string", "map"), BOOL, "{0} in {1}", "The map has the key: the guard of indexing.")
+IN_NUMBERS = Overload("in", ("double", "list of double"), BOOL, "in_numbers({0}, {1})", "As above.")
+IN_MAP = Overload("in", ("string", "map"), BOOL, "{0} in {1}", "The map has the key: the guard for indexing.")
 
 EQUALITY: tuple[Overload, ...] = (
     EQUAL, EQUAL_NULL, EQUAL_LISTS, EQUAL_NUMBERS,
     DIFFERENT, DIFFERENT_NULL, DIFFERENT_LISTS, DIFFERENT_NUMBERS,
     IN_LIST, IN_NUMBERS, IN_MAP,
 )  # fmt: skip
-"""Operators on more types than can be listed; the checker chooses by rules of its own."""
+"""Operators on too many types to list; the type checker selects them by separate rules."""
 
 ITEM = Overload(
-    "[]", ("list", "int"), BOOL, "element({0}, {1})", "The item at a place, from 0; an error outside."
+    "[]",
+    ("list", "int"),
+    BOOL,
+    "element({0}, {1})",
+    "The item at an index, from 0; out of range is an error.",
 )
 ENTRY = Overload(
-    "[]", ("map", "string"), BOOL, "{0}[{1}]", "The value under a key; needs the guard `'k' in m`."
+    "[]", ("map", "string"), BOOL, "{0}[{1}]", "The value of a key; requires the guard `'k' in m`."
 )
 
 _ORDERED = (
@@ -98,23 +105,35 @@ _ORDERS = (
 )
 
 ARITHMETIC: tuple[Overload, ...] = (
-    Overload("+", ("int", "int"), INT, "integer({0} + {1})", "Sum; beyond 64 bits an error."),
+    Overload("+", ("int", "int"), INT, "integer({0} + {1})", "Sum; overflow of 64 bits is an error."),
     Overload("+", ("double", "double"), DOUBLE, "{0} + {1}", "Sum."),
-    Overload("+", ("timestamp", "duration"), TIMESTAMP, "{0} + {1}", "Later by that long."),
-    Overload("+", ("duration", "timestamp"), TIMESTAMP, "{0} + {1}", "Later by that long."),
-    Overload("+", ("duration", "duration"), DURATION, "span({0} + {1})", "Both together."),
-    Overload("-", ("int", "int"), INT, "integer({0} - {1})", "Difference; beyond 64 bits an error."),
+    Overload("+", ("timestamp", "duration"), TIMESTAMP, "{0} + {1}", "Later by the duration."),
+    Overload("+", ("duration", "timestamp"), TIMESTAMP, "{0} + {1}", "Later by the duration."),
+    Overload("+", ("duration", "duration"), DURATION, "span({0} + {1})", "Sum."),
+    Overload("-", ("int", "int"), INT, "integer({0} - {1})", "Difference; overflow of 64 bits is an error."),
     Overload("-", ("double", "double"), DOUBLE, "{0} - {1}", "Difference."),
-    Overload("-", ("timestamp", "timestamp"), DURATION, "{0} - {1}", "How long between them."),
-    Overload("-", ("timestamp", "duration"), TIMESTAMP, "{0} - {1}", "Earlier by that long."),
-    Overload("-", ("duration", "duration"), DURATION, "span({0} - {1})", "The difference."),
-    Overload("*", ("int", "int"), INT, "integer({0} * {1})", "Product; beyond 64 bits an error."),
+    Overload("-", ("timestamp", "timestamp"), DURATION, "{0} - {1}", "The time between them."),
+    Overload("-", ("timestamp", "duration"), TIMESTAMP, "{0} - {1}", "Earlier by the duration."),
+    Overload("-", ("duration", "duration"), DURATION, "span({0} - {1})", "Difference."),
+    Overload("*", ("int", "int"), INT, "integer({0} * {1})", "Product; overflow of 64 bits is an error."),
     Overload("*", ("double", "double"), DOUBLE, "{0} * {1}", "Product."),
-    Overload("/", ("int", "int"), INT, "divide({0}, {1})", "Quotient cut towards zero; by zero an error."),
-    Overload("/", ("double", "double"), DOUBLE, "divide_doubles({0}, {1})", "Quotient; by zero an infinity."),
-    Overload("%", ("int", "int"), INT, "remainder({0}, {1})", "Remainder with the sign of the left side."),
-    Overload("-", ("int",), INT, "integer(-{0})", "Negative."),
-    Overload("-", ("double",), DOUBLE, "-{0}", "Negative."),
+    Overload(
+        "/",
+        ("int", "int"),
+        INT,
+        "divide({0}, {1})",
+        "Quotient, truncated towards zero; division by zero is an error.",
+    ),
+    Overload(
+        "/",
+        ("double", "double"),
+        DOUBLE,
+        "divide_doubles({0}, {1})",
+        "Quotient; division by zero gives infinity.",
+    ),
+    Overload("%", ("int", "int"), INT, "remainder({0}, {1})", "Remainder, with the sign of the left side."),
+    Overload("-", ("int",), INT, "integer(-{0})", "Negation."),
+    Overload("-", ("double",), DOUBLE, "-{0}", "Negation."),
 )
 
 COMPARISONS: tuple[Overload, ...] = tuple(
@@ -124,14 +143,14 @@ COMPARISONS: tuple[Overload, ...] = tuple(
 )
 
 FAILS_ON_UNKNOWN = frozenset({"!", "+", "-", "*", "<", "<=", ">", ">=", "size"})
-"""Symbols whose Python raises TypeError by itself when an operand is Unknown, so that none is tested for."""
+"""Symbols whose Python code raises TypeError on an Unknown operand, so that no test is generated."""
 
 MATCHES_CONSTANT = Overload("matches", ("string", "string"), BOOL, "{1}.search({0}) is not None", "")
 
 FUNCTIONS: tuple[Overload, ...] = (
-    Overload("size", ("string",), INT, "len({0})", "Characters. Also `s.size()`."),
-    Overload("size", ("list",), INT, "len({0})", "Items."),
-    Overload("size", ("map",), INT, "len({0})", "Keys."),
+    Overload("size", ("string",), INT, "len({0})", "Number of characters. Also `s.size()`."),
+    Overload("size", ("list",), INT, "len({0})", "Number of items."),
+    Overload("size", ("map",), INT, "len({0})", "Number of keys."),
     Overload(
         "timestamp",
         ("string",),
@@ -144,22 +163,22 @@ FUNCTIONS: tuple[Overload, ...] = (
         ("string",),
         DURATION,
         "duration({0})",
-        "A length of time: `duration('72h')`; h, m, s, ms, us, ns.",
+        "A duration: `duration('72h')`; units h, m, s, ms, us, ns.",
     ),
 )
-"""Called by name."""
+"""Called by name: ``size(names)``."""
 
 METHODS: tuple[Overload, ...] = (
     *FUNCTIONS[:3],
-    Overload("startsWith", ("string", "string"), BOOL, "{0}.startswith({1})", "Begins so."),
-    Overload("endsWith", ("string", "string"), BOOL, "{0}.endswith({1})", "Ends so."),
-    Overload("contains", ("string", "string"), BOOL, "{1} in {0}", "Holds this text somewhere."),
+    Overload("startsWith", ("string", "string"), BOOL, "{0}.startswith({1})", "Starts with the text."),
+    Overload("endsWith", ("string", "string"), BOOL, "{0}.endswith({1})", "Ends with the text."),
+    Overload("contains", ("string", "string"), BOOL, "{1} in {0}", "Contains the text."),
     Overload(
         "matches",
         ("string", "string"),
         BOOL,
         "matches({0}, {1})",
-        "An RE2 expression matches somewhere; anchor with ^ and $.",
+        "Contains a match of the RE2 expression; anchor with ^ and $.",
     ),
 )
 """Called on a value: ``name.startsWith('x')``."""
@@ -168,16 +187,26 @@ MACROS: Mapping[str, Macro] = MappingProxyType(
     {
         macro.name: macro
         for macro in (
-            Macro("all", "bool", "all({body} for {item} in {items})", "No item makes the condition false."),
-            Macro("exists", "bool", "any({body} for {item} in {items})", "Some item makes it true."),
+            Macro(
+                "all", "bool", "all({body} for {item} in {items})", "The condition is true for every item."
+            ),
+            Macro(
+                "exists",
+                "bool",
+                "any({body} for {item} in {items})",
+                "The condition is true for at least one item.",
+            ),
             Macro(
                 "exists_one",
                 "bool",
                 "sum(1 for {item} in {items} if {body}) == 1",
-                "Exactly one item makes it true.",
+                "The condition is true for exactly one item.",
             ),
             Macro(
-                "filter", "list", "[{item} for {item} in {items} if {body}]", "The items that make it true."
+                "filter",
+                "list",
+                "[{item} for {item} in {items} if {body}]",
+                "The items for which the condition is true.",
             ),
             Macro(
                 "map", "list", "[{body} for {item} in {items}]", "The value of the expression for each item."

@@ -1,8 +1,8 @@
-"""What a condition proves about what may be absent.
+"""What a condition proves about values that may be absent.
 
-A guard stands to the left in the same chain: ``x != null && use(x)``, ``x == null || use(x)``,
-``'k' in m && use(m['k'])``. Values never change, so what is proven of a path holds wherever the path is
-written again.
+A guard is to the left in the same chain: ``x != null && use(x)``, ``x == null || use(x)``,
+``'k' in m && use(m['k'])``. Values never change, so what is proven for a path holds wherever the path occurs
+again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NOTHING_PROVEN: Facts = frozenset()
 
 
 def is_path(node: Node) -> bool:
-    """Whether facts can be told of it: names, fields of them, and places in them by a constant or a name."""
+    """Whether facts can be proven for it: names, their fields, and items indexed by a constant or a name."""
     while True:
         if isinstance(node, Name):
             return True
@@ -55,7 +55,7 @@ def _is_key(node: Node) -> bool:
 
 
 def proven(node: Node, outcome: bool) -> Facts:
-    """What is certain where ``node`` came out as ``outcome``."""
+    """What is certain if ``node`` evaluates to ``outcome``."""
     if isinstance(node, Unary) and node.symbol == "!":
         return proven(node.operand, not outcome)
     if isinstance(node, Chain):

@@ -1,4 +1,4 @@
-"""Where in a file an expression is wrong."""
+"""Errors in expressions, located in the file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scanner.expression.errors import ExpressionError
 
 
 def located(document: Document, error: ExpressionError, source: str, *loc: str | int) -> Problem:
-    """The mistake of the expression ``source`` that stands at ``loc``, with its line and its words."""
+    """The error in the expression ``source`` at ``loc``, with its line and the text at that position."""
     before = source[: error.offset]
     block = document.raw[loc] == source and "\n" in source.strip("\n")
     line = document.line(*loc) + before.count("\n") + (1 if block else 0)

@@ -1,7 +1,7 @@
-"""What operators and functions do with known values, in the semantics of CEL.
+"""Operators and functions on known values, with the semantics of CEL.
 
 Both evaluators call these. They raise :class:`ArithmeticError`, :class:`LookupError` or :class:`ValueError`
-for what CEL calls a run-time error, and :class:`BudgetExhausted` when an expression works too long.
+for a CEL run-time error, and :class:`BudgetExhausted` if an expression takes too many steps.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from scanner.model.evidence import Unknown
 T = TypeVar("T", bound=Collection[Any])
 
 BUDGET = 500_000
-"""Steps of one evaluation. A macro costs items × size of its body; inside a macro, looking through a list
+"""Maximum steps of one evaluation. A macro costs items × size of its body; inside a macro, scanning a list
 costs its items and searching a text its characters ÷ 32."""
 
 FREE_STEPS = 50_000
-"""An outermost macro that takes fewer steps costs none."""
+"""An outermost macro with fewer steps costs nothing."""
 
 FREE_ITEMS = 16
-"""Nor does walking a list with fewer items just inside one macro."""
+"""Scanning a list with fewer items directly inside one macro costs nothing."""
 
 MAX_PATTERN = 512
-"""Longest regular expression, in characters."""
+"""Maximum length of a regular expression, in characters."""
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _LONGEST = timedelta(seconds=315_576_000_000)
@@ -49,14 +49,14 @@ _MICROSECONDS = {
 
 
 class BudgetExhausted(Exception):
-    """The expression took more steps than one evaluation may."""
+    """The expression took more than :data:`BUDGET` steps."""
 
     def __init__(self) -> None:
         super().__init__(f"the expression needs more than {BUDGET} steps")
 
 
 def spend(budget: list[int], items: T, weight: int, free: int) -> T:
-    """The items, paid for if they are ``free`` or more. Raises :class:`BudgetExhausted`."""
+    """The items; deducts their cost if there are at least ``free``. Raises :class:`BudgetExhausted`."""
     if len(items) >= free:
         budget[0] -= len(items) * weight
         if budget[0] < 0:
@@ -65,7 +65,7 @@ def spend(budget: list[int], items: T, weight: int, free: int) -> T:
 
 
 def spend_text(budget: list[int], text: str) -> str:
-    """The text, after paying for a search in it. Raises :class:`BudgetExhausted`."""
+    """The text; deducts the cost of a search in it. Raises :class:`BudgetExhausted`."""
     budget[0] -= 1 + (len(text) >> 5)
     if budget[0] < 0:
         raise BudgetExhausted
@@ -73,10 +73,10 @@ def spend_text(budget: list[int], text: str) -> str:
 
 
 def integer(value: int) -> int:
-    """The value if it fits 64 bits. Raises :class:`OverflowError`."""
+    """The value if it fits in 64 bits. Raises :class:`OverflowError`."""
     if _INT_MIN <= value <= _INT_MAX:
         return value
-    raise OverflowError("the number does not fit 64 bits")
+    raise OverflowError("the number does not fit in 64 bits")
 
 
 def span(value: timedelta) -> timedelta:
@@ -87,7 +87,7 @@ def span(value: timedelta) -> timedelta:
 
 
 def divide(left: int, right: int) -> int:
-    """Whole division towards zero. Raises :class:`ArithmeticError`."""
+    """Integer division, truncated towards zero. Raises :class:`ArithmeticError`."""
     if right == 0:
         raise ZeroDivisionError("division by zero")
     quotient = abs(left) // abs(right)
@@ -95,12 +95,12 @@ def divide(left: int, right: int) -> int:
 
 
 def remainder(left: int, right: int) -> int:
-    """What :func:`divide` leaves; it has the sign of ``left``. Raises :class:`ArithmeticError`."""
+    """The remainder of :func:`divide`, with the sign of ``left``. Raises :class:`ArithmeticError`."""
     return left - right * divide(left, right)
 
 
 def divide_doubles(left: float, right: float) -> float:
-    """Division of IEEE 754: by zero it gives an infinity or not-a-number."""
+    """IEEE 754 division: division by zero gives infinity or NaN."""
     if right != 0.0:
         return left / right
     if left == 0.0 or left != left:
@@ -110,24 +110,24 @@ def divide_doubles(left: float, right: float) -> float:
 
 
 def element(items: Sequence[Any], index: int) -> Any:
-    """The item at a place counted from 0. Raises :class:`IndexError`, also for places below 0."""
+    """The item at a 0-based index. Raises :class:`IndexError`, also for negative indexes."""
     if index < 0 or index >= len(items):
-        raise IndexError("the list has no such place")
+        raise IndexError("list index out of range")
     return items[index]
 
 
-def among(value: Any, items: Iterable[Any]) -> bool:
-    """Whether a number is one of the items; not-a-number never is (Python's ``in`` goes by identity)."""
+def in_numbers(value: Any, items: Iterable[Any]) -> bool:
+    """Whether a number is one of the items; NaN never is (Python's ``in`` compares by identity first)."""
     return any(value == item for item in items)
 
 
 def same_items(left: Sequence[Any], right: Sequence[Any]) -> bool:
-    """Equality of lists of numbers; not-a-number equals nothing, itself neither."""
+    """Equality of lists of numbers; NaN equals nothing, not even itself."""
     return len(left) == len(right) and all(a == b for a, b in zip(left, right, strict=True))
 
 
 def pattern(text: str) -> Any:
-    """A compiled RE2 expression; searches take time linear in the text. Raises :class:`ValueError`."""
+    """A compiled RE2 expression; searches take linear time. Raises :class:`ValueError`."""
     import re2
 
     if len(text) > MAX_PATTERN:
@@ -144,7 +144,7 @@ def pattern(text: str) -> Any:
 
 
 def matches(text: str, expression: str) -> bool:
-    """Whether a regular expression that is not a constant matches anywhere in the text."""
+    """Whether a non-constant regular expression matches anywhere in the text."""
     return pattern(expression).search(text) is not None
 
 
@@ -152,7 +152,7 @@ def timestamp(text: str) -> datetime:
     """An RFC 3339 time in UTC. Raises :class:`ValueError` or :class:`OverflowError`."""
     found = _TIMESTAMP.fullmatch(text) if len(text) <= _MAX_TIME_TEXT else None
     if not found:
-        raise ValueError("not a time like 2024-05-01T00:00:00Z")
+        raise ValueError("not a time such as 2024-05-01T00:00:00Z")
     day, clock, fraction, zone = found.groups()
     digits = (fraction or "").ljust(9, "0")
     if digits[6:] != "000":
@@ -167,7 +167,7 @@ def duration(text: str) -> timedelta:
     rest = text[len(sign) :]
     parts = _PART.findall(rest) if len(text) <= _MAX_TIME_TEXT else []
     if rest != "0" and (not parts or "".join(number + unit for number, unit in parts) != rest):
-        raise ValueError("not a duration like 72h or 1h30m (units h, m, s, ms, us, ns)")
+        raise ValueError("not a duration such as 72h or 1h30m (units h, m, s, ms, us, ns)")
     total = sum((Fraction(_decimal(number)) * _MICROSECONDS[unit] for number, unit in parts), Fraction(0))
     if total.denominator != 1:
         raise ValueError("durations finer than a microsecond are not supported")
@@ -184,11 +184,11 @@ def _decimal(number: str) -> str:
 NAMESPACE: dict[str, Any] = {
     function.__name__: function
     for function in (
-        spend, spend_text, integer, span, divide, remainder, divide_doubles, element, among,
+        spend, spend_text, integer, span, divide, remainder, divide_doubles, element, in_numbers,
         same_items, matches, timestamp, duration, len, all, any, sum, tuple, type, Unknown,
     )
 }  # fmt: skip
-"""All names that generated code can reach, besides its constants."""
+"""All names that generated code can access, apart from its constants."""
 
 FAILURES: tuple[type[Exception], ...] = (ArithmeticError, LookupError, TypeError, ValueError, BudgetExhausted)
-"""What the operations raise. TypeError: times with and without a zone, and the truth value of an Unknown."""
+"""Exceptions of the operations. TypeError: comparing times with and without a zone, or testing an Unknown."""

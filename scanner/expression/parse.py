@@ -1,4 +1,4 @@
-"""From tokens to the syntax tree: recursive descent, one pass, bounded depth."""
+"""The parser: builds the syntax tree by recursive descent, in one pass with bounded depth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scanner.expression.syntax import (
 )
 
 MAX_DEPTH = 40
-"""How deep an expression may nest, in nodes and in brackets."""
+"""Maximum nesting of an expression, in nodes and in brackets."""
 
 PRECEDENCE: dict[str, int] = {
     "||": 1,
@@ -28,7 +28,7 @@ PRECEDENCE: dict[str, int] = {
     **dict.fromkeys(("+", "-"), 4),
     **dict.fromkeys(("*", "/", "%"), 5),
 }
-"""How tightly the binary operators bind; equal ones group from the left."""
+"""Precedence of the binary operators, lowest first; all are left-associative."""
 
 RESERVED = frozenset(
     [
@@ -52,10 +52,18 @@ RESERVED = frozenset(
         "while",
     ]
 )
-"""Words that CEL keeps for itself: they name neither a kind nor a variable."""
+"""Reserved words of CEL: they cannot name a kind or a variable."""
 
 _CONSTANTS: dict[str, Constant] = {"true": True, "false": False, "null": None}
-_WORDS = {"and": "&&", "or": "||", "not": "!", "is": "==", "True": "true", "False": "false", "None": "null"}
+_CEL_SPELLING = {
+    "and": "&&",
+    "or": "||",
+    "not": "!",
+    "is": "==",
+    "True": "true",
+    "False": "false",
+    "None": "null",
+}
 
 
 def parse(source: str) -> Node:
@@ -65,102 +73,102 @@ def parse(source: str) -> Node:
     return _parse(tokens(source))
 
 
-def parse_hole(source: str, start: int) -> tuple[Node, int]:
-    """The tree of the expression between ``start`` and the next ``}``, and the place of that brace.
+def parse_placeholder(source: str, start: int) -> tuple[Node, int]:
+    """The tree of the expression between ``start`` and the next ``}``, and the offset of that brace.
 
     Raises :class:`ExpressionError`; offsets count from the beginning of ``source``.
     """
-    words = tokens(source, start, closing="}")
-    if words[-1].offset >= len(source):
-        raise ExpressionError("'{' is never closed; write '{{' for a brace", start - 1)
-    return _parse(words), words[-1].offset
+    found = tokens(source, start, closing="}")
+    if found[-1].offset >= len(source):
+        raise ExpressionError("'{' is not closed; write '{{' for a brace", start - 1)
+    return _parse(found), found[-1].offset
 
 
-def _parse(words: list[Token]) -> Node:
-    parser = _Parser(words)
-    if len(words) == 1:
-        raise ExpressionError("the expression is empty", words[0].offset)
+def _parse(found: list[Token]) -> Node:
+    parser = _Parser(found)
+    if len(found) == 1:
+        raise ExpressionError("the expression is empty", found[0].offset)
     node = parser.expression()
-    if parser.word.kind != "end":
+    if parser.token.kind != "end":
         raise parser.unexpected("an operator or the end")
     return node
 
 
 class _Parser:
-    def __init__(self, words: list[Token]) -> None:
-        self._words = words
+    def __init__(self, found: list[Token]) -> None:
+        self._tokens = found
         self._at = 0
         self._nesting = 0
 
     @property
-    def word(self) -> Token:
-        return self._words[self._at]
+    def token(self) -> Token:
+        return self._tokens[self._at]
 
     def expression(self) -> Node:
         self._nesting += 1
         if self._nesting > MAX_DEPTH:
-            raise ExpressionError(f"nested more than {MAX_DEPTH} deep", self.word.offset)
+            raise ExpressionError(f"nested more than {MAX_DEPTH} deep", self.token.offset)
         node = self._binary(1)
         if self._is("?"):
-            raise ExpressionError("there is no '?:'; write '(c && a) || (!c && b)'", self.word.offset)
+            raise ExpressionError("'?:' is not supported; write '(c && a) || (!c && b)'", self.token.offset)
         self._nesting -= 1
         return node
 
-    def unexpected(self, wanted: str) -> ExpressionError:
-        word = self.word
-        if word.kind == "end":
-            return ExpressionError(f"the expression ends where {wanted} should follow", word.offset)
-        hint = _WORDS.get(word.text) if word.kind == "name" else None
-        shown = "a string" if word.kind == "string" else f"'{word.text}'"
+    def unexpected(self, expected: str) -> ExpressionError:
+        token = self.token
+        if token.kind == "end":
+            return ExpressionError(f"the expression ends where {expected} is expected", token.offset)
+        hint = _CEL_SPELLING.get(token.text) if token.kind == "name" else None
+        shown = "a string" if token.kind == "string" else f"'{token.text}'"
         return ExpressionError(
-            f"expected {wanted}, found {shown}" + (f"; write '{hint}'" if hint else ""), word.offset
+            f"expected {expected}, found {shown}" + (f"; write '{hint}'" if hint else ""), token.offset
         )
 
     def _is(self, symbol: str) -> bool:
-        return self.word.kind == "symbol" and self.word.text == symbol
+        return self.token.kind == "symbol" and self.token.text == symbol
 
     def _take(self) -> Token:
-        word = self.word
+        token = self.token
         self._at += 1
-        return word
+        return token
 
     def _expect(self, symbol: str) -> None:
         if not self._is(symbol):
             raise self.unexpected(f"'{symbol}'")
         self._at += 1
 
-    def _binary(self, weakest: int) -> Node:
+    def _binary(self, lowest: int) -> Node:
         left = self._unary()
         while True:
-            word = self.word
-            binding = PRECEDENCE.get(word.text) if word.kind == "symbol" or word.text == "in" else None
-            if word.kind == "string" or binding is None or binding < weakest:
+            token = self.token
+            binding = PRECEDENCE.get(token.text) if token.kind == "symbol" or token.text == "in" else None
+            if token.kind == "string" or binding is None or binding < lowest:
                 return left
             self._at += 1
             right = self._binary(binding + 1)
-            depth = _depth(word.offset, left, right)
+            depth = _depth(token.offset, left, right)
             if binding > 2:
-                left = Binary(word.text, left, right, offset=word.offset, depth=depth)
-            elif isinstance(left, Chain) and left.symbol == word.text:
+                left = Binary(token.text, left, right, offset=token.offset, depth=depth)
+            elif isinstance(left, Chain) and left.symbol == token.text:
                 left = Chain(
-                    word.text,
+                    token.text,
                     (*left.operands, right),
                     offset=left.offset,
                     depth=max(left.depth, right.depth + 1),
                 )
             else:
-                left = Chain(word.text, (left, right), offset=left.offset, depth=depth)
+                left = Chain(token.text, (left, right), offset=left.offset, depth=depth)
 
     def _unary(self) -> Node:
         signs: list[Token] = []
         while self._is("!") or self._is("-"):
             if signs and signs[-1].text == "-" and self._is("-"):
-                raise ExpressionError("write '-' once", self.word.offset)
+                raise ExpressionError("write '-' once", self.token.offset)
             signs.append(self._take())
             if len(signs) > MAX_DEPTH:
                 raise ExpressionError(f"nested more than {MAX_DEPTH} deep", signs[0].offset)
         node: Node
-        if signs and signs[-1].text == "-" and self.word.kind == "number":
+        if signs and signs[-1].text == "-" and self.token.kind == "number":
             node = self._postfix(self._number(signs.pop()))
         else:
             node = self._postfix(self._primary())
@@ -169,18 +177,18 @@ class _Parser:
         return node
 
     def _number(self, minus: Token | None) -> Literal:
-        word = self._take()
-        value = word.value
+        token = self._take()
+        value = token.value
         assert value is not None
         if isinstance(value, int) and value == 2**63 and minus is None:
-            raise ExpressionError("the number does not fit 64 bits", word.offset)
-        return Literal(-value if minus else value, offset=(minus or word).offset, depth=1)
+            raise ExpressionError("the number does not fit in 64 bits", token.offset)
+        return Literal(-value if minus else value, offset=(minus or token).offset, depth=1)
 
     def _postfix(self, node: Node) -> Node:
         while True:
             if self._is("."):
                 self._at += 1
-                if self.word.kind != "name":
+                if self.token.kind != "name":
                     raise self.unexpected("a name after '.'")
                 name = self._take()
                 if self._is("("):
@@ -190,10 +198,10 @@ class _Parser:
                 else:
                     node = Field(node, name.text, offset=name.offset, depth=_depth(name.offset, node))
             elif self._is("["):
-                place = self._take().offset
+                offset = self._take().offset
                 key = self.expression()
                 self._expect("]")
-                node = IndexNode(node, key, offset=place, depth=_depth(place, node, key))
+                node = IndexNode(node, key, offset=offset, depth=_depth(offset, node, key))
             else:
                 return node
 
@@ -209,13 +217,13 @@ class _Parser:
         return tuple(items)
 
     def _primary(self) -> Node:
-        word = self.word
-        if word.kind == "number":
+        token = self.token
+        if token.kind == "number":
             return self._number(None)
-        if word.kind == "string":
+        if token.kind == "string":
             self._at += 1
-            return Literal(word.text, offset=word.offset, depth=1)
-        if word.kind == "name":
+            return Literal(token.text, offset=token.offset, depth=1)
+        if token.kind == "name":
             return self._named()
         if self._is("("):
             self._at += 1
@@ -224,32 +232,36 @@ class _Parser:
             return node
         if self._is("["):
             items = self._list("[", "]")
-            return ListLiteral(items, offset=word.offset, depth=_depth(word.offset, *items))
+            return ListLiteral(items, offset=token.offset, depth=_depth(token.offset, *items))
         if self._is("{"):
-            raise ExpressionError("maps and objects cannot be built; compare field by field", word.offset)
+            raise ExpressionError(
+                "maps and objects cannot be constructed; compare field by field", token.offset
+            )
         raise self.unexpected("a value")
 
     def _named(self) -> Node:
-        word = self.word
-        if word.text in _CONSTANTS:
+        token = self.token
+        if token.text in _CONSTANTS:
             self._at += 1
-            return Literal(_CONSTANTS[word.text], offset=word.offset, depth=1)
-        if word.text in RESERVED:
+            return Literal(_CONSTANTS[token.text], offset=token.offset, depth=1)
+        if token.text in RESERVED:
             raise self.unexpected("a value")
         self._at += 1
         if not self._is("("):
-            return Name(word.text, offset=word.offset, depth=1)
-        if word.text == "has":
+            return Name(token.text, offset=token.offset, depth=1)
+        if token.text == "has":
             raise ExpressionError(
-                "there is no has(); write 'x != null' for what may be absent and \"'k' in m\" for a map",
-                word.offset,
+                "has() is not supported; write 'x != null', or \"'k' in m\" for a map",
+                token.offset,
             )
         arguments = self._list("(", ")")
-        return CallNode(None, word.text, arguments, offset=word.offset, depth=_depth(word.offset, *arguments))
+        return CallNode(
+            None, token.text, arguments, offset=token.offset, depth=_depth(token.offset, *arguments)
+        )
 
 
-def _depth(place: int, *children: Node) -> int:
+def _depth(offset: int, *children: Node) -> int:
     depth = 1 + max((child.depth for child in children), default=0)
     if depth > MAX_DEPTH:
-        raise ExpressionError(f"nested more than {MAX_DEPTH} deep", place)
+        raise ExpressionError(f"nested more than {MAX_DEPTH} deep", offset)
     return depth

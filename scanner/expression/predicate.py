@@ -1,8 +1,9 @@
-"""A condition of a rule, ready to be asked about resources."""
+"""Compiled conditions of rules."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from scanner.expression.check import check
 from scanner.expression.compile import Evaluation, compiled
@@ -21,36 +22,42 @@ class Predicate:
     source: str
     """As written."""
     facets: frozenset[str]
-    """The facets that it reads, without header fields. All of them must have been collected."""
-    evaluate: Evaluation
-    """``evaluate(resource, now)``: true, false, or Unknown with every cause.
+    """The facets that it reads, without header fields. All of them must be collected."""
+    root: Typed = field(repr=False)
+    """The checked tree."""
 
-    Unknown facets count only where they matter: false && unknown is false. A run-time error (overflow,
-    division by zero, a place outside a list, too many steps) is Unknown too, with the call ``expression``.
-    Raises nothing but :class:`AttributeError` when a facet that it needs was not collected.
-    """
+    @cached_property
+    def evaluate(self) -> Evaluation:
+        """``evaluate(resource, now)``: true, false, or Unknown with every cause.
+
+        Unknown facets count only if they affect the result: false && unknown is false. A run-time error
+        (overflow, division by zero, list index out of range, too many steps) is also Unknown, with the call
+        ``expression``. Only raises :class:`AttributeError`, if a facet that it reads was not collected.
+        """
+        # Compiled at the first evaluation: most commands load every rule and evaluate none.
+        return compiled(self.root, exact(self.root))
 
 
 def variable_of(kind: str) -> str:
-    """What rules call a resource of a kind: the kind's name, with ``_`` behind it where CEL keeps that."""
+    """The variable of a kind in rules: its name, followed by ``_`` if the name is reserved in CEL."""
     return f"{kind}_" if kind in RESERVED else kind
 
 
 def compile_predicate(source: str, variable: str, model: type[Resource]) -> Predicate:
-    """A condition about resources of ``model``, which it calls by the name ``variable``.
+    """A condition about resources of ``model``, which it refers to as ``variable``.
 
-    Raises :class:`ExpressionError` for anything that is wrong with it.
+    Raises :class:`ExpressionError` if it is invalid.
     """
     try:
         root = check(parse(source), variable, model)
         if root.type.name != "bool":
-            what = "may be null; guard it" if isinstance(root.type, Optional) else f"gives {root.type}"
-            raise ExpressionError(f"a condition is true or false, but this {what}", 0)
-        return Predicate(source, facets_of(root), compiled(root, exact(root)))
+            what = "may be null; guard it" if isinstance(root.type, Optional) else f"is {root.type}"
+            raise ExpressionError(f"a condition must be a bool, but this {what}", 0)
+        return Predicate(source, facets_of(root), root)
     except RecursionError as error:
-        raise ExpressionError("nested too deep", 0) from error
+        raise ExpressionError("nested too deeply", 0) from error
 
 
 def facets_of(root: Typed) -> frozenset[str]:
-    """The facets that an expression reads, header fields left out."""
+    """The facets that an expression reads, without header fields."""
     return frozenset(node.name for node in walk(root) if isinstance(node, FacetNode) and node.facet)

@@ -1,4 +1,4 @@
-"""The reference page of the language, printed from its tables."""
+"""The reference page of the language, generated from its tables."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from scanner.expression.operations import BUDGET, MAX_PATTERN
 from scanner.expression.parse import MAX_DEPTH, PRECEDENCE
 
 _INTRODUCTION = """\
-# The language of rules
+# The rule language
 
-Conditions and the holes of messages are written in a subset of
-[CEL](https://github.com/google/cel-spec) (Common Expression Language). Everything is checked when the rules
-are loaded: names, types and guards. No code of a rule pack ever runs.
+Conditions and the placeholders in messages are written in a subset of
+[CEL](https://github.com/google/cel-spec) (Common Expression Language). Names, types and guards are checked
+when the rules are loaded. No code of a rule pack ever runs.
 
-Two names are free: the kind that the rule is for (`bucket`; `function_` for functions, because CEL keeps the
-plain word to itself), and `now`, the time of the scan. A field is read
-as `bucket.name`; the fields and their meaning are those of the model.
+Two names are available: the kind that the rule is for (`bucket`; `function_` for functions, because
+`function` is reserved in CEL), and `now`, the time of the scan. A field is read as `bucket.name`; the fields
+are those of the model.
 
 ## Values
 
@@ -37,15 +37,15 @@ as `bucket.name`; the fields and their meaning are those of the model.
 | object | a nested model | read only: `bucket.encryption.key` |
 | null | `None` | `null` |
 
-A string of a closed set (`Literal`) can be compared only with constants that it can be. Comments run from
-`//` to the end of the line.
+A string with a closed set of values (`Literal`) can only be compared with constants from that set. Comments
+run from `//` to the end of the line.
 """
 
 _GUARDS = """\
-## What may be absent
+## Null and guards
 
-`null` means that the cloud was asked and there is none. A value that may be null, and the value under a key
-of a map, can be used only where a guard to its left in the same chain proves that it is there:
+`null` means that the cloud was asked and there is none. A value that may be null, and the value of a map key,
+can only be used if a guard to its left in the same chain proves that it is present:
 
     bucket.encryption != null && bucket.encryption.key == 'customer'
     bucket.encryption == null || bucket.encryption.key == 'provider'
@@ -55,36 +55,36 @@ of a map, can be used only where a guard to its left in the same chain proves th
     bucket.tags.exists(key, bucket.tags[key] == 'payments')
 
 Without a guard only `==` is allowed: `account.public_access_block == true` is false where there is no such
-switch, because null equals only null; it is a guard itself. `!=` needs one, since null differs from
-everything and absence would count as an answer. Guards work through `!`, in brackets and inside macros;
-they do not reach out of a macro. The holes of a message have no guards of their own and may show a value
-that is null (`none`), but not look into it.
+setting, because null equals only null; it is also a guard itself. `!=` requires a guard, since null differs
+from everything and an absent value would satisfy it. Guards work through `!`, in brackets and inside macros,
+but not outside the macro that contains them. Placeholders in a message have no guards of their own: they can
+show a value that is null (`none`), but not read its fields.
 """
 
 _UNKNOWN = """\
-## What could not be seen
+## Unknown
 
 A facet can be unknown. `false && unknown` is false and `true || unknown` is true, on either side; `all` is
-false as soon as one item is, `exists` true as soon as one is. Everywhere else an unknown operand makes the
-result unknown, with the reasons of all operands. An error while running (a number beyond 64 bits, a
-division by zero, a place outside a list, a text that is no time, too many steps) is unknown as well, with the
-reason `error`. So hiding a fact can only turn an answer into unknown, never into the other answer.
+false if it is false for one item, `exists` is true if it is true for one item. Everywhere else an unknown
+operand makes the result unknown, with the reasons of all operands. A run-time error (overflow of 64 bits,
+division by zero, list index out of range, a text that is not a time, too many steps) is also unknown, with
+the reason `error`. A missing fact can therefore only change a result to unknown, never to the opposite.
 
 ## Messages
 
-`'{bucket.name} can be read by anyone ({bucket.public_via})'`: any expression may stand in braces; `{{` and
-`}}` are braces. Unknown reads `(not seen)`, null and empty lists `none`, bools `yes` and `no`, lists are
-joined by commas, times are shown to the minute.
+`'{bucket.name} can be read by anyone ({bucket.public_via})'`: braces can contain any expression; `{{`
+and `}}` are literal braces. Unknown is shown as `(not seen)`, null and empty lists as `none`, bools as `yes`
+and `no`; lists are joined by commas, and times are shown to the minute.
 """
 
 _DIFFERENCES = """\
 ## Differences from CEL
 
-Left out: `?:` (write `(c && a) || (!c && b)`), `has()` (write a guard), unsigned numbers, bytes, building
-maps and objects, conversions, joining strings or lists with `+`, `map` with three arguments, the order of
-bools, double minus signs. The item of a macro may not take a name that is in use. Equality is for values
-and for lists of values; objects and maps are compared field by field. Times and durations go down to the
-microsecond.
+Not supported: `?:` (write `(c && a) || (!c && b)`), `has()` (write a guard), unsigned numbers, bytes,
+constructing maps and objects, conversions, concatenating strings or lists with `+`, `map` with three
+arguments, ordering of bools, double minus signs. The variable of a macro cannot reuse a name. Equality is
+defined for values and lists of values; compare objects and maps field by field. Times and durations have
+microsecond precision.
 """
 
 
@@ -97,8 +97,8 @@ def reference() -> str:
     parts = [
         _INTRODUCTION,
         "## Operators\n",
-        f"From the loosest to the tightest: {_precedence()}; then `!` and `-` before a value, "
-        "then `.` and `[]`. Equal ones group from the left.\n",
+        f"From lowest to highest precedence: {_precedence()}; then `!` and `-` before a value, "
+        "then `.` and `[]`. Operators of equal precedence are left-associative.\n",
         _table(
             ("written", "result", "meaning"),
             [(_written(row), _result(row), row.meaning) for row in operators],
@@ -130,7 +130,7 @@ def reference() -> str:
                 if row not in table.FUNCTIONS
             ],
         ),
-        "## Macros\n\nOn a list, or on the keys of a map; `item` is a name of your choice.\n",
+        "## Macros\n\nOn a list, or on the keys of a map; `item` is a variable name of your choice.\n",
         _table(
             ("written", "result", "meaning"),
             [
@@ -154,9 +154,9 @@ def reference() -> str:
 _LIMITS = (
     ("characters of an expression or a message", MAX_SOURCE),
     ("levels of nesting", MAX_DEPTH),
-    ("macros inside one another", MAX_MACROS),
+    ("nested macros", MAX_MACROS),
     ("characters of a regular expression", MAX_PATTERN),
-    ("steps of one evaluation (work inside macros: items × size of what runs for each)", BUDGET),
+    ("steps of one evaluation (inside macros: items × size of the expression)", BUDGET),
 )
 
 

@@ -1,4 +1,4 @@
-"""How types relate: what can be compared, what a list can hold together."""
+"""Relations between types: what can be compared, and which types can be mixed in a list."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def scalar(kind: Type) -> bool:
 
 
 def comparable(left: Type, right: Type) -> bool:
-    """Whether ``==`` has a meaning for them; null is settled apart."""
+    """Whether ``==`` is defined for them; null is handled separately."""
     left, right = required(left), required(right)
     if NOTHING in (left, right):
         return True
@@ -38,27 +38,25 @@ def comparable(left: Type, right: Type) -> bool:
 
 
 def refuse_uncomparable(node: Binary, left: Type, right: Type) -> None:
-    """Raises :class:`ExpressionError` where ``==`` has no meaning."""
+    """Raises :class:`ExpressionError` if ``==`` is not defined for them."""
     if comparable(left, right):
         return
     a, b = required(left), required(right)
     for found in (a, b):
         if isinstance(found, (ObjectType, MapOf)):
-            raise ExpressionError(
-                f"{found} cannot be compared as a whole; compare what it holds", node.offset
-            )
+            raise ExpressionError(f"{found} cannot be compared as a whole; compare its fields", node.offset)
     if isinstance(a, ListOf) and isinstance(b, ListOf):
         raise ExpressionError(f"a {a} cannot be compared with a {b}", node.offset)
     raise ExpressionError(f"'{node.symbol}' cannot compare {a} with {b}", node.offset)
 
 
 def has_doubles(kind: Type) -> bool:
-    """Whether it is a list that can hold not-a-number."""
+    """Whether it is a list that can contain NaN."""
     return isinstance(kind, ListOf) and required(kind.element).name == "double"
 
 
-def joined(first: Type, second: Type, place: int) -> Type:
-    """The type of a list's items when both are among them. Raises :class:`ExpressionError`."""
+def joined(first: Type, second: Type, offset: int) -> Type:
+    """The item type of a list with items of both types. Raises :class:`ExpressionError`."""
     if first == NOTHING:
         return second
     if NULL in (first, second):
@@ -69,12 +67,12 @@ def joined(first: Type, second: Type, place: int) -> Type:
     elif a == b:
         joined = a
     else:
-        raise ExpressionError(f"the items of a list are of one type; here {a} and {b}", place)
+        raise ExpressionError(f"list items must be of one type, not {a} and {b}", offset)
     return optional(joined) if isinstance(first, Optional) or isinstance(second, Optional) else joined
 
 
 def refuse_impossible(node: Node, constant: Typed, other: Type) -> None:
-    """Refuses constants that a string of a closed set can never be."""
+    """Raises :class:`ExpressionError` for constants that are not in the other side's set of strings."""
     other = required(other)
     if isinstance(other, ListOf):
         other = required(other.element)
@@ -84,4 +82,4 @@ def refuse_impossible(node: Node, constant: Typed, other: Type) -> None:
     for value in written:
         if isinstance(value, str) and value not in other.values:
             hint = suggestion(value, other.values) or f"; it is one of {', '.join(map(repr, other.values))}"
-            raise ExpressionError(f"never '{value}'{hint}", node.offset)
+            raise ExpressionError(f"the value is never '{value}'{hint}", node.offset)

@@ -1,6 +1,6 @@
-"""The syntax tree: what was written, before any name or type is known.
+"""The syntax tree: the expression as written, before names and types are resolved.
 
-Nodes compare by content, never by place, so that a guard and the use that it protects can be matched.
+Nodes compare by content, not by position, so that a guard can be matched with the use that it protects.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 Constant = bool | int | float | str | None
-"""What a literal can hold."""
+"""The value of a literal."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """Any part of an expression."""
+    """A node of the syntax tree."""
 
     offset: int = field(compare=False, kw_only=True)
-    """Where it begins in the source, in characters."""
+    """Start position in the source, in characters."""
     depth: int = field(compare=False, kw_only=True)
-    """How many nodes lie on the longest way down, itself included."""
+    """Height of the subtree in nodes, including itself."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ListLiteral(Node):
 
 @dataclass(frozen=True)
 class Name(Node):
-    """A free name or the variable of a macro."""
+    """A name: the resource, ``now`` or the variable of a macro."""
 
     name: str
 
@@ -60,7 +60,7 @@ class IndexNode(Node):
 
 @dataclass(frozen=True)
 class CallNode(Node):
-    """``name(arguments)``, or ``base.name(arguments)`` when there is a base."""
+    """``name(arguments)``, or ``base.name(arguments)`` with a base."""
 
     base: Node | None
     name: str
@@ -93,7 +93,7 @@ class Chain(Node):
 
 
 def text(node: Node) -> str:
-    """A path as it is written (``bucket.tags['owner']``), for messages; ``…`` for anything longer."""
+    """The source of a path (``bucket.tags['owner']``), for messages; ``…`` for anything else."""
     if isinstance(node, Name):
         return node.name
     if isinstance(node, Field):

@@ -12,21 +12,21 @@ from scanner.expression.check import check
 from scanner.expression.errors import ExpressionError
 from scanner.expression.exact import exact
 from scanner.expression.lexer import MAX_SOURCE
-from scanner.expression.parse import parse_hole
+from scanner.expression.parse import parse_placeholder
 from scanner.expression.predicate import facets_of
 from scanner.expression.types import ListOf, MapOf, ObjectType, Type, required
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 
 NOT_SEEN = "(not seen)"
-"""What stands for an unknown value."""
+"""The text for an unknown value."""
 
 _TEXT = re.compile(r"(?:[^{}]|\{\{|\}\})+")
 
 
 @dataclass(frozen=True)
 class Template:
-    """A message with holes, checked against one kind of resource."""
+    """A message with placeholders, checked against one kind of resource."""
 
     source: str
     """As written."""
@@ -35,15 +35,15 @@ class Template:
     _parts: tuple[str | Callable[[Resource, datetime], Any], ...] = field(repr=False)
 
     def render(self, resource: Resource, now: datetime) -> str:
-        """The message about a resource; what is unknown reads ``(not seen)``.
+        """The message for a resource; unknown values appear as ``(not seen)``.
 
-        Raises :class:`AttributeError` when a facet that it reads was not collected.
+        Raises :class:`AttributeError` if a facet that it reads was not collected.
         """
         return "".join(part if isinstance(part, str) else shown(part(resource, now)) for part in self._parts)
 
 
 def compile_template(source: str, variable: str, model: type[Resource]) -> Template:
-    """A message about resources of ``model``: ``'{bucket.name} can be read by anyone'``; ``{{`` is a brace.
+    """A message for resources of ``model``: ``'{bucket.name} can be read by anyone'``; ``{{`` is a brace.
 
     Raises :class:`ExpressionError`; offsets count from the beginning of the message.
     """
@@ -51,32 +51,32 @@ def compile_template(source: str, variable: str, model: type[Resource]) -> Templ
         raise ExpressionError(f"longer than {MAX_SOURCE} characters", 0)
     parts: list[str | Callable[[Resource, datetime], Any]] = []
     facets: frozenset[str] = frozenset()
-    place = 0
+    offset = 0
     try:
-        while place < len(source):
-            plain = _TEXT.match(source, place)
+        while offset < len(source):
+            plain = _TEXT.match(source, offset)
             if plain:
                 parts.append(plain.group().replace("{{", "{").replace("}}", "}"))
-                place = plain.end()
+                offset = plain.end()
                 continue
-            if source[place] == "}":
-                raise ExpressionError("'}' without '{'; write '}}' for a brace", place)
-            node, end = parse_hole(source, place + 1)
+            if source[offset] == "}":
+                raise ExpressionError("'}' without '{'; write '}}' for a brace", offset)
+            node, end = parse_placeholder(source, offset + 1)
             root = check(node, variable, model)
             if not _showable(root.type):
                 raise ExpressionError(
-                    f"{root.type} cannot be shown as a whole; name one of its fields", node.offset
+                    f"{root.type} cannot be shown as a whole; use one of its fields", node.offset
                 )
             parts.append(exact(root))
             facets |= facets_of(root)
-            place = end + 1
+            offset = end + 1
     except RecursionError as error:
-        raise ExpressionError("nested too deep", place) from error
+        raise ExpressionError("nested too deeply", offset) from error
     return Template(source, facets, tuple(parts))
 
 
 def shown(value: Any) -> str:
-    """A value as people read it."""
+    """A value formatted for people."""
     match value:
         case Unknown():
             return NOT_SEEN
@@ -89,7 +89,7 @@ def shown(value: Any) -> str:
         case datetime():
             return value.isoformat("T", "minutes").replace("+00:00", "Z")
         case timedelta():
-            return _length(value)
+            return _duration_text(value)
         case Mapping():
             return ", ".join(f"{key}={shown(inner)}" for key, inner in sorted(value.items())) or "none"
         case tuple() | list() | frozenset():
@@ -97,9 +97,9 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def _length(length: timedelta) -> str:
-    sign = "-" if length < timedelta() else ""
-    seconds = abs(length) // timedelta(seconds=1)
+def _duration_text(value: timedelta) -> str:
+    sign = "-" if value < timedelta() else ""
+    seconds = abs(value) // timedelta(seconds=1)
     days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
     units = ((days, "d"), (hours, "h"), (minutes, "min"), (seconds % 60, "s"))
     return sign + (" ".join(f"{count} {unit}" for count, unit in units if count) or "0 s")

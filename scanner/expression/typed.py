@@ -1,4 +1,4 @@
-"""The checked tree: names resolved, overloads chosen, constants made. Both evaluators work on it."""
+"""The checked tree: names resolved, overloads selected, constants evaluated. Used by both evaluators."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from scanner.expression.types import Type
 
 @dataclass(frozen=True, eq=False)
 class Typed:
-    """Any part of a checked expression."""
+    """A node of the checked tree."""
 
     type: Type
 
     def children(self) -> tuple[Typed, ...]:
-        """The parts that it is made of."""
+        """The child nodes."""
         return ()
 
     @property
     def size(self) -> int:
-        """How many nodes it has: what one evaluation costs in steps."""
+        """Number of nodes in the subtree: the steps of one evaluation."""
         return sum(1 for _ in walk(self))
 
 
@@ -67,7 +67,7 @@ class Member(Typed):
 
 @dataclass(frozen=True, eq=False)
 class Items(Typed):
-    """A list of values that are not all constant."""
+    """A list whose items are not all constant."""
 
     items: tuple[Typed, ...]
 
@@ -77,7 +77,7 @@ class Items(Typed):
 
 @dataclass(frozen=True, eq=False)
 class Apply(Typed):
-    """An operator or function on operands of which each must be known."""
+    """An operator or function; the result is unknown if any operand is."""
 
     overload: Overload
     operands: tuple[Typed, ...]
@@ -111,12 +111,12 @@ class Loop(Typed):
 
 
 @dataclass(frozen=True, eq=False)
-class Paid(Typed):
-    """A list or text that a macro or a search walks: it costs steps of the budget."""
+class Metered(Typed):
+    """A list or text that a macro or a search scans, at a cost in steps of the budget."""
 
     inner: Typed
     weight: int
-    """Steps for each item; 0 for a text."""
+    """Steps per item; 0 for a text."""
     free: int
     """Lists with fewer items cost nothing."""
 
@@ -125,7 +125,7 @@ class Paid(Typed):
 
 
 def walk(node: Typed) -> Iterator[Typed]:
-    """The node and all below it."""
+    """The node and all its descendants."""
     waiting = [node]
     while waiting:
         current = waiting.pop()

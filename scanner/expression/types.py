@@ -1,4 +1,4 @@
-"""The types of the language, and how they follow from the annotations of a model."""
+"""The types of the language, and their derivation from the annotations of a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scanner.model.evidence import Unknown
 
 @dataclass(frozen=True)
 class Type:
-    """Any type. ``name`` is what operators and functions are chosen by."""
+    """A type. Operators and functions are selected by ``name``."""
 
     name: str
 
@@ -27,7 +27,7 @@ class Scalar(Type):
     """bool, int, double, string, timestamp, duration, null, or ``nothing`` (an item of an empty list)."""
 
     values: tuple[str, ...] | None = None
-    """All that a string of a closed set can be."""
+    """The possible values of a string with a closed set of values."""
 
     def __str__(self) -> str:
         return self.name
@@ -75,7 +75,7 @@ class Optional(Type):
 
 @dataclass(frozen=True)
 class Unsupported(Type):
-    """A type of a model that the language has no word for; using such a field is an error."""
+    """A type of a model that the language does not support; using such a field is an error."""
 
     annotation: str
 

@@ -1,1 +1,1 @@
-"""What gapscan knows about a cloud estate: evidence, resources and the inventory of one scan."""
+"""The data model of a cloud estate: evidence, resources and the inventory of one scan."""

@@ -1,8 +1,8 @@
-"""What could and could not be seen: the values that keep "unknown" apart from "absent" and "false".
+"""Evidence: values that distinguish "unknown" from "absent" and "false".
 
 A facet of a resource is *known*, *absent* (``None``: asked, and there is none) or :class:`Unknown`
-(could not tell, and why). Neither is ever turned into the other. This module imports nothing else of
-gapscan, so that every other part can rely on it.
+(could not be determined, with the reason). None of these is ever converted into another. This module
+imports nothing else of gapscan, so that every other module can use it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Any, Literal, NoReturn, TypeVar, Union
 from pydantic import BaseModel, ConfigDict, Field
 
 Reason = Literal["denied", "denied_by_organisation", "throttled", "unsupported", "error", "disabled"]
-"""Why something could not be seen.
+"""Why something could not be read.
 
 ``denied``: the identity lacks a permission. ``denied_by_organisation``: a policy above the scope (SCP,
 deny assignment, VPC Service Controls) forbids it. ``throttled``: the cloud's quota, after all retries.
-``unsupported``: the endpoint does not know the operation. ``error``: any other failure, also an answer
-that could not be read. ``disabled``: a region that is switched off for the account (blind spots only).
+``unsupported``: the endpoint does not support the operation. ``error``: any other failure, including an
+answer that could not be parsed. ``disabled``: a region that is disabled for the account (blind spots only).
 """
 
 T = TypeVar("T")
 
 
 class Cause(BaseModel):
-    """One reason why something is unknown: the call that failed and the permission that would settle it."""
+    """One reason why something is unknown: the failed call and the permission that would resolve it."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -33,13 +33,13 @@ class Cause(BaseModel):
     call: str
     """The cloud's name of the operation, e.g. ``s3:GetBucketPolicy``."""
     permission: str | None
-    """The permission whose grant would settle it, in the cloud's own words; ``None`` where none would."""
+    """The permission that would resolve it, by the cloud's own name; ``None`` if no permission would."""
     message: str
-    """One line for people; never holds a secret."""
+    """One line for people; never contains a secret."""
 
 
 class Unknown(BaseModel):
-    """Could not tell. Holds every cause that was met; has no truth value."""
+    """A value that could not be determined, with every cause; has no truth value."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -56,11 +56,11 @@ class Unknown(BaseModel):
 
 
 Observed = Union[T, Unknown]  # noqa: UP007  (a generic alias needs Union on Python 3.11)
-"""A fact as it was observed: its value (``None`` = absent), or why it could not be told."""
+"""A fact as observed: its value (``None`` = absent), or why it could not be determined."""
 
 
 class BlindSpot(BaseModel):
-    """A kind of resource that could not be listed, or not completely, in one place."""
+    """A kind of resource that could not be listed, or not completely, in one scope and region."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -72,9 +72,9 @@ class BlindSpot(BaseModel):
 
 
 def join(unknowns: Iterable[Unknown]) -> Unknown:
-    """One unknown with the causes of all, each once, in the order met.
+    """One unknown with the distinct causes of all, in order of first occurrence.
 
-    Raises :class:`ValueError` if there is none to join.
+    Raises :class:`ValueError` if ``unknowns`` is empty.
     """
     causes = tuple(dict.fromkeys(cause for unknown in unknowns for cause in unknown.causes))
     if not causes:
@@ -83,7 +83,7 @@ def join(unknowns: Iterable[Unknown]) -> Unknown:
 
 
 def any_of(*facts: Observed[bool]) -> Observed[bool]:
-    """True if any fact is true, whatever is unknown; else unknown if any is; else false."""
+    """True if any fact is true, even if others are unknown; else unknown if any is; else false."""
     unknowns = [fact for fact in facts if isinstance(fact, Unknown)]
     if any(fact for fact in facts if not isinstance(fact, Unknown)):
         return True
@@ -91,7 +91,7 @@ def any_of(*facts: Observed[bool]) -> Observed[bool]:
 
 
 def all_of(*facts: Observed[bool]) -> Observed[bool]:
-    """False if any fact is false, whatever is unknown; else unknown if any is; else true."""
+    """False if any fact is false, even if others are unknown; else unknown if any is; else true."""
     unknowns = [fact for fact in facts if isinstance(fact, Unknown)]
     if not all(fact for fact in facts if not isinstance(fact, Unknown)):
         return False
@@ -99,6 +99,6 @@ def all_of(*facts: Observed[bool]) -> Observed[bool]:
 
 
 def lift(function: Callable[..., T], *facts: Observed[Any]) -> Observed[T]:
-    """``function`` of the facts if all are known, else unknown with every cause."""
+    """``function`` applied to the facts if all are known, else unknown with every cause."""
     unknowns = [fact for fact in facts if isinstance(fact, Unknown)]
     return join(unknowns) if unknowns else function(*facts)

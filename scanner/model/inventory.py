@@ -1,4 +1,4 @@
-"""What one scan saw, and what it could not see."""
+"""The inventory of one scan: resources and blind spots."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from scanner.model.evidence import BlindSpot
 from scanner.model.resources.base import ProviderName, Resource
 
 Wanted = Mapping[str, frozenset[str]]
-"""The facets to collect of each kind. A kind that is not named is not collected; tags always are."""
+"""The facets to collect, by kind. Kinds that are not listed are not collected; tags always are."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One scope that was to be scanned, and whether it was reached."""
+    """One scope requested for the scan, and whether it was reached."""
 
     provider: ProviderName
     scope: str | None
-    """``None`` when not even the scope's id could be told."""
+    """``None`` if the scope's id could not be determined."""
     identity: str | None
-    """Who asked: a role ARN, an application or object id, a service account; ``None`` when not told."""
+    """The scanning identity: a role ARN, an application or object id, a service account; ``None`` if not
+    known."""
     expected: bool
     reached: bool
     message: str | None
-    """When it was not reached: why, and what to do, in one line."""
+    """If it was not reached: why, and what to do, in one line."""
     regions: tuple[str, ...] = ()
-    """The regions that the user narrowed it to; empty: all that the scope can use."""
+    """The regions that the user selected; empty: all that the scope can use."""
 
 
 class Resources(Protocol):
-    """Resources in a fixed order, iterated as often as needed: in memory, or read from a file each time."""
+    """Resources in a fixed order that can be iterated repeatedly, in memory or from a file."""
 
     def __len__(self) -> int: ...
 
@@ -40,18 +41,18 @@ class Resources(Protocol):
 
 @dataclass(frozen=True)
 class Inventory:
-    """Everything that one scan saw, and what it could not see. Sorted, so that equal scans are equal."""
+    """All resources and blind spots of one scan. Sorted, so that equal scans are equal."""
 
     resources: Resources
     blind_spots: tuple[BlindSpot, ...]
     targets: tuple[Target, ...]
     collected: Wanted
-    """The facets that were asked for, by kind."""
+    """The facets that were requested, by kind."""
     calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Number of calls made, by provider and operation."""
 
     def complete(self, provider: str, scope: str, kind: str) -> bool:
-        """Whether every resource of the kind in the scope is known to be here."""
+        """Whether every resource of the kind in the scope is known to be in the inventory."""
         return kind in self.collected and not any(
             spot.kind == kind and spot.provider == provider and spot.scope == scope
             for spot in self.blind_spots

@@ -1,4 +1,4 @@
-"""What changes hands between two ownership files: by their lines alone, or on the resources of an estate."""
+"""Ownership changes between two ownership files: by their lines alone, or on the resources of an estate."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any, Literal, get_args
 from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Party
 from scanner.ownership.file.file import Line, OwnershipFile
-from scanner.ownership.file.schema import ExcuseText, OwnerText
+from scanner.ownership.file.schema import OwnerText, WaiverText
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import DIRECTORY, Clause, OwnershipTarget
 from scanner.ownership.status import OwnershipStatus
 
 Kind = Literal["lost", "hands", "gained", "otherwise", "excuse"]
-"""``lost``: falls to nobody. ``hands``: from one owner to another. ``gained``: has an owner now.
-``otherwise``: becomes, or was, contested or misattributed. ``excuse``: an exception or a declaration that it
-does not apply comes or goes, whoever owns it."""
+"""``lost``: no owner any more. ``hands``: from one owner to another. ``gained``: has an owner now.
+``otherwise``: is or was contested or misattributed. ``excuse``: an exception or a declaration that the
+control does not apply starts or ends, whoever the owner is."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_Line = Line[OwnerText] | Line[ExcuseText]
+_Line = Line[OwnerText] | Line[WaiverText]
 
 _NOWHERE = "-"
-"""Provider, account and kind of a place that no line names."""
+"""Provider, account and kind of a target that no line names."""
 
 
-class Holding(FrozenModel):
-    """Who holds a control somewhere."""
+class Assignment(FrozenModel):
+    """The ownership of a control at a target by one file."""
 
     status: OwnershipStatus
     owner: str | None
@@ -40,25 +40,25 @@ class Holding(FrozenModel):
     not_applicable: str | None
 
     @classmethod
-    def by(cls, found: Ownership) -> Holding:
-        """What a file says."""
-        owns = found.status not in ("nobody", "contested")
+    def of(cls, found: Ownership) -> Assignment:
+        """Leaves out contacts and sources that assign no owner."""
+        assigned = found.status not in ("nobody", "contested")
         return cls(
             status=found.status,
-            owner=found.owner if owns else None,
+            owner=found.owner if assigned else None,
             source=found.source if found.status != "nobody" else None,
             exception=found.exception,
             not_applicable=found.not_applicable,
         )
 
     @property
-    def held(self) -> tuple[OwnershipStatus, str | None]:
-        """Who has it."""
+    def status_and_owner(self) -> tuple[OwnershipStatus, str | None]:
+        """The status and the owner."""
         return self.status, self.owner
 
     @property
-    def excused(self) -> tuple[str | None, str | None]:
-        """What is in force against it."""
+    def waivers(self) -> tuple[str | None, str | None]:
+        """The exception and the declaration that the control does not apply, if in force."""
         return self.exception, self.not_applicable
 
     def __str__(self) -> str:
@@ -68,32 +68,32 @@ class Holding(FrozenModel):
 
 
 class OwnershipChange(FrozenModel):
-    """A control that is in other hands somewhere."""
+    """A change in the ownership of a control."""
 
     kind: Kind
     control: str
     where: str
-    """The scope, or what a line selects by, in words."""
+    """The scope, or the conditions of a line, in words."""
     resources: int | None
-    """How many resources of the scope it changes on; ``None`` where lines alone were compared."""
-    before: Holding
-    after: Holding
+    """The number of affected resources of the scope; ``None`` if only lines were compared."""
+    before: Assignment
+    after: Assignment
 
 
 @dataclass(frozen=True)
 class CustomerControls:
-    """A resource, the scope to count it in, and the controls that are judged on it, each with its party."""
+    """A resource, the scope to count it in, and the controls evaluated on it, each with its party."""
 
-    subject: OwnershipTarget
+    target: OwnershipTarget
     scope: str
     controls: Sequence[tuple[str, Party]]
 
 
-def kinds_of(before: Holding, after: Holding) -> tuple[Kind, ...]:
-    """How two answers differ: in the owner, in what excuses, in both or in neither."""
-    excuse: tuple[Kind, ...] = () if before.excused == after.excused else ("excuse",)
-    if before.held == after.held:
-        return excuse
+def change_kinds(before: Assignment, after: Assignment) -> tuple[Kind, ...]:
+    """How two assignments differ: in the owner, in the waivers, in both or in neither."""
+    waiver: tuple[Kind, ...] = () if before.waivers == after.waivers else ("excuse",)
+    if before.status_and_owner == after.status_and_owner:
+        return waiver
     kind: Kind = "otherwise"
     if after.status == "nobody":
         kind = "lost"
@@ -101,24 +101,24 @@ def kinds_of(before: Holding, after: Holding) -> tuple[Kind, ...]:
         kind = "gained"
     elif before.status == after.status == "owned":
         kind = "hands"
-    return kind, *excuse
+    return kind, *waiver
 
 
-def on_resources(
+def changes_on_resources(
     old: Resolver, new: Resolver, places: Iterable[CustomerControls]
 ) -> tuple[OwnershipChange, ...]:
-    """Exactly what changes on the resources of an estate, by control and scope."""
-    counts: dict[tuple[str, str, Holding, Holding], int] = defaultdict(int)
+    """The changes on the resources of an estate, by control and scope."""
+    counts: dict[tuple[str, str, Assignment, Assignment], int] = defaultdict(int)
     for place in places:
         for control, party in place.controls:
-            before = old.resolve(control, place.subject, party)
-            after = new.resolve(control, place.subject, party)
+            before = old.resolve(control, place.target, party)
+            after = new.resolve(control, place.target, party)
             if _differ(before, after):
-                counts[control, place.scope, Holding.by(before), Holding.by(after)] += 1
+                counts[control, place.scope, Assignment.of(before), Assignment.of(after)] += 1
     found = [
         OwnershipChange(kind=kind, control=control, where=scope, resources=count, before=before, after=after)
         for (control, scope, before, after), count in counts.items()
-        for kind in kinds_of(before, after)
+        for kind in change_kinds(before, after)
     ]
     return _sorted(found)
 
@@ -132,14 +132,14 @@ def _differ(one: Ownership, other: Ownership) -> bool:
     )
 
 
-def by_lines(old: Resolver, new: Resolver) -> tuple[OwnershipChange, ...]:
-    """What changes at the places that the lines of either file name, one place at a time.
+def changes_by_line(old: Resolver, new: Resolver) -> tuple[OwnershipChange, ...]:
+    """The changes for the selections of the lines of either file, one selection at a time.
 
-    Where two lines that select by different things meet (an account and a tag), only an estate can tell.
+    Where lines with different selections overlap (an account and a tag), the result needs an estate.
     """
-    nowhere = _subject()
+    nowhere = _target()
     general = {
-        control: (Holding.by(old.resolve(control, nowhere)), Holding.by(new.resolve(control, nowhere)))
+        control: (Assignment.of(old.resolve(control, nowhere)), Assignment.of(new.resolve(control, nowhere)))
         for control in old.catalogue.controls
     }
     found = [
@@ -147,27 +147,29 @@ def by_lines(old: Resolver, new: Resolver) -> tuple[OwnershipChange, ...]:
             kind=kind, control=control, where="everywhere", resources=None, before=before, after=after
         )
         for control, (before, after) in general.items()
-        for kind in kinds_of(before, after)
+        for kind in change_kinds(before, after)
     ]
-    for where, (subject, controls) in _places(old.file, new.file).items():
+    for where, (target, controls) in _sample_targets(old.file, new.file).items():
         for control in controls:
-            before = Holding.by(old.resolve(control, subject))
-            after = Holding.by(new.resolve(control, subject))
+            before = Assignment.of(old.resolve(control, target))
+            after = Assignment.of(new.resolve(control, target))
             found += [
                 OwnershipChange(
                     kind=kind, control=control, where=where, resources=None, before=before, after=after
                 )
-                for kind in kinds_of(before, after)
+                for kind in change_kinds(before, after)
                 if not _repeats(kind, (before, after), general[control])
             ]
     return _sorted(found)
 
 
-def _repeats(kind: Kind, here: tuple[Holding, Holding], everywhere: tuple[Holding, Holding]) -> bool:
-    """Whether a change at one place is the same that holds everywhere."""
+def _repeats(
+    kind: Kind, here: tuple[Assignment, Assignment], everywhere: tuple[Assignment, Assignment]
+) -> bool:
+    """Whether a change at one target is the same as the change everywhere."""
     if kind == "excuse":
-        return [one.excused for one in here] == [one.excused for one in everywhere]
-    return [one.held for one in here] == [one.held for one in everywhere]
+        return [one.waivers for one in here] == [one.waivers for one in everywhere]
+    return [one.status_and_owner for one in here] == [one.status_and_owner for one in everywhere]
 
 
 def _sorted(changes: Iterable[OwnershipChange]) -> tuple[OwnershipChange, ...]:
@@ -186,34 +188,34 @@ def _sorted(changes: Iterable[OwnershipChange]) -> tuple[OwnershipChange, ...]:
     )
 
 
-def _places(*files: OwnershipFile | None) -> dict[str, tuple[OwnershipTarget, set[str]]]:
-    """By what lines select by, in words: a subject that stands for it, and the controls of those lines."""
-    places: dict[str, tuple[OwnershipTarget, set[str]]] = {}
+def _sample_targets(*files: OwnershipFile | None) -> dict[str, tuple[OwnershipTarget, set[str]]]:
+    """A sample target for each selection (in words) of the lines, and the controls of those lines."""
+    targets: dict[str, tuple[OwnershipTarget, set[str]]] = {}
     for file in files:
         if file is not None:
             lines: tuple[_Line, ...] = (*file.owners, *file.exceptions, *file.not_applicable)
             for line in lines:
                 for clause in line.clauses:
-                    for where, subject in _samples(clause):
-                        places.setdefault(where, (subject, set()))[1].update(line.controls)
-    return places
+                    for where, target in _samples(clause):
+                        targets.setdefault(where, (target, set()))[1].update(line.controls)
+    return targets
 
 
 def _samples(clause: Clause) -> Iterator[tuple[str, OwnershipTarget]]:
-    """A subject for each provider, account and resource that a clause means; none for everything."""
+    """A target for each provider, account and resource that a clause selects; none for everything."""
     if clause == Clause():
         return
     rest: dict[str, Any] = {"tags": {key: min(values) for key, values in clause.tags or ()}}
-    told = []
+    conditions = []
     if clause.path is not None:
         rest["path"] = "/" + "/".join(clause.path)
-        told.append(f"path {rest['path']}")
+        conditions.append(f"path {rest['path']}")
     for name in ("kind", "service", "region"):
         values = getattr(clause, name)
         if values is not None:
             rest[name] = min(values)
-            told.append(f"{name} {' or '.join(sorted(values))}")
-    told += [f"tag {key}={' or '.join(sorted(values))}" for key, values in clause.tags or ()]
+            conditions.append(f"{name} {' or '.join(sorted(values))}")
+    conditions += [f"tag {key}={' or '.join(sorted(values))}" for key, values in clause.tags or ()]
     for provider, account, resource in product(
         sorted(clause.provider) if clause.provider is not None else [None],
         _named(clause.accounts, clause.account_pattern),
@@ -228,18 +230,18 @@ def _samples(clause: Clause) -> Iterator[tuple[str, OwnershipTarget]]:
         if resource is not None:
             chosen["resource_id"] = resource
         pairs = (("provider", provider), ("account", account), ("resource", resource))
-        where = [f"{noun} {value}" for noun, value in pairs if value is not None]
-        yield ", ".join([*where, *told]), _subject(**chosen)
+        where = [f"{key} {value}" for key, value in pairs if value is not None]
+        yield ", ".join([*where, *conditions]), _target(**chosen)
 
 
 def _named(names: frozenset[str] | None, pattern: re.Pattern[str] | None) -> Sequence[str | None]:
     if names is not None:
         return sorted(names)
-    return [None] if pattern is None else list(_fitting(pattern))
+    return [None] if pattern is None else list(_matching(pattern))
 
 
-def _fitting(pattern: re.Pattern[str]) -> Iterator[str]:
-    """A name for each glob of a pattern: one that has nothing where the glob has ``*``."""
+def _matching(pattern: re.Pattern[str]) -> Iterator[str]:
+    """A matching name for each glob of a pattern, with the empty string for ``*``."""
     for glob in pattern.pattern.split("|"):
         bare = _WILD.sub("", glob)
         name = re.sub(r"\\(.)", r"\1", _ONE.sub("0", bare))
@@ -248,14 +250,14 @@ def _fitting(pattern: re.Pattern[str]) -> Iterator[str]:
 
 
 _WILD = re.compile(r"\(\?s:|\)\\Z|\(\?>\.\*\?|\.\*\??|(?<!\\)\)")
-"""What :func:`fnmatch.translate` writes around and for ``*``."""
+"""The regular expression that :func:`fnmatch.translate` writes around a glob and for ``*``."""
 _ONE = re.compile(r"(?<!\\)\.")
-"""What it writes for ``?``."""
+"""The regular expression that it writes for ``?``."""
 
 
-def _subject(**known: Any) -> OwnershipTarget:
-    """A place of which nothing is known but this."""
-    nothing: dict[str, Any] = {
+def _target(**known: Any) -> OwnershipTarget:
+    """A target with these facts and no others."""
+    defaults: dict[str, Any] = {
         "provider": _NOWHERE,
         "scope": _NOWHERE,
         "path": None,
@@ -267,4 +269,4 @@ def _subject(**known: Any) -> OwnershipTarget:
         "resource_id": None,
         "name": None,
     }
-    return OwnershipTarget(**{**nothing, **known})
+    return OwnershipTarget(**{**defaults, **known})

@@ -1,4 +1,4 @@
-"""What of an ownership file is about to lapse, and how old its exceptions are. Pure; takes the time."""
+"""What expires soon in an ownership file, and the age of its exceptions. Pure; takes the time."""
 
 from __future__ import annotations
 
@@ -8,63 +8,63 @@ from typing import Any, Literal, get_args
 
 from scanner.base.models import FrozenModel
 from scanner.ownership.file.file import Line, OwnershipFile, is_over
-from scanner.ownership.file.lint import invalid
-from scanner.ownership.file.schema import ExcuseText
+from scanner.ownership.file.lint import invalid_reason
+from scanner.ownership.file.schema import WaiverText
 
 SOON = timedelta(days=30)
-"""What lapses within this time is told."""
+"""Expirations within this time are reported."""
 
 AgeBand = Literal["under 30", "30 to 89", "90 to 179", "180 to 364", "365 and more", "undated"]
-"""Days since an exception was made."""
+"""Days since an exception was created."""
 AGE_BANDS: tuple[AgeBand, ...] = get_args(AgeBand)
 
 _STARTS = (30, 90, 180, 365)
-"""The days at which the bands after the first begin."""
+"""The first day of each band after the first."""
 
 
-class Lapse(FrozenModel):
-    """Something that ends or falls due soon, with the line that says so."""
+class Expiration(FrozenModel):
+    """Something that expires or is due for review soon, with the line that sets the date."""
 
-    kind: Literal["contract", "statement", "exception", "not_applicable", "review", "team"]
-    """``review``: a line or file is stale afterwards. ``team``: it is disbanded, and its lines lapse."""
+    kind: Literal["contract", "attestation", "exception", "not_applicable", "review", "team"]
+    """``review``: a line or file is stale afterwards. ``team``: after it its lines assign no owner."""
     name: str
-    """Which one: an id, or the controls."""
+    """Its id, or its controls."""
     last: date
-    """The last day (UTC) on which it counts."""
+    """The last day (UTC) on which it is valid."""
     source: str
     """``file:line``."""
     teams: tuple[str, ...]
-    """Who has to renew it."""
+    """The teams that have to renew it."""
 
 
 class ExceptionAge(FrozenModel):
-    """One exception."""
+    """The age and status of an exception."""
 
     id: str
     source: str
     """``file:line``."""
     owner: str
     age_days: int | None
-    """Since its creation; ``None``: the file does not say when that was."""
+    """Since its creation; ``None`` without a creation date."""
     band: AgeBand
     expires: date
     standing: Literal["in_force", "expired", "invalid"]
     accepted: int
-    """Findings that are accepted because of it."""
+    """Findings accepted by it."""
 
 
-def lapses(file: OwnershipFile, now: datetime) -> tuple[Lapse, ...]:
-    """Everything that lapses within 30 days, soonest first. What has lapsed is a defect of the file."""
+def expirations(file: OwnershipFile, now: datetime) -> tuple[Expiration, ...]:
+    """Everything that expires within 30 days, soonest first. What has expired is a defect of the file."""
     today = now.astimezone(UTC).date()
-    found = (*_signed(file), *_reviews(file), *_teams(file))
-    soon = (lapse for lapse in found if today <= lapse.last <= today + SOON)
-    return tuple(sorted(soon, key=lambda lapse: (lapse.last, lapse.kind, lapse.source, lapse.name)))
+    found = (*_dated_entries(file), *_reviews(file), *_teams(file))
+    soon = (one for one in found if today <= one.last <= today + SOON)
+    return tuple(sorted(soon, key=lambda one: (one.last, one.kind, one.source, one.name)))
 
 
 def exceptions_by_age(
     file: OwnershipFile, now: datetime, accepted: Mapping[str, int]
 ) -> tuple[ExceptionAge, ...]:
-    """Every exception, the oldest first; those without a date before all others, since they may be as old."""
+    """Every exception, oldest first; those without a creation date come first, as their age is unknown."""
     today = now.astimezone(UTC).date()
     ages = []
     for line in file.exceptions:
@@ -86,11 +86,11 @@ def exceptions_by_age(
 
 
 def _standing(
-    file: OwnershipFile, line: Line[ExcuseText], now: datetime
+    file: OwnershipFile, line: Line[WaiverText], now: datetime
 ) -> Literal["in_force", "expired", "invalid"]:
     if is_over(line.text.expires, now):
         return "expired"
-    return "invalid" if invalid(file, line, now) is not None else "in_force"
+    return "invalid" if invalid_reason(file, line, now) is not None else "in_force"
 
 
 def _band(age: int | None) -> AgeBand:
@@ -99,8 +99,8 @@ def _band(age: int | None) -> AgeBand:
     return AGE_BANDS[sum(age >= start for start in _STARTS)]
 
 
-def _signed(file: OwnershipFile) -> Iterator[Lapse]:
-    """Contracts, statements, exceptions and declarations that controls do not apply."""
+def _dated_entries(file: OwnershipFile) -> Iterator[Expiration]:
+    """Contracts, attestations, exceptions and declarations that controls do not apply."""
     for id, contract in file.contracts.items():
         relying = {
             str(file.accountable(line))
@@ -108,25 +108,25 @@ def _signed(file: OwnershipFile) -> Iterator[Lapse]:
             if id in line.text.contract and file.accountable(line) is not None
         }
         name, number = file.contract_places[id]
-        yield Lapse(
+        yield Expiration(
             kind="contract",
             name=id,
             last=contract.expires,
             source=f"{name}:{number}",
             teams=tuple(sorted(relying)),
         )
-    for statement in file.statements:
-        yield Lapse(
-            kind="statement",
-            name=", ".join(statement.text.controls),
-            last=statement.text.expires,
-            source=_place(statement),
-            teams=(file.team(statement.text.by) or statement.text.by,),
+    for attestation in file.attestations:
+        yield Expiration(
+            kind="attestation",
+            name=", ".join(attestation.text.controls),
+            last=attestation.text.expires,
+            source=_place(attestation),
+            teams=(file.team(attestation.text.by) or attestation.text.by,),
         )
-    excuses = [("exception", line) for line in file.exceptions]
-    excuses += [("not_applicable", line) for line in file.not_applicable]
-    for kind, line in excuses:
-        yield Lapse(
+    waivers = [("exception", line) for line in file.exceptions]
+    waivers += [("not_applicable", line) for line in file.not_applicable]
+    for kind, line in waivers:
+        yield Expiration(
             kind="exception" if kind == "exception" else "not_applicable",
             name=line.text.id,
             last=line.text.expires,
@@ -135,41 +135,41 @@ def _signed(file: OwnershipFile) -> Iterator[Lapse]:
         )
 
 
-def _reviews(file: OwnershipFile) -> Iterator[Lapse]:
-    """Until when the reviews of lines and files count: the time between reviews and the grace after it."""
-    lasts = file.settings.review_every + file.settings.review_grace
+def _reviews(file: OwnershipFile) -> Iterator[Expiration]:
+    """Reviews of lines and files, which are valid for the review interval plus its grace period."""
+    valid_for = file.settings.review_every + file.settings.review_grace
     inherited: dict[tuple[str, int, date], set[str]] = {}
     for line in file.owners:
         team = file.accountable(line)
         if line.text.reviewed is not None:
-            yield Lapse(
+            yield Expiration(
                 kind="review",
                 name=line.text.id or ", ".join(line.text.controls),
-                last=_after(line.text.reviewed, lasts),
+                last=_after(line.text.reviewed, valid_for),
                 source=_place(line),
                 teams=() if team is None else (team,),
             )
-        elif (held := file.review(line.file)) is not None:
-            teams = inherited.setdefault((held[0], held[1].line, held[1].day), set())
+        elif (default := file.review(line.file)) is not None:
+            teams = inherited.setdefault((default[0], default[1].line, default[1].day), set())
             teams |= set() if team is None else {team}
     for (name, number, day), teams in inherited.items():
-        yield Lapse(
+        yield Expiration(
             kind="review",
             name=name,
-            last=_after(day, lasts),
+            last=_after(day, valid_for),
             source=f"{name}:{number}",
             teams=tuple(sorted(teams)),
         )
 
 
-def _teams(file: OwnershipFile) -> Iterator[Lapse]:
+def _teams(file: OwnershipFile) -> Iterator[Expiration]:
     for id, team in file.teams.items():
         if team.disbanded_on is not None:
-            yield Lapse(kind="team", name=id, last=team.disbanded_on, source=file.file, teams=(id,))
+            yield Expiration(kind="team", name=id, last=team.disbanded_on, source=file.file, teams=(id,))
 
 
 def _after(day: date, time: timedelta) -> date:
-    """So many days later, or the end of time."""
+    """``day + time``, limited to ``date.max``."""
     return day + time if time <= date.max - day else date.max
 
 

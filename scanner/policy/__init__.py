@@ -1,1 +1,1 @@
-"""Reasoning about access that all clouds share: addresses, ports, and what they let in."""
+"""Access evaluation shared by all clouds: address ranges, ports, and who is allowed in."""

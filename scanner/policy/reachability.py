@@ -1,6 +1,6 @@
-"""What firewall rules let the internet reach: arithmetic on address and port ranges.
+"""What firewall rules allow from the internet: arithmetic on address and port ranges.
 
-Address ranges are pairs of integers, both ends included, kept sorted and apart from each other.
+Address ranges are pairs of integers, both ends included, sorted and disjoint.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from types import MappingProxyType
 Ranges = tuple[tuple[int, int], ...]
 
 WORLD = MappingProxyType({4: 1 << 24, 6: 1 << 112})
-"""By IP version: as many public addresses as a /8 (IPv4) or a /16 (IPv6) count as anyone on the internet.
-Nobody owns that much, and a firewall that is cut into halves is as open as a whole one."""
+"""By IP version: the number of public addresses that counts as anyone on the internet: a /8 (IPv4) or a /16
+(IPv6). Nobody owns that much, and a rule for 0.0.0.0/0 split into halves is just as open."""
 
 NOT_PUBLIC = {
     4: (
@@ -26,7 +26,7 @@ NOT_PUBLIC = {
     ),
     6: ("::/3", "4000::/2", "8000::/1"),
 }  # fmt: skip
-"""What is not public: the special-purpose registries of IANA, and IPv6 beyond 2000::/3."""
+"""Addresses that are not public: IANA's special-purpose registries, and IPv6 outside 2000::/3."""
 
 ANY_PORT = (0, 65535)
 
@@ -54,16 +54,16 @@ ADMIN_SERVICES: Mapping[tuple[str, int], str] = MappingProxyType(
         ("tcp", 27017): "MongoDB",
     }
 )
-"""Remote administration and databases by protocol and port."""
+"""Remote administration and database services by protocol and port."""
 
 
 @dataclass(frozen=True)
 class Ingress:
-    """One rule for what comes in."""
+    """One inbound rule."""
 
     allow: bool
     priority: int
-    """Lower goes first; of equal ones a denial goes first."""
+    """Lower takes precedence; at equal priority a deny rule does."""
     protocol: str
     """``tcp``, ``udp``, ``all``, or another protocol's name or number."""
     ports: tuple[tuple[int, int], ...]
@@ -73,40 +73,40 @@ class Ingress:
 
 
 def open_to_world(rules: Iterable[Ingress]) -> tuple[str, ...]:
-    """What anyone on the internet may reach, sorted: ``tcp 22``, ``tcp 8000-8100``, ``icmp``, ``all``.
+    """What anyone on the internet can reach, sorted: ``tcp 22``, ``tcp 8000-8100``, ``icmp``, ``all``.
 
-    A rule with ports says nothing about protocols that have none. Raises :class:`ValueError` for an address
-    range or port that cannot be read.
+    A rule with ports does not apply to protocols without ports. Raises :class:`ValueError` for an invalid
+    address range or port.
     """
     ordered = [_Rule.of(rule) for rule in sorted(rules, key=lambda rule: (rule.priority, rule.allow))]
-    if _world(ordered, _everything):
+    if _open_to_internet(ordered, _decides_all):
         return ("all",)
     found = []
     for protocol in sorted({rule.protocol for rule in ordered} - {"all"} | {"tcp", "udp"}):
         if protocol in ("tcp", "udp"):
-            found += [f"{protocol} {_told(ports)}" for ports in _open_ports(ordered, protocol)]
-        elif _world(ordered, partial(_matches, protocol, None)):
+            found += [f"{protocol} {_port_text(ports)}" for ports in _open_ports(ordered, protocol)]
+        elif _open_to_internet(ordered, partial(_matches, protocol, None)):
             found.append(protocol)
     return tuple(found)
 
 
 def admin_ports(open_: Iterable[str]) -> tuple[str, ...]:
-    """The administrative services among what :func:`open_to_world` gives: ``SSH (tcp 22)``, …"""
-    reach = list(open_)
+    """The administrative services in the result of :func:`open_to_world`: ``SSH (tcp 22)``, …"""
+    entries = list(open_)
     return tuple(
         f"{service} ({protocol} {port})"
         for (protocol, port), service in sorted(ADMIN_SERVICES.items(), key=lambda e: (e[0][1], e[0][0]))
-        if any(_holds(entry, protocol, port) for entry in reach)
+        if any(_includes(entry, protocol, port) for entry in entries)
     )
 
 
-def everything(open_: Iterable[str]) -> bool:
-    """Whether every port of a protocol is among what :func:`open_to_world` gives; port 0 is no service's."""
+def every_port_open(open_: Iterable[str]) -> bool:
+    """Whether all ports of a protocol are in the result of :func:`open_to_world`; port 0 is optional."""
     whole = {f"{protocol} {first}-65535" for protocol in ("tcp", "udp") for first in (0, 1)}
     return any(entry == "all" or entry in whole for entry in open_)
 
 
-def _holds(entry: str, protocol: str, port: int) -> bool:
+def _includes(entry: str, protocol: str, port: int) -> bool:
     if entry == "all":
         return True
     name, _, ports = entry.partition(" ")
@@ -114,13 +114,13 @@ def _holds(entry: str, protocol: str, port: int) -> bool:
     return name == protocol and bool(first) and int(first) <= port <= int(last or first)
 
 
-def _told(ports: tuple[int, int]) -> str:
+def _port_text(ports: tuple[int, int]) -> str:
     return str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}-{ports[1]}"
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """A rule with its sources as numbers."""
+    """A rule with its sources as integer ranges."""
 
     allow: bool
     protocol: str
@@ -132,12 +132,12 @@ class _Rule:
     def of(cls, rule: Ingress) -> _Rule:
         for first, last in rule.ports:
             if not ANY_PORT[0] <= first <= last <= ANY_PORT[1]:
-                raise ValueError(f"no range of ports: {first}-{last}")
+                raise ValueError(f"invalid port range: {first}-{last}")
         return cls(rule.allow, rule.protocol, rule.ports, _ranges(rule.sources))
 
 
 def _matches(protocol: str, port: int | None, rule: _Rule) -> bool:
-    """Whether the rule is about a port, or about a protocol without ports."""
+    """Whether the rule applies to a port, or to a protocol without ports."""
     if rule.protocol not in ("all", protocol):
         return False
     if not rule.ports:
@@ -145,22 +145,20 @@ def _matches(protocol: str, port: int | None, rule: _Rule) -> bool:
     return port is not None and any(first <= port <= last for first, last in rule.ports)
 
 
-def _everything(rule: _Rule) -> bool:
-    """Whether the rule decides on all of it at once: it is open as a whole only if nothing of it is denied
-    first, so that a denial of a part counts.
-    """
+def _decides_all(rule: _Rule) -> bool:
+    """Whether the rule matters for ``all``: it allows every protocol and port, or denies any part of them."""
     return not rule.allow or (rule.protocol == "all" and not rule.ports)
 
 
 def _open_ports(rules: Sequence[_Rule], protocol: str) -> Iterator[tuple[int, int]]:
-    """The open ranges of ports, put together where they touch."""
+    """The open port ranges, with adjacent ranges merged."""
     edges = {ANY_PORT[0], ANY_PORT[1] + 1}
     for rule in rules:
         if rule.protocol in ("all", protocol):
             edges |= {edge for first, last in rule.ports for edge in (first, last + 1)}
     run: tuple[int, int] | None = None
     for first, after in pairwise(sorted(edges)):
-        if _world(rules, partial(_matches, protocol, first)):
+        if _open_to_internet(rules, partial(_matches, protocol, first)):
             run = (run[0] if run else first, after - 1)
         elif run:
             yield run
@@ -169,26 +167,26 @@ def _open_ports(rules: Sequence[_Rule], protocol: str) -> Iterator[tuple[int, in
         yield run
 
 
-def _world(rules: Sequence[_Rule], about: Callable[[_Rule], bool]) -> bool:
-    """Whether the world gets through the rules that are about something, in their order."""
-    chosen = [rule for rule in rules if about(rule)]
-    return any(_passing(chosen, version) >= least for version, least in WORLD.items())
+def _open_to_internet(rules: Sequence[_Rule], applies: Callable[[_Rule], bool]) -> bool:
+    """Whether the internet is allowed by the rules that apply, in their order."""
+    chosen = [rule for rule in rules if applies(rule)]
+    return any(_allowed(chosen, version) >= least for version, least in WORLD.items())
 
 
-def _passing(rules: Iterable[_Rule], version: int) -> int:
-    """How many public addresses get through."""
+def _allowed(rules: Iterable[_Rule], version: int) -> int:
+    """The number of public addresses that are allowed."""
     left = _PUBLIC[version]
-    passed = 0
+    allowed = 0
     for rule in rules:
         remaining = _minus(left, rule.sources[version])
         if rule.allow:
-            passed += _size(left) - _size(remaining)
+            allowed += _size(left) - _size(remaining)
         left = remaining
-    return passed
+    return allowed
 
 
 def _ranges(sources: Iterable[str]) -> Mapping[int, Ranges]:
-    """The addresses by IP version. Raises :class:`ValueError`."""
+    """The address ranges by IP version. Raises :class:`ValueError`."""
     networks = [ip_network(source, strict=False) for source in sources]
     return {version: _merged(n for n in networks if n.version == version) for version in WORLD}
 
@@ -204,7 +202,7 @@ def _merged(networks: Iterable[IPv4Network | IPv6Network]) -> Ranges:
 
 
 def _minus(ranges: Ranges, taken: Ranges) -> Ranges:
-    """What of the ranges is not taken; both are sorted and apart, and are gone through once."""
+    """The ranges without ``taken``; both are sorted and disjoint, and are traversed once."""
     left: list[tuple[int, int]] = []
     at = 0
     for first, last in ranges:

@@ -1,1 +1,1 @@
-"""Findings, verdicts and coverage for people and machines."""
+"""Reports: findings, coverage and the gate's result, for people and programs."""

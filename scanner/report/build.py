@@ -1,4 +1,4 @@
-"""Makes the report of an assessment. Pure: everything that a report says comes in as a value."""
+"""Builds the report of an assessment. Pure: everything in a report is an input."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from scanner.assess.assessment import Assessment
 from scanner.assess.baseline import REPORT_SCHEMA, Baseline
 from scanner.assess.changes import AssessedSide, compare, gone
 from scanner.assess.coverage_rows import CoverageRow
@@ -13,6 +14,7 @@ from scanner.assess.finding import Finding
 from scanner.assess.gate import Decision
 from scanner.assess.join import Coverage
 from scanner.assess.metrics import Metrics
+from scanner.assess.request import AssessmentRequest
 from scanner.assess.states import State
 from scanner.model.resources.base import ProviderName
 from scanner.report.model import (
@@ -31,34 +33,19 @@ from scanner.report.model import (
     TargetLine,
     Unknowns,
 )
-from scanner.run.scan import Assessment, Collected, Criteria
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """How the scan was asked for; told in the report, never judged by."""
-
-    version: str
-    arguments: tuple[str, ...]
-    gate: str
-    ownership_digest: str | None
-    ownership_commit: str | None
-    narrowed: tuple[str, ...] = ()
-    unfolded: bool = False
+from scanner.run.scan import Collected
 
 
 def build(
     collected: Collected,
     assessment: Assessment,
-    criteria: Criteria,
-    circumstances: Circumstances,
-    states: frozenset[State] | None = None,
+    request: AssessmentRequest,
 ) -> Report:
-    """The report; ``states`` narrows its findings and rows, never its summary or the decision."""
+    """The report. Narrowing it to states changes its findings and rows, never its summary or the decision."""
     inventory, coverage, decision = collected.inventory, assessment.coverage, assessment.decision
 
     def shown(state: State | None) -> bool:
-        return states is None or state in states
+        return request.reported_states is None or state in request.reported_states
 
     head = Head(
         schema=REPORT_SCHEMA,
@@ -66,20 +53,20 @@ def build(
             id=collected.id,
             started=collected.started,
             finished=collected.finished,
-            now=criteria.now,
-            version=circumstances.version,
+            now=request.time,
+            version=request.version,
             complete=decision.complete,
-            arguments=circumstances.arguments,
-            gate=circumstances.gate,
-            rules_digest=criteria.pack.digest,
-            pack=tuple(criteria.pack.rules),
-            narrowed=circumstances.narrowed,
-            ownership_digest=circumstances.ownership_digest,
-            ownership_commit=circumstances.ownership_commit,
+            arguments=request.arguments,
+            gate=request.terms.name,
+            rules_digest=request.pack.digest,
+            pack=tuple(request.pack.rules),
+            narrowed=request.narrowed_by,
+            ownership_digest=request.ownership.digest if request.ownership is not None else None,
+            ownership_commit=request.ownership_commit,
             targets=tuple(TargetLine(**vars(target)) for target in inventory.targets),
             calls=inventory.calls,
         ),
-        summary=_summary(coverage, decision, criteria, circumstances.gate, assessment.metrics),
+        summary=_summary(coverage, decision, request, assessment.metrics),
         rules={
             rule.id: RuleLine(
                 title=rule.text.title,
@@ -89,7 +76,7 @@ def build(
                 remediation=rule.text.remediation,
                 refs=rule.text.refs,
             )
-            for rule in criteria.chosen
+            for rule in request.chosen
         },
         blind_spots=tuple(
             SpotLine(
@@ -105,27 +92,27 @@ def build(
         ),
         coverage=tuple(row for row in coverage.rows if shown(row.state)),
     )
-    baseline = criteria.terms.baseline
+    baseline = request.terms.baseline
     return Report(
         head=head,
         findings=_Findings(coverage.findings, shown),
         baseline=baseline,
         closed=tuple(_closed(head, coverage, baseline)) if baseline is not None else (),
-        unfolded=circumstances.unfolded,
+        unfolded=request.unfolded,
     )
 
 
 def _closed(head: Head, coverage: Coverage, baseline: Baseline) -> Iterator[Finding]:
-    """What the baseline had open and is verifiably no longer there."""
-    sight = AssessedSide.of(head.model_dump(mode="json", by_alias=True))
-    for change in compare(baseline.findings, coverage.findings, baseline.rules, sight):
+    """Findings that were open in the baseline and whose resource is verifiably gone."""
+    later = AssessedSide.of(head.model_dump(mode="json", by_alias=True))
+    for change in compare(baseline.findings, coverage.findings, baseline.rules, later):
         if change.kind == "closed" and change.after is None:
             yield gone(change.finding)
 
 
 @dataclass(frozen=True)
 class _Findings:
-    """The findings whose state is shown; can be iterated again."""
+    """The findings whose state is shown; can be iterated repeatedly."""
 
     findings: Iterable[Finding]
     shown: Callable[[State | None], bool]
@@ -134,36 +121,34 @@ class _Findings:
         return (finding for finding in self.findings if self.shown(finding.state))
 
 
-def _summary(
-    coverage: Coverage, decision: Decision, criteria: Criteria, gate: str, metrics: Metrics
-) -> Summary:
+def _summary(coverage: Coverage, decision: Decision, request: AssessmentRequest, metrics: Metrics) -> Summary:
     settles: Counter[tuple[ProviderName, str]] = Counter()
     for (provider, _, _, _), (permission, _) in decision.causes.items():
         if permission is not None:
             settles[provider, permission] += 1  # type: ignore[index]
-    baseline = criteria.terms.baseline
+    baseline = request.terms.baseline
     return Summary(
         states=coverage.states,
         scopes=tuple(_scopes(coverage)),
         unknowns=Unknowns(
             causes=len(decision.causes),
-            budget=criteria.terms.max_unknown,
+            budget=request.terms.max_unknown,
             settled_by=tuple(
                 Settles(provider=provider, permission=permission, unknowns=number)
                 for (provider, permission), number in sorted(settles.items(), key=lambda e: (-e[1], e[0]))
             ),
             regions_disabled=sum(1 for spot in coverage.blind_spots if spot.cause.reason == "disabled"),
             acknowledged=len(decision.acknowledged),
-            expected=tuple(_acknowledged(decision, criteria)),
+            expected=tuple(_acknowledged(decision, request)),
         ),
         gate=GateResult(
-            name=gate,
+            name=request.terms.name,
             findings=len(decision.at_gate),
             by_severity=decision.by_severity,
             failing_not_gated=decision.failing_not_gated,
             new_rule=decision.new_rule,
             baseline=baseline.name if baseline is not None else None,
-            scopes=tuple(_gate_lines(decision)) if criteria.terms.scopes else (),
+            scopes=tuple(_gate_lines(decision)) if request.terms.scopes else (),
         ),
         ownership_defects=coverage.defects,
         metrics=metrics,
@@ -172,24 +157,24 @@ def _summary(
 
 
 def _gate_lines(decision: Decision) -> Iterator[GateLine]:
-    for scope, held in decision.held.items():
+    for scope, group in decision.by_scope.items():
         yield GateLine(
             scope=scope,
-            gate=held.gate,
-            judged=held.judged,
-            uncertain=held.uncertain,
-            findings=held.at_gate,
-            failing_not_gated=held.failing_not_gated,
+            gate=group.gate,
+            judged=group.evaluated,
+            uncertain=group.uncertain,
+            findings=group.at_gate,
+            failing_not_gated=group.failing_not_gated,
         )
 
 
-def _acknowledged(decision: Decision, criteria: Criteria) -> Iterator[Acknowledged]:
-    for entry in criteria.expectations:
-        in_force = entry.in_force(criteria.now)
-        excused = [key for key, by in decision.acknowledged.items() if by == entry]
-        would = [key for key in decision.causes if entry.covers(key[1], key[2], key[3])]
+def _acknowledged(decision: Decision, request: AssessmentRequest) -> Iterator[Acknowledged]:
+    for entry in request.terms.expectations:
+        in_force = entry.in_force(request.time)
+        acknowledged = [key for key, by in decision.acknowledged.items() if by == entry]
+        matching = [key for key in decision.causes if entry.covers(key[1], key[2], key[3])]
         yield Acknowledged(
-            **entry.model_dump(), in_force=in_force, causes=len(excused) if in_force else len(would)
+            **entry.model_dump(), in_force=in_force, causes=len(acknowledged) if in_force else len(matching)
         )
 
 
@@ -198,23 +183,23 @@ def _scopes(coverage: Coverage) -> Iterable[ScopeSummary]:
     for row in coverage.rows:
         rows[row.provider, row.scope][row.control].append(row)
     for key, scope in coverage.scopes.items():
-        standing = Counter(_standing(of_control) for of_control in rows[key].values())
-        standing["elsewhere"] = len(coverage.not_judged.get(key, ()))
+        counts = Counter(_controls_field(of_control) for of_control in rows[key].values())
+        counts["elsewhere"] = len(coverage.assessed_elsewhere.get(key, ()))
         yield ScopeSummary(
             provider=scope.account.provider,
             scope=scope.account.scope,
             name=scope.account.name,
             regions=scope.kinds.get("region", 0),
             resources=sum(scope.kinds.values()),
-            controls=Controls(**{name: standing[name] for name in Controls.model_fields}),
+            controls=Controls(**{name: counts[name] for name in Controls.model_fields}),
         )
 
 
-def _standing(rows: Sequence[CoverageRow]) -> str:
-    """The field of :class:`Controls` that a control counts under: the first that any of its rows gives."""
+def _controls_field(rows: Sequence[CoverageRow]) -> str:
+    """The field of :class:`Controls` that counts a control: the first below that any of its rows meets."""
     states = {row.state for row in rows}
     evidences = {row.evidence for row in rows}
-    verdicts = sum(row.counts["pass"] for row in rows)
+    passes = sum(row.counts["pass"] for row in rows)
     if any(row.evidence == "fail" and row.state not in ("accepted", "not_applicable") for row in rows):
         return "failing"
     if any(row.evidence == "missing" and row.party == "customer" and row.state != "accepted" for row in rows):
@@ -222,7 +207,7 @@ def _standing(rows: Sequence[CoverageRow]) -> str:
     if "unknown" in states:
         return "unknown"
     if "unassessed" in evidences and not states <= {"inherited", "assumed", "not_applicable"}:
-        return "partly_seen" if verdicts else "not_checked"
+        return "partly_seen" if passes else "not_checked"
     if states & {"unclaimed", "contested", "misattributed"}:
         return "unnamed"
     for state, name in (("accepted", "accepted"), ("covered", "covered")):

@@ -1,4 +1,4 @@
-"""A comparison of two reports, for people and as ``gapscan.diff/v1``. Written as a stream."""
+"""A comparison of two reports, as text and as ``gapscan.diff/v1``. Written as a stream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
-from scanner.assess.changes import KINDS, FindingChange
+from scanner.assess.changes import CHANGE_KINDS, FindingChange
 from scanner.assess.finding import Finding
 from scanner.assess.states import SEVERITIES
 from scanner.base.terminal import printable
@@ -16,9 +16,9 @@ from scanner.base.terminal import printable
 DIFF_SCHEMA: Literal["gapscan.diff/v1"] = "gapscan.diff/v1"
 
 FOLD = 8
-"""Lines of a section before the rest is folded."""
+"""Lines of a section that are shown before the rest is folded."""
 _NAMES = 3
-"""Resources of a line that are named."""
+"""Resources that are named on a line."""
 
 
 @dataclass(frozen=True)
@@ -26,26 +26,26 @@ class Side:
     """One of the two reports."""
 
     name: str
-    """The file that it came from."""
+    """The file that it was read from."""
     scan: str
-    """The id of its scan."""
+    """The scan's id."""
     finished: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two reports and what changed from one to the other. ``changes`` is iterated once."""
+    """Two reports and the changes between them. ``changes`` is iterated once."""
 
     before: Side
     after: Side
     changes: Iterable[FindingChange]
     unfolded: bool = False
     narrowed: tuple[str, ...] = ()
-    """The options that left changes out."""
+    """The options that leave changes out."""
 
 
 def render_json(comparison: Comparison, out: TextIO) -> None:
-    """Writes every change, sorted by uid, and the numbers last."""
+    """Writes every change, sorted by uid, then the counts."""
     head = {
         "schema": DIFF_SCHEMA,
         "before": vars(comparison.before),
@@ -60,12 +60,12 @@ def render_json(comparison: Comparison, out: TextIO) -> None:
         numbers.update(_sections(change))
         out.write(separator + json.dumps(_record(change), ensure_ascii=False))
         separator = ",\n  "
-    summary = {name: numbers[name] for name in (*KINDS, "changed_hands")}
+    summary = {name: numbers[name] for name in (*CHANGE_KINDS, "changed_hands")}
     out.write(f'\n ],\n "summary": {json.dumps(summary)}\n}}\n')
 
 
 def _record(change: FindingChange) -> dict[str, Any]:
-    told = change.finding.model_dump(
+    record = change.finding.model_dump(
         mode="json",
         include={
             "uid", "subject", "control", "rule", "provider", "scope", "region", "resource", "message",
@@ -76,7 +76,7 @@ def _record(change: FindingChange) -> dict[str, Any]:
         "change": change.kind,
         "changed_hands": change.changed_hands,
         "new_rule": change.new_rule,
-        **told,
+        **record,
         "before": _axes(change.before),
         "after": _axes(change.after),
     }
@@ -98,17 +98,17 @@ def _sections(change: FindingChange) -> Iterator[str]:
 _TITLES = {
     "new": "NEW",
     "worse": "WORSE",
-    "unseen": "NOT SEEN ANY MORE (open before; not known to be fine)",
-    "changed_hands": "CHANGED HANDS",
+    "unseen": "NO LONGER VISIBLE (was open; may still be failing)",
+    "changed_hands": "OWNER CHANGED",
     "better": "BETTER",
     "closed": "CLOSED",
 }
-"""In the order in which they are told."""
+"""Section titles, in the order of the report."""
 
 
 @dataclass
 class _Line:
-    """What is told of one control, and of how it changed."""
+    """A line of the text: one control with one kind of change."""
 
     priority: int = 0
     names: list[str] = field(default_factory=list)
@@ -124,7 +124,7 @@ class _Line:
 
 
 def render_text(comparison: Comparison, out: TextIO) -> None:
-    """Writes what changed for people, the most urgent first."""
+    """Writes the changes as text, the most urgent first."""
     limit = None if comparison.unfolded else _NAMES
     sections: dict[str, dict[tuple[str, str], _Line]] = {name: defaultdict(_Line) for name in _TITLES}
     numbers: Counter[str] = Counter()
@@ -137,24 +137,23 @@ def render_text(comparison: Comparison, out: TextIO) -> None:
     before, after = comparison.before, comparison.after
     out.write(printable(f"{before.name} ({before.finished}) → {after.name} ({after.finished})") + "\n")
     if comparison.narrowed:
-        out.write(
-            printable(f"Narrowed by {' '.join(comparison.narrowed)}: nothing is said of the rest.") + "\n"
-        )
-    told = [f"{numbers[name]} {name.replace('_', ' ')}" for name in (*KINDS, "changed_hands")]
-    out.write(f"{' · '.join(told)}\n" if numbers else "Nothing changed.\n")
+        out.write(printable(f"Narrowed by {' '.join(comparison.narrowed)}: the rest is not reported.") + "\n")
+    counts = [f"{numbers[kind]} {kind}" for kind in CHANGE_KINDS]
+    counts.append(f"{numbers['changed_hands']} with another owner")
+    out.write(f"{' · '.join(counts)}\n" if numbers else "Nothing changed.\n")
     for name, title in _TITLES.items():
         if sections[name]:
             out.write(f"\n{title}\n")
             out.writelines(f"{printable(line)}\n" for line in _lines(sections[name], comparison.unfolded))
     if new_rules:
-        out.write(f"\n{new_rules} of the new are of rules that {before.name} did not have.\n")
+        out.write(f"\n{new_rules} of the new findings are of rules that {before.name} did not have.\n")
 
 
 def _how(change: FindingChange, section: str) -> str:
-    """What changed about it, in words."""
+    """The change as text: owners or states before and after."""
     before, after = change.before, change.after
     if section == "changed_hands" and before is not None and after is not None:
-        return f"{before.owner or 'nobody'} → {after.owner or 'nobody'}"
+        return f"{before.owner or 'no owner'} → {after.owner or 'no owner'}"
     was = "" if before is None else before.state or "defect"
     now = "" if after is None else after.state or "defect"
     if before is None:

@@ -1,4 +1,4 @@
-"""What a report holds: the models behind ``gapscan.report/v1``, its schema, and the report in memory."""
+"""The models of ``gapscan.report/v1``, its JSON Schema, and the report in memory."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from scanner.model.resources.base import ProviderName
 
 
 class TargetLine(FrozenModel):
-    """One scope that was to be scanned."""
+    """One scope that the scan was to reach."""
 
     provider: ProviderName
     scope: str | None
-    """``None`` when not even the scope's id could be told."""
+    """``None`` if the scope's id is unknown."""
     identity: str | None
     expected: bool
     """Named by the user: not reaching it makes the scan incomplete."""
     reached: bool
     message: str | None
     regions: tuple[str, ...] = ()
-    """The regions that the scan was narrowed to; empty: all that the scope can use."""
+    """The regions that the scan was narrowed to; empty: all enabled regions."""
 
 
 class Scan(FrozenModel):
@@ -42,45 +42,45 @@ class Scan(FrozenModel):
     started: datetime
     finished: datetime
     now: datetime
-    """The time that rules and expiries were judged by."""
+    """The time that rules and expiry dates were evaluated at."""
     version: str
     complete: bool
-    """False when something unexpected could not be seen, also where that was waived."""
+    """False if something could not be read and was not expected, even if that was waived."""
     arguments: tuple[str, ...]
     gate: str
     rules_digest: str
     pack: tuple[str, ...]
     """Ids of every rule of the packs in use, chosen or not."""
     narrowed: tuple[str, ...]
-    """The options that left something out; empty for a whole scan. Nothing in the report is about that."""
+    """The options that left something out; empty for a whole scan. The report says nothing about the rest."""
     ownership_digest: str | None
     ownership_commit: str | None
-    """The commit of the repository that holds the ownership file, where it is in one."""
+    """The commit of the ownership file's repository, if it is in one."""
     targets: tuple[TargetLine, ...]
     calls: Mapping[str, Mapping[str, int]]
     """Calls made, by provider and operation."""
 
 
 class Controls(FrozenModel):
-    """Where the controls of the catalogue stand in one scope; every control is counted once."""
+    """The controls of the catalogue by their result in one scope; every control is counted once."""
 
     elsewhere: int
-    """Of organisation or tenant level: not judged from one scope."""
+    """Controls of organisation or tenant level: not assessed from one scope."""
     not_applicable: int
     providers: int
     """The provider's: inherited or assumed."""
     failing: int
     """The configuration does not meet them, whoever owns them."""
     unattested: int
-    """Only a statement of a person is missing."""
+    """Only an attestation is missing."""
     unknown: int
-    """Something could not be seen that decides."""
+    """Something that decides could not be read."""
     partly_seen: int
-    """What was seen is fine, but some kinds were not looked at."""
+    """What was evaluated passes, but some expected kinds were not evaluated."""
     not_checked: int
-    """No rule sees them yet."""
+    """No rule covers them yet."""
     unnamed: int
-    """Met, and nobody is named."""
+    """Passing, without a clear owner."""
     accepted: int
     covered: int
 
@@ -91,12 +91,12 @@ class Controls(FrozenModel):
 
     @property
     def total(self) -> int:
-        """Every control that was judged or left to another level."""
+        """Every control that was assessed here or left to another level."""
         return sum(getattr(self, name) for name in type(self).model_fields)
 
 
 class ScopeSummary(FrozenModel):
-    """One scanned scope. ``resources`` are all that were seen there, also in a narrowed report."""
+    """One scanned scope. ``resources`` counts everything collected there, even in a narrowed report."""
 
     provider: ProviderName
     scope: str
@@ -107,7 +107,7 @@ class ScopeSummary(FrozenModel):
 
 
 class Settles(FrozenModel):
-    """A permission, and how many unknowns (causes) it would settle."""
+    """A permission, and the number of unknowns (causes) that it would settle."""
 
     provider: ProviderName
     permission: str
@@ -115,7 +115,7 @@ class Settles(FrozenModel):
 
 
 class Acknowledged(FrozenModel):
-    """An entry of ``expected_unknowns``, and what it excused in this scan."""
+    """An entry of ``expected_unknowns``, and how often it matched in this scan."""
 
     call: str | None
     region: str | None
@@ -124,13 +124,13 @@ class Acknowledged(FrozenModel):
     owner: str
     expires: date
     in_force: bool
-    """False when it has expired: it excused nothing."""
+    """False if it has expired and acknowledged nothing."""
     causes: int
-    """Causes that it excused, or would excuse if it were in force."""
+    """Causes that it acknowledged, or would acknowledge if it were in force."""
 
 
 class Unknowns(FrozenModel):
-    """What was not seen: causes are counted once for each call, scope and region."""
+    """What could not be read: causes are counted once for each call, scope and region."""
 
     causes: int
     budget: int
@@ -138,47 +138,47 @@ class Unknowns(FrozenModel):
     settled_by: tuple[Settles, ...]
     """Permissions that would settle unknowns, most first."""
     regions_disabled: int
-    """Regions that are switched off; outside the budget."""
+    """Disabled regions; outside the budget."""
     acknowledged: int
-    """Causes among them that an entry of ``expected_unknowns`` excuses; outside the budget."""
+    """Causes among them that ``expected_unknowns`` acknowledges; outside the budget."""
     expected: tuple[Acknowledged, ...]
     """Every entry of ``expected_unknowns``."""
 
 
 class GateLine(FrozenModel):
-    """What the gate of one named scope, or the default, was held against."""
+    """The counts of one named scope's gate, or of the default gate."""
 
     scope: str
-    """The name of the scope; ``default``: wherever no named one fits."""
+    """The name of the scope; ``default``: wherever no named one matches."""
     gate: str
     judged: int
-    """Findings of evidence that it was held against."""
+    """Findings of evidence that the gate applies to."""
     uncertain: int
-    """Of these, findings where another gate might hold too, since a tag or path could not be read: any of
+    """Of these, findings where another gate may apply too because a tag or path could not be read: any of
     the gates stops them."""
     findings: int
-    """Of these, what stands at the gate."""
+    """Of these, the findings at the gate."""
     failing_not_gated: int
 
 
 class GateResult(FrozenModel):
-    """What stands at the gate."""
+    """The result of the gate."""
 
     name: str
-    """The gate; with named scopes the default, then theirs."""
+    """The gate; with named scopes, the default gate and then theirs."""
     findings: int
     by_severity: Mapping[Severity, int]
     failing_not_gated: Mapping[Severity, int]
-    """Findings whose configuration fails and that the gate lets pass."""
+    """Findings with failing evidence that are not at the gate."""
     new_rule: int
     """Failing findings of rules that the baseline did not have."""
     baseline: str | None
     scopes: tuple[GateLine, ...] = ()
-    """By named scope in the order of gapscan.yaml, then the default; empty where one gate is for all."""
+    """By named scope in the order of gapscan.yaml, then the default; empty if one gate applies to all."""
 
 
 class Summary(FrozenModel):
-    """The scan in numbers."""
+    """The summary of the scan."""
 
     states: Mapping[State, int]
     """Findings of evidence by state, before ``--states`` narrows the report."""
@@ -187,13 +187,13 @@ class Summary(FrozenModel):
     gate: GateResult
     ownership_defects: int
     metrics: Metrics | None = None
-    """Ownership, visibility and coverage in numbers, before ``--states`` narrows the report."""
+    """Metrics of ownership, visibility and coverage, before ``--states`` narrows the report."""
     exit: int
-    """The exit code that the findings call for."""
+    """The exit code of the scan."""
 
 
 class RuleLine(FrozenModel):
-    """What a reader of a finding needs to know of its rule."""
+    """The texts of a rule, for readers of its findings."""
 
     title: str
     control: str
@@ -204,7 +204,7 @@ class RuleLine(FrozenModel):
 
 
 class SpotLine(FrozenModel):
-    """A kind of resource that could not be listed somewhere."""
+    """A blind spot: a kind of resource that could not be listed in a scope or region."""
 
     provider: ProviderName
     scope: str
@@ -215,7 +215,7 @@ class SpotLine(FrozenModel):
     permission: str | None
     message: str
     expected: bool
-    """Known beforehand, so outside the budget: a region that is switched off, or an expected unknown."""
+    """Outside the budget: a disabled region, or an expected unknown."""
 
 
 class Head(FrozenModel):
@@ -230,24 +230,24 @@ class Head(FrozenModel):
 
 
 class ReportDocument(Head):
-    """The JSON report, whole. Its JSON Schema is published in the documentation."""
+    """The whole JSON report. Its JSON Schema is published in the documentation."""
 
     findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report on its way to a renderer; ``findings`` can be iterated as often as needed."""
+    """A report, ready to be rendered; ``findings`` can be iterated as often as needed."""
 
     head: Head
     findings: Iterable[Finding]
     """Sorted by uid."""
     baseline: Baseline | None = None
-    """The earlier report that the scan was measured against."""
+    """The earlier report that the scan was compared with."""
     closed: Iterable[Finding] = ()
-    """What the baseline had open and is verifiably no longer there, sorted by uid."""
+    """Findings that were open in the baseline and whose resource is verifiably gone, sorted by uid."""
     unfolded: bool = False
-    """The reader wants every line (``--all``)."""
+    """The text report shows every line (``--all``)."""
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where reports go: opened before the scan, written beside, and put in place only when whole."""
+"""Report destinations: opened before the scan, written to a temporary file, and renamed when complete."""
 
 from __future__ import annotations
 
@@ -6,28 +6,25 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from scanner.base.files import Unwritable, beside
+from scanner.base.files import Unwritable, temporary_file
 from scanner.base.yaml import suggestion
 from scanner.report.model import Report
-
-FORMATS: tuple[str, ...] = ("text", "json", "ocsf")
-"""Every format has a module of its name here with ``render(report, out)``."""
+from scanner.report.renderer import format_names, renderer
 
 
 class UnknownFormat(ValueError):
-    """A report that no renderer makes, or two that would share standard output."""
+    """A ``--report`` option that is invalid: an unknown format, or two reports with one destination."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Destination:
-    """One report that was asked for."""
+    """One requested report."""
 
     form: str
     path: Path | None
@@ -35,15 +32,15 @@ class Destination:
 
 
 def destinations(options: Sequence[str]) -> tuple[Destination, ...]:
-    """Reads ``FORMAT`` or ``FORMAT=PATH`` options. Raises :class:`UnknownFormat`."""
+    """Parses ``FORMAT`` or ``FORMAT=PATH`` options. Raises :class:`UnknownFormat`."""
     found = []
     for option in options or ("text",):
         form, sign, path = option.partition("=")
-        if form not in FORMATS:
-            hint = suggestion(form, FORMATS)
-            raise UnknownFormat(f"no report format {form!r}: it is one of {', '.join(FORMATS)}{hint}")
+        if form not in format_names():
+            hint = suggestion(form, format_names())
+            raise UnknownFormat(f"no report format {form!r}: it is one of {', '.join(format_names())}{hint}")
         if sign and not path:
-            raise UnknownFormat(f"--report {option}: no path after the sign =")
+            raise UnknownFormat(f"--report {option}: no path after =")
         found.append(Destination(form, Path(path) if path else None))
     if sum(1 for one in found if one.path is None) > 1:
         raise UnknownFormat("only one report can go to standard output: give the others a path (json=PATH)")
@@ -54,11 +51,16 @@ def destinations(options: Sequence[str]) -> tuple[Destination, ...]:
 
 
 class Outputs:
-    """Holds the destinations open during a scan. Leaves nothing half-written behind, whatever happens."""
+    """Keeps the destinations open during a scan. Never leaves a partly written report behind."""
 
     def __init__(self, wanted: Sequence[Destination]) -> None:
         self._wanted = tuple(wanted)
         self._open: list[tuple[Destination, TextIO]] = []
+
+    @property
+    def prints_text(self) -> bool:
+        """Whether the text report goes to standard output."""
+        return any(one.form == "text" and one.path is None for one in self._wanted)
 
     def __enter__(self) -> Self:
         for destination in self._wanted:
@@ -66,7 +68,7 @@ class Outputs:
                 self._open.append((destination, sys.stdout))
                 continue
             try:
-                self._open.append((destination, beside(destination.path).open("w", encoding="utf-8")))
+                self._open.append((destination, temporary_file(destination.path).open("w", encoding="utf-8")))
             except OSError as error:
                 self._discard()
                 reason = error.strerror or str(error)
@@ -79,20 +81,19 @@ class Outputs:
         self._discard()
 
     def write(self, report: Report) -> None:
-        """Renders the report everywhere. Raises :class:`Unwritable`."""
+        """Renders the report to every destination. Raises :class:`Unwritable`."""
         for destination, out in self._open:
-            render = import_module(f"scanner.report.{destination.form}").render
             try:
-                render(report, out)
+                renderer(destination.form)(report, out)
                 out.flush()
                 if destination.path is not None:
                     os.fsync(out.fileno())
             except BrokenPipeError:
-                # The reader of standard output has seen enough; the exit code still counts.
+                # The reader of standard output has closed it; the exit code still counts.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             except OSError as error:
-                told = destination.path or "standard output"
-                raise Unwritable(f"{told}: could not be written: {error.strerror or error}") from None
+                name = destination.path or "standard output"
+                raise Unwritable(f"{name}: could not be written: {error.strerror or error}") from None
         for destination, out in self._open:
             if destination.path is not None:
                 out.close()

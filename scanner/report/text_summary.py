@@ -1,4 +1,4 @@
-"""What people are told of the findings, gathered in one pass; what is not told is not kept."""
+"""What the text report shows of the findings, collected in one pass; nothing else is kept in memory."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from scanner.assess.states import SEVERITIES
 from scanner.catalogue.control import Severity
 
 NAMED = 3
-"""Resources of a group that are named when the report is folded."""
+"""Resources of a group that are named if the report is folded."""
 
 
 @dataclass(frozen=True)
 class ReportSection:
-    """A part of the report that tells findings."""
+    """A section of the report that lists findings."""
 
     title: str
-    chosen: Callable[[Finding], bool]
+    includes: Callable[[Finding], bool]
     owner: bool
     """Whether the lines name the owner."""
-    nobody: str = ""
-    """What they say where there is no single one."""
+    no_owner: str = ""
+    """Text in its place if there is no single owner."""
 
 
 @dataclass(frozen=True, order=True)
 class SummaryLine:
-    """One finding of a group; the most urgent first: by priority, then by severity."""
+    """One finding of a group; sorts by urgency: priority, then severity."""
 
     urgency: tuple[int, int]
     name: str
@@ -38,16 +38,16 @@ class SummaryLine:
 
 
 @dataclass
-class Group:
+class FindingGroup:
     """The findings of one rule under one owner."""
 
     limit: int | None
     number: int = 0
     first: list[SummaryLine] = field(default_factory=list)
-    """The most urgent ones; all of them without a limit."""
+    """The most urgent findings; all of them without a limit."""
 
     def add(self, finding: Finding) -> None:
-        """Counts a finding, and keeps it if it is to be told."""
+        """Counts a finding, and keeps it if it is among the most urgent."""
         name = finding.resource.name if finding.resource is not None else ""
         message = finding.message.removeprefix(f"{name}: ").removeprefix(f"{name} ")
         insort(self.first, SummaryLine(_urgency(finding), name, self.number, message))
@@ -57,77 +57,77 @@ class Group:
 
     @property
     def urgency(self) -> tuple[int, int]:
-        """That of the most urgent one."""
+        """The urgency of the most urgent finding."""
         return self.first[0].urgency
 
     @property
     def priority(self) -> Severity:
-        """The highest."""
+        """The highest priority in the group."""
         return SEVERITIES[-self.urgency[0]]
 
 
 @dataclass
 class SectionGroups:
-    """One section's findings by control, rule and owner."""
+    """The findings of one section by control, rule and owner."""
 
-    groups: dict[tuple[str, str, str | None], Group] = field(default_factory=dict)
+    groups: dict[tuple[str, str, str | None], FindingGroup] = field(default_factory=dict)
     resources: set[int] = field(default_factory=set)
     """Hashes of the resources, to count each once."""
 
 
 @dataclass
 class TextSummary:
-    """Everything that the text report tells of single findings."""
+    """Everything that the text report shows of individual findings."""
 
     sections: dict[str, SectionGroups]
     unattested: set[str] = field(default_factory=set)
-    """Controls that want a statement."""
+    """Controls without an attestation in date."""
     unowned: set[str] = field(default_factory=set)
-    """Controls that fail and are nobody's."""
+    """Controls that fail and have no owner."""
     causes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Causes of unknown facets that no permission settles."""
+    """Causes of unknown facets that no permission settles, with the number of facets."""
     defects: set[tuple[str, str]] = field(default_factory=set)
-    """Lines of the ownership file, and what is wrong with each."""
+    """Lines of the ownership file with their defects."""
 
 
-def gather(findings: Iterable[Finding], sections: Iterable[ReportSection], unfolded: bool) -> TextSummary:
-    """Goes through the findings once."""
+def summarize(findings: Iterable[Finding], sections: Iterable[ReportSection], unfolded: bool) -> TextSummary:
+    """Collects the summary in one pass over the findings."""
     sections = tuple(sections)
-    gist = TextSummary({section.title: SectionGroups() for section in sections})
+    summary = TextSummary({section.title: SectionGroups() for section in sections})
     for finding in findings:
         for section in sections:
-            if section.chosen(finding):
-                _add(gist.sections[section.title], section, finding, None if unfolded else NAMED)
-        _others(gist, finding)
-    return gist
+            if section.includes(finding):
+                _add(summary.sections[section.title], section, finding, None if unfolded else NAMED)
+        _others(summary, finding)
+    return summary
 
 
-def _add(gathered: SectionGroups, section: ReportSection, finding: Finding, limit: int | None) -> None:
-    # The team of a catch-all is only asked: it is not told as the owner.
+def _add(to: SectionGroups, section: ReportSection, finding: Finding, limit: int | None) -> None:
+    # A catch-all routes to a team, but does not make it the owner.
     owner = finding.owner if section.owner and finding.ownership != "nobody" else None
     key = (finding.control, finding.rule or "", owner)
-    if key not in gathered.groups:
-        gathered.groups[key] = Group(limit)
-    gathered.groups[key].add(finding)
+    if key not in to.groups:
+        to.groups[key] = FindingGroup(limit)
+    to.groups[key].add(finding)
     if finding.resource is not None:
-        gathered.resources.add(hash((finding.scope, finding.resource.id)))
+        to.resources.add(hash((finding.scope, finding.resource.id)))
 
 
-def _others(gist: TextSummary, finding: Finding) -> None:
+def _others(summary: TextSummary, finding: Finding) -> None:
     if finding.subject == "ownership":
-        gist.defects.add((finding.owner_source or "", finding.message))
+        summary.defects.add((finding.owner_source or "", finding.message))
     if finding.evidence == "missing" and finding.state in (
         "unowned",
         "unattested",
         "misattributed",
         "contested",
     ):
-        gist.unattested.add(finding.control)
+        summary.unattested.add(finding.control)
     if finding.evidence == "fail" and finding.state == "unowned":
-        gist.unowned.add(finding.control)
+        summary.unowned.add(finding.control)
     for unknown in finding.unknowns:
         if unknown.facet is not None and unknown.permission is None:
-            gist.causes[f"{unknown.call} {unknown.reason}: {unknown.message}"] += 1
+            summary.causes[f"{unknown.call} {unknown.reason}: {unknown.message}"] += 1
 
 
 def _urgency(finding: Finding) -> tuple[int, int]:

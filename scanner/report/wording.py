@@ -1,16 +1,16 @@
-"""Words and layout that the text reports share."""
+"""Text layout shared by the sections of the text report."""
 
 from __future__ import annotations
 
 FOLD = 8
-"""Lines of a section before the rest is folded."""
+"""Lines of a section that are shown before the rest is folded."""
 
 
-def headline(title: str, told: str) -> str:
+def headline(title: str, summary: str) -> str:
     """The first line of a section."""
-    return f"{title:44}{told}" if len(title) < 43 else f"{title}  {told}"
+    return f"{title:44}{summary}" if len(title) < 43 else f"{title}  {summary}"
 
 
-def many(number: int, noun: str, plural: str | None = None) -> str:
-    """A number of things."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+def many(number: int, singular: str, plural: str | None = None) -> str:
+    """A number with its noun in singular or plural."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

@@ -10,7 +10,7 @@ from datetime import datetime
 from scanner.model.evidence import BlindSpot, Unknown, join
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import Resource
-from scanner.rule.rules import Outcome, Rule
+from scanner.rule.rule import Outcome, Rule
 
 
 class NotCollected(Exception):

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr
 from scanner.assess.expected_unknowns import ExpectedUnknown
 from scanner.base.models import FrozenModel
 from scanner.base.yaml import Document, DocumentError, Problem, read
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.ownership.file.schema import Inline
 
 
@@ -124,13 +124,13 @@ def _beside(folder: Path, report: str) -> str:
     return f"{form}={folder / path}" if sign else report
 
 
-def requests(config: Config) -> Iterator[Request]:
-    """What the targets of the file ask to scan."""
+def connections(config: Config) -> Iterator[ConnectionRequest]:
+    """What the targets of the file ask to connect to."""
     for target in config.targets:
         if isinstance(target, AwsTarget):
             scopes = (target.account,) if target.account is not None else ()
-            yield Request("aws", scopes, target.profile, target.role, target.regions)
+            yield ConnectionRequest("aws", scopes, target.profile, target.role, target.regions)
         elif isinstance(target, AzureTarget):
-            yield Request("azure", target.subscriptions, regions=target.regions)
+            yield ConnectionRequest("azure", target.subscriptions, regions=target.regions)
         else:
-            yield Request("gcp", target.projects, regions=target.regions)
+            yield ConnectionRequest("gcp", target.projects, regions=target.regions)

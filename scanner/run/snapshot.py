@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
-from scanner.base.files import Unwritable, beside
+from scanner.base.files import Unwritable, temporary_file
 from scanner.base.models import FrozenModel
 from scanner.model.evidence import BlindSpot
 from scanner.model.inventory import Inventory, Target
@@ -77,7 +77,7 @@ class NewSnapshot:
 
     def __enter__(self) -> Self:
         try:
-            self._part = beside(self._path)
+            self._part = temporary_file(self._path)
         except OSError as error:
             told = error.strerror or str(error)
             raise Unwritable(f"{self._path}: cannot be written: {told}") from None

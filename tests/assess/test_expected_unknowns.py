@@ -1,4 +1,4 @@
-"""Unknowns that somebody acknowledged: outside the budget while they last, and always told."""
+"""Expected unknowns: outside the budget while they are in force, and always reported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scanner.assess.states import GATES
 from scanner.base.yaml import DocumentError
 from scanner.model.evidence import Unknown
 from scanner.run.config import load_config
-from tests.estate import NOW, account, bucket, judged, region
+from tests.estate import NOW, account, assessed, bucket, region
 
 ORGANISATION = Unknown.because("denied", "organizations:ListParents", "organizations:ListParents", "no")
 CLOSED = Unknown.because("denied_by_organisation", "cloudtrail:DescribeTrails", None, "closed by a policy")
@@ -27,8 +27,8 @@ def entry(**fields: object) -> ExpectedUnknown:
 
 
 def code(*expectations: ExpectedUnknown, max_unknown: int = 0) -> int:
-    terms = Terms(GATES["none"], max_unknown, expectations=tuple(e for e in expectations if e.in_force(NOW)))
-    return judged([*MEMBER, region()], BLIND, terms=terms).decision.exit
+    terms = Terms(GATES["none"], max_unknown, expectations=expectations)
+    return assessed([*MEMBER, region()], BLIND, terms=terms).decision.exit
 
 
 def test_a_member_account_with_closed_regions_is_complete_once_both_are_acknowledged() -> None:
@@ -51,35 +51,35 @@ def test_a_member_account_with_closed_regions_is_complete_once_both_are_acknowle
         ([entry(call="organizations:*"), entry(region="ap-*", call="cloudtrail:*")], 0),
     ],
 )
-def test_all_that_an_entry_names_must_match(expectations: list[ExpectedUnknown], expected: int) -> None:
+def test_every_condition_of_an_entry_must_match(expectations: list[ExpectedUnknown], expected: int) -> None:
     assert code(*expectations) == expected
 
 
-def test_the_budget_counts_what_nobody_expected() -> None:
+def test_the_budget_counts_unexpected_unknowns() -> None:
     assert code(entry(call="organizations:*"), max_unknown=1) == 3
     assert code(entry(call="organizations:*"), max_unknown=2) == 0
 
 
 def test_an_acknowledged_unknown_stays_unknown() -> None:
     terms = Terms(GATES["none"], expectations=(entry(call="organizations:*"),))
-    result = judged([*MEMBER, region()], terms=terms)
+    result = assessed([*MEMBER, region()], terms=terms)
     (hidden,) = [finding for finding in result.coverage.findings if finding.verdict == "unknown"]
     assert hidden.state == "unknown"
     assert list(result.decision.acknowledged.values()) == [entry(call="organizations:*")]
 
 
-def test_an_acknowledgement_of_everything_cannot_make_nothing_look_like_something() -> None:
+def test_acknowledging_every_unknown_does_not_hide_that_nothing_was_evaluated() -> None:
     denied = Unknown.because("denied", "sts:Anything", None, "no")
     terms = Terms(GATES["none"], expectations=(entry(call="sts:*"),))
-    assert judged([], [("account", None, denied), ("bucket", None, denied)], terms=terms).decision.exit == 4
+    assert assessed([], [("account", None, denied), ("bucket", None, denied)], terms=terms).decision.exit == 4
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ("reason: r, owner: o, expires: 2027-01-01", "name a call or a region"),
-        ("call: '*', reason: r, owner: o, expires: 2027-01-01", "would excuse everything"),
-        ("region: '*', reason: r, owner: o, expires: 2027-01-01", "would excuse everything"),
+        ("call: '*', reason: r, owner: o, expires: 2027-01-01", "would match every unknown"),
+        ("region: '*', reason: r, owner: o, expires: 2027-01-01", "would match every unknown"),
         ("call: 's3:*', owner: o, expires: 2027-01-01", "reason: missing"),
         ("call: 's3:*', reason: r, owner: o", "expires: missing"),
         ("call: 's3:*', reason: r, owner: o, expires: soon", "expected a date"),
@@ -87,9 +87,9 @@ def test_an_acknowledgement_of_everything_cannot_make_nothing_look_like_somethin
         ("call: 's3:*', scope: 111122223333, reason: r, owner: o, expires: 2027-01-01", '"111122223333"'),
     ],
 )
-def test_what_is_wrong_with_an_entry_is_told_with_its_line(fields: str, told: str, tmp_path: Path) -> None:
+def test_errors_in_an_entry_name_its_line(fields: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "gapscan.yaml"
     path.write_text(f"version: 1\nexpected_unknowns:\n- {{{fields}}}\n", encoding="utf-8")
     with pytest.raises(DocumentError) as caught:
         load_config(path)
-    assert any(problem.line == 3 and told in problem.message for problem in caught.value.problems)
+    assert any(problem.line == 3 and message in problem.message for problem in caught.value.problems)

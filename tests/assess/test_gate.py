@@ -1,4 +1,4 @@
-"""Priority, the named gates, and gates spelt out by hand."""
+"""Priority, the named gates, and gates given as STATE:SEVERITY."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_named_gates(state, evidence, severity, gates) -> None:
     assert {name for name, gate in GATES.items() if gated(gate, state, evidence, severity)} == gates
 
 
-def test_a_gate_spelt_out() -> None:
+def test_a_gate_by_state_and_severity() -> None:
     gate = parse_fail_on("unowned:high,failing:critical,unattested:medium")
     assert gated(gate, "unowned", "fail", "high")
     assert not gated(gate, "unowned", "fail", "medium")
@@ -66,7 +66,7 @@ def test_a_gate_spelt_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("unownd:high", "no state 'unownd'; did you mean unowned?"),
         ("unowned:hgh", "no severity 'hgh'; did you mean high?"),
@@ -77,7 +77,7 @@ def test_a_gate_spelt_out() -> None:
         ("unowned:high,accepted:low", "accepted is fine"),
     ],
 )
-def test_a_gate_that_cannot_be_read(text: str, told: str) -> None:
+def test_invalid_gates_are_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         parse_fail_on(text)
-    assert told in str(caught.value)
+    assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""Gates by named scope: the first that fits holds, and where that cannot be told, each that may hold does."""
+"""Gates by named scope: the first that matches applies; where this is unknown, each that may apply does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner.assess.assessment import Assessment
 from scanner.assess.gate import ScopeGate, Terms
 from scanner.assess.narrowing import Selector, parse_where
 from scanner.assess.states import GATES, Gate, parse_fail_on
@@ -18,8 +19,7 @@ from scanner.model.resources.base import Resource
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.selection import compile_selection
 from scanner.run.config import load_config
-from scanner.run.scan import Assessment
-from tests.estate import CATALOGUE, DENIED, account, bucket, judged
+from tests.estate import CATALOGUE, DENIED, account, assessed, bucket
 
 OWNERSHIP = """
 version: 1
@@ -64,37 +64,37 @@ def gated(result: Assessment, rule: str = "data.bucket-not-public") -> set[str]:
 def test_each_scope_has_its_gate(owned: Path) -> None:
     estate = [account(), open_bucket("live", tags={"env": "prod"}), open_bucket("try", tags={"env": "test"})]
     terms = gates("ownership", **{"tags.env=prod": "posture"})
-    result = judged(estate, ownership=owned, terms=terms)
+    result = assessed(estate, ownership=owned, terms=terms)
     assert gated(result) == {"live"}, "owned and failing is gated in production alone"
-    held = result.decision.held
-    assert [*held] == ["tags.env=prod", "default"]
-    assert (held["tags.env=prod"].at_gate, held["default"].at_gate) == (1, 0)
-    assert held["default"].failing_not_gated >= 1
+    groups = result.decision.by_scope
+    assert [*groups] == ["tags.env=prod", "default"]
+    assert (groups["tags.env=prod"].at_gate, groups["default"].at_gate) == (1, 0)
+    assert groups["default"].failing_not_gated >= 1
 
 
-def test_the_first_scope_that_fits_holds() -> None:
+def test_the_first_matching_scope_applies() -> None:
     estate = [account(), open_bucket(tags={"env": "prod", "lab": "yes"})]
     lab, prod = "tags.lab=yes", "tags.env=prod"
-    assert gated(judged(estate, terms=gates("none", **{prod: "ownership", lab: "none"}))) == {"b"}
-    assert not gated(judged(estate, terms=gates("none", **{lab: "none", prod: "ownership"})))
+    assert gated(assessed(estate, terms=gates("none", **{prod: "ownership", lab: "none"}))) == {"b"}
+    assert not gated(assessed(estate, terms=gates("none", **{lab: "none", prod: "ownership"})))
 
 
 @pytest.mark.parametrize(
     "order", [*itertools.permutations(["tags.env=prod", "path=/Root/Prod", "kind=bucket"])]
 )
 @pytest.mark.parametrize("names", [*itertools.product(["none", "ownership", "strict"], repeat=2)])
-def test_what_is_unread_is_never_gated_less_than_any_value_would_be(
+def test_an_unread_value_is_gated_as_strictly_as_any_value(
     order: Sequence[str], names: Sequence[str]
 ) -> None:
     scopes = dict(zip(order, (*names, "none"), strict=True))
     terms = gates("ownership", **scopes)
 
     def at_gate(path: object, tags: object) -> set[str]:
-        return set(judged([account(path=path), open_bucket(tags=tags)], terms=terms).decision.at_gate)
+        return set(assessed([account(path=path), open_bucket(tags=tags)], terms=terms).decision.at_gate)
 
     hidden = at_gate(DENIED, DENIED)
     for path, tags in itertools.product(["/Root/Prod", "/Root/Lab"], [{"env": "prod"}, {"env": "test"}]):
-        revealed = judged([account(path=path), open_bucket(tags=tags)], terms=terms)
+        revealed = assessed([account(path=path), open_bucket(tags=tags)], terms=terms)
         failing = {
             finding.uid
             for finding in revealed.coverage.findings
@@ -103,23 +103,23 @@ def test_what_is_unread_is_never_gated_less_than_any_value_would_be(
         assert set(revealed.decision.at_gate) & failing <= hidden
 
 
-def test_the_report_tells_where_the_gate_could_not_be_told() -> None:
+def test_findings_with_an_uncertain_gate_are_counted() -> None:
     terms = gates("ownership", **{"tags.env=lab": "none"})
-    held = judged([account(), open_bucket(tags=DENIED)], terms=terms).decision.held
-    assert held["tags.env=lab"].uncertain + held["default"].uncertain > 0
-    assert held["default"].at_gate >= 1, "of the two, the stricter gate stops it"
+    groups = assessed([account(), open_bucket(tags=DENIED)], terms=terms).decision.by_scope
+    assert groups["tags.env=lab"].uncertain + groups["default"].uncertain > 0
+    assert groups["default"].at_gate >= 1, "of the two, the stricter gate stops it"
 
 
 @pytest.mark.parametrize("where", ["resource=b", "region=eu-west-1", "service=s3", "tags.env=lab"])
-def test_what_could_not_be_listed_may_be_in_any_scope(where: str) -> None:
-    """A bucket of the scope may be among those that were not listed, and so may others."""
+def test_unlisted_resources_may_be_in_any_scope(where: str) -> None:
+    """The unlisted buckets may include some of the scope and some of others."""
     strict = parse_fail_on("unknown:low")
     scope = ScopeGate(where, Selector(compile_selection(parse_where(where))), GATES["none"])
     blind = [("bucket", None, DENIED)]
-    result = judged([account()], blind, terms=Terms(strict, max_unknown=99, scopes=(scope,)))
+    result = assessed([account()], blind, terms=Terms(strict, max_unknown=99, scopes=(scope,)))
     assert "every bucket" in gated(result)
     turned = Terms(GATES["none"], max_unknown=99, scopes=(ScopeGate(where, scope.selector, strict),))
-    assert "every bucket" in gated(judged([account()], blind, terms=turned))
+    assert "every bucket" in gated(assessed([account()], blind, terms=turned))
 
 
 def test_the_counts_by_gate_add_up(owned: Path) -> None:
@@ -129,9 +129,9 @@ def test_the_counts_by_gate_add_up(owned: Path) -> None:
     ]
     terms = gates("posture", **{"tags.env=prod": "strict", "tags.env=lab": "none"})
     for ownership in (None, owned):
-        decision = judged(estate, ownership=ownership, terms=terms).decision
-        assert sum(held.at_gate for held in decision.held.values()) == len(decision.at_gate)
-        assert sum(held.failing_not_gated for held in decision.held.values()) == sum(
+        decision = assessed(estate, ownership=ownership, terms=terms).decision
+        assert sum(group.at_gate for group in decision.by_scope.values()) == len(decision.at_gate)
+        assert sum(group.failing_not_gated for group in decision.by_scope.values()) == sum(
             decision.failing_not_gated.values()
         )
 
@@ -170,7 +170,7 @@ def test_scopes_are_named_in_gapscan_yaml_or_in_the_ownership_file(owned: Path, 
         ("max_unknown: 1", "ownership"),
     ],
 )
-def test_one_gate_for_everything_goes_on_working(text: str, gate: str, tmp_path: Path) -> None:
+def test_one_gate_for_everything(text: str, gate: str, tmp_path: Path) -> None:
     made = configured(tmp_path, text)
     assert (made.default.name, made.scopes) == (gate, ())
 
@@ -184,7 +184,7 @@ def test_the_command_line_overrides_the_gates_of_all_scopes(options: dict[str, s
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (f"{LAB}gate:\n  default: none\n  labb: none", "yaml:5: gate.labb: no scope 'labb'; did you mean"),
         (f"{LAB}gate:\n  lab: postur", "gapscan.yaml:4: gate.lab: no gate 'postur'; did you mean posture?"),
@@ -197,12 +197,12 @@ def test_the_command_line_overrides_the_gates_of_all_scopes(options: dict[str, s
         ("gate: [prod]", "gapscan.yaml:2: gate"),
     ],
 )  # fmt: skip
-def test_a_wrong_gate_is_told_with_its_line(text: str, told: str, owned: Path, tmp_path: Path) -> None:
+def test_errors_in_a_gate_name_the_line(text: str, message: str, owned: Path, tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         configured(tmp_path, text, ownership=owned)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_gate_by_name_and_spelled_out_are_not_both_given(tmp_path: Path) -> None:
+def test_gate_and_fail_on_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(Usage):
         configured(tmp_path, "max_unknown: 0", {"gate": "none", "fail_on": "none"})

@@ -1,4 +1,4 @@
-"""The table as the design prints it, written out once more by hand and compared cell by cell."""
+"""The table of the design, written out by hand and compared cell by cell."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from scanner.assess.states import (
     Claim,
     Evidence,
     State,
-    judge,
     standing,
+    state_of,
     states_markdown,
     table,
     worst,
@@ -59,7 +59,7 @@ STATUSES = ("owned", "nobody", "contested", "misattributed")
 @pytest.mark.parametrize("exception", [False, True])
 @pytest.mark.parametrize("ownership", STATUSES)
 def test_the_customers_rows(ownership: str, exception: bool, evidence: Evidence) -> None:
-    found = judge(Claim(ownership=ownership, exception_in_force=exception), evidence)
+    found = state_of(Claim(ownership=ownership, exception_in_force=exception), evidence)
     assert found.state == CUSTOMERS[ownership, exception].split()[COLUMNS.index(evidence)]
     assert found.flags == FLAGS.get((ownership, exception, evidence), set())
 
@@ -69,7 +69,7 @@ def test_the_customers_rows(ownership: str, exception: bool, evidence: Evidence)
 @pytest.mark.parametrize("ownership", STATUSES)
 def test_declared_not_applicable(ownership: str, exception: bool, evidence: Evidence) -> None:
     claim = Claim(ownership=ownership, exception_in_force=exception, declared_not_applicable=True)
-    found = judge(claim, evidence)
+    found = state_of(claim, evidence)
     owners_line = CUSTOMERS[ownership, exception].split()[COLUMNS.index(evidence)]
     assert found.state == (DECLARED[COLUMNS.index(evidence)] or owners_line)
     assert (NOT_APPLICABLE_CONTRADICTED in found.flags) == (evidence in DECLARED_FLAGGED)
@@ -91,7 +91,7 @@ def test_the_providers_rows(
         certificate_in_date=certificate,
         may_become_customers=rule,
     )
-    found = judge(claim, evidence)
+    found = state_of(claim, evidence)
     own = PROVIDERS[certificate, rule][COLUMNS.index(evidence)]
     if own is not None:
         assert found.state == own
@@ -109,14 +109,14 @@ STANDING = {
 
 
 def test_gaps_watch_and_fine() -> None:
-    for told, states in STANDING.items():
+    for expected, states in STANDING.items():
         for state, evidence in itertools.product(states, COLUMNS):
-            assert standing(state, evidence) == told
+            assert standing(state, evidence) == expected
     for state, evidence in itertools.product(("misattributed", "contested"), COLUMNS):
         assert standing(state, evidence) == ("gap" if evidence in ("fail", "missing") else "watch")
 
 
-def test_the_worst_evidence_stands_whatever_the_order() -> None:
+def test_the_worst_evidence_counts_in_any_order() -> None:
     assert EVIDENCE_ORDER == COLUMNS
     for one, other in itertools.product(COLUMNS, COLUMNS):
         assert worst([one, other]) == COLUMNS[min(COLUMNS.index(one), COLUMNS.index(other))]
@@ -124,7 +124,7 @@ def test_the_worst_evidence_stands_whatever_the_order() -> None:
         worst([])
 
 
-def test_the_printed_table_shows_what_decides() -> None:
+def test_the_printed_table_matches_the_states() -> None:
     lines = states_markdown().splitlines()
     assert lines[0].count("|") == lines[1].count("|") == len(COLUMNS) + 2
     assert len(lines) == 2 + len(table())

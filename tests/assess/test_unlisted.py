@@ -1,4 +1,4 @@
-"""What could not be listed, or was not collected, is never the provider's by that and never absent."""
+"""Kinds that were not listed or not collected are never assumed to be absent, or the provider's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner.assess.assessment import assess
 from scanner.assess.coverage_rows import ROW_ORDER, CoverageRow
 from scanner.assess.targets import OwnershipTargets
 from scanner.collect.derived import derive
@@ -19,19 +20,18 @@ from scanner.model.resources.base import Resource
 from scanner.model.resources.compute import VirtualMachine
 from scanner.model.resources.storage import Bucket
 from scanner.rule.evaluate import NotCollected
-from scanner.run.scan import assess
 from tests.estate import (
     CATALOGUE,
     DENIED,
     EVERYTHING,
     MemoryCloud,
     account,
+    assessed,
     bucket,
-    criteria,
     inventory_of,
-    judged,
     other,
     region,
+    requested,
 )
 
 ABOUT_MACHINES = (
@@ -57,13 +57,13 @@ def machine() -> Resource:
 
 
 @pytest.mark.parametrize("control", ABOUT_MACHINES)
-def test_machines_that_could_not_be_listed_may_be_there(control: str, tmp_path: Path) -> None:
+def test_unlisted_machines_may_exist(control: str, tmp_path: Path) -> None:
     path = tmp_path / "ownership.yaml"
     path.write_text(OWNERSHIP, encoding="utf-8")
 
     def row(more: Sequence[Resource], unlisted: Unknown | None) -> CoverageRow:
         blind = [] if unlisted is None else [("virtual_machine", "eu-west-1", unlisted)]
-        found = judged([account(), region(), *more], blind, ownership=path).coverage.rows
+        found = assessed([account(), region(), *more], blind, ownership=path).coverage.rows
         (one,) = (one for one in found if one.control == control)
         return one
 
@@ -75,12 +75,12 @@ def test_machines_that_could_not_be_listed_may_be_there(control: str, tmp_path: 
     assert row([], closed).party == none.party
 
 
-def test_machines_that_nobody_asked_for_may_be_there() -> None:
-    told = {kind: facets for kind, facets in EVERYTHING.items() if kind != VirtualMachine.kind}
+def test_uncollected_machines_may_exist() -> None:
+    wanted = {kind: facets for kind, facets in EVERYTHING.items() if kind != VirtualMachine.kind}
     cloud = MemoryCloud((account(), region(), machine()))
     control = "compute.os-hardening"
-    narrowed = replace(criteria(), chosen=(), controls=frozenset({control}))
-    (row,) = assess(inventory_of(cloud, told), narrowed).coverage.rows
+    narrowed = replace(requested(), chosen=(), controls=frozenset({control}))
+    (row,) = assess(inventory_of(cloud, wanted), narrowed).coverage.rows
     (seen,) = assess(inventory_of(cloud), narrowed).coverage.rows
     assert (row.party, row.state) == (seen.party, seen.state) == ("customer", "unclaimed")
 
@@ -90,7 +90,7 @@ def _without(resource: Resource, *facets: str) -> Resource:
     return type(resource).observe(resource.collected() - set(facets), known)
 
 
-def test_a_bucket_beside_it_that_was_collected_for_something_else_tells_nothing() -> None:
+def test_a_bucket_of_another_snapshot_without_the_facets_decides_nothing() -> None:
     store = bucket("audit-logs", public_read=True)
     trail = other(AuditTrail, destinations=(store.id,))
     here = inventory_of(MemoryCloud((account(), trail)))
@@ -105,16 +105,16 @@ def test_a_bucket_beside_it_that_was_collected_for_something_else_tells_nothing(
     assert isinstance(public(_without(store, "public_read", "versioning")), Unknown)
 
 
-def test_a_snapshot_beside_it_that_lacks_what_the_rules_read_is_refused() -> None:
+def test_another_snapshot_without_the_facets_of_the_rules_is_refused() -> None:
     thin = _without(bucket("audit-logs"), *(Bucket.facets() - {"tags"}))
     here = inventory_of(MemoryCloud((account(), region(), other(AuditTrail, destinations=(thin.id,)))))
     beside = replace(here, resources=(thin,), collected={"bucket": frozenset({"tags"})})
     with pytest.raises(NotCollected):
-        assess(here, replace(criteria(), others=(beside,)))
+        assess(here, replace(requested(), common_control_inventories=(beside,)))
 
 
 @pytest.mark.parametrize("collected", [True, False])
-def test_a_path_that_was_not_collected_is_not_read(collected: bool) -> None:
+def test_a_path_that_was_not_collected_is_unknown(collected: bool) -> None:
     home = account(path=None)
     seen = home if collected else _without(home, "path")
     assert isinstance(seen, Account)

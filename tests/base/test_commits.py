@@ -1,4 +1,4 @@
-"""The commit of a file, and that looking for it runs nothing of the checkout."""
+"""The commit of a file, and that determining it runs no code of the checkout."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_commit_is_the_last_that_changed_any_of_the_files(repository: Path) 
     assert last_commit([two]) == second
 
 
-def test_a_merge_that_changed_nothing_is_passed_over(repository: Path) -> None:
+def test_a_merge_without_changes_is_skipped(repository: Path) -> None:
     one = repository / "one.yaml"
     one.write_text("1", encoding="utf-8")
     committed(repository, "one.yaml")
@@ -64,7 +64,7 @@ def test_a_merge_that_changed_nothing_is_passed_over(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["other contents", None])
-def test_no_commit_is_stated_for_a_file_that_differs_from_it(repository: Path, change: str | None) -> None:
+def test_a_file_with_uncommitted_changes_has_no_commit(repository: Path, change: str | None) -> None:
     one = repository / "one.yaml"
     if change is not None:
         one.write_text("1", encoding="utf-8")
@@ -76,7 +76,7 @@ def test_no_commit_is_stated_for_a_file_that_differs_from_it(repository: Path, c
     assert last_commit([one]) is None
 
 
-def test_line_ends_of_another_system_are_no_change(repository: Path) -> None:
+def test_crlf_line_endings_are_not_a_change(repository: Path) -> None:
     one = repository / "one.yaml"
     one.write_bytes(b"a\nb\n")
     commit = committed(repository, "one.yaml")
@@ -84,7 +84,7 @@ def test_line_ends_of_another_system_are_no_change(repository: Path) -> None:
     assert last_commit([one]) == commit
 
 
-def test_a_shallow_clone_and_a_second_work_tree_have_their_commit(repository: Path, tmp_path: Path) -> None:
+def test_a_shallow_clone_and_a_second_work_tree_have_a_commit(repository: Path, tmp_path: Path) -> None:
     one = repository / "one.yaml"
     for text in ("1", "2"):
         one.write_text(text, encoding="utf-8")
@@ -95,7 +95,7 @@ def test_a_shallow_clone_and_a_second_work_tree_have_their_commit(repository: Pa
     assert last_commit([tmp_path / "tree" / "one.yaml"]) == commit
 
 
-def test_what_a_partial_clone_lacks_is_not_taken_for_a_change(repository: Path, tmp_path: Path) -> None:
+def test_objects_missing_from_a_partial_clone_are_not_a_change(repository: Path, tmp_path: Path) -> None:
     one = repository / "one.yaml"
     one.write_text("1", encoding="utf-8")
     committed(repository, "one.yaml")
@@ -106,7 +106,7 @@ def test_what_a_partial_clone_lacks_is_not_taken_for_a_change(repository: Path, 
     assert last_commit([tmp_path / "partial" / "one.yaml"]) is None
 
 
-def test_outside_a_repository_in_a_broken_one_and_after_the_time_there_is_none(
+def test_there_is_no_commit_without_a_working_repository_or_after_the_time_limit(
     repository: Path, tmp_path: Path
 ) -> None:
     one = repository / "one.yaml"
@@ -123,7 +123,7 @@ def test_outside_a_repository_in_a_broken_one_and_after_the_time_there_is_none(
 
 
 def embedded(folder: Path, ran: Path) -> None:
-    """What a pull request can bring: a bare repository in the folder, whose configuration names a program."""
+    """What a pull request can add: a bare repository in the folder, whose configuration names a program."""
     program = folder / "monitor"
     program.write_text(f"#!/bin/sh\nenv > '{ran}'\n", encoding="utf-8")
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Text from clouds changes no line of a terminal but its own."""
+"""Text from clouds cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ from scanner.base.terminal import printable
         ("Größe 東京", "Größe 東京"),
     ],
 )
-def test_what_acts_instead_of_being_shown_is_replaced(text: str, shown: str) -> None:
+def test_control_characters_are_replaced(text: str, shown: str) -> None:
     assert printable(text) == shown

@@ -1,4 +1,4 @@
-"""Expressions against the same predicates written by hand over the same models, and loading rules."""
+"""Expressions compared with the same predicates in handwritten Python over the same models; loading rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scanner.model.resources.base import Resource
 from scanner.model.resources.identity import User
 from scanner.model.resources.network import Firewall
 from scanner.model.resources.storage import Bucket, Encryption
-from scanner.rule.rules import load_packs
+from scanner.rule.packs import load_packs
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD: dict[str, Any] = {
@@ -100,13 +100,13 @@ CASES: tuple[tuple[Resource, str, Predicate], ...] = (
 
 
 def speed(number: int = 20_000, rounds: int = 9) -> tuple[float, float, float]:
-    """Seconds by expressions and by hand over all cases, and the worst single ratio."""
+    """Seconds over all cases for expressions and for handwritten Python, and the worst single ratio."""
     ours = hand = worst = 0.0
     idle = min(timeit.repeat(lambda: None, number=number, repeat=rounds))
     for resource, source, written in CASES:
         evaluate = compile_predicate(source, resource.kind, type(resource)).evaluate
         if evaluate(resource, NOW) != written(resource, NOW):
-            raise SystemExit(f"{source} differs from what stands for it")
+            raise SystemExit(f"{source} differs from its handwritten predicate")
         pairs = [
             (
                 timeit.timeit(lambda e=evaluate, r=resource: e(r, NOW), number=number) - idle,
@@ -120,7 +120,7 @@ def speed(number: int = 20_000, rounds: int = 9) -> tuple[float, float, float]:
 
 
 def loading(rules: int = 400) -> float:
-    """Seconds to load so many rules."""
+    """Seconds to load this many rules."""
     catalogue = load_catalogue()
     sources = sorted(
         path for path in Path(str(files("rules"))).glob("*/*.yaml") if path.parent.name != "controls"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
-from scanner.run.scan import Collected, everything
+from scanner.run.scan import Collected, all_facets
 from scanner.run.snapshot import NewSnapshot
 from tests.estate import ACCOUNT, DENIED, NOW, account, bucket, region
 
@@ -19,7 +19,7 @@ PUBLIC = {"public_read": True, "public_via": ("bucket policy",), "tags": {}}
 
 @dataclass(frozen=True)
 class Large:
-    """One account with many buckets: a tenth are open, every hundredth hides something."""
+    """One account with many buckets: a tenth are public, every hundredth has an unknown facet."""
 
     number: int
 
@@ -28,15 +28,15 @@ class Large:
 
     def __iter__(self) -> Iterator[Resource]:
         yield account()
-        for place in range(self.number - 2):
+        for index in range(self.number - 2):
             tags = {
-                "owner": f"team-{place % 40}",
+                "owner": f"team-{index % 40}",
                 "data-class": "internal",
-                "service": f"service-{place % 900}",
+                "service": f"service-{index % 900}",
             }
-            facets = {"tags": tags, **(PUBLIC if place % 10 == 0 else {})}
-            hidden = {"tls_only": DENIED} if place % 100 == 1 else {}
-            yield bucket(f"example-bucket-{place:07}", **{**facets, **hidden})
+            facets = {"tags": tags, **(PUBLIC if index % 10 == 0 else {})}
+            unknown = {"tls_only": DENIED} if index % 100 == 1 else {}
+            yield bucket(f"example-bucket-{index:07}", **{**facets, **unknown})
         yield region()
 
 
@@ -46,7 +46,7 @@ def main(path: Path, number: int) -> None:
         resources=Large(number),
         blind_spots=(),
         targets=(Target("aws", ACCOUNT, "arn:aws:iam::111122223333:role/reader", True, True, None),),
-        collected=everything(),
+        collected=all_facets(),
     )
     with NewSnapshot(path) as snapshot:
         snapshot.write(Collected(inventory, NOW - timedelta(minutes=9), NOW, "0" * 32), "0.1.0")

@@ -1,4 +1,4 @@
-"""Resolving owners: an estate of 2,000 accounts and a file of 500 lines, as large as they come."""
+"""Resolving owners: an estate of 2,000 accounts and an ownership file of 500 lines, the largest expected."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEAMS, APPS = 60, 300
 def resolving(*, hidden: bool = False) -> tuple[float, float]:
     """Seconds to resolve ten controls on every resource, and to load the file.
 
-    ``hidden``: no tag and no path could be read, so that every line that selects by them may fit.
+    ``hidden``: no tag and no path could be read, so every line that selects by them may match.
     """
     catalogue = load_catalogue()
     with tempfile.TemporaryDirectory() as folder:
@@ -38,24 +38,24 @@ def resolving(*, hidden: bool = False) -> tuple[float, float]:
     resolver = Resolver(file, catalogue, NOW)
     controls = sorted(catalogue.controls)[:: len(catalogue.controls) // CONTROLS][:CONTROLS]
     begin = time.perf_counter()
-    for _ in _subjects(hidden):
+    for _ in _targets(hidden):
         pass
-    making = time.perf_counter() - begin
+    generating = time.perf_counter() - begin
     begin = time.perf_counter()
     owned = 0
-    for subject in _subjects(hidden):
+    for target in _targets(hidden):
         for control in controls:
-            owned += resolver.resolve(control, subject).status == "owned"
-    taken = time.perf_counter() - begin - making
+            owned += resolver.resolve(control, target).status == "owned"
+    taken = time.perf_counter() - begin - generating
     if not owned:
-        raise SystemExit("nobody owns anything in the benchmark")
+        raise SystemExit("no control in the benchmark has an owner")
     return taken, loading
 
 
 def _file(domains: list[str]) -> dict[str, Any]:
-    """A line for each domain, then lines by application, path, account and exact control in turn."""
+    """A line for each domain, then lines by application, path, account and single control in turn."""
     lines: list[dict[str, Any]] = [
-        {"controls": [name], "accountable": f"team-{place}"} for place, name in enumerate(domains)
+        {"controls": [name], "accountable": f"team-{index}"} for index, name in enumerate(domains)
     ]
     for number in range(LINES - len(lines)):
         where: dict[str, Any] = (
@@ -71,7 +71,7 @@ def _file(domains: list[str]) -> dict[str, Any]:
     return {"version": 1, "teams": teams, "owners": lines, "reviewed": "2026-11-01"}
 
 
-def _subjects(hidden: bool) -> Iterator[OwnershipTarget]:
+def _targets(hidden: bool) -> Iterator[OwnershipTarget]:
     kinds = ("bucket", "firewall", "virtual_machine", "database", "key", "user")
     each = RESOURCES // ACCOUNTS
     for account in range(ACCOUNTS):

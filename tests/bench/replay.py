@@ -1,8 +1,8 @@
-"""An HTTP server that answers every request as another one did before, a fixed delay later.
+"""An HTTP server that replays the answers of another one, after a fixed delay.
 
-Until a line comes on its standard input, every request is passed on and its latest answer kept (the
-latest: a credential report is made by asking until it is there); from then on answers are replayed. That
-costs almost no processor time, so that what is measured is the client. Runs as a process of its own:
+Until it reads a line from standard input, it forwards every request and keeps the latest answer (the latest,
+since a credential report is requested until it is ready); from then on it replays answers. That takes almost
+no processor time, so only the client is measured. Runs as a separate process:
 ``python tests/bench/replay.py UPSTREAM_PORT DELAY_SECONDS`` prints its port.
 """
 
@@ -32,30 +32,30 @@ async def message(reader: asyncio.StreamReader) -> tuple[bytes, bytes] | None:
 
 
 def key(head: bytes, body: bytes) -> bytes:
-    """What tells two requests apart: everything but signatures, times and invocation ids."""
+    """What distinguishes two requests: everything but signatures, times and invocation IDs."""
     lines = head.split(b"\r\n")
-    told = [line for line in lines[1:] if line.lower().startswith((b"x-amz-target:", b"host:"))]
+    headers = [line for line in lines[1:] if line.lower().startswith((b"x-amz-target:", b"host:"))]
     region = [
         line.split(b"/")[2] for line in lines if line.lower().startswith(b"authorization:") and b"/" in line
     ]
-    return hashlib.sha256(b"\n".join([lines[0], *told, *region, body])).digest()
+    return hashlib.sha256(b"\n".join([lines[0], *headers, *region, body])).digest()
 
 
-async def passed_on(port: int, head: bytes, body: bytes) -> Answer:
-    """The answer of the server behind."""
+async def forwarded(port: int, head: bytes, body: bytes) -> Answer:
+    """The answer of the upstream server."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     closing = head.replace(b"Connection: keep-alive", b"Connection: close")
     writer.write(closing + body)
     answer = await message(reader)
     writer.close()
     if answer is None:
-        raise ConnectionError("the server behind said nothing")
+        raise ConnectionError("the upstream server did not answer")
     lines = [line for line in answer[0].split(b"\r\n") if not line.lower().startswith(b"connection:")]
     return b"\r\n".join(lines), answer[1]
 
 
 async def serve(upstream: int, delay: float) -> None:
-    """Runs until it is ended."""
+    """Runs until it is terminated."""
     known: Known = {}
     replaying = asyncio.Event()
 
@@ -69,7 +69,7 @@ async def serve(upstream: int, delay: float) -> None:
             if replaying.is_set() and name in known:
                 await asyncio.sleep(delay)
             else:
-                known[name] = await passed_on(upstream, *request)
+                known[name] = await forwarded(upstream, *request)
             writer.write(b"".join(known[name]))
             await writer.drain()
         writer.close()

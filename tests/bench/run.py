@@ -1,4 +1,4 @@
-"""``make bench``: measures, prints figures side by side with what they should be, writes nothing here."""
+"""``make bench``: measures and prints figures with their limits; writes nothing to the repository."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def help_time(runs: int = 9) -> None:
 
 
 def aws_scan(runs: int = 3) -> None:
-    """The AWS scan of 40 buckets with 50 ms added to every call, replayed by a process that costs nothing."""
+    """The AWS scan of 40 buckets with 50 ms added to every call, replayed by a separate, cheap process."""
     sandbox = AwsSandbox()
     sandbox.start()
     upstream = int(sandbox.environment["AWS_ENDPOINT_URL"].rsplit(":", 1)[1])
@@ -58,12 +58,12 @@ def aws_scan(runs: int = 3) -> None:
             took, whole, calls = [], [], 0
             for run in range(runs + 1):
                 seconds = _seconds(scan, environment)
-                if run == 0:  # the run that fills the replaying server
+                if run == 0:  # the run that records the answers
                     print("replay", file=replay.stdin, flush=True)
                     continue
-                told = json.loads(report.read_text(encoding="utf-8"))["scan"]
-                calls = sum(told["calls"]["aws"].values())
-                took.append(_apart(told["started"], told["finished"]))
+                metadata = json.loads(report.read_text(encoding="utf-8"))["scan"]
+                calls = sum(metadata["calls"]["aws"].values())
+                took.append(_elapsed(metadata["started"], metadata["finished"]))
                 whole.append(seconds)
     finally:
         replay.terminate()
@@ -79,7 +79,7 @@ def aws_scan(runs: int = 3) -> None:
 
 
 def rules() -> None:
-    """Rules: evaluated on the plain path against Python written by hand, and loaded."""
+    """Rules: evaluation without unknown facets, compared with handwritten Python; and loading."""
     ours, hand, worst = expressions.speed()
     print(
         f"expressions              {ours / hand:6.2f} ×    limit  1.30 ×    of the same predicates by hand; "
@@ -89,22 +89,22 @@ def rules() -> None:
 
 
 def owned() -> None:
-    """Owners: ten controls on every resource of a large estate, by a large file."""
+    """Owners: ten controls on every resource of a large estate, resolved by a large file."""
     for hidden in (False, True):
         taken, loading = owners.resolving(hidden=hidden)
-        told = "unread tags" if hidden else "resolve owners"
+        name = "unread tags" if hidden else "resolve owners"
         print(
-            f"{told:24} {taken:6.2f} s    limit 10.00 s    {owners.CONTROLS} controls × {owners.RESOURCES:,} "
+            f"{name:24} {taken:6.2f} s    limit 10.00 s    {owners.CONTROLS} controls × {owners.RESOURCES:,} "
             f"resources in {owners.ACCOUNTS:,} accounts by {owners.LINES} lines, loaded in {loading:.2f} s"
         )
 
 
 CHAIN = 5
-"""The longest chain of calls that each need the one before: identity, regions, trails, status."""
+"""The longest chain of calls that each need the previous one: identity, regions, trails, status."""
 
 
 def _fill(environment: dict[str, str]) -> None:
-    """Makes the buckets."""
+    """Creates the buckets."""
     script = (
         "import boto3\n"
         "s3 = boto3.client('s3', region_name='us-east-1')\n"
@@ -125,7 +125,7 @@ owners:
 
 
 def assess_snapshot() -> None:
-    """Judging a large snapshot: the most memory that the process has held, with every kind of report."""
+    """Assessing a large snapshot: the peak memory of the process, with three kinds of report."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         make = [sys.executable, "-m", "tests.bench.large", str(place / "large.zst"), str(RESOURCES)]
@@ -140,7 +140,7 @@ def assess_snapshot() -> None:
         if status != 0:
             raise SystemExit(f"gapscan assess ended with {os.waitstatus_to_exitcode(status)}")
         findings = sum(1 for _ in (place / "ocsf.out").open(encoding="utf-8"))
-    # macOS tells bytes where Linux tells KiB.
+    # macOS reports bytes, Linux KiB.
     most = used.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
     print(
         f"assess, {RESOURCES:,} resources {most:5.0f} MiB  limit  190 MiB   "
@@ -157,7 +157,7 @@ def _seconds(arguments: list[str], environment: dict[str, str]) -> float:
     return taken
 
 
-def _apart(begin: str, end: str) -> float:
+def _elapsed(begin: str, end: str) -> float:
     from datetime import datetime
 
     return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
@@ -165,7 +165,7 @@ def _apart(begin: str, end: str) -> float:
 
 if __name__ == "__main__":
     help_time()
-    # Before this process grows: the peak of a child counts what its parent held when it was made.
+    # Before this process grows: a child's peak includes what its parent held when it was created.
     assess_snapshot()
     rules()
     owned()

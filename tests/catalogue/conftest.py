@@ -19,7 +19,7 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the built-in catalogue, to be spoilt."""
+    """A copy of the built-in catalogue, to be edited."""
     built_in = Path(str(files("rules")))
     shutil.copy(built_in / "responsibility.yaml", tmp_path)
     shutil.copytree(built_in / "controls", tmp_path / "controls")
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def edit(folder: Path) -> Edit:
-    """Replaces one piece of text, which must be there, in a file of the copy."""
+    """Replaces one occurrence of a text, which must exist, in a file of the copy."""
 
     def replace(file: str, old: str, new: str) -> None:
         path = folder / file

@@ -8,7 +8,7 @@ from scanner.model.resources.storage import Bucket
 
 
 def resource(type_: str) -> Resource:
-    """Any resource of a cloud's type; only the header matters here."""
+    """A resource of a cloud's type; only the header matters here."""
     provider = cast(ProviderName, type_.split(".")[0])
     header = {"provider": provider, "partition": provider, "scope": "111122223333", "region": None}
     names = {"id": "example", "name": "example", "type": type_}
@@ -16,7 +16,7 @@ def resource(type_: str) -> Resource:
 
 
 def configured(kind: str, type_: str, **facets: Any) -> Resource:
-    """A resource of a kind of which just these facets were collected."""
+    """A resource of a kind with only these facets collected."""
     provider = cast(ProviderName, type_.split(".")[0])
     header = {"provider": provider, "partition": provider, "scope": "111122223333", "region": "somewhere"}
     names = {"id": "example", "name": "example", "type": type_}

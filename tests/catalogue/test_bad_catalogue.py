@@ -1,4 +1,4 @@
-"""Mistakes in a catalogue are told with file, line and what was probably meant."""
+"""Errors in a catalogue are reported with file, line and a suggestion."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.catalogue.conftest import Edit
 
 
 def problems(folder: Path) -> tuple[Problem, ...]:
-    with pytest.raises(DocumentError) as told:
+    with pytest.raises(DocumentError) as caught:
         load_catalogue(folder)
-    return told.value.problems
+    return caught.value.problems
 
 
 def line_of(path: Path, text: str) -> int:
@@ -41,18 +41,18 @@ def line_of(path: Path, text: str) -> int:
             "controls/ir.yaml",
             "id: ir.finding-triage",
             "id: iam.finding-triage",
-            "iam.finding-triage: controls of this file begin with 'ir' and a dot",
+            "iam.finding-triage: control ids in this file must start with 'ir.'",
         ),
         (
             "controls/ir.yaml",
             "severity: medium",
             "severity: middling",
-            "controls.0.severity: 'middling' is none of low, medium, high, critical",
+            "controls.0.severity: 'middling' is not one of low, medium, high, critical",
         ),
         (
             "controls/ir.yaml",
-            "evidence: statement",
-            "evidences: statement",
+            "evidence: attestation",
+            "evidences: attestation",
             "controls.0.evidences: unknown key; did you mean evidence?",
         ),
         (
@@ -71,9 +71,9 @@ def line_of(path: Path, text: str) -> int:
             "controls/compute.yaml",
             "      provider: Run and patch the managed control plane.\n",
             "",
-            "compute.cluster-config: says nothing of what the provider must do",
+            "compute.cluster-config: obligations.provider is missing",
         ),
-        ("responsibility.yaml", "  saas: Finished application\n", "", "service_models: saas is missing"),
+        ("responsibility.yaml", "  saas: Software as a service\n", "", "service_models: saas is missing"),
         (
             "responsibility.yaml",
             "    default:\n      {on_prem: customer, ",
@@ -83,7 +83,7 @@ def line_of(path: Path, text: str) -> int:
         ("responsibility.yaml", "layers:", "layer:", "layer: unknown key; did you mean layers?"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(
+def test_errors_name_their_location(
     folder: Path, edit: Edit, file: str, old: str, new: str, message: str
 ) -> None:
     edit(file, old, new)
@@ -93,7 +93,7 @@ def test_a_mistake_is_told_with_its_place(
         assert found[0].line == line_of(folder / file, new.splitlines()[0])
 
 
-def test_an_id_is_used_once_in_all_files(folder: Path) -> None:
+def test_an_id_is_unique_across_files(folder: Path) -> None:
     path = folder / "controls" / "ir.yaml"
     control = path.read_text().split("\n\n")[1]
     path.write_text(f"{path.read_text()}\n{control}\n")
@@ -103,7 +103,7 @@ def test_an_id_is_used_once_in_all_files(folder: Path) -> None:
     assert problem.line > first
 
 
-def test_an_alias_is_no_other_controls_id(folder: Path, edit: Edit) -> None:
+def test_an_alias_cannot_be_the_id_of_another_control(folder: Path, edit: Edit) -> None:
     edit("controls/res.yaml", "    evidence: auto\n", "    evidence: auto\n    aliases: [log.reviewed]\n")
     (problem,) = problems(folder)
     assert problem.message.startswith("log.reviewed: already used in ")
@@ -114,20 +114,20 @@ def test_an_alias_is_no_other_controls_id(folder: Path, edit: Edit) -> None:
 def test_a_file_is_named_after_its_domain(folder: Path) -> None:
     (folder / "controls" / "net.yaml").rename(folder / "controls" / "nets.yaml")
     (problem,) = problems(folder)
-    assert problem.message == "the file's name 'nets' is no domain; did you mean net?"
+    assert problem.message == "the file name 'nets' is not a domain; did you mean net?"
 
 
-def test_a_line_of_the_type_table_that_can_never_win_is_told(folder: Path, edit: Edit) -> None:
+def test_an_unreachable_line_of_the_type_table_is_reported(folder: Path, edit: Edit) -> None:
     edit("responsibility.yaml", "  # Containers\n", "  - {match: gcp.compute.vpn, model: paas}\n")
     (problem,) = problems(folder)
     earlier = line_of(folder / "responsibility.yaml", '"gcp.compute.*"')
     assert problem.line == earlier + 1
     assert problem.message == (
-        f"types: gcp.compute.vpn is never reached: line {earlier} (gcp.compute.*) matches it first"
+        f"types: gcp.compute.vpn is never reached: line {earlier} (gcp.compute.*) matches first"
     )
 
 
-def test_every_mistake_of_every_file_is_told_at_once(folder: Path, edit: Edit) -> None:
+def test_all_errors_of_all_files_are_reported_together(folder: Path, edit: Edit) -> None:
     edit("controls/app.yaml", "layer: application", "layer: applications")
     edit("controls/ext.yaml", "severity: medium", "severity: medum")
     edit("responsibility.yaml", "  iaas: Virtual machines, disks and networks\n", "")
@@ -147,4 +147,4 @@ def test_a_folder_without_controls(folder: Path) -> None:
     for path in (folder / "controls").iterdir():
         path.unlink()
     (problem,) = problems(folder)
-    assert problem.message == "holds no controls (*.yaml)"
+    assert problem.message == "contains no controls (*.yaml)"

@@ -1,4 +1,4 @@
-"""Where the line between the parties runs on a resource as it is configured: examples, laws and mistakes."""
+"""The responsibility boundary on a resource as configured: examples, laws and errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.rule.rules import BUILTIN, load_packs
+from scanner.rule.packs import BUILTIN, load_packs
 from scanner.run.scan import wanted_by
 from tests.catalogue.conftest import Edit
 from tests.catalogue.resources import configured, resource
@@ -26,17 +26,17 @@ HIDDEN = Unknown.because("denied", "call", "permission", "not allowed")
 PATCHING, RUNTIME, BACKUPS = "compute.os-patching", "compute.runtime-supported", "res.backups"
 
 MANAGED = {"minor_upgrades": True, "serverless": False, "os_access": False}
-"""A managed database as most are."""
+"""A typical managed database."""
 
 
 @pytest.mark.parametrize(
     ("control", "kind", "type_", "facets", "party", "model"),
     [
-        # A machine is the customer's; a node of a managed cluster still has a part of theirs.
+        # The customer patches a machine, and still has a part in a node of a managed cluster.
         (PATCHING, "virtual_machine", "aws.ec2.instance", {"node_of": None}, "customer", "iaas"),
         (PATCHING, "virtual_machine", "aws.ec2.instance", {"node_of": "shop"}, "customer", "caas"),
         (PATCHING, "virtual_machine", "gcp.compute.instance", {"node_of": "shop"}, "customer", "caas"),
-        # A managed database is patched by the provider; one with access to its system is not.
+        # The provider patches a managed database, unless the customer has OS access.
         (PATCHING, "database", "aws.rds.instance", MANAGED, "provider", "paas"),
         (PATCHING, "database", "aws.rds.instance", {**MANAGED, "os_access": True}, "customer", "iaas"),
         (
@@ -48,7 +48,7 @@ MANAGED = {"minor_upgrades": True, "serverless": False, "os_access": False}
             "iaas",
         ),
         (PATCHING, "database", "gcp.sqladmin.instance", MANAGED, "provider", "paas"),
-        # Its engine: the customer chooses the version, unless there is nothing left to choose.
+        # The customer chooses the engine version, unless there is nothing to choose.
         (RUNTIME, "database", "aws.rds.instance", MANAGED, "customer", "paas"),
         (RUNTIME, "database", "aws.rds.instance", {**MANAGED, "minor_upgrades": False}, "customer", "paas"),
         (RUNTIME, "database", "aws.rds.cluster", {**MANAGED, "serverless": True}, "provider", "paas"),
@@ -88,7 +88,7 @@ MANAGED = {"minor_upgrades": True, "serverless": False, "os_access": False}
         (PATCHING, "container_cluster", "aws.eks.cluster", {"nodes": ()}, "customer", "caas"),
     ],
 )
-def test_configuration_moves_the_line(
+def test_configuration_shifts_the_boundary(
     catalogue: Catalogue,
     control: str,
     kind: str,
@@ -97,23 +97,23 @@ def test_configuration_moves_the_line(
     party: Party,
     model: ServiceModel,
 ) -> None:
-    subject = configured(kind, type_, **facets)
-    found = catalogue.boundary(catalogue.controls[control], subject)
+    target = configured(kind, type_, **facets)
+    found = catalogue.boundary(catalogue.controls[control], target)
     assert (found.party, found.model, found.flags) == (party, model, frozenset())
-    assert catalogue.service_model(subject) == model
-    assert catalogue.models_in_use(subject) == {model}
+    assert catalogue.service_model(target) == model
+    assert catalogue.models_in_use(target) == {model}
 
 
-def test_what_decided_is_told_with_the_providers_own_page(catalogue: Catalogue) -> None:
-    kept_up = configured("function", "aws.lambda.function", runtime_updates="automatic")
-    found = catalogue.boundary(catalogue.controls[RUNTIME], kept_up)
+def test_the_deciding_shift_is_reported_with_the_providers_page(catalogue: Catalogue) -> None:
+    updated = configured("function", "aws.lambda.function", runtime_updates="automatic")
+    found = catalogue.boundary(catalogue.controls[RUNTIME], updated)
     assert found.shifts == ("function-runtime-kept-up",)
-    assert "by itself" in found.reason
+    assert "automatically" in found.reason
     assert found.source is not None
     assert found.source.url.startswith("https://docs.aws.amazon.com/lambda/")
 
 
-def test_where_nothing_moves_the_service_model_is_the_reason(catalogue: Catalogue) -> None:
+def test_without_a_shift_the_service_model_is_the_reason(catalogue: Catalogue) -> None:
     found = catalogue.boundary(catalogue.controls["data.no-public-exposure"], resource("aws.s3.bucket"))
     assert (found.party, found.shifts, found.source) == ("customer", (), None)
     assert "Managed service (paas)" in found.reason
@@ -126,11 +126,11 @@ def test_where_nothing_moves_the_service_model_is_the_reason(catalogue: Catalogu
         (PATCHING, "container_cluster", "aws.eks.cluster", {"nodes": HIDDEN}, "nodes"),
         (PATCHING, "database", "aws.rds.instance", {**MANAGED, "os_access": HIDDEN}, "os_access"),
         (RUNTIME, "database", "aws.rds.cluster", {**MANAGED, "serverless": HIDDEN}, "serverless"),
-        # Not even asked for is no better.
+        # A facet that was not collected is also unknown.
         (RUNTIME, "function", "aws.lambda.function", {}, "runtime_updates"),
     ],
 )
-def test_a_fact_that_decides_and_could_not_be_told_counts_as_the_customers_and_is_flagged(
+def test_an_unknown_deciding_facet_makes_the_customer_responsible_and_is_flagged(
     catalogue: Catalogue, control: str, kind: str, type_: str, facets: dict[str, Any], named: str
 ) -> None:
     found = catalogue.boundary(catalogue.controls[control], configured(kind, type_, **facets))
@@ -139,14 +139,14 @@ def test_a_fact_that_decides_and_could_not_be_told_counts_as_the_customers_and_i
     assert named in found.reason
 
 
-def test_a_fact_that_could_not_be_told_but_changes_nothing_is_not_flagged(catalogue: Catalogue) -> None:
+def test_an_unknown_facet_that_changes_nothing_is_not_flagged(catalogue: Catalogue) -> None:
     hidden = configured("virtual_machine", "aws.ec2.instance", node_of=HIDDEN)
     found = catalogue.boundary(catalogue.controls[PATCHING], hidden)
     assert (found.party, found.flags) == ("customer", frozenset())
     assert catalogue.models_in_use(hidden) == {"iaas", "caas"}
 
 
-def test_an_unresolved_service_model_is_flagged_whatever_the_configuration_says(catalogue: Catalogue) -> None:
+def test_an_unresolved_service_model_is_flagged_regardless_of_configuration(catalogue: Catalogue) -> None:
     stranger = configured("function", "aws.braket.function", runtime_updates="automatic")
     for control in catalogue.controls.values():
         found = catalogue.boundary(control, stranger)
@@ -156,7 +156,7 @@ def test_an_unresolved_service_model_is_flagged_whatever_the_configuration_says(
     assert catalogue.models_in_use(stranger) == {"iaas"}
 
 
-def test_a_provider_part_that_fails_where_the_customer_can_see_it_is_the_customers(
+def test_a_visible_failure_of_a_provider_side_control_is_the_customers(
     catalogue: Catalogue,
 ) -> None:
     cluster = configured("container_cluster", "aws.eks.cluster", nodes=("provider",))
@@ -165,7 +165,7 @@ def test_a_provider_part_that_fails_where_the_customer_can_see_it_is_the_custome
     assert (before.party, after.party) == ("provider", "customer")
     assert after.flags == {"promoted"}
     assert after.reason.startswith(before.reason)
-    assert "if you can set it, it is yours" in after.reason
+    assert "if you can set it, it is your responsibility" in after.reason
     assert after.promoted() == after
 
 
@@ -186,27 +186,27 @@ TYPES = {
 
 
 def configurations(kind: str) -> Iterator[dict[str, Any]]:
-    """Every combination of what the facets that move the line can be."""
+    """Every combination of values of the facets that shift the boundary."""
     names = list(VALUES[kind])
     for values in product(*VALUES[kind].values()):
         yield dict(zip(names, values, strict=True))
 
 
 def kinds_of_controls(catalogue: Catalogue) -> list[Control]:
-    """One control for each layer and row: of the others the line runs in the same way."""
+    """One control for each layer and row: the boundary of the others is the same."""
     return list(
         {(one.layer, *one.responsibility.values()): one for one in catalogue.controls.values()}.values()
     )
 
 
-def test_the_combinations_here_are_of_all_facets_that_move_the_line(catalogue: Catalogue) -> None:
+def test_the_combinations_include_all_facets_that_shift_the_boundary(catalogue: Catalogue) -> None:
     assert {kind: catalogue.facets(kind) for kind in KINDS if catalogue.facets(kind)} == {
         kind: frozenset(facets) for kind, facets in VALUES.items()
     }
 
 
 @pytest.mark.parametrize("kind", VALUES)
-def test_hiding_a_fact_never_gives_anything_to_the_provider(catalogue: Catalogue, kind: str) -> None:
+def test_an_unknown_facet_never_makes_the_provider_responsible(catalogue: Catalogue, kind: str) -> None:
     controls = kinds_of_controls(catalogue)
     for type_, facets in product(TYPES[kind], configurations(kind)):
         seen = configured(kind, type_, **facets)
@@ -221,18 +221,18 @@ def test_hiding_a_fact_never_gives_anything_to_the_provider(catalogue: Catalogue
 
 
 @pytest.mark.parametrize("kind", VALUES)
-def test_the_order_of_shifts_is_of_no_account(catalogue: Catalogue, kind: str) -> None:
+def test_the_order_of_shifts_does_not_matter(catalogue: Catalogue, kind: str) -> None:
     ours = [shift for shift in catalogue.shifts if shift.kind == kind]
     controls = kinds_of_controls(catalogue)
     orders = [replace(catalogue, shifts=order) for order in permutations(ours)]
     for type_, facets in product(TYPES[kind], configurations(kind)):
         for hidden in ({}, dict.fromkeys(facets, HIDDEN)):
-            subject = configured(kind, type_, **{**facets, **hidden})
+            target = configured(kind, type_, **{**facets, **hidden})
             for control in controls:
-                assert len({repr(order.boundary(control, subject)) for order in orders}) == 1
+                assert len({repr(order.boundary(control, target)) for order in orders}) == 1
 
 
-def test_where_two_shifts_disagree_the_customers_part_wins(folder: Path, edit: Edit) -> None:
+def test_if_two_shifts_disagree_the_customer_is_responsible(folder: Path, edit: Edit) -> None:
     edit(
         "responsibility.yaml",
         "shifts:\n",
@@ -246,24 +246,24 @@ def test_where_two_shifts_disagree_the_customers_part_wins(folder: Path, edit: E
     assert (found.party, found.shifts) == ("customer", ("database-without-minor-upgrades",))
 
 
-def test_nothing_moves_on_a_cloud_whose_provider_is_not_quoted(catalogue: Catalogue) -> None:
+def test_a_shift_does_not_apply_on_a_cloud_without_a_source(catalogue: Catalogue) -> None:
     assert all("gcp" not in shift.sources for shift in catalogue.shifts if shift.kind == "database")
     serverless = configured("database", "gcp.sqladmin.instance", **{**MANAGED, "serverless": True})
     found = catalogue.boundary(catalogue.controls[RUNTIME], serverless)
     assert (found.party, found.shifts) == ("customer", ())
 
 
-def test_every_shift_concerns_a_control_that_looks_at_its_kind_and_quotes_the_provider(
+def test_every_shift_affects_a_control_of_its_kind_and_cites_the_provider(
     catalogue: Catalogue,
 ) -> None:
     for shift in catalogue.shifts:
         layers = set(shift.layers)
-        concerned = [
+        affected = [
             control
             for control in catalogue.controls.values()
             if shift.model is not None or control.layer in layers
         ]
-        expected = {kind for one in concerned for kinds in one.kinds.values() for kind in kinds}
+        expected = {kind for one in affected for kinds in one.kinds.values() for kind in kinds}
         assert shift.kind in expected, shift.id
         assert shift.reason.endswith("."), shift.id
         for provider, source in shift.sources.items():
@@ -271,7 +271,9 @@ def test_every_shift_concerns_a_control_that_looks_at_its_kind_and_quotes_the_pr
             assert owner[provider] in source.url, (shift.id, provider)
 
 
-def test_what_moves_the_line_is_collected_with_every_rule_for_the_kind(catalogue: Catalogue) -> None:
+def test_facets_that_shift_the_boundary_are_collected_with_every_rule_for_the_kind(
+    catalogue: Catalogue,
+) -> None:
     for rule in load_packs([BUILTIN], catalogue).rules.values():
         wanted = wanted_by([rule], path=False, catalogue=catalogue)
         assert catalogue.facets(rule.text.for_) <= wanted[rule.text.for_], rule.id
@@ -284,7 +286,7 @@ def test_what_moves_the_line_is_collected_with_every_rule_for_the_kind(catalogue
             "    kind: virtual_machine\n",
             "    kind: virtual_machin\n",
             "kind: virtual_machin",
-            "node-of-managed-cluster: no kind 'virtual_machin'; did you mean virtual_machine?",
+            "node-of-managed-cluster: unknown kind 'virtual_machin'; did you mean virtual_machine?",
         ),
         (
             "    when: database.os_access\n",
@@ -302,7 +304,7 @@ def test_what_moves_the_line_is_collected_with_every_rule_for_the_kind(catalogue
             "    when: database.os_access\n",
             "    when: now > timestamp('2026-01-01T00:00:00Z') && database.os_access\n",
             "when: now",
-            "database-with-os-access: whose it is does not depend on the time",
+            "database-with-os-access: a shift cannot use 'now'",
         ),
         (
             "    layers: {os: provider}\n",
@@ -314,7 +316,7 @@ def test_what_moves_the_line_is_collected_with_every_rule_for_the_kind(catalogue
             "    layers: {os: provider}\n",
             "    layers: {os: both}\n",
             "{os: both}",
-            "'both' is none of customer, provider",
+            "'both' is not one of customer, provider",
         ),
         (
             "    model: caas\n    reason",
@@ -326,13 +328,13 @@ def test_what_moves_the_line_is_collected_with_every_rule_for_the_kind(catalogue
             "    model: caas\n    reason",
             "    model: caas\n    layers: {os: provider}\n    reason",
             "id: node-of-managed-cluster",
-            "node-of-managed-cluster: moves either the model or layers",
+            "node-of-managed-cluster: must set either model or layers",
         ),
         (
             "  - id: cluster-of-own-nodes\n",
             "  - id: database-with-os-access # again\n",
             "# again",
-            "database-with-os-access: already used in line ",
+            "database-with-os-access: already used on line ",
         ),
         (
             "url: https://docs.aws.amazon.com/lambda",
@@ -343,7 +345,7 @@ def test_what_moves_the_line_is_collected_with_every_rule_for_the_kind(catalogue
         ("    sources: *function_runtimes\n", "    sources: {}\n", "sources: {}", "sources"),
     ],
 )
-def test_a_mistake_in_a_shift_is_told_with_its_place(
+def test_errors_in_a_shift_name_their_location(
     folder: Path, edit: Edit, old: str, new: str, at: str, message: str
 ) -> None:
     edit("responsibility.yaml", old, new)
@@ -352,16 +354,16 @@ def test_a_mistake_in_a_shift_is_told_with_its_place(
     assert {(problem.file, problem.line) for problem in found} == {(str(path), line_of(path, at))}
 
 
-def test_every_service_model_is_known_to_the_table_of_reasons(catalogue: Catalogue) -> None:
+def test_every_service_model_has_a_default_boundary_with_a_reason(catalogue: Catalogue) -> None:
     models: tuple[ServiceModel, ...] = get_args(ServiceModel)
     for control in catalogue.controls.values():
         for model in models:
-            found = catalogue.standing(control, model)
+            found = catalogue.default_boundary(control, model)
             cell = control.responsibility[model]
             assert found.party == ("provider" if cell == "provider" else "customer")
             assert catalogue.service_models[model] in found.reason
 
 
-def test_the_party_is_the_boundarys(catalogue: Catalogue) -> None:
-    subject: Resource = configured("container_cluster", "aws.eks.cluster", nodes=("provider",))
-    assert catalogue.party(catalogue.controls[PATCHING], subject) == "provider"
+def test_the_party_is_that_of_the_boundary(catalogue: Catalogue) -> None:
+    target: Resource = configured("container_cluster", "aws.eks.cluster", nodes=("provider",))
+    assert catalogue.party(catalogue.controls[PATCHING], target) == "provider"

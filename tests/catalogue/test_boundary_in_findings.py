@@ -1,4 +1,4 @@
-"""What moves the line reaches the findings: their party, service model, state and flags."""
+"""Boundary shifts are reflected in findings: party, service model, state and flags."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from typing import Any
 
 import pytest
 
+from scanner.assess.assessment import Assessment, assess
 from scanner.assess.finding import Finding
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.run.scan import Assessment, assess
 from tests.catalogue.resources import configured
-from tests.estate import CATALOGUE, account, criteria
+from tests.estate import CATALOGUE, account, requested
 
 HIDDEN = Unknown.because("denied", "call", "permission", "not allowed")
 
 
-def row(*subjects: Resource) -> tuple[str, str, str]:
-    """Party, evidence and state of the patching of systems, in an account that has just these."""
+def row(*others: Resource) -> tuple[str, str, str]:
+    """Party, evidence and state of OS patching, in an account with only these resources."""
     home = account()
     inventory = Inventory(
-        resources=(home, *subjects),
+        resources=(home, *others),
         blind_spots=(),
         targets=(Target("aws", home.scope, None, True, True, None),),
         collected={kind: model.facets() for kind, model in KINDS.items()},
     )
-    rows = assess(inventory, criteria()).coverage.rows
+    rows = assess(inventory, requested()).coverage.rows
     (one,) = (one for one in rows if one.control == "compute.os-patching")
     return one.party, one.evidence, one.state
 
 
-def assessed(subject: Resource, rule: str, ownership: Path | None = None) -> Assessment:
-    """What one rule says of an account with one resource."""
+def assessed(resource: Resource, rule: str, ownership: Path | None = None) -> Assessment:
+    """The assessment of one rule on an account with one resource."""
     home = account()
     inventory = Inventory(
-        resources=(home, subject),
+        resources=(home, resource),
         blind_spots=(),
         targets=(Target("aws", home.scope, None, True, True, None),),
-        collected={one.kind: one.collected() for one in (home, subject)},
+        collected={one.kind: one.collected() for one in (home, resource)},
     )
-    return assess(inventory, criteria(ownership, rules=[rule]))
+    return assess(inventory, requested(ownership, rules=[rule]))
 
 
-def finding(subject: Resource, rule: str, ownership: Path | None = None) -> Finding:
-    """What it finds on that resource."""
-    found = assessed(subject, rule, ownership).coverage.findings
+def finding(resource: Resource, rule: str, ownership: Path | None = None) -> Finding:
+    """The finding of the rule on the resource."""
+    found = assessed(resource, rule, ownership).coverage.findings
     (one,) = (one for one in found if one.rule == rule)
     return one
 
@@ -65,7 +65,7 @@ NODES = "compute.cluster-node-upgrades"
 
 
 @pytest.mark.parametrize(
-    ("subject", "rule", "told"),
+    ("resource", "rule", "expected"),
     [
         (function("automatic"), RUNTIME, ("provider", "pass", "assumed", ())),
         (function("manual"), RUNTIME, ("customer", "fail", "unowned", ())),
@@ -74,27 +74,27 @@ NODES = "compute.cluster-node-upgrades"
         (cluster(("provider",), upgrades=False), NODES, ("customer", "fail", "unowned", ("promoted",))),
         (cluster(("managed",), upgrades=True), NODES, ("customer", "pass", "unclaimed", ())),
         (cluster(HIDDEN, upgrades=True), NODES, ("customer", "unknown", "unknown", ("boundary_uncertain",))),
-        # A failure is the customer's whoever operates the nodes.
+        # The customer is responsible for a failure, regardless of who operates the nodes.
         (cluster(HIDDEN, upgrades=False), NODES, ("customer", "fail", "unowned", ("boundary_uncertain",))),
     ],
 )
 def test_the_party_and_its_flags_are_in_the_finding(
-    subject: Resource, rule: str, told: tuple[Any, ...]
+    resource: Resource, rule: str, expected: tuple[Any, ...]
 ) -> None:
-    found = finding(subject, rule)
-    assert (found.party, found.evidence, found.state, found.flags) == told
+    found = finding(resource, rule)
+    assert (found.party, found.evidence, found.state, found.flags) == expected
 
 
-def test_what_could_not_be_told_of_the_boundary_is_told_and_makes_the_scan_incomplete() -> None:
+def test_an_unknown_boundary_is_reported_and_makes_the_scan_incomplete() -> None:
     hidden = cluster(HIDDEN, upgrades=True)
     found = finding(hidden, NODES)
     assert [(unknown.facet, unknown.permission) for unknown in found.unknowns] == [("nodes", "permission")]
-    assert "nobody could tell whose part that is" in found.message
+    assert "the responsible party could not be determined" in found.message
     assert not assessed(hidden, NODES).decision.complete
     assert assessed(cluster(("provider",), upgrades=True), NODES).decision.complete
 
 
-def test_hiding_what_moves_the_line_never_betters_a_state(tmp_path: Path) -> None:
+def test_an_unknown_boundary_never_improves_a_state(tmp_path: Path) -> None:
     file = tmp_path / "ownership.yaml"
     file.write_text(
         "version: 1\nteams:\n  platform: {contact: platform@example.com}\n"
@@ -106,7 +106,7 @@ def test_hiding_what_moves_the_line_never_betters_a_state(tmp_path: Path) -> Non
     assert finding(cluster(("managed",), upgrades=True), NODES, file).state == "covered"
 
 
-def test_the_service_model_is_the_one_as_configured() -> None:
+def test_the_service_model_follows_the_configuration() -> None:
     facets = {"minor_upgrades": True, "serverless": False, "os_access": True}
     custom = configured("database", "aws.rds.instance", **facets)
     assert finding(custom, "compute.database-minor-upgrades").service_model == "iaas"
@@ -124,14 +124,14 @@ def database(*, os_access: object) -> Resource:
     return configured("database", "aws.rds.instance", os_access=os_access, **facets)
 
 
-def test_the_system_under_a_managed_database_is_the_providers_at_its_account_too() -> None:
+def test_the_os_of_a_managed_database_is_the_providers_at_its_account_too() -> None:
     assert row(database(os_access=False)) == ("provider", "unassessed", "assumed")
     assert row(database(os_access=True)) == ("customer", "unassessed", "unclaimed")
     assert row(database(os_access=HIDDEN)) == ("customer", "unassessed", "unclaimed")
     assert row() == ("provider", "n/a", "not_applicable")
 
 
-def test_a_kind_that_is_all_the_providers_leaves_nothing_of_the_customers_unseen() -> None:
+def test_a_kind_that_the_provider_operates_entirely_leaves_nothing_unassessed() -> None:
     nodes = configured(
         "container_cluster", "aws.eks.cluster", nodes=("managed",), node_upgrades=True, endpoint_open=False
     )
@@ -140,7 +140,7 @@ def test_a_kind_that_is_all_the_providers_leaves_nothing_of_the_customers_unseen
     assert row(nodes, database(os_access=HIDDEN)) == ("customer", "unassessed", "unclaimed")
 
 
-def test_a_model_in_use_by_configuration_alone_makes_a_control_the_customers_at_the_scope() -> None:
+def test_a_service_model_in_use_by_configuration_makes_the_customer_responsible_at_the_scope() -> None:
     control = CATALOGUE.controls["compute.self-hosted-database"]
     managed = {"minor_upgrades": True, "serverless": False, "os_access": False}
 

@@ -1,4 +1,4 @@
-"""Whose a control is, on a resource and at a scope."""
+"""Which party is responsible for a control, on a resource and at a scope."""
 
 from __future__ import annotations
 
@@ -94,19 +94,21 @@ def test_the_party_follows_the_service_model(
     assert catalogue.party(catalogue.controls[control], resource(type_)) == party
 
 
-def test_where_both_have_a_part_the_customers_is_what_counts(catalogue: Catalogue) -> None:
+def test_if_both_parties_have_a_part_the_customer_is_responsible(catalogue: Catalogue) -> None:
     control = catalogue.controls["data.encryption-at-rest"]
     assert control.responsibility["paas"] == "both"
     assert catalogue.party(control, resource("aws.s3.bucket")) == "customer"
 
 
-def test_an_unresolved_service_model_is_the_customers_for_every_control(catalogue: Catalogue) -> None:
+def test_an_unresolved_service_model_makes_the_customer_responsible_for_every_control(
+    catalogue: Catalogue,
+) -> None:
     stranger = resource("aws.braket.device")
     parties = {catalogue.party(control, stranger) for control in catalogue.controls.values()}
     assert parties == {"customer"}
 
 
-def test_a_setting_that_was_found_where_the_catalogue_expects_none_is_the_customers(
+def test_an_unexpected_setting_is_the_customers(
     catalogue: Catalogue,
 ) -> None:
     control = catalogue.controls["compute.cluster-config"]
@@ -130,13 +132,13 @@ def test_a_setting_that_was_found_where_the_catalogue_expects_none_is_the_custom
         ("gov.awareness-shared-responsibility", "aws", {"paas"}, "customer"),
     ],
 )
-def test_at_a_scope_one_model_that_makes_it_the_customers_is_enough(
+def test_at_a_scope_one_customer_side_model_is_enough(
     catalogue: Catalogue, control: str, provider: ProviderName, models: set[ServiceModel], party: str | None
 ) -> None:
     assert catalogue.party_at_scope(catalogue.controls[control], provider, frozenset(models)) == party
 
 
-def test_using_one_more_service_model_never_takes_a_control_from_the_customer(catalogue: Catalogue) -> None:
+def test_an_additional_service_model_never_makes_the_provider_responsible(catalogue: Catalogue) -> None:
     for control in catalogue.controls.values():
         for provider in PROVIDERS:
             for one in CLOUD_MODELS:
@@ -146,7 +148,7 @@ def test_using_one_more_service_model_never_takes_a_control_from_the_customer(ca
                     assert catalogue.party_at_scope(control, provider, frozenset({one, other})) == "customer"
 
 
-def test_a_scope_whose_models_nobody_knows_counts_as_using_all(catalogue: Catalogue) -> None:
+def test_a_scope_with_no_known_models_counts_as_using_all(catalogue: Catalogue) -> None:
     for control in catalogue.controls.values():
         for provider in PROVIDERS:
             assert catalogue.party_at_scope(control, provider, frozenset()) == catalogue.party_at_scope(

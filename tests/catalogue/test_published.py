@@ -1,4 +1,4 @@
-"""What the providers publish, set beside ours."""
+"""The responsibility matrices of the providers, compared with ours."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def published(catalogue: Catalogue) -> Published:
 
 
 @pytest.fixture
-def spoilt(folder: Path) -> Path:
+def edited(folder: Path) -> Path:
     shutil.copy(Path(str(files("rules"))) / "published.yaml", folder)
     return folder
 
 
-def test_both_matrices_are_there_with_source_and_day(published: Published) -> None:
-    told = {
+def test_both_matrices_have_a_source_and_date(published: Published) -> None:
+    found = {
         matrix.id: (matrix.publisher, matrix.date.isoformat(), len(matrix.rows))
         for matrix in published.matrices
     }
-    assert told == {"azure": ("Microsoft", "2026-01-12", 10), "google": ("Google Cloud", "2023-08-21", 16)}
+    assert found == {"azure": ("Microsoft", "2026-01-12", 10), "google": ("Google Cloud", "2023-08-21", 16)}
     assert all(matrix.url.startswith("https://") and matrix.form for matrix in published.matrices)
     assert {note.provider for note in published.notes} == {"aws", "gcp"}
     assert published.matrix("aws") is None
@@ -59,7 +59,7 @@ def test_well_known_cells(
     assert (cell.why is None) == (cells[0] == cells[1])
 
 
-def test_no_published_word_takes_from_the_customer_what_is_theirs_here_without_a_reason(
+def test_every_difference_from_a_published_matrix_has_a_reason(
     catalogue: Catalogue, published: Published
 ) -> None:
     for matrix in published.matrices:
@@ -76,13 +76,13 @@ def test_no_published_word_takes_from_the_customer_what_is_theirs_here_without_a
             "layers: [data]",
             "layers: [date]",
             "layers: [date]",
-            "Customer data: no layer 'date'; did you mean data?",
+            "Customer data: unknown layer 'date'; did you mean data?",
         ),
         (
             "controls: [app.change-control]",
             "controls: [app.change-contol]",
             "app.change-contol",
-            "no control 'app.change-contol'; did you mean app.change-control?",
+            "unknown control 'app.change-contol'; did you mean app.change-control?",
         ),
         (
             "cells: [customer, customer, customer, both]",
@@ -94,13 +94,13 @@ def test_no_published_word_takes_from_the_customer_what_is_theirs_here_without_a
             "cells: [customer, customer, provider, provider]\n        layers: [os]",
             "cells: [customer, provider, provider, provider]\n        layers: [os]",
             "name: Operating system",
-            "Operating system: iaas is provider there and customer here, and why is not said",
+            "Operating system: iaas is provider there and customer here; give the reason under why",
         ),
         (
             "        layers: [data]\n",
             "        layers: [data]\n        why: {iaas: Because.}\n",
             "why: {iaas: Because.}",
-            "Customer data: iaas does not differ",
+            "Customer data: iaas does not differ; remove it",
         ),
         (
             "        layers: [data]\n",
@@ -112,18 +112,18 @@ def test_no_published_word_takes_from_the_customer_what_is_theirs_here_without_a
             "        layers: [data]\n",
             "        layers: [data]\n        controls: [app.change-control]\n",
             "name: Customer data",
-            "Customer data: is about either layers or controls",
+            "Customer data: must name either layers or controls",
         ),
         ("date: 2026-01-12", "date: yesterday", "date: yesterday", "expected a date such as 2026-11-22"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(
-    catalogue: Catalogue, spoilt: Path, edit: Edit, old: str, new: str, at: str, message: str
+def test_errors_name_their_location(
+    catalogue: Catalogue, edited: Path, edit: Edit, old: str, new: str, at: str, message: str
 ) -> None:
     edit("published.yaml", old, new)
-    with pytest.raises(DocumentError) as told:
-        load_published(catalogue, spoilt)
-    path = spoilt / "published.yaml"
-    (problem,) = told.value.problems
+    with pytest.raises(DocumentError) as caught:
+        load_published(catalogue, edited)
+    path = edited / "published.yaml"
+    (problem,) = caught.value.problems
     assert message in problem.message
     assert (problem.file, problem.line) == (str(path), line_of(path, at))

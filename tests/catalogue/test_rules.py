@@ -1,4 +1,4 @@
-"""The rules that come with gapscan, as a whole: against the nouns, the clouds and the controls."""
+"""The built-in rules as a whole: consistency with the kinds, the clouds and the controls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 
 from scanner.catalogue.responsibility import Catalogue
 from scanner.model.resources.kinds import KINDS
-from scanner.rule.rules import BUILTIN, EXAMPLE_TIME, PROVIDERS, Pack, load_packs, run_examples
+from scanner.rule.examples import EXAMPLE_TIME, examples_of, run_examples
+from scanner.rule.packs import BUILTIN, Pack, load_packs
+from scanner.rule.rule import PROVIDERS
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +24,16 @@ def test_every_example_has_its_verdict(pack: Pack) -> None:
     assert [problem for rule in pack.rules.values() for problem in run_examples(rule)] == []
 
 
-def test_every_rule_shows_a_pass_a_failure_and_what_it_cannot_tell(pack: Pack) -> None:
+def test_every_rule_has_pass_fail_and_unknown_examples(pack: Pack) -> None:
     for rule in pack.rules.values():
-        shown = {example.expected for example in rule.examples}
+        shown = {example.expected for example in examples_of(rule)}
         wanted = {"pass", "fail", "unknown"} | ({"n/a"} if rule.applies is not None else set())
         assert wanted - shown == set(), rule.id
 
 
-def test_hiding_a_facet_of_an_example_leaves_its_verdict_or_makes_it_unknown(pack: Pack) -> None:
+def test_an_unknown_facet_keeps_the_verdict_or_makes_it_unknown(pack: Pack) -> None:
     for rule in pack.rules.values():
-        for example in rule.examples:
+        for example in examples_of(rule):
             before, _ = rule.evaluate(example.resource, EXAMPLE_TIME)
             for facet in rule.facets:
                 record = example.resource.to_record()
@@ -42,9 +44,7 @@ def test_hiding_a_facet_of_an_example_leaves_its_verdict_or_makes_it_unknown(pac
                 assert after in (before, "unknown"), (rule.id, example.line, facet)
 
 
-def test_every_facet_is_read_by_some_rule_or_tells_whose_a_control_is(
-    pack: Pack, catalogue: Catalogue
-) -> None:
+def test_every_facet_is_read_by_a_rule_or_a_shift(pack: Pack, catalogue: Catalogue) -> None:
     read: dict[str, set[str]] = defaultdict(set)
     for rule in pack.rules.values():
         read[rule.text.for_] |= rule.wanted
@@ -52,7 +52,7 @@ def test_every_facet_is_read_by_some_rule_or_tells_whose_a_control_is(
         assert model.facets() - read[kind] - catalogue.facets(kind) - {"tags"} == set(), kind
 
 
-def test_a_rule_looks_at_a_kind_that_its_control_expects(pack: Pack, catalogue: Catalogue) -> None:
+def test_every_rule_is_for_a_kind_that_its_control_expects(pack: Pack, catalogue: Catalogue) -> None:
     for rule in pack.rules.values():
         for provider in rule.text.providers:
             assert rule.text.for_ in catalogue.controls[rule.text.control].kinds[provider], (
@@ -61,13 +61,13 @@ def test_a_rule_looks_at_a_kind_that_its_control_expects(pack: Pack, catalogue: 
             )
 
 
-def test_a_cloud_that_a_rule_leaves_out_is_told_why(pack: Pack) -> None:
+def test_every_cloud_that_a_rule_excludes_has_a_note(pack: Pack) -> None:
     for rule in pack.rules.values():
         left_out = set(PROVIDERS) - set(rule.text.providers)
         assert left_out - set(rule.text.notes) == set(), rule.id
 
 
-def test_what_ends_a_failure_is_told_only_where_the_rule_is_for(pack: Pack) -> None:
+def test_remediation_exists_for_exactly_the_clouds_of_the_rule(pack: Pack) -> None:
     for rule in pack.rules.values():
         assert set(rule.text.remediation) == set(rule.text.providers), rule.id
 
@@ -86,7 +86,7 @@ def test_what_ends_a_failure_is_told_only_where_the_rule_is_for(pack: Pack) -> N
         ("iam.role-unused", {"type": "aws.iam.role"}, "last_used", timedelta(days=90)),
     ],
 )
-def test_ages_turn_at_their_limit(
+def test_age_limits_are_exact(
     pack: Pack, rule: str, facets: dict[str, object], field: str, limit: timedelta
 ) -> None:
     chosen = pack.rules[rule]

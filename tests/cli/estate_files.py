@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scanner.collect.provider import Limits, Provider, Request
+from scanner.collect.provider import ConnectionRequest, Limits, Provider
 from scanner.model.evidence import Unknown
 from scanner.model.resources.identity import User
 from scanner.run.scan import collect
 from scanner.run.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan
-from tests.estate import EVERYTHING, MemoryCloud, account, bucket, other
+from tests.estate import MemoryCloud, account, bucket, other, reading
 
 HOSTILE = "web\x1b[2J\r\nall is well"
-"""What somebody who can tag might write."""
+"""A hostile tag value."""
 
 OLD = """\
 version: 1
@@ -54,11 +54,11 @@ def write(folder: Path) -> Path:
     )
     cloud = MemoryCloud(resources, (("bucket", "eu-north-1", denied),))
 
-    def connect(request: Request, limits: Limits) -> Provider:
+    def connect(request: ConnectionRequest, limits: Limits) -> Provider:
         return cloud
 
     with NewSnapshot(folder / "snapshot.zst") as snapshot:
-        snapshot.write(collect([Request("aws")], {"aws": connect}, EVERYTHING, Limits()), "0.1.0")
+        snapshot.write(collect(reading(), {"aws": connect}), "0.1.0")
     (folder / "old.yaml").write_text(OLD, encoding="utf-8")
     (folder / "new.yaml").write_text(NEW, encoding="utf-8")
     for name in ("old", "new"):

@@ -1,4 +1,4 @@
-"""``gapscan controls``, as its users meet it."""
+"""``gapscan controls``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.cli.test_command_line import gapscan
 
 RULE = """\
-title: Queues are looked at
+title: Queues are evaluated
 control: data.store-access-policy
 severity: low
 for: database
@@ -39,28 +39,28 @@ def rows(*arguments: str) -> list[dict[str, Any]]:
     return document
 
 
-def test_every_control_is_listed_once_also_those_that_no_rule_sees() -> None:
-    told = lines("list")
-    names = [line.split()[0] for line in told[1 : told.index("")]]
+def test_every_control_is_listed_once_with_or_without_rules() -> None:
+    output = lines("list")
+    names = [line.split()[0] for line in output[1 : output.index("")]]
     assert len(names) == len(set(names)) == 70
-    (unseen,) = (line for line in told if line.startswith("net.flow-logs "))
-    assert unseen.split()[1:] == ["resource", "medium", "yyyyy-", "auto", "0", "0/1", "0/1", "0/1"]
-    (statement,) = (line for line in told if line.startswith("plat.physical-security "))
-    assert statement.split()[1:] == ["scope", "low", "yppppp", "statement", "0", "-", "-", "-"]
-    assert [line for line in told if len(line) > 100] == []
+    (without,) = (line for line in output if line.startswith("net.flow-logs "))
+    assert without.split()[1:] == ["resource", "medium", "yyyyy-", "auto", "0", "0/1", "0/1", "0/1"]
+    (attestation,) = (line for line in output if line.startswith("plat.physical-security "))
+    assert attestation.split()[1:] == ["scope", "low", "yppppp", "attestation", "0", "-", "-", "-"]
+    assert [line for line in output if len(line) > 100] == []
 
 
-def test_the_sum_is_of_what_is_listed() -> None:
-    told = lines("list")
-    (total,) = (line for line in told if " controls: " in line)
+def test_the_totals_match_the_list() -> None:
+    output = lines("list")
+    (total,) = (line for line in output if " controls: " in line)
     numbers = [int(word) for word in total.replace(";", "").split() if word.isdigit()]
-    listed, whole, part, unseen, statements = numbers
+    listed, complete, part, without, attestations = numbers
     every = rows()
     assert listed == len(every)
     expecting = [row for row in every if any(row["kinds"].values())]
-    assert whole + part + unseen == len(expecting)
-    assert unseen == sum(1 for row in expecting if not row["rules"])
-    assert statements == sum(1 for row in every if row["evidence"] != "auto")
+    assert complete + part + without == len(expecting)
+    assert without == sum(1 for row in expecting if not row["rules"])
+    assert attestations == sum(1 for row in every if row["evidence"] != "auto")
 
 
 def test_a_domain_a_glob_and_a_name_can_be_listed() -> None:
@@ -72,7 +72,7 @@ def test_a_domain_a_glob_and_a_name_can_be_listed() -> None:
     }
 
 
-def test_kinds_seen_are_those_that_a_rule_of_the_pack_examines_on_that_cloud(tmp_path: Path) -> None:
+def test_kinds_seen_are_those_that_a_rule_of_the_pack_evaluates_on_that_cloud(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "queue.yaml").write_text(RULE)
     (row,) = rows("data.store-access-policy", "--rules", str(tmp_path))
@@ -83,28 +83,28 @@ def test_kinds_seen_are_those_that_a_rule_of_the_pack_examines_on_that_cloud(tmp
 
 
 def test_one_control_is_shown_with_everything() -> None:
-    told = "\n".join(lines("show", "compute.os-patching"))
+    output = "\n".join(lines("show", "compute.os-patching"))
     for part in (
-        "compute.os-patching: Operating systems are patched in time",
-        "resource: judged on each resource",
+        "compute.os-patching: Operating systems are patched on time",
+        "resource: assessed on each resource",
         "auto: live configuration shows it",
         "on_prem you, iaas you, caas both, faas provider, paas provider, saas provider",
-        "Install fixes on the guests and nodes that you run within the time limit.",
-        "Patch hosts, and the systems under managed services.",
+        "Install security updates on the guests and nodes that you run within the deadline.",
+        "Patch hosts and the operating systems under managed services.",
         "container_cluster*",
         "compute.cluster-node-upgrades  (high; container_cluster on aws, azure, gcp)",
         "This machine is a node of a managed cluster",
         "NIST SP 800-53 rev. 5   SI-2, SI-2(2)",
         "PCI DSS 4.0             6.3.3",
     ):
-        assert part in told
+        assert part in output
 
 
-def test_a_control_that_nothing_shows_says_so() -> None:
-    told = lines("show", "gov.own-compliance-assessed")
-    assert "  no resource shows it" in told
-    assert any("only a person can attest it" in line for line in told)
-    assert any(line.startswith("  none yet") for line in told)
+def test_a_control_without_evidence_from_resources_says_so() -> None:
+    output = lines("show", "gov.own-compliance-assessed")
+    assert "  no kind of resource" in output
+    assert any("only a person can attest it" in line for line in output)
+    assert any(line.startswith("  none yet") for line in output)
 
 
 def test_one_control_as_data() -> None:
@@ -115,16 +115,16 @@ def test_one_control_as_data() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["show", "compute.os-patchin"], "did you mean compute.os-patching?"),
-        (["show", "compute"], "compute means 7 controls: see gapscan controls list compute"),
+        (["show", "compute"], "compute matches 7 controls: see gapscan controls list compute"),
         (["list", "nett.*"], "no control matches 'nett.*'"),
-        (["list", "--format", "csv"], "--format csv: it is text or json"),
+        (["list", "--format", "csv"], "--format csv: expected text or json"),
         (["list", "--rules", "nowhere"], "nowhere:1: no such rule pack"),
     ],
 )
-def test_bad_input_is_told(arguments: list[str], told: str) -> None:
+def test_bad_input_exits_with_2(arguments: list[str], message: str) -> None:
     done = gapscan("controls", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert told in done.stderr
+    assert message in done.stderr

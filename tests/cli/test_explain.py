@@ -1,4 +1,4 @@
-"""``gapscan explain`` and ``gapscan ownership explain``, as a user meets them."""
+"""``gapscan explain`` and ``gapscan ownership explain``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("explain"))
 
 
-def told(folder: Path, *arguments: str) -> str:
+def stdout(folder: Path, *arguments: str) -> str:
     done = gapscan(*arguments, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
@@ -28,12 +28,12 @@ def told(folder: Path, *arguments: str) -> str:
 
 
 def record(folder: Path, *arguments: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(told(folder, *arguments, "--format", "json"))
+    document: dict[str, Any] = json.loads(stdout(folder, *arguments, "--format", "json"))
     return document
 
 
 def finding(folder: Path, name: str, report: str = "old.json", **wanted: Any) -> str:
-    """The uid of the finding on a resource."""
+    """The uid of a finding on a resource."""
     for one in json.loads((folder / report).read_text(encoding="utf-8"))["findings"]:
         named = one["resource"] is not None and one["resource"]["name"] == name
         if named and all(one[key] == value for key, value in wanted.items()):
@@ -55,34 +55,34 @@ def sections(folder: Path, uid: str, *options: str) -> dict[str, str]:
 def test_the_report_alone_answers_every_question(folder: Path) -> None:
     uid = finding(folder, "www", rule="data.bucket-not-public")
     found = sections(folder, uid, "--report", "old.json")
-    assert list(found) == ["WHAT", "WHOSE", "WHO", "SINCE", "SURE?", "ENDS"]
-    assert "www: anyone can read" in found["WHAT"]
-    assert "public_read is true (" in found["WHAT"]
-    assert "s3:GetBucketPolicyStatus" in found["WHAT"]
-    assert "critical" in found["WHAT"]
-    assert found["WHOSE"].startswith("Yours: ")
-    assert "rules/controls/data.yaml, data.no-public-exposure" in found["WHOSE"]
-    assert "platform. (old.yaml:7 (domain data))" in found["WHO"]
-    assert "has expired [exception_expired]" in found["WHO"]
-    assert "Not known: no history yet" in found["SINCE"]
-    assert "bucket could not be listed in eu-north-1" in found["SURE?"]
-    assert "Signing a line does not close it." in found["ENDS"]
+    assert list(found) == ["FINDING", "PARTY", "OWNER", "SINCE", "CERTAINTY", "RESOLUTION"]
+    assert "www: publicly readable" in found["FINDING"]
+    assert "public_read is true (" in found["FINDING"]
+    assert "s3:GetBucketPolicyStatus" in found["FINDING"]
+    assert "critical" in found["FINDING"]
+    assert found["PARTY"].startswith("Yours: ")
+    assert "rules/controls/data.yaml, data.no-public-exposure" in found["PARTY"]
+    assert "platform. (old.yaml:7 (domain data))" in found["OWNER"]
+    assert "has expired [exception_expired]" in found["OWNER"]
+    assert "Not known: no earlier report" in found["SINCE"]
+    assert "bucket could not be listed in eu-north-1" in found["CERTAINTY"]
+    assert "Approving an ownership line does not resolve it." in found["RESOLUTION"]
 
 
-def test_the_ownership_file_tells_why(folder: Path) -> None:
+def test_the_ownership_file_shows_why(folder: Path) -> None:
     uid = finding(folder, "pay-receipts", rule="data.bucket-not-public")
     options = ("--report", "old.json", "--ownership", "old.yaml", "--snapshot", "snapshot.zst")
-    found = sections(folder, uid, *options)["WHO"]
+    found = sections(folder, uid, *options)["OWNER"]
     assert "Owned by payments, by old.yaml:8" in found
     assert "platform (data): lost: an exact control beats a domain (old.yaml:8) (old.yaml:7)" in found
-    assert "Exception EX-9 does not count: expired on 2026-11-01 (old.yaml:12)" in found
-    later = sections(folder, uid, *options, "--now", "2026-10-01")["WHO"]
+    assert "Exception EX-9: not in force: expired on 2026-11-01 (old.yaml:12)" in found
+    later = sections(folder, uid, *options, "--now", "2026-10-01")["OWNER"]
     assert "in force until 2026-11-01" in later
     owner = record(folder, "explain", uid, *options)["owner"]
     assert [line["part"] for line in owner["lines"]] == ["won", "lost", "asked only"]
 
 
-def test_an_earlier_report_tells_since_when(folder: Path) -> None:
+def test_an_earlier_report_shows_since_when(folder: Path) -> None:
     uid = finding(folder, "www", rule="data.bucket-not-public")
     same = sections(folder, uid, "--report", "new.json", "--baseline", "old.json")["SINCE"]
     assert "it was failing. (old.json of 2026-" in same
@@ -103,24 +103,27 @@ def test_what_an_earlier_report_could_not_have_is_not_new(folder: Path) -> None:
             "summary": {**whole["summary"], "scopes": []},
         },
         "was made without the rule data.bucket-not-public.": {**less, "rules": without},
-        "leaves something out (--team web).": {**less, "scan": {**whole["scan"], "narrowed": ["--team web"]}},
+        "that report is narrowed (--team web).": {
+            **less,
+            "scan": {**whole["scan"], "narrowed": ["--team web"]},
+        },
     }
-    for told, report in cases.items():
+    for message, report in cases.items():
         (folder / "earlier.json").write_text(json.dumps(report), encoding="utf-8")
         since = sections(folder, uid, "--report", "old.json", "--baseline", "earlier.json")["SINCE"]
-        assert told in since
+        assert message in since
         assert since.startswith("New:") == (report is less)
 
 
-def test_what_is_judged_for_the_whole_account_is_not_told_by_the_model_of_the_account(folder: Path) -> None:
+def test_a_control_assessed_for_the_account_ignores_the_service_model_of_the_account(folder: Path) -> None:
     findings = json.loads((folder / "none.json").read_text(encoding="utf-8"))["findings"]
     uids = {one["control"]: one["uid"] for one in findings if one["evidence"] == "missing"}
     found = sections(folder, uids["compute.malware-protection"], "--report", "none.json")
-    assert found["WHOSE"].startswith("Yours: It is your part under iaas and caas, and one of these is enough")
-    assert "It needs an owner, too." in found["ENDS"]
+    assert found["PARTY"].startswith("Yours: It is your part under iaas and caas; one of these is enough")
+    assert "It also needs an owner." in found["RESOLUTION"]
     options = ("--ownership", "old.yaml", "--snapshot", "snapshot.zst")
     whole = sections(folder, uids["compute.malware-protection"], "--report", "none.json", *options)
-    assert whole["WHOSE"] == found["WHOSE"]
+    assert whole["PARTY"] == found["PARTY"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +134,7 @@ def test_what_is_judged_for_the_whole_account_is_not_told_by_the_model_of_the_ac
         (("--report", "long.json"), "long.json:1: is not a JSON report: a number in it is too long"),
     ],
 )
-def test_wrong_options_of_an_explanation_are_told(
+def test_wrong_options_of_an_explanation_exit_with_2(
     options: tuple[str, ...], message: str, folder: Path
 ) -> None:
     (folder / "long.json").write_text(f'{{"x": {"9" * 6000}}}', encoding="utf-8")
@@ -145,54 +148,56 @@ def test_wrong_options_of_an_explanation_are_told(
 def test_what_could_not_be_read_names_call_and_permission(folder: Path) -> None:
     uid = finding(folder, "hidden", rule="data.bucket-not-public")
     found = sections(folder, uid, "--report", "old.json", "--ownership", "old.yaml")
-    assert "public_read could not be told: denied; needs s3:GetBucketPolicyStatus." in found["SURE?"]
-    assert "When s3:GetBucketPolicyStatus is granted" in found["ENDS"]
-    assert "never counts as a pass" in found["ENDS"]
-    assert "payments (data.no-public-exposure, tag owner=payments): may win" in found["WHO"]
-    assert "owner_uncertain" in found["SURE?"]
-    assert "told without paths and services" in found["SURE?"]
+    assert (
+        "public_read could not be determined: denied; needs s3:GetBucketPolicyStatus." in found["CERTAINTY"]
+    )
+    assert "Grant s3:GetBucketPolicyStatus" in found["RESOLUTION"]
+    assert "never counts as a pass" in found["RESOLUTION"]
+    assert "payments (data.no-public-exposure, tag owner=payments): may win" in found["OWNER"]
+    assert "owner_uncertain" in found["CERTAINTY"]
+    assert "determined without paths and services" in found["CERTAINTY"]
 
 
-def test_without_an_ownership_file_nobody_is_named(folder: Path) -> None:
+def test_without_an_ownership_file_there_is_no_owner(folder: Path) -> None:
     uid = finding(folder, "www", "none.json", rule="data.bucket-not-public")
     found = sections(folder, uid, "--report", "none.json")
-    assert "there was no ownership file" in found["WHO"]
-    assert "Naming an owner says who has to do it, and does not close it." in found["ENDS"]
+    assert "there was no ownership file" in found["OWNER"]
+    assert "Assigning an owner says who must fix it, but does not resolve it." in found["RESOLUTION"]
 
 
 def test_a_kind_that_could_not_be_listed_is_explained(folder: Path) -> None:
     uid = finding(folder, "every bucket in eu-north-1", rule="data.bucket-not-public")
     options = ("--ownership", "old.yaml", "--snapshot", "snapshot.zst")
     found = sections(folder, uid, "--report", "old.json", *options)
-    assert "Could not be told: denied; needs s3:GetBucketTagging." in found["SURE?"]
-    assert "Every bucket in aws 111122223333 eu-north-1." in found["WHAT"]
-    assert "With --ownership" not in found["WHO"]
+    assert "Could not be determined: denied; needs s3:GetBucketTagging." in found["CERTAINTY"]
+    assert "Every bucket in aws 111122223333 eu-north-1." in found["FINDING"]
+    assert "--ownership shows why" not in found["OWNER"]
 
 
 def test_a_defect_of_the_file_is_explained(folder: Path) -> None:
     findings = json.loads((folder / "old.json").read_text(encoding="utf-8"))["findings"]
     (defect,) = (one for one in findings if one["flags"] == ["exception_expired"] and one["state"] is None)
     found = sections(folder, defect["uid"], "--report", "old.json", "--ownership", "old.yaml")
-    assert "EX-9 expired on 2026-11-01" in found["WHAT"]
-    assert "(old.yaml:12)" in found["WHO"]
-    assert "renewed by its approver" in found["ENDS"]
+    assert "EX-9 expired on 2026-11-01" in found["FINDING"]
+    assert "(old.yaml:12)" in found["OWNER"]
+    assert "Have the approver renew the exception" in found["RESOLUTION"]
 
 
 def test_every_finding_can_be_explained(folder: Path) -> None:
-    """Whatever its state, and in text too."""
+    """In every state, also as text."""
     findings = json.loads((folder / "old.json").read_text(encoding="utf-8"))["findings"]
     kinds = {(one["state"], one["evidence"], one["rule"] is None): one["uid"] for one in findings}
     assert len(kinds) > 6
     for uid in kinds.values():
-        lines = told(folder, "explain", uid, "--report", "old.json").splitlines()
+        lines = stdout(folder, "explain", uid, "--report", "old.json").splitlines()
         assert lines[0].startswith(uid[:16])
-        assert any(line.startswith("WHAT   ") for line in lines)
+        assert any(line.startswith("FINDING   ") for line in lines)
         assert max(map(len, lines[1:])) <= 100 or any("://" in line for line in lines)
 
 
-def test_the_beginning_of_a_uid_is_enough_if_it_is_the_only_one(folder: Path) -> None:
+def test_a_unique_prefix_of_a_uid_is_enough(folder: Path) -> None:
     uid = finding(folder, "www", rule="data.bucket-not-public")
-    assert told(folder, "explain", uid[:12], "--report", "old.json").startswith(uid[:16])
+    assert stdout(folder, "explain", uid[:12], "--report", "old.json").startswith(uid[:16])
     for name, message in (("", "has no finding"), ("xyz", "has no finding xyz")):
         done = gapscan("explain", name, "--report", "old.json", cwd=folder)
         assert (done.returncode, done.stdout) == (2, "")
@@ -201,12 +206,12 @@ def test_the_beginning_of_a_uid_is_enough_if_it_is_the_only_one(folder: Path) ->
     twice = next(uid[0] for uid in uids if sum(other[0] == uid[0] for other in uids) > 1)
     done = gapscan("explain", twice, "--report", "old.json", cwd=folder)
     assert done.returncode == 2
-    assert f"findings begin with {twice}:" in done.stderr
+    assert f"findings start with {twice}:" in done.stderr
 
 
 def owner(folder: Path, *options: str) -> str:
     given = ("--ownership", "old.yaml", "--now", "2026-11-22")
-    return told(folder, "ownership", "explain", PUBLIC, *options, *given)
+    return stdout(folder, "ownership", "explain", PUBLIC, *options, *given)
 
 
 def test_an_owner_is_explained_from_a_snapshot(folder: Path) -> None:
@@ -217,20 +222,20 @@ def test_an_owner_is_explained_from_a_snapshot(folder: Path) -> None:
     )
     assert "won         old.yaml:8 pay  payments" in found
     assert "an exact control beats a domain (old.yaml:8)" in found
-    assert "exception EX-9 (old.yaml:12): does not count: expired on 2026-11-01" in found
+    assert "exception EX-9 (old.yaml:12): not in force: expired on 2026-11-01" in found
 
 
-def test_a_report_tells_what_it_cannot(folder: Path) -> None:
+def test_a_report_states_what_it_lacks(folder: Path) -> None:
     found = owner(folder, "pay-receipts", "--report", "old.json")
     assert "owned by payments, by old.yaml:8" in found
-    assert "old.json tells no paths and no services" in found
+    assert "old.json has no paths and no services" in found
     where = ("log.audit-trail-enabled", "--report", "old.json", "--ownership", "old.yaml")
-    uncertain = told(folder, "ownership", "explain", *where)
+    uncertain = stdout(folder, "ownership", "explain", *where)
     assert "the path could not be read (report unsupported)" in uncertain
     (folder / "gapscan.yaml").write_text(
         'version: 1\nscopes:\n  "111122223333": {path: /Root/Prod}\n', encoding="utf-8"
     )
-    stated = told(folder, "ownership", "explain", *where, "--config", "gapscan.yaml")
+    stated = stdout(folder, "ownership", "explain", *where, "--config", "gapscan.yaml")
     assert "owned by platform, by old.yaml:9" in stated
 
 
@@ -241,7 +246,7 @@ def test_hostile_tags_stay_on_their_line(folder: Path) -> None:
     assert HOSTILE not in found
 
 
-def test_json_has_every_line_that_was_weighed(folder: Path) -> None:
+def test_json_has_every_candidate_line(folder: Path) -> None:
     arguments = (
         "ownership",
         "explain",
@@ -267,12 +272,12 @@ def test_json_has_every_line_that_was_weighed(folder: Path) -> None:
     [
         ([PUBLIC, "www"], "give either --snapshot or --report"),
         ([PUBLIC, "www", "--snapshot", "snapshot.zst", "--report", "old.json"], "give either"),
-        (["data", "--snapshot", "snapshot.zst"], "data means 9 controls: name one of them"),
+        (["data", "--snapshot", "snapshot.zst"], "data matches 9 controls: name one of them"),
         (["data.no-public-exposur", "--snapshot", "snapshot.zst"], "did you mean data.no-public-exposure?"),
         ([PUBLIC, "pay-receits", "--snapshot", "snapshot.zst"], "did you mean pay-receipts?"),
         ([PUBLIC, "arn:aws:s3:::w", "--snapshot", "snapshot.zst"], "arn:aws:s3:::www-old  bucket www-old"),
         ([PUBLIC, "--account", "222", "--snapshot", "snapshot.zst"], "--account 222: no such account"),
-        ([PUBLIC, "--snapshot", "snapshot.zst", "--format", "xml"], "--format xml: it is text or json"),
+        ([PUBLIC, "--snapshot", "snapshot.zst", "--format", "xml"], "--format xml: expected text or json"),
         ([PUBLIC, "--report", "old.yaml"], "old.yaml:1: is not a JSON report"),
         ([PUBLIC, "--snapshot", "old.json"], "is not a gapscan snapshot"),
     ],
@@ -284,5 +289,5 @@ def test_what_cannot_be_explained_exits_with_2(arguments: list[str], message: st
     assert "Traceback" not in done.stderr
 
 
-def test_a_name_that_is_whole_beats_one_that_it_is_part_of(folder: Path) -> None:
+def test_an_exact_name_wins_over_a_partial_match(folder: Path) -> None:
     assert "on bucket www (" in owner(folder, "www", "--snapshot", "snapshot.zst")

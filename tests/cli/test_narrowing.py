@@ -1,4 +1,4 @@
-"""--team, --where and gates by scope on assess and diff, as an application team's pipeline meets them."""
+"""--team, --where and gates by scope on assess and diff."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.report.model import json_schema
-from scanner.run.scan import Collected, everything
+from scanner.run.scan import Collected, all_facets
 from scanner.run.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan
 from tests.estate import ACCOUNT, NOW, account, bucket, region
@@ -34,22 +34,22 @@ QUIET = ("--max-unknown", "99")
 
 
 def public(name: str, owner: str, **facets: Any) -> Resource:
-    told = {"public_read": True, "public_via": ("ACL",), "tags": {"owner": owner, "env": "prod"}}
-    return bucket(name, **{**told, **facets})
+    defaults = {"public_read": True, "public_via": ("ACL",), "tags": {"owner": owner, "env": "prod"}}
+    return bucket(name, **{**defaults, **facets})
 
 
 def write(path: Path, *resources: Resource) -> None:
-    """A snapshot of the account with these."""
+    """A snapshot of the account with these resources."""
     held = tuple(sorted((account(), region(), *resources), key=lambda one: (one.kind, one.id)))
     target = Target("aws", ACCOUNT, "arn:aws:iam::111122223333:role/reader", True, True, None)
-    inventory = Inventory(held, (), (target,), everything())
+    inventory = Inventory(held, (), (target,), all_facets())
     with NewSnapshot(path) as snapshot:
         snapshot.write(Collected(inventory, NOW - timedelta(minutes=9), NOW, "0" * 32), "0.1.0")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two snapshots, one after the other: a bucket goes, one is mended, one changes hands."""
+    """Two snapshots in sequence: one bucket is deleted, one is fixed, one changes its owner."""
     path = tmp_path_factory.mktemp("narrowing")
     (path / "ownership.yaml").write_text(OWNERSHIP, encoding="utf-8")
     write(
@@ -83,7 +83,7 @@ def names(document: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["payments", "PAY"])
-def test_a_team_judges_a_central_snapshot_for_what_it_owns(name: str, folder: Path) -> None:
+def test_a_team_assesses_its_part_of_a_central_snapshot(name: str, folder: Path) -> None:
     code, document, text = assess(folder, "--team", name, "--gate", "posture")
     assert code == 1
     assert names(document) == {"receipts"}
@@ -103,7 +103,7 @@ def test_selections_are_alternatives_and_conditions_of_one_all_hold(folder: Path
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--team", "paymens", "--ownership", "ownership.yaml"], "--team: no team 'paymens'; did you mean"),
         (["--team", "payments"], "--team: needs an ownership file"),
@@ -113,15 +113,15 @@ def test_selections_are_alternatives_and_conditions_of_one_all_hold(folder: Path
         (["--where", "tags.env"], "--where: no scope 'tags.env'"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_narrowed_to_exits_with_2(options: list[str], told: str, folder: Path) -> None:
+def test_what_cannot_be_narrowed_to_exits_with_2(options: list[str], message: str, folder: Path) -> None:
     done = gapscan("assess", "a", *options, cwd=folder)
     assert done.returncode == 2, done.stdout
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", [["diff", "a", "b"], ["scan", "aws"]])
-def test_every_command_that_judges_can_be_narrowed(command: list[str], folder: Path) -> None:
+def test_every_command_that_assesses_can_be_narrowed(command: list[str], folder: Path) -> None:
     done = gapscan(*command, "--team", "paymens", "--ownership", "ownership.yaml", cwd=folder)
     assert (done.returncode, "did you mean payments?" in done.stderr) == (2, True)
 
@@ -130,12 +130,12 @@ def test_a_selection_of_nothing_exits_with_4(folder: Path) -> None:
     code, document, text = assess(folder, "--where", "account=777788889999")
     assert code == 4
     assert document["coverage"] == document["summary"]["scopes"] == []
-    assert "nothing that was seen is meant by --where account=777788889999" in text
+    assert "nothing collected matches --where account=777788889999" in text
 
 
 def test_a_snapshot_without_paths_is_not_selected_from_by_path(folder: Path, tmp_path: Path) -> None:
     target = Target("aws", ACCOUNT, "arn", True, True, None)
-    wanted = {**everything(), "account": frozenset({"tags"})}
+    wanted = {**all_facets(), "account": frozenset({"tags"})}
     held = (
         type(account()).observe(
             wanted["account"], account().model_dump(exclude=set(type(account()).facets()) - {"tags"})
@@ -163,7 +163,7 @@ def changes(folder: Path, *options: str, sides: tuple[str, str] = ("a", "b")) ->
     }
 
 
-def test_a_diff_tells_what_was_or_is_the_teams(folder: Path) -> None:
+def test_a_diff_shows_findings_that_were_or_are_the_teams(folder: Path) -> None:
     assert changes(folder, "--team", "payments") == {"receipts": "closed", "moves": "hands"}
     assert changes(folder, "--team", "web") == {"moves": "hands", "gone": "closed"}
     assert changes(folder, "--where", "tags.owner=payments") == {"receipts": "closed", "moves": "hands"}
@@ -171,17 +171,17 @@ def test_a_diff_tells_what_was_or_is_the_teams(folder: Path) -> None:
     assert changes(folder, "--where", "path=/Root/Lab") == {}
 
 
-def test_a_diff_of_reports_narrows_by_what_they_tell(folder: Path) -> None:
+def test_a_diff_of_reports_narrows_by_what_they_have(folder: Path) -> None:
     for name in ("a", "b"):
         assess(folder, snapshot=name)
         (folder / "r.json").rename(folder / f"{name}.json")
     sides = ("a.json", "b.json")
     assert changes(folder, "--team", "payments", sides=sides) == {"receipts": "closed", "moves": "hands"}
     assert changes(folder, "--where", "resource=gone", sides=sides) == {"gone": "closed"}
-    for where, told in (("path=/Root", "does not tell the paths"), ("service=s3", "use kind")):
+    for where, message in (("path=/Root", "does not have the paths"), ("service=s3", "use kind")):
         done = gapscan("diff", *sides, "--where", where, cwd=folder)
         assert done.returncode == 2
-        assert told in done.stderr
+        assert message in done.stderr
 
 
 def test_what_a_narrowed_report_leaves_out_has_not_closed(folder: Path) -> None:
@@ -189,15 +189,15 @@ def test_what_a_narrowed_report_leaves_out_has_not_closed(folder: Path) -> None:
     (folder / "r.json").rename(folder / "whole.json")
     assess(folder, "--team", "payments", snapshot="b")
     (folder / "r.json").rename(folder / "team.json")
-    told = changes(folder, sides=("whole.json", "team.json"))
-    assert told["receipts"] == "closed", "it is there and passes"
-    assert (told["www"], told["gone"]) == ("unseen", "unseen")
+    found = changes(folder, sides=("whole.json", "team.json"))
+    assert found["receipts"] == "closed", "it is there and passes"
+    assert (found["www"], found["gone"]) == ("unseen", "unseen")
 
 
 def test_gates_of_scopes_in_a_pipeline(folder: Path) -> None:
     text = "version: 1\nownership: ownership.yaml\ngate: {live: posture, default: none}\n"
     (folder / "gapscan.yaml").write_text(text, encoding="utf-8")
-    code, document, told = assess(folder, "--config", "gapscan.yaml")
+    code, document, shown = assess(folder, "--config", "gapscan.yaml")
     assert code == 1
     gate = document["summary"]["gate"]
     assert gate["name"] == document["scan"]["gate"] == "none (live: posture)"
@@ -206,7 +206,7 @@ def test_gates_of_scopes_in_a_pipeline(folder: Path) -> None:
         ("default", "none"),
     ]
     assert sum(one["findings"] for one in gate["scopes"]) == gate["findings"] == 4
-    assert "live (posture): 4 at the gate" in told
+    assert "live (posture): 4 at the gate" in shown
     code, document, _ = assess(folder, "--config", "gapscan.yaml", "--gate", "none")
     assert (code, document["summary"]["gate"]["scopes"]) == (0, [])
     (folder / "gapscan.yaml").write_text(text.replace("live:", "lve:"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""No command runs anything of the folder that it stands in: cloud credentials are in its environment."""
+"""No command runs code from its working directory: its environment has cloud credentials."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository whose folder ``policy`` holds all that a hostile pull request could bring."""
+    """A repository whose folder ``policy`` has what a hostile pull request could add."""
     root = tmp_path_factory.mktemp("checkout")
     git(root, "init", "--quiet")
     folder = root / "policy"

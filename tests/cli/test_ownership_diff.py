@@ -1,4 +1,4 @@
-"""``gapscan ownership diff``, as a reviewer meets it."""
+"""``gapscan ownership diff``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scanner.ownership.changes import by_lines
+from scanner.ownership.changes import changes_by_line
 from tests.cli.estate_files import OLD, write
 from tests.cli.test_command_line import gapscan
 from tests.ownership.build import resolver
@@ -19,7 +19,7 @@ PUBLIC = "data.no-public-exposure"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("handover"))
+    return write(tmp_path_factory.mktemp("changes"))
 
 
 def changes(folder: Path, *options: str) -> dict[tuple[str, str, str], dict[str, Any]]:
@@ -33,7 +33,7 @@ def changes(folder: Path, *options: str) -> dict[tuple[str, str, str], dict[str,
     return {(one["kind"], one["control"], one["where"]): one for one in found}
 
 
-def test_lines_alone_tell_what_changes_hands_and_where(folder: Path) -> None:
+def test_lines_alone_show_which_owners_change_and_where(folder: Path) -> None:
     found = changes(folder)
     hands = found["hands", "data.classification", "everywhere"]
     assert (hands["before"]["owner"], hands["after"]["owner"]) == ("platform", "web")
@@ -45,7 +45,7 @@ def test_lines_alone_tell_what_changes_hands_and_where(folder: Path) -> None:
     assert not any(control == PUBLIC and "tag" in where for _, control, where in found)
 
 
-def test_a_snapshot_tells_on_how_many_resources(folder: Path) -> None:
+def test_a_snapshot_adds_the_number_of_resources(folder: Path) -> None:
     found = changes(folder, "snapshot.zst")
     scope = "aws 111122223333"
     assert {where for _, _, where in found} == {scope}
@@ -57,14 +57,14 @@ def test_a_snapshot_tells_on_how_many_resources(folder: Path) -> None:
     }
 
 
-def test_the_text_says_what_falls_to_nobody_first(folder: Path) -> None:
+def test_the_text_shows_lost_owners_first(folder: Path) -> None:
     done = gapscan("ownership", "diff", "old.yaml", "new.yaml", "snapshot.zst", *NOW, cwd=folder)
     assert done.returncode == 0, done.stderr
     titles = [line.split("  ")[0] for line in done.stdout.splitlines() if line[:1].isupper()]
     assert titles == [
-        "FALL TO NOBODY",
-        "FROM OWNER TO OWNER",
-        "HAVE AN OWNER NOW",
+        "LOSE THEIR OWNER",
+        "CHANGE THEIR OWNER",
+        "GAIN AN OWNER",
         "EXCEPTIONS AND DECLARATIONS",
     ]
     assert "  platform → nobody  aws 111122223333" in done.stdout
@@ -73,7 +73,7 @@ def test_the_text_says_what_falls_to_nobody_first(folder: Path) -> None:
 def test_equal_files_change_nothing(folder: Path) -> None:
     for options in ((), ("snapshot.zst",)):
         done = gapscan("ownership", "diff", "old.yaml", "old.yaml", *options, *NOW, cwd=folder)
-        assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Nothing changes hands.")
+        assert (done.returncode, done.stdout.splitlines()[0]) == (0, "No change of ownership.")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_equal_files_change_nothing(folder: Path) -> None:
         (["old.yaml", "absent.yaml"], "absent.yaml:1: no such file"),
         (["old.yaml", "bad.yaml"], "bad.yaml:7: owners.0.acountable: unknown key; did you mean accountable?"),
         (["old.yaml", "new.yaml", "old.json"], "is not a gapscan snapshot"),
-        (["old.yaml", "new.yaml", "--format", "csv"], "--format csv: it is text or json"),
+        (["old.yaml", "new.yaml", "--format", "csv"], "--format csv: expected text or json"),
     ],
 )
 def test_wrong_files_exit_with_2(arguments: list[str], message: str, folder: Path) -> None:
@@ -97,7 +97,7 @@ def line(team: str, **where: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("where", "told"),
+    ("where", "place"),
     [
         ({"account": "1111*"}, "account 1111"),
         ({"account": ["prod-?", "x*y"]}, "account prod-0"),
@@ -110,10 +110,10 @@ def line(team: str, **where: Any) -> dict[str, Any]:
         ({"path": "/Root/A"}, "path /root/a"),
     ],
 )
-def test_each_way_to_select_is_a_place(where: dict[str, Any], told: str) -> None:
-    found = by_lines(resolver(line("web")), resolver(line("web"), line("payments", **where)))
+def test_each_way_to_select_is_a_place(where: dict[str, Any], place: str) -> None:
+    found = changes_by_line(resolver(line("web")), resolver(line("web"), line("payments", **where)))
     assert {(one.kind, one.control) for one in found} == {("hands", PUBLIC)}
-    assert told in {one.where for one in found}
+    assert place in {one.where for one in found}
     assert {(one.before.owner, one.after.owner) for one in found} == {("product", "payments")}
 
 
@@ -131,5 +131,5 @@ def test_each_way_to_select_is_a_place(where: dict[str, Any], told: str) -> None
     ],
 )
 def test_kinds_of_change(before: list[Any], after: list[Any], kind: str | None) -> None:
-    found = by_lines(resolver(*before), resolver(*after))
+    found = changes_by_line(resolver(*before), resolver(*after))
     assert [one.kind for one in found if one.control == PUBLIC] == ([kind] if kind else [])

@@ -1,4 +1,4 @@
-"""``gapscan ownership import``, as a user or a pipeline meets it."""
+"""``gapscan ownership import``."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_existing_file_is_replaced_only_by_force(table: Path) -> None:
     existing.chmod(0o640)
     refused = gapscan("ownership", "import", "owners.csv", *COLUMNS, cwd=table.parent)
     assert refused.returncode == 2
-    assert "exists already" in refused.stderr
+    assert "already exists" in refused.stderr
     assert existing.read_text(encoding="utf-8") == "mine\n"
     forced = gapscan("ownership", "import", "owners.csv", *COLUMNS, "--force", cwd=table.parent)
     assert forced.returncode == 0
@@ -85,7 +85,7 @@ def test_a_caiq_becomes_a_draft_that_loads(tmp_path: Path) -> None:
     assert [line.text.controls for line in file.owners] == [("data.media-disposal",)]
 
 
-def test_a_caiq_of_which_nothing_is_claimed_loads_too(tmp_path: Path) -> None:
+def test_a_caiq_without_claims_loads_too(tmp_path: Path) -> None:
     caiq(tmp_path / "caiq.xlsx", ("CEK-03.1", "CSC-owned"))
     done = gapscan("ownership", "import", "caiq.xlsx", "--format", "caiq", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -93,23 +93,23 @@ def test_a_caiq_of_which_nothing_is_claimed_loads_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["owners.csv"], "--columns: say which column is control=… and owner=…"),
+        (["owners.csv"], "--columns: name the columns control=… and owner=…"),
         (["absent.csv", *COLUMNS], "absent.csv: cannot be read: No such file or directory"),
         (["owners.csv", "--columns", "control=Control,owner=Tem"], "did you mean Team?"),
-        (["owners.csv", "--format", "caiq"], "is it a CAIQ of version 4?"),
+        (["owners.csv", "--format", "caiq"], "is it a CAIQ v4?"),
         (["owners.csv", "--format", "caiq", *COLUMNS], "--columns is for --format csv"),
         (["owners.csv", *COLUMNS, "--provider", "aws"], "are for --format caiq"),
         (["owners.csv", *COLUMNS, "--out", "absent/o.yaml"], "absent/o.yaml: cannot be written"),
-        (["bad.xlsx", *COLUMNS], "bad.xlsx: is no sound .xlsx workbook"),
+        (["bad.xlsx", *COLUMNS], "bad.xlsx: is not a valid .xlsx workbook"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_line(arguments: list[str], told: str, table: Path) -> None:
+def test_wrong_input_is_reported_in_one_line(arguments: list[str], message: str, table: Path) -> None:
     (table.parent / "bad.xlsx").write_bytes(b"PK\x03\x04")
     done = gapscan("ownership", "import", *arguments, cwd=table.parent)
     assert done.returncode == (74 if "--out" in arguments else 2)
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (table.parent / "ownership.yaml").exists()
 
@@ -122,7 +122,7 @@ def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in (tmp_path / "ownership.yaml").read_text(encoding="utf-8")
 
 
-def test_without_openpyxl_the_install_line_is_told(table: Path) -> None:
+def test_without_openpyxl_the_message_says_how_to_install_it(table: Path) -> None:
     (table.parent / "openpyxl.py").write_text("raise ImportError\n", encoding="utf-8")
     workbook(table.parent / "owners.xlsx", Owners=ROWS)
     root = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""``gapscan ownership matrix``, as a user or a pipeline meets it."""
+"""``gapscan ownership matrix``."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_oscal_is_valid_and_written_whole(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ([], "give either --report or --snapshot"),
         (["--report", "report.json", "--snapshot", "snapshot.zst"], "give either --report or --snapshot"),
@@ -88,10 +88,10 @@ def test_the_oscal_is_valid_and_written_whole(folder: Path) -> None:
         (["--snapshot", "snapshot.zst", "--ownership", "absent.yaml"], "absent.yaml:1: no such file"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_line(options: list[str], told: str, folder: Path) -> None:
+def test_wrong_input_is_reported_in_one_line(options: list[str], message: str, folder: Path) -> None:
     done = gapscan("ownership", "matrix", *options, cwd=folder)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
 

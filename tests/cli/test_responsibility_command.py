@@ -1,4 +1,4 @@
-"""``gapscan responsibility``, as its users meet it."""
+"""``gapscan responsibility``."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def record(*arguments: str) -> dict[str, Any]:
     return document
 
 
-def test_the_overview_tells_layers_models_and_what_moves_the_line() -> None:
-    told = lines()
-    (patching,) = (line for line in told if line.startswith("os "))
+def test_the_overview_shows_layers_models_and_boundary_shifts() -> None:
+    output = lines()
+    (patching,) = (line for line in output if line.startswith("os "))
     assert patching.split()[1:7] == ["you", "you", "both", "provider", "provider", "provider"]
-    (shift,) = (number for number, line in enumerate(told) if "function-runtime-kept-up" in line)
-    assert "runtime → provider" in told[shift]
-    assert any("https://docs.aws.amazon.com/lambda/" in line for line in told[shift:])
+    (shift,) = (number for number, line in enumerate(output) if "function-runtime-kept-up" in line)
+    assert "runtime → provider" in output[shift]
+    assert any("https://docs.aws.amazon.com/lambda/" in line for line in output[shift:])
 
 
 @pytest.mark.parametrize(
@@ -35,27 +35,25 @@ def test_the_overview_tells_layers_models_and_what_moves_the_line() -> None:
     [(), ("--service-model", "paas"), ("--compare", "azure"), ("--compare", "google")],
     ids=" ".join,
 )
-def test_lines_fit_but_for_addresses_of_pages(arguments: tuple[str, ...]) -> None:
+def test_lines_without_a_url_fit_the_width(arguments: tuple[str, ...]) -> None:
     assert [line for line in lines(*arguments) if len(line) > 100 and "https://" not in line] == []
 
 
-def test_one_service_model_tells_both_parties_parts() -> None:
-    told = lines("--service-model", "iaas")
-    assert told[0] == "iaas: Virtual machines, disks and networks"
-    alone, shared, theirs = (
-        told.index(head) for head in ("YOURS ALONE", "A PART OF EACH PARTY", "THE PROVIDER'S")
-    )
-    place = next(number for number, line in enumerate(told) if line.startswith("  compute.os-patching "))
+def test_one_service_model_shows_the_parts_of_both_parties() -> None:
+    output = lines("--service-model", "iaas")
+    assert output[0] == "iaas: Virtual machines, disks and networks"
+    alone, shared, theirs = (output.index(head) for head in ("YOURS ALONE", "BOTH PARTIES", "THE PROVIDER'S"))
+    place = next(number for number, line in enumerate(output) if line.startswith("  compute.os-patching "))
     assert alone < place < shared < theirs
-    assert "Install fixes on the guests" in told[place + 1]
+    assert "Install security updates on the guests" in output[place + 1]
     physical = next(
-        number for number, line in enumerate(told) if line.startswith("  plat.physical-security ")
+        number for number, line in enumerate(output) if line.startswith("  plat.physical-security ")
     )
     assert physical > theirs
-    assert told[physical + 1].split()[0] == "provider"
+    assert output[physical + 1].split()[0] == "provider"
 
 
-def test_each_control_is_told_once_under_a_model() -> None:
+def test_each_control_is_listed_once_under_a_model() -> None:
     controls = record("--service-model", "faas")["controls"]
     assert len({control["id"] for control in controls}) == len(controls) == 70
     parties = {control["id"]: control["party"] for control in controls}
@@ -64,14 +62,14 @@ def test_each_control_is_told_once_under_a_model() -> None:
     assert parties["data.no-public-exposure"] == "customer"
 
 
-def test_a_published_matrix_is_told_with_source_day_and_reasons() -> None:
-    told = lines("--compare", "google")
-    assert told[0] == "Google Cloud: Shared responsibilities and shared fate on Google Cloud (2023-08-21)"
-    assert told[1].startswith("https://cloud.google.com/")
-    (identity,) = (line for line in told if line.startswith("Identity  "))
+def test_a_published_matrix_is_shown_with_source_date_and_reasons() -> None:
+    output = lines("--compare", "google")
+    assert output[0] == "Google Cloud: Shared responsibilities and shared fate on Google Cloud (2023-08-21)"
+    assert output[1].startswith("https://cloud.google.com/")
+    (identity,) = (line for line in output if line.startswith("Identity  "))
     assert identity.split("  ")[-1].strip() == "provider (ours: you)"
-    assert any(line.startswith("  Identity, paas, saas") for line in told)
-    assert "14 of 48 cells differ from ours." in told
+    assert any(line.startswith("  Identity, paas, saas") for line in output)
+    assert "14 of 48 cells differ from ours." in output
 
 
 def test_the_comparison_as_data() -> None:
@@ -94,20 +92,20 @@ def test_the_overview_as_data_names_every_shift_with_its_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["--compare", "azur"], "it is one of azure, google; did you mean azure?"),
+        (["--compare", "azur"], "expected one of azure, google; did you mean azure?"),
         (["--compare", "gcp"], "did you mean google?"),
-        (["--compare", "aws"], "AWS publishes no grid of service models"),
+        (["--compare", "aws"], "AWS publishes no matrix of service models"),
         (
             ["--compare", "azure", "--service-model", "faas"],
             "has no column faas, only on_prem, iaas, paas, saas",
         ),
         (["--service-model", "xaas"], "xaas"),
-        (["--format", "yaml"], "--format yaml: it is text or json"),
+        (["--format", "yaml"], "--format yaml: expected text or json"),
     ],
 )
-def test_bad_options_are_told(arguments: list[str], told: str) -> None:
+def test_bad_options_exit_with_2(arguments: list[str], message: str) -> None:
     done = gapscan("responsibility", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert told in done.stderr
+    assert message in done.stderr

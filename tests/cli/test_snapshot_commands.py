@@ -1,4 +1,4 @@
-"""collect, assess and diff, as a user or a pipeline meets them."""
+"""collect, assess and diff."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def report(path: Path) -> dict[str, Any]:
     return document
 
 
-def test_a_snapshot_is_judged_as_the_scan_would_have_been(
+def test_assessing_a_snapshot_equals_the_scan(
     snapshot: Path, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     scan = gapscan(
@@ -83,7 +83,7 @@ def test_the_gate_answers_for_a_snapshot(snapshot: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--max-age", "yesterday"], "--max-age yesterday: expected a number and a unit"),
         (["--max-age", "24h", "--now", "2100-01-01"], "older than --max-age allows"),
@@ -91,16 +91,16 @@ def test_the_gate_answers_for_a_snapshot(snapshot: Path, tmp_path: Path) -> None
         (["--rule", "data.bucket-public"], "did you mean data.bucket-not-public?"),
     ],
 )
-def test_what_cannot_be_judged_exits_with_2(
-    options: list[str], told: str, snapshot: Path, tmp_path: Path
+def test_what_cannot_be_assessed_exits_with_2(
+    options: list[str], message: str, snapshot: Path, tmp_path: Path
 ) -> None:
     done = gapscan("assess", str(snapshot), *options, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_snapshot_that_is_young_enough_is_judged(snapshot: Path, tmp_path: Path) -> None:
+def test_a_snapshot_that_is_recent_enough_is_assessed(snapshot: Path, tmp_path: Path) -> None:
     finished = read_snapshot(snapshot).finished.isoformat()
     options = ("--max-age", "1s", "--now", finished, "--gate", "none", "--allow-incomplete")
     assert gapscan("assess", str(snapshot), *options, cwd=tmp_path).returncode == 0
@@ -133,10 +133,10 @@ def test_a_narrowed_snapshot_is_refused_for_other_rules(
     refused = gapscan("assess", "narrow.zst", cwd=tmp_path)
     assert refused.returncode == 2
     assert "which was not collected" in refused.stderr
-    judged = gapscan(
+    assessed = gapscan(
         "assess", "narrow.zst", "--rule", PUBLIC, "--gate", "none", "--max-unknown", "9", cwd=tmp_path
     )
-    assert judged.returncode == 0, judged.stderr
+    assert assessed.returncode == 0, assessed.stderr
 
 
 def test_without_credentials_no_snapshot_is_written(tmp_path: Path) -> None:
@@ -179,18 +179,18 @@ def test_what_changed_between_a_report_and_a_snapshot(
         cwd=tmp_path,
     )
     assert owned.returncode == 0, owned.stderr
-    told = {
+    changes = {
         (entry["rule"], entry["resource"]["name"]): entry
         for entry in json.loads(owned.stdout)["changes"]
         if entry["resource"]
     }
-    public = told[PUBLIC, "payroll-export"]
+    public = changes[PUBLIC, "payroll-export"]
     assert (public["change"], public["changed_hands"]) == ("better", True)
     assert (public["before"]["state"], public["after"]["state"]) == ("unowned", "failing")
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (None, "it.json: cannot be read"),
         ("{}", "is not a report of schema"),
@@ -199,14 +199,14 @@ def test_what_changed_between_a_report_and_a_snapshot(
     ],
 )
 def test_what_cannot_be_compared_exits_with_2(
-    text: str | None, told: str, snapshot: Path, tmp_path: Path
+    text: str | None, message: str, snapshot: Path, tmp_path: Path
 ) -> None:
     if text is not None:
         (tmp_path / "it.json").write_text(text, encoding="utf-8")
     for pair in ((str(snapshot), "it.json"), ("it.json", str(snapshot))):
         done = gapscan("diff", *pair, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
-        assert told in done.stderr
+        assert message in done.stderr
         assert "Traceback" not in done.stderr
 
 

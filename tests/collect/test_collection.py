@@ -1,4 +1,4 @@
-"""The loop that runs collectors: every failure leaves a trace, and nothing is asked twice."""
+"""The collection loop: every failure is recorded, and no call is made twice."""
 
 from __future__ import annotations
 
@@ -11,16 +11,8 @@ from typing import Any
 
 import pytest
 
-from scanner.collect.collection import (
-    Collection,
-    CollectionPlace,
-    Facet,
-    FacetRead,
-    Item,
-    Table,
-    asked,
-    from_list,
-)
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.table import Facet, FacetRead, Item, Table, asked, from_list
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.inventory import Inventory
@@ -29,7 +21,7 @@ from scanner.model.resources.storage import Bucket, Encryption
 
 @dataclass(frozen=True)
 class Ask:
-    """A call of a made-up cloud."""
+    """A call of a fictitious cloud."""
 
     name: str
     shared: bool = False
@@ -45,7 +37,7 @@ DENIED = Unknown.because("denied", "policy", "policy:read", "no")
 
 @dataclass
 class MemoryCaller:
-    """Answers from functions of the call and the item's name; counts what was asked."""
+    """Answers from functions of the call and the item's name; counts the calls."""
 
     listed: Sequence[Observed[Sequence[Item]]]
     answers: dict[Ask, Callable[[str], Observed[Any]]]
@@ -81,7 +73,7 @@ def header(item: Item) -> dict[str, Any]:
     }
 
 
-COLLECTOR = Table(
+TABLE = Table(
     kind=Bucket,
     list=LIST,
     header=header,
@@ -105,7 +97,7 @@ WANTED = frozenset({"versioning", "public_read"})
 def collected(caller: MemoryCaller, wanted: frozenset[str] = WANTED) -> Inventory:
     workers = Workers(4)
     collection = Collection(workers)
-    collection.run(COLLECTOR, caller, CollectionPlace("aws", "111122223333", None, "bucket"), wanted)
+    collection.run(TABLE, caller, CollectionPlace("aws", "111122223333", None, "bucket"), wanted)
     workers.wait()
     assert collection.unfinished() == ()
     return collection.inventory((), {"bucket": wanted})
@@ -121,7 +113,7 @@ def caller(**changes: Any) -> MemoryCaller:
     return MemoryCaller(listed, {**answers, **{Ask(k, k == "block"): v for k, v in changes.items()}})
 
 
-def test_every_resource_has_just_the_facets_that_were_wanted() -> None:
+def test_every_resource_has_only_the_wanted_facets() -> None:
     inventory = collected(caller())
     assert [bucket.name for bucket in inventory.resources] == ["a", "b", "c"]
     for bucket in inventory.resources:
@@ -131,25 +123,25 @@ def test_every_resource_has_just_the_facets_that_were_wanted() -> None:
     assert inventory.complete("aws", "111122223333", "bucket")
 
 
-def test_each_question_is_asked_once() -> None:
-    asked_of = caller()
-    collected(asked_of)
-    assert asked_of.asked == {
+def test_each_call_is_made_once() -> None:
+    counting = caller()
+    collected(counting)
+    assert counting.asked == {
         **{("policy", name): 1 for name in "abc"},
         **{("region", name): 1 for name in "abc"},
         ("block", ""): 1,
     }
 
 
-def test_calls_that_nothing_wanted_needs_are_not_made() -> None:
-    asked_of = caller()
-    collected(asked_of, frozenset({"encryption"}))
-    assert {name for name, _ in asked_of.asked} == {"region"}
-    assert COLLECTOR.calls(frozenset({"encryption"})) == {LIST, REGION}
-    assert COLLECTOR.calls(WANTED) == {LIST, REGION, POLICY, BLOCK}
+def test_calls_that_no_wanted_facet_needs_are_not_made() -> None:
+    counting = caller()
+    collected(counting, frozenset({"encryption"}))
+    assert {name for name, _ in counting.asked} == {"region"}
+    assert TABLE.calls(frozenset({"encryption"})) == {LIST, REGION}
+    assert TABLE.calls(WANTED) == {LIST, REGION, POLICY, BLOCK}
 
 
-def test_a_denied_call_hides_just_what_it_tells() -> None:
+def test_a_denied_call_only_hides_its_own_facets() -> None:
     inventory = collected(
         caller(policy=lambda name: DENIED if name == "b" else {"versioning": True, "public": False})
     )
@@ -161,12 +153,12 @@ def test_a_denied_call_hides_just_what_it_tells() -> None:
     assert b.public_read == DENIED
 
 
-def test_what_settles_a_facet_needs_no_other_answer() -> None:
+def test_a_decisive_answer_needs_no_other() -> None:
     inventory = collected(caller(policy=lambda name: DENIED, block=lambda name: {"open": True}))
     assert all(isinstance(bucket, Bucket) and bucket.public_read is True for bucket in inventory.resources)
 
 
-def test_half_a_list_keeps_what_came_and_says_what_is_missing() -> None:
+def test_a_partial_listing_keeps_its_items_and_adds_a_blind_spot() -> None:
     inventory = collected(caller(listed=[[{"name": "a"}], DENIED]))
     assert [bucket.name for bucket in inventory.resources] == ["a"]
     assert [(spot.kind, spot.cause) for spot in inventory.blind_spots] == [("bucket", DENIED.causes[0])]
@@ -210,17 +202,17 @@ def test_an_answer_without_the_field_is_unknown() -> None:
     assert all(isinstance(b, Bucket) and isinstance(b.versioning, Unknown) for b in inventory.resources)
 
 
-def test_a_facet_that_no_table_has_is_refused() -> None:
+def test_a_facet_that_the_table_lacks_is_rejected() -> None:
     with pytest.raises(ValueError, match="tls_only"):
         collected(caller(), frozenset({"tls_only"}))
 
 
-def test_a_defect_in_a_worker_reaches_the_one_who_waits() -> None:
+def test_an_exception_in_a_worker_is_raised_by_wait() -> None:
     with pytest.raises(ZeroDivisionError):
         collected(caller(policy=lambda name: 1 // 0))
 
 
-def test_a_hung_call_does_not_hold_up_an_interrupted_scan() -> None:
+def test_a_hanging_call_does_not_block_an_interrupt() -> None:
     workers = Workers(2)
     never = threading.Event()
     for _ in range(8):
@@ -235,7 +227,7 @@ def test_a_hung_call_does_not_hold_up_an_interrupted_scan() -> None:
     never.set()
 
 
-def test_all_workers_work_side_by_side() -> None:
+def test_all_workers_run_concurrently() -> None:
     workers = Workers(8)
     together = threading.Barrier(8, timeout=10)
     for _ in range(8):
@@ -244,7 +236,7 @@ def test_all_workers_work_side_by_side() -> None:
     assert not together.broken
 
 
-def test_nothing_new_begins_after_a_stop() -> None:
+def test_no_task_starts_after_a_stop() -> None:
     workers = Workers(1)
     workers.stop()
     begun = threading.Event()
@@ -253,7 +245,7 @@ def test_nothing_new_begins_after_a_stop() -> None:
     assert not begun.is_set()
 
 
-def test_a_process_can_scan_as_often_as_it_likes() -> None:
+def test_threads_end_after_each_scan() -> None:
     before = threading.active_count()
     for _ in range(20):
         collected(caller())

@@ -1,4 +1,4 @@
-"""Facets that are worked out from several resources are as unknown as what they are made of."""
+"""Derived facets are unknown if the facets that decide them are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORKSPACE = "/subscriptions/x/resourcegroups/g/providers/microsoft.operationalin
 
 
 def trail(*resources: Resource, destinations: Observed[tuple[str, ...]] = (LOGS,)) -> AuditTrail:
-    """The trail after a scan that also saw these resources."""
+    """The trail after a scan of it and these resources."""
     raw = other(AuditTrail, destinations=destinations)
     inventory = inventory_of(MemoryCloud((account(), raw, *resources)))
     (found,) = [one for one in inventory.resources if isinstance(one, AuditTrail)]
@@ -44,26 +44,26 @@ def test_the_storage_of_a_trail(
     assert found.storage_protected == protected
 
 
-def test_a_bucket_of_another_account_is_unknown_and_never_fine() -> None:
+def test_a_bucket_of_another_account_is_unknown() -> None:
     found = trail(bucket("something-else"))
     assert isinstance(found.storage_public, Unknown)
     assert isinstance(found.storage_protected, Unknown)
     assert "scan its account too" in found.storage_public.causes[0].message
 
 
-def test_records_that_go_to_no_bucket() -> None:
+def test_a_trail_without_a_destination_bucket() -> None:
     found = trail(destinations=(WORKSPACE,))
     assert found.storage_public is None
     assert found.storage_protected is None
 
 
-def test_unreadable_destinations_hide_what_depends_on_them() -> None:
+def test_unknown_destinations_make_derived_facets_unknown() -> None:
     found = trail(bucket("audit-logs"), destinations=DENIED)
     assert found.storage_public == DENIED
     assert found.storage_protected == DENIED
 
 
-def test_one_bucket_that_is_open_settles_it_whatever_the_other_is() -> None:
+def test_one_public_bucket_decides_even_if_the_other_is_unknown() -> None:
     found = trail(
         bucket("audit-logs", public_read=True), destinations=(LOGS, "arn:aws:s3:::in-another-account")
     )
@@ -71,7 +71,7 @@ def test_one_bucket_that_is_open_settles_it_whatever_the_other_is() -> None:
     assert found.storage_protected is False
 
 
-def test_what_a_derived_facet_needs_is_collected_with_it() -> None:
+def test_the_facets_that_a_derived_facet_needs_are_collected() -> None:
     wanted = needed({"audit_trail": frozenset({"storage_protected", "tags"})})
     assert wanted["audit_trail"] >= {"destinations", "storage_protected"}
     assert wanted["bucket"] >= {"versioning", "public_read", "public_write"}

@@ -9,8 +9,9 @@ import pytest
 
 from scanner.catalogue.responsibility import load_catalogue
 from scanner.ownership.file.load import load_ownership
-from scanner.rule.rules import load_packs, run_examples
-from scanner.run.config import load_config, requests
+from scanner.rule.examples import run_examples
+from scanner.rule.packs import load_packs
+from scanner.run.config import connections, load_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +38,7 @@ def test_the_configuration_loads(tmp_path: Path) -> None:
     path = tmp_path / "gapscan.yaml"
     path.write_text(text, encoding="utf-8")
     config = load_config(path)
-    assert [request.provider for request in requests(config)] == ["aws", "aws", "azure", "gcp"]
+    assert [request.provider for request in connections(config)] == ["aws", "aws", "azure", "gcp"]
     assert len(config.expected_unknowns) == 2
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
+from scanner.assess.assessment import Assessment, assess
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from scanner.run.scan import Assessment, assess
-from tests.estate import ACCOUNT, EVERYTHING, account, bucket, criteria, other, region
+from tests.estate import ACCOUNT, EVERYTHING, account, bucket, other, region, requested
 
 PAGE = Path(__file__).parents[2] / "docs" / "worked-examples.md"
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -103,7 +103,7 @@ def run(example: Example, folder: Path) -> Assessment:
         ),
         collected=EVERYTHING,
     )
-    return assess(inventory, criteria(ownership))
+    return assess(inventory, requested(ownership))
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: example.title)

@@ -1,4 +1,4 @@
-"""Reports with chosen rows, for everything that is made of them."""
+"""Report heads with chosen coverage rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from scanner.assess.coverage_rows import CoverageRow
-from scanner.assess.states import EVIDENCE_ORDER, Claim, judge
+from scanner.assess.states import EVIDENCE_ORDER, Claim, state_of
 from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.ownership.status import OWNERSHIP_STATUSES
 from scanner.report.model import Head
@@ -22,7 +22,7 @@ ENCRYPTION = "data.encryption-at-rest"
 
 @cache
 def catalogue() -> Catalogue:
-    """The built-in one."""
+    """The built-in catalogue."""
     return load_catalogue()
 
 
@@ -31,10 +31,10 @@ def _base() -> Head:
     return report().head
 
 
-def row(**told: Any) -> CoverageRow:
-    """A covered row, but for what is told."""
-    counts = {"pass": 1, "fail": 0, "unknown": 0, "n/a": 0, **told.pop("counts", {})}
-    known: dict[str, Any] = {
+def row(**values: Any) -> CoverageRow:
+    """A covered row, changed by the values."""
+    counts = {"pass": 1, "fail": 0, "unknown": 0, "n/a": 0, **values.pop("counts", {})}
+    defaults: dict[str, Any] = {
         "control": ENCRYPTION,
         "provider": "aws",
         "scope": ACCOUNT,
@@ -46,13 +46,13 @@ def row(**told: Any) -> CoverageRow:
         "kinds_seen": ("bucket",),
         "kinds_expected": ("bucket", "volume"),
     }
-    return CoverageRow(**{**known, **told, "counts": counts})
+    return CoverageRow(**{**defaults, **values, "counts": counts})
 
 
 def head(
     rows: Sequence[CoverageRow], names: dict[str, str] | None = None, narrowed: Sequence[str] = ()
 ) -> Head:
-    """The report of a scan that gave these rows."""
+    """The head of a report with these rows."""
     base = _base()
     (scope,) = base.summary.scopes
     places = sorted({(one.provider, one.scope) for one in rows})
@@ -75,8 +75,8 @@ TEAMS = ("payments", "platform", "=cmd|'/c calc'!A1", "Zoë & Co")
 
 
 @st.composite
-def judged_rows(draw: st.DrawFn, control: str = ENCRYPTION) -> CoverageRow:
-    """A row as the table of states makes it."""
+def assessed_rows(draw: st.DrawFn, control: str = ENCRYPTION) -> CoverageRow:
+    """A row with the state from the table of states."""
     ownership = draw(st.sampled_from(OWNERSHIP_STATUSES))
     evidence = draw(st.sampled_from(EVIDENCE_ORDER))
     party = draw(st.sampled_from(("customer", "provider")))
@@ -92,10 +92,10 @@ def judged_rows(draw: st.DrawFn, control: str = ENCRYPTION) -> CoverageRow:
         control=control,
         scope=draw(st.sampled_from((ACCOUNT, OTHER))),
         owner=draw(st.sampled_from(TEAMS)) if ownership != "contested" else None,
-        # What fails on a setting that can be seen is the customer's.
+        # A failure on a visible setting is the customer's.
         party="customer" if evidence == "fail" else party,
         ownership=ownership,
         evidence=evidence,
-        state=judge(claim, evidence).state,
+        state=state_of(claim, evidence).state,
         counts={"pass": draw(st.integers(0, 3))},
     )

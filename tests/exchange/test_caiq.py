@@ -1,4 +1,4 @@
-"""A provider's CAIQ: what it says of itself is held against the model, and moves nothing by itself."""
+"""A provider's CAIQ: its claims are compared with the model, and move no responsibility alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.exchange.workbooks import CAIQ_HEADER, caiq, workbook
 from tests.ownership.build import load
 
 DISPOSAL, ENCRYPTION, PATCHING = "data.media-disposal", "data.encryption-at-rest", "compute.os-patching"
-"""The provider's, a part of each, and by service model. Their CCM ids are DSP-02, CEK-03 and TVM-03."""
+"""The provider's, both parties', and by service model. Their CCM ids are DSP-02, CEK-03 and TVM-03."""
 
 OWNED = "CSP-owned"
 
@@ -39,20 +39,20 @@ def claims(made: Draft) -> list[str]:
     return [control for line in file.owners for control in line.text.controls]
 
 
-def test_what_both_call_the_providers_is_claimed(tmp_path: Path) -> None:
+def test_a_control_that_both_call_the_providers_is_claimed(tmp_path: Path) -> None:
     made = draft(tmp_path, ("DSP-02.1", OWNED), ("DSP-02.2", "CSP-Owned "))
     assert claims(made) == [DISPOSAL]
     assert made.warnings == ()
     assert "- {controls: [data.media-disposal], where: {provider: aws}, claim: provider}" in render(made)
 
 
-def test_what_is_the_customers_is_not_claimed_but_told(tmp_path: Path) -> None:
+def test_a_control_of_the_customer_is_reported_and_not_claimed(tmp_path: Path) -> None:
     made = draft(tmp_path, ("CEK-03.1", OWNED))
     assert claims(made) == []
-    told = [problem.message for problem in made.warnings]
+    messages = [problem.message for problem in made.warnings]
     assert any(
         message.startswith(f"{ENCRYPTION} is the customer's: such a claim would be misattributed")
-        for message in told
+        for message in messages
     )
     assert f"# - {{controls: [{ENCRYPTION}], where: {{provider: aws}}, claim: provider}}" in render(made)
 
@@ -79,14 +79,14 @@ def test_only_csp_owned_is_a_claim(ownership: str, tmp_path: Path) -> None:
     assert claims(mixed) == []
 
 
-def test_what_the_provider_gives_to_the_customer_against_the_model_is_told(tmp_path: Path) -> None:
+def test_a_control_that_the_provider_assigns_against_the_model_is_reported(tmp_path: Path) -> None:
     made = draft(tmp_path, ("DSP-02.1", "CSC-owned"))
     (problem,) = made.warnings
     assert f"{DISPOSAL} is the provider's in our model; the CAIQ says DSP-02 CSC-owned" in problem.message
 
 
 @pytest.mark.parametrize("answer", ["No", "NA", ""])
-def test_what_is_not_done_is_not_claimed(answer: str, tmp_path: Path) -> None:
+def test_a_control_not_answered_with_yes_is_not_claimed(answer: str, tmp_path: Path) -> None:
     made = draft(tmp_path, ("DSP-02.1", OWNED), ("DSP-02.2", OWNED, answer))
     assert claims(made) == []
     assert "Not claimed: DSP-02 is not answered with yes." in render(made)
@@ -100,7 +100,7 @@ def test_all_requirements_of_a_control_must_be_the_providers(tmp_path: Path) -> 
     assert "Not in the CAIQ: BCR-11." in render(draft(tmp_path, ("IVS-02.1", OWNED)))
 
 
-def test_rows_that_say_nothing_are_told_without_their_text(tmp_path: Path) -> None:
+def test_unusable_rows_are_reported_without_their_text(tmp_path: Path) -> None:
     made = draft(
         tmp_path,
         ("DSP-02.1", OWNED),
@@ -110,14 +110,14 @@ def test_rows_that_say_nothing_are_told_without_their_text(tmp_path: Path) -> No
     )
     assert [str(problem).removeprefix(f"{tmp_path}/") for problem in made.left_out] == [
         "caiq.xlsx:CAIQ:5: the column Question ID has no id such as IAM-02.1",
-        "caiq.xlsx:CAIQ:6: DSP-02.2: says nothing of ownership",
-        "caiq.xlsx:CAIQ:7: DSP-02.3: the ownership is none that a CAIQ knows",
+        "caiq.xlsx:CAIQ:6: DSP-02.2: the ownership is empty",
+        "caiq.xlsx:CAIQ:7: DSP-02.3: the ownership is not a value of the CAIQ",
     ]
     assert "mostly" not in render(made)
     assert "Is it so?" not in render(made)
 
 
-def test_requirements_that_no_control_is_related_to_are_told(tmp_path: Path) -> None:
+def test_requirements_without_a_related_control_are_reported(tmp_path: Path) -> None:
     made = draft(tmp_path, ("DSP-02.1", OWNED), ("A&A-01.1", OWNED))
     related = {ref for one in catalogue().controls.values() for ref in one.refs.get("csa_ccm_4_0", ())}
     assert "A&A-01" not in related
@@ -127,13 +127,13 @@ def test_requirements_that_no_control_is_related_to_are_told(tmp_path: Path) -> 
 def test_without_a_provider_the_draft_says_so(tmp_path: Path) -> None:
     made = draft(tmp_path, ("DSP-02.1", OWNED), provider=None)
     assert claims(made) == [DISPOSAL]
-    assert "so the lines hold for every cloud" in render(made)
+    assert "so the lines apply to every cloud" in render(made)
 
 
-def test_a_control_without_meaning_on_that_service_is_not_claimed(tmp_path: Path) -> None:
+def test_a_control_not_applicable_to_the_service_is_not_claimed(tmp_path: Path) -> None:
     made = draft(tmp_path, ("TVM-03.1", OWNED), model="faas")
     assert "compute.self-hosted-database" not in claims(made)
-    assert "It has no meaning there." in render(made)
+    assert "Not applicable to this service model." in render(made)
 
 
 def test_another_workbook_is_refused(tmp_path: Path) -> None:

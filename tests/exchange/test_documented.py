@@ -1,4 +1,4 @@
-"""What docs/exchange.md shows is what happens."""
+"""The example of docs/exchange.md is correct."""
 
 from __future__ import annotations
 

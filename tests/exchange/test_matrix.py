@@ -1,4 +1,4 @@
-"""The matrix: worst states, all owners, and forms that fit where they are read."""
+"""The matrix: worst states, all owners, and layouts that fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from scanner.assess.coverage_rows import CoverageRow
 from scanner.exchange import matrix_csv, matrix_json, matrix_text, oscal
-from scanner.exchange.matrix import By, NotWhole, OwnershipMatrix, matrix
+from scanner.exchange.matrix import By, IncompleteReport, OwnershipMatrix, matrix
 from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, catalogue, head, row
 
 PUBLIC = "data.no-public-exposure"
@@ -44,22 +44,22 @@ def test_a_cell_has_the_worst_state_and_every_owner() -> None:
     (column,) = (column for column in made.columns if column.id == ACCOUNT)
     cell = made.cells[ENCRYPTION, column]
     assert (cell.state, cell.evidence) == ("failing", "fail")
-    assert cell.owners == ("payments", "platform"), "a team that is only to be asked owns nothing"
+    assert cell.owners == ("payments", "platform"), "the team of a catch-all line owns nothing"
     assert "nobody" in cell.holders
 
 
-def test_what_was_not_judged_has_no_cell() -> None:
+def test_a_control_that_was_not_assessed_has_no_cell() -> None:
     made = matrix(head(SEVERAL))
-    judged = {(control, column.id) for control, column in made.cells}
-    assert (PUBLIC, ACCOUNT) not in judged
-    assert (PUBLIC, OTHER) in judged
+    assessed = {(control, column.id) for control, column in made.cells}
+    assert (PUBLIC, ACCOUNT) not in assessed
+    assert (PUBLIC, OTHER) in assessed
     line = next(line for line in text(made).splitlines() if line.startswith(PUBLIC))
     assert " - " in f"{line} "
-    assert "- not judged there" in text(made)
+    assert "- not assessed there" in text(made)
 
 
 def test_a_report_without_all_rows_is_refused() -> None:
-    with pytest.raises(NotWhole, match="--states covered"):
+    with pytest.raises(IncompleteReport, match="--states covered"):
         matrix(head(SEVERAL, narrowed=["--states covered"]))
 
 

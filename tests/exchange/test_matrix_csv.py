@@ -1,4 +1,4 @@
-"""The matrix as CSV: nothing is lost on the way, and a spreadsheet runs nothing of it."""
+"""The matrix as CSV: lossless, and safe from CSV injection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scanner.assess.coverage_rows import CoverageRow
 from scanner.exchange import matrix_csv
-from scanner.exchange.cells import guarded, unguarded
+from scanner.exchange.cells import escaped, unescaped
 from scanner.exchange.columns import parse_columns
 from scanner.exchange.draft import render as render_draft
 from scanner.exchange.matrix import By, matrix
@@ -36,22 +36,22 @@ def written(rows: list[CoverageRow], names: dict[str, str] | None = None, by: By
 
 
 @given(TEXT)
-def test_a_guarded_cell_is_no_formula_and_comes_back(cell: str) -> None:
-    assert not guarded(cell).lstrip().startswith(("=", "+", "-", "@"))
-    assert not guarded(cell).startswith(("\t", "\r", "\n"))
-    assert unguarded(guarded(cell)) == cell
+def test_an_escaped_cell_is_no_formula_and_is_restored(cell: str) -> None:
+    assert not escaped(cell).lstrip().startswith(("=", "+", "-", "@"))
+    assert not escaped(cell).startswith(("\t", "\r", "\n"))
+    assert unescaped(escaped(cell)) == cell
 
 
 @pytest.mark.parametrize(
     "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "'=1", '=HYPERLINK("x")']
 )
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe(cell: str) -> None:
-    assert guarded(cell) == f"'{cell}"
+    assert escaped(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("cell", ["payments", "111122223333", "a=b", "o'neil", ""])
 def test_other_cells_stay_as_they_are(cell: str) -> None:
-    assert guarded(cell) == cell
+    assert escaped(cell) == cell
 
 
 @settings(deadline=None, max_examples=60)

@@ -1,4 +1,4 @@
-"""OSCAL: valid for the reference implementation, and never better than what was seen."""
+"""OSCAL: valid for the reference implementation, and never better than the evidence."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from trestle.oscal.ssp import SystemSecurityPlan
 
 from scanner.assess.coverage_rows import CoverageRow
 from scanner.exchange import oscal
-from scanner.exchange.matrix import NotWhole, matrix
+from scanner.exchange.matrix import IncompleteReport, matrix
 from scanner.report.model import Head
-from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, TEAMS, catalogue, head, judged_rows, row
+from tests.exchange.heads import ACCOUNT, ENCRYPTION, OTHER, TEAMS, assessed_rows, catalogue, head, row
 from tests.report.test_report import report
 
 PHYSICAL = "plat.physical-security"
@@ -76,7 +76,7 @@ def walk(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def parse(made: dict[str, Any]) -> SystemSecurityPlan:
-    """The plan as the reference implementation reads it."""
+    """The plan, parsed by the reference implementation."""
     return SystemSecurityPlan.parse_obj(made)
 
 
@@ -108,7 +108,7 @@ def test_a_whole_report_is_valid(scanned: Head) -> None:
     assert controls == {one.control for one in scanned.coverage}
 
 
-def test_every_reference_leads_somewhere_and_every_uuid_is_one_things(scanned: Head) -> None:
+def test_every_reference_resolves_and_every_uuid_is_unique(scanned: Head) -> None:
     made = plan(scanned)
     defined = [value for key, value in walk(made) if key == "uuid"]
     assert [uuid for uuid, times in Counter(defined).items() if times > 1] == []
@@ -144,7 +144,7 @@ def test_related_nist_controls_have_their_oscal_form() -> None:
     assert all(re.fullmatch(r"[a-z]{2}-\d+(\.\d+)?", form) for form in forms)
 
 
-def test_what_is_owned_and_seen_to_pass_satisfies_the_responsibility() -> None:
+def test_an_owned_control_that_passes_satisfies_the_responsibility() -> None:
     made = plan(head([row()]))
     (satisfied,) = by_scope(made, ENCRYPTION)["satisfied"]
     (owed,) = (
@@ -183,7 +183,7 @@ def test_without_a_certificate_nothing_is_inherited() -> None:
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.lists(judged_rows(), min_size=1, max_size=4))
+@given(st.lists(assessed_rows(), min_size=1, max_size=4))
 def test_satisfied_needs_an_owner_and_evidence_for_all_that_is_owed(rows: list[CoverageRow]) -> None:
     made = plan(head(rows))
     parse(made)
@@ -222,7 +222,7 @@ def test_times_are_the_reports() -> None:
 
 @pytest.mark.parametrize("option", ["--region eu-west-1", "--team payments", "--where kind=bucket"])
 def test_a_report_that_left_resources_out_is_refused(option: str) -> None:
-    with pytest.raises(NotWhole, match=f"{option}.*satisfied"):
+    with pytest.raises(IncompleteReport, match=f"{option}.*satisfied"):
         written(head([row()], narrowed=[option]))
 
 
@@ -230,12 +230,14 @@ def test_a_report_of_some_controls_is_enough() -> None:
     assert parse(plan(head([row()], narrowed=["--control data"])))
 
 
-def test_a_control_that_the_catalogue_has_not_is_told() -> None:
-    with pytest.raises(NotWhole, match=r"data\.encrypted-at-rest.*did you mean data\.encryption-at-rest"):
+def test_a_control_that_is_not_in_the_catalogue_is_refused() -> None:
+    with pytest.raises(
+        IncompleteReport, match=r"data\.encrypted-at-rest.*did you mean data\.encryption-at-rest"
+    ):
         written(head([row(control="data.encrypted-at-rest")]))
 
 
-def test_names_that_oscal_cannot_hold_are_made_fit() -> None:
+def test_names_are_adapted_to_oscal() -> None:
     rows = [row(scope=f"{n:012}", owner=name) for n, name in enumerate((*TEAMS, " \n ", "\u202eevil"))]
     made = plan(head(rows, names={f"{0:012}": "two\nlines"}))
     parse(made)

@@ -1,4 +1,4 @@
-"""Tables that people bring, also hostile ones: read as they are, or refused with one message."""
+"""Tables from files, also hostile ones: read as text, or refused with one message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rows(path: Path) -> list[tuple[int, tuple[str, ...]]]:
 
 
 def replaced(path: Path, part: str, content: bytes) -> Path:
-    """The workbook with another content of one part."""
+    """The workbook with the content of one part replaced."""
     with zipfile.ZipFile(path) as old:
         parts = {name: old.read(name) for name in old.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
@@ -61,40 +61,40 @@ def test_the_header_may_stand_below_a_title(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "columns", "told"),
+    ("header", "columns", "message"),
     [
         ("control,team", {"owner": "Team name"}, r"no table has the columns 'Team name'.*control, team"),
         ("control,owner team", {"owner": "owner-team"}, "did you mean owner team"),
-        ("owner,Owner", {"owner": "owner"}, "is there 2 times: write #1 or #2"),
+        ("owner,Owner", {"owner": "owner"}, "appears 2 times: write #1 or #2"),
         ("owner", {"owner": "#0"}, "expected #1 to #256"),
         ("owner", {"owner": "#x"}, "expected #1 to #256"),
         ("", {"owner": "owner"}, "is empty"),
     ],
 )
-def test_columns_that_are_not_there_are_told(
-    header: str, columns: dict[str, str], told: str, tmp_path: Path
+def test_missing_columns_are_reported(
+    header: str, columns: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     path = csv_file(tmp_path, f"{header}\n")
-    with pytest.raises(TableError, match=told):
+    with pytest.raises(TableError, match=message):
         find(read_tables(path), columns, path)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
-        (b"control,owner\n\xff\xfe,b\n", "is no UTF-8 text .byte 14."),
-        ("control,owner\na,b".encode("utf-16"), "is no UTF-8 text"),
+        (b"control,owner\n\xff\xfe,b\n", "is neither UTF-8 text .byte 14. nor"),
+        ("control,owner\na,b".encode("utf-16"), "is neither UTF-8 text"),
         (b'control,owner\na,"b\n', r"owners\.csv:2: is not valid CSV"),
         (b'control,owner\n"a"b,c\n', r"owners\.csv:2: is not valid CSV"),
         (b"control,owner\n" + b"a" * 200_000 + b",b\n", r"owners\.csv:2: is not valid CSV: field larger"),
         (b"a," * 300 + b"b\n", r"owners\.csv:1: has more than 256 columns"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512, "old or encrypted workbook"),
-        (b"PK\x03\x04 and no more", r"is no sound \.xlsx workbook"),
+        (b"PK\x03\x04 and no more", r"is not a valid \.xlsx workbook"),
     ],
 )
-def test_what_is_no_table_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+def test_what_is_no_table_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     path = csv_file(tmp_path, content)
-    with pytest.raises(TableError, match=told) as refused:
+    with pytest.raises(TableError, match=message) as refused:
         read_tables(path)
     assert len(str(refused.value).splitlines()) == 1
 
@@ -178,7 +178,7 @@ def test_a_part_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
             for place in (i for i in range(len(content)) if content[i : i + 4] == size):
                 content[place : place + 4] = (1).to_bytes(4, "little")
     path.write_bytes(content)
-    with pytest.raises(TableError, match="is no sound"):
+    with pytest.raises(TableError, match="is not a valid"):
         read_tables(path)
 
 
@@ -195,7 +195,7 @@ def test_an_archive_that_is_no_workbook_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "it.xlsx"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("hello.txt", b"hello")
-    with pytest.raises(TableError, match=r"is an archive, but no \.xlsx workbook"):
+    with pytest.raises(TableError, match=r"is an archive, but not an \.xlsx workbook"):
         read_tables(path)
 
 
@@ -213,17 +213,17 @@ FAR = b"""<?xml version="1.0"?>
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
-        (ENTITIES, "is no sound"),
-        (OUTSIDE, "is no sound"),
-        (b"<worksheet", "is no sound"),
+        (ENTITIES, "is not a valid"),
+        (OUTSIDE, "is not a valid"),
+        (b"<worksheet", "is not a valid"),
         (FAR, "beyond the last row"),
     ],
 )
-def test_a_hostile_sheet_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+def test_a_hostile_sheet_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     path = replaced(workbook(tmp_path / "it.xlsx", One=[("a",)]), SHEET, content)
-    with pytest.raises(TableError, match=told) as refused:
+    with pytest.raises(TableError, match=message) as refused:
         read_tables(path)
     assert len(str(refused.value).splitlines()) == 1
 

@@ -1,4 +1,4 @@
-"""Workbooks for tests, made anew each time; their wording is invented."""
+"""Workbooks for tests, created each time; their wording is invented."""
 
 from __future__ import annotations
 

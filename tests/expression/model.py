@@ -1,4 +1,4 @@
-"""A small noun with every type that the language knows, and sources and values for it by chance."""
+"""A small kind with every type of the language, and random expressions and values for it."""
 
 from __future__ import annotations
 
@@ -68,22 +68,22 @@ WORDS = ("", "a", "prod-one", "root", "é😀", "owner", "low", "A.b")
 
 
 def hidden(facet: str) -> Unknown:
-    """The facet could not be read; the call says which one it was."""
+    """An unknown facet; the call names the facet."""
     return Unknown.because("denied", f"read:{facet}", f"Read:{facet}", "no")
 
 
 def thing(**values: Any) -> Thing:
-    """A thing of which the facets not given are dull."""
-    dull: dict[str, Any] = {
+    """A thing; facets that are not given have default values."""
+    defaults: dict[str, Any] = {
         "tags": {}, "a": False, "b": False, "opt": None, "count": 0, "big": 2**63 - 1, "ratio": 0.0,
         "level": "low", "note": None, "names": (), "ints": (), "grants": (), "seal": None, "created": NOW,
         "age": timedelta(), "odd": 1j,
     }  # fmt: skip
-    return Thing(**{**HEADER_VALUES, **dull, **values})
+    return Thing(**{**HEADER_VALUES, **defaults, **values})
 
 
 def any_values(chance: random.Random) -> dict[str, Any]:
-    """Values for every facet that the language can read."""
+    """Random values for every facet that the language can read."""
 
     def word() -> str:
         return chance.choice(WORDS)
@@ -123,7 +123,7 @@ def any_values(chance: random.Random) -> dict[str, Any]:
 
 
 class Author:
-    """Writes well-typed conditions about a thing."""
+    """Generates random well-typed conditions about a thing."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
@@ -304,5 +304,5 @@ class Author:
 
 
 def any_condition(chance: random.Random, depth: int = 3) -> str:
-    """A well-typed condition about a thing."""
+    """A random well-typed condition about a thing."""
     return Author(chance).condition(depth)[:4000]

@@ -1,4 +1,4 @@
-"""What conditions mean and what is refused, by table."""
+"""The meaning of conditions, and the errors of invalid ones."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def test_unknown_facets(source: str, expected: bool | set[str]) -> None:
         ("-9223372036854775808 / (0 - 1) > 0", "64 bits"),
         ("-9223372036854775808 % (0 - 1) == 0", "64 bits"),
         ("thing.count / 0 == 1", "division by zero"),
-        ("thing.names[2] == 'x'", "no such place"),
-        ("thing.names[-1] == 'two'", "no such place"),
+        ("thing.names[2] == 'x'", "list index out of range"),
+        ("thing.names[-1] == 'two'", "list index out of range"),
         ("timestamp('9999-12-31T23:59:59Z') + duration('1h') > now", "date value out of range"),
         ("duration('87660000h') + duration('1s') > duration('0s')", "too long"),
         ("timestamp(thing.name) < now", "not a time"),
@@ -170,7 +170,7 @@ def test_run_time_errors_are_unknown(source: str, message: str) -> None:
         ("thing.name < 3", 11, "'<' does not work on string and int"),
         ("thing.count && true", 6, "'&&' needs a condition, not int"),
         ("!thing.name", 7, "'!' needs a condition, not string"),
-        ("thing.count", 0, "gives int"),
+        ("thing.count", 0, "must be a bool, but this is int"),
         ("thing.opt", 0, "may be null"),
         ("thing.seal.key == 'customer'", 6, "thing.seal may be null"),
         ("thing.seal != null || thing.seal.key == 'customer'", 28, "may be null"),
@@ -191,7 +191,7 @@ def test_run_time_errors_are_unknown(source: str, message: str) -> None:
         ("'k' in thing.tags && thing.tags['j'] == 'v'", 31, "may lack this key"),
         ("'k' in thing.tags || thing.tags['k'] == 'v'", 31, "may lack this key"),
         ("thing.tags.k == 'v'", 11, "write ['k']"),
-        ("thing.names['x'] == ''", 12, "a place in a list is an int"),
+        ("thing.names['x'] == ''", 12, "a list index must be an int"),
         ("thing == null", 0, "whole resource"),
         ("[thing].all(t, t.a)", 1, "whole resource"),
         ("thing.seal == thing.seal", 11, "compared as a whole"),
@@ -208,17 +208,17 @@ def test_run_time_errors_are_unknown(source: str, message: str) -> None:
         ("thing.a & thing.b", 8, "write '&&'"),
         ("1u == 1", 0, "unsigned"),
         ("b'x' == 'x'", 0, "bytes"),
-        ("{'a': 1} == 1", 0, "cannot be built"),
-        ("'open", 0, "no end"),
-        ("'a\nb' == ''", 0, "no end on its line"),
-        (r"'\q' == ''", 1, "no such escape"),
+        ("{'a': 1} == 1", 0, "cannot be constructed"),
+        ("'open", 0, "not closed"),
+        ("'a\nb' == ''", 0, "not closed on its line"),
+        (r"'\q' == ''", 1, "invalid escape sequence"),
         (r"'\ud800' == ''", 1, "surrogate"),
         ("'\ud800' == ''", 1, "surrogate"),
         ("9223372036854775808 > 0", 0, "64 bits"),
         ("1e999 > 0.0", 0, "too large"),
         ("12ab == 1", 0, "not a number"),
         ("--1 == 1", 1, "once"),
-        ("(thing.a", 8, "')' should follow"),
+        ("(thing.a", 8, "')' is expected"),
         ("thing.a)", 7, "an operator or the end"),
         ("thing.a é", 8, "unexpected 'é'"),
         ("thing.a\x00", 7, "U+0000"),
@@ -228,9 +228,9 @@ def test_run_time_errors_are_unknown(source: str, message: str) -> None:
         ("thing.name.startsWith()", 11, "only on string and string"),
         ("thing.names.all(true)", 12, "write list.all(item, …)"),
         ("thing.names.all(n, n)", 19, "needs a condition, not string"),
-        ("thing.names.all(thing, true)", 16, "already a name"),
-        ("thing.names.all(now, true)", 16, "already a name"),
-        ("thing.names.all(n, thing.ints.all(n, true))", 34, "already a name"),
+        ("thing.names.all(thing, true)", 16, "already in use"),
+        ("thing.names.all(now, true)", 16, "already in use"),
+        ("thing.names.all(n, thing.ints.all(n, true))", 34, "already in use"),
         ("thing.names.all(n, true) && n == ''", 28, "no name 'n'"),
         ("thing.count.all(n, true)", 12, "needs a list or a map"),
         ("thing.name + 'x' == ''", 11, "'+' does not work on string and string"),
@@ -245,7 +245,7 @@ def test_run_time_errors_are_unknown(source: str, message: str) -> None:
         ("duration('99999999999h') < thing.age", 9, "too long"),
     ],
 )  # fmt: skip
-def test_refused(source: str, offset: int, message: str) -> None:
+def test_rejected(source: str, offset: int, message: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         compile_predicate(source, "thing", Thing)
     assert message in caught.value.message
@@ -253,7 +253,7 @@ def test_refused(source: str, offset: int, message: str) -> None:
     assert str(caught.value) == caught.value.message
 
 
-def test_facets_are_those_read_without_the_header() -> None:
+def test_facets_exclude_header_fields() -> None:
     source = "bucket.name != '' && (bucket.region == null || bucket.public_read) && 'a' in bucket.tags"
     predicate = compile_predicate(source, "bucket", Bucket)
     assert predicate.facets == {"public_read", "tags"}
@@ -269,7 +269,7 @@ def test_a_facet_that_was_not_collected_is_named() -> None:
         compile_predicate("thing.a && thing.count == 1", "thing", Thing).evaluate(few, NOW)
 
 
-def test_an_absent_switch_is_not_on() -> None:
+def test_an_absent_setting_is_not_true() -> None:
     predicate = compile_predicate("account.public_access_block == true", "account", Account)
     assert predicate.facets == {"public_access_block"}
 
@@ -282,7 +282,7 @@ def test_rules_can_read_every_facet_of_every_kind(kind: str) -> None:
     assert not unreadable
 
 
-def test_python_of_symbols_that_need_no_test_fails_on_unknown() -> None:
+def test_symbols_without_a_generated_test_fail_on_unknown() -> None:
     samples = {
         "int": 1,
         "double": 1.0,
@@ -297,14 +297,14 @@ def test_python_of_symbols_that_need_no_test_fails_on_unknown() -> None:
     chosen = [row for row in rows if row.symbol in table.FAILS_ON_UNKNOWN]
     assert {row.symbol for row in chosen} == table.FAILS_ON_UNKNOWN
     for row in chosen:
-        for place in range(len(row.operands)):
+        for index in range(len(row.operands)):
             operands = [samples[kind] for kind in row.operands]
-            operands[place] = hidden("x")
+            operands[index] = hidden("x")
             with pytest.raises(TypeError):
                 function_of(row)(*operands)
 
 
-def test_the_reference_names_everything_in_the_tables() -> None:
+def test_the_reference_contains_every_symbol() -> None:
     page = reference()
     rows = [*table.ARITHMETIC, *table.COMPARISONS, *table.FUNCTIONS, *table.METHODS, *table.EQUALITY]
     for symbol in {row.symbol for row in rows} | set(table.MACROS):

@@ -1,4 +1,4 @@
-"""Laws over generated conditions and values."""
+"""Properties of random conditions and values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEEDS = st.integers(0, 2**48)
 
 @settings(max_examples=4000, derandomize=True)
 @given(SEEDS)
-def test_hiding_facts_never_gives_the_other_verdict(seed: int) -> None:
+def test_unknown_facets_never_give_the_opposite_verdict(seed: int) -> None:
     chance = random.Random(seed)
     source = any_condition(chance)
     predicate = compile_predicate(source, "thing", Thing)
@@ -50,21 +50,21 @@ def test_both_evaluators_agree_when_everything_is_known(seed: int) -> None:
     source = any_condition(chance)
     root = check(parse(source), "thing", Thing)
     slow = exact(root)
-    plain = compiled(root, lambda resource, now: "handed over")
+    plain = compiled(root, lambda resource, now: "fallback")
     for _ in range(2):
         resource = thing(**any_values(chance))
         known, answer = plain(resource, NOW), slow(resource, NOW)
-        if known == "handed over":  # type: ignore[comparison-overlap]
+        if known == "fallback":  # type: ignore[comparison-overlap]
             assert "expression" in _error_calls(root, resource), source
         else:
             assert known is answer, source
 
 
 def _error_calls(root: Any, resource: Thing) -> set[str]:
-    """The plain path gives up only on a run-time error somewhere inside."""
+    """The compiled function only falls back on a run-time error in some node."""
     calls: set[str] = set()
     if any(isinstance(node, Loop) for node in walk(root)):
-        return {"expression"}  # an error may hide behind the items of a macro
+        return {"expression"}  # an error may occur for an item of a macro
     for node in walk(root):
         value = exact(node)(resource, NOW)
         if isinstance(value, Unknown):
@@ -74,7 +74,7 @@ def _error_calls(root: Any, resource: Thing) -> set[str]:
 
 @settings(max_examples=500, derandomize=True)
 @given(SEEDS)
-def test_unread_facets_do_not_matter_and_all_dark_is_told_with_its_reasons(seed: int) -> None:
+def test_facets_that_are_not_read_do_not_matter(seed: int) -> None:
     chance = random.Random(seed)
     source = any_condition(chance)
     predicate = compile_predicate(source, "thing", Thing)

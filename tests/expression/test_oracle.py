@@ -1,4 +1,4 @@
-"""Google's CEL answers the same: the value, or an error."""
+"""Google's CEL gives the same result: the value, or an error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _theirs(value: Any) -> Any:
 
 @settings(max_examples=3000, derandomize=True)
 @given(st.integers(0, 2**48))
-def test_the_answer_is_that_of_cel(seed: int) -> None:
+def test_the_result_is_that_of_cel(seed: int) -> None:
     chance = random.Random(seed)
     source = any_condition(chance)
     ours = compile_predicate(source, "thing", Thing)

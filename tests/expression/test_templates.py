@@ -15,7 +15,7 @@ from tests.expression.model import NOW, Grant, Seal, Thing, hidden, thing
     ("source", "expected"),
     [
         ("", ""),
-        ("no holes", "no holes"),
+        ("no placeholder", "no placeholder"),
         ("{thing.name} is open ({thing.names})", "prod-one is open (a, b)"),
         ("{{literal}} {thing.count}", "{literal} 7"),
         ("{'}'}{ thing.name }{\"{\"}", "}prod-one{"),
@@ -58,15 +58,15 @@ def test_facets() -> None:
         ("x }", 2, "write '}}'"),
         ("x {thing.a", 2, "write '{{'"),
         ("{}", 1, "empty"),
-        ("{thing.seal}", 7, "name one of its fields"),
-        ("{thing.grants}", 7, "name one of its fields"),
+        ("{thing.seal}", 7, "use one of its fields"),
+        ("{thing.grants}", 7, "use one of its fields"),
         ("{thing.seal.key}", 7, "may be null"),
         ("{thing.tags['a']}", 11, "may lack this key"),
         ("{thing.a thing.b}", 9, "an operator"),
         ("x" * 5000, 0, "longer"),
     ],
 )
-def test_refused(source: str, offset: int, message: str) -> None:
+def test_rejected(source: str, offset: int, message: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         compile_template(source, "thing", Thing)
     assert message in caught.value.message

@@ -1,4 +1,4 @@
-"""Known, absent and unknown stay apart."""
+"""Known, absent and unknown stay distinct."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def test_known_facts_absorb_unknown_ones(
 
 
 @given(st.lists(facts, max_size=5))
-def test_an_answer_is_known_only_if_every_way_to_know_the_rest_gives_it(
+def test_a_result_is_known_only_if_all_values_of_the_unknown_facts_give_it(
     given_facts: list[Observed[bool]],
 ) -> None:
-    ways = [[fact] if isinstance(fact, bool) else [True, False] for fact in given_facts]
+    possible = [[fact] if isinstance(fact, bool) else [True, False] for fact in given_facts]
     for function, exact in ((any_of, any), (all_of, all)):
-        outcomes = {exact(way) for way in itertools.product(*ways)}
+        outcomes = {exact(values) for values in itertools.product(*possible)}
         answer = function(*given_facts)
         assert isinstance(answer, Unknown) if len(outcomes) == 2 else {answer} == outcomes
 
 
-def test_lift_needs_every_fact_and_keeps_every_cause_once() -> None:
+def test_lift_needs_every_fact_and_keeps_distinct_causes() -> None:
     assert lift(lambda a, b: a + b, 1, 2) == 3
     assert lift(lambda value: value, None) is None
     unknown = lift(lambda *values: 0, DENIED, 1, THROTTLED, DENIED)

@@ -1,4 +1,4 @@
-"""Resources hold just what was asked for, and come back from disk as they were."""
+"""Resources hold only the requested facets, and survive a round trip to disk."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ FACETS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def test_a_forgotten_facet_is_an_error_never_a_default() -> None:
+def test_a_missing_facet_is_an_error_not_a_default() -> None:
     with pytest.raises(ValidationError, match="encryption"):
         Bucket.observe(frozenset({"encryption", "versioning"}), {**HEAD, "versioning": True})
     assert all(field.is_required() for field in Bucket.model_fields.values())
 
 
-def test_what_was_not_asked_for_cannot_be_read() -> None:
+def test_facets_that_were_not_collected_cannot_be_read() -> None:
     bucket = Bucket.observe(frozenset({"versioning"}), {**HEAD, "versioning": True})
     assert bucket.collected() == {"versioning", "tags"}
     with pytest.raises(AttributeError):
@@ -56,13 +56,13 @@ def test_what_was_not_asked_for_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize("value", ["true", 1, None, "yes"])
-def test_nothing_is_coerced_into_a_fact(value: object) -> None:
+def test_values_are_not_coerced(value: object) -> None:
     with pytest.raises(ValidationError):
         Bucket.observe(frozenset({"versioning"}), {**HEAD, "versioning": value})
 
 
 @given(st.data())
-def test_a_record_gives_back_what_was_known_and_what_was_not(data: st.DataObject) -> None:
+def test_a_record_preserves_known_and_unknown_facets(data: st.DataObject) -> None:
     names = data.draw(st.sets(st.sampled_from(sorted(FACETS)))) | {"tags"}
     values = {name: data.draw(FACETS[name] | unknowns, label=name) for name in sorted(names)}
     bucket = Bucket.observe(frozenset(names), {**HEAD, **values})
@@ -75,7 +75,7 @@ def test_a_record_gives_back_what_was_known_and_what_was_not(data: st.DataObject
     assert back.collected() == names
 
 
-def test_a_record_that_tells_a_facet_twice_or_is_of_another_kind_is_refused() -> None:
+def test_a_record_with_a_duplicate_facet_or_of_another_kind_is_rejected() -> None:
     bucket = Bucket.observe(frozenset({"versioning"}), {**HEAD, "versioning": True})
     record = bucket.to_record()
     causes = [{"reason": "denied", "call": "c", "permission": None, "message": "m"}]

@@ -1,4 +1,4 @@
-"""Ownership files and resources for the tests."""
+"""Ownership files and target resources for the tests."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ TEAMS: dict[str, Any] = {
 
 @cache
 def catalogue() -> Catalogue:
-    """The built-in one."""
+    """The built-in catalogue."""
     return load_catalogue()
 
 
 def load(text: str) -> OwnershipFile:
-    """A file with this text."""
+    """An ownership file loaded from this text."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ownership.yaml"
         path.write_text(text, encoding="utf-8")
@@ -47,7 +47,7 @@ def load(text: str) -> OwnershipFile:
 
 
 def mistakes(text: str) -> list[str]:
-    """What loading the text complains of, without the folder."""
+    """The mistakes that loading the text reports, without the folder."""
     try:
         load(text)
     except DocumentError as error:
@@ -56,18 +56,18 @@ def mistakes(text: str) -> list[str]:
 
 
 def file_of(*owners: Mapping[str, Any], **sections: Any) -> OwnershipFile:
-    """A file with these lines of ``owners`` and other sections."""
+    """An ownership file with these ``owners`` lines and other sections."""
     value = {"version": 1, "teams": TEAMS, "owners": list(owners), "reviewed": "2026-11-01", **sections}
     return load(yaml.safe_dump(value, sort_keys=False))
 
 
 def resolver(*owners: Mapping[str, Any], now: datetime = NOW, **sections: Any) -> Resolver:
-    """Answers from such a file."""
+    """The resolver of such a file."""
     return Resolver(file_of(*owners, **sections), catalogue(), now)
 
 
-def subject(**changes: Any) -> OwnershipTarget:
-    """A bucket, unless the changes say otherwise."""
+def target(**changes: Any) -> OwnershipTarget:
+    """A bucket, with these changes."""
     known: dict[str, Any] = {
         "provider": "aws",
         "scope": ACCOUNT,

@@ -1,4 +1,4 @@
-"""Contacts of an account: informed where the settings say so, and owners of nothing."""
+"""Contacts of an account: informed if the settings say so, and never owners."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from scanner.ownership.explain.trace import trace
-from tests.ownership.build import mistakes, resolver, subject
+from tests.ownership.build import mistakes, resolver, target
 
-PLACE = replace(subject(), contacts=("security@example.com",))
+PLACE = replace(target(), contacts=("security@example.com",))
 SOURCE = {"from": "contact", "kinds": ["aws.alternate.security"]}
 
 
@@ -29,8 +29,8 @@ def test_a_contact_is_informed_and_owns_nothing(source: dict[str, object], infor
     assert (found.status, found.owner) == ("nobody", None)
 
 
-def test_contacts_that_no_cloud_keeps_are_refused() -> None:
+def test_unknown_contact_kinds_are_refused() -> None:
     source = "{from: contact, kinds: [aws.alternate]}"
     text = f"version: 1\nteams: {{a: {{}}}}\nowners: []\nsettings: {{inferred: [{source}]}}\n"
-    (told,) = mistakes(text)
-    assert told.startswith("ownership.yaml:4: settings.inferred.0.kinds.0: 'aws.alternate' is none of")
+    (message,) = mistakes(text)
+    assert message.startswith("ownership.yaml:4: settings.inferred.0.kinds.0: 'aws.alternate' is not one of")

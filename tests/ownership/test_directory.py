@@ -1,4 +1,4 @@
-"""The directory behind Azure subscriptions, as ``where`` means it."""
+"""Selecting the directory behind Azure subscriptions by ``where``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.ownership.build import resolver, subject
+from tests.ownership.build import resolver, target
 
-SUBSCRIPTION = replace(subject(), provider="azure")
+SUBSCRIPTION = replace(target(), provider="azure")
 DIRECTORY = replace(SUBSCRIPTION, kind="tenant", directory=True)
 CONTROL = "iam.saas-conditional-access"
 
@@ -22,7 +22,7 @@ CONTROL = "iam.saas-conditional-access"
         ("aws", None, None),
     ],
 )
-def test_a_directory_is_no_subscription(
+def test_a_directory_is_not_a_subscription(
     provider: object, subscription: str | None, directory: str | None
 ) -> None:
     answers = resolver({"controls": "iam", "where": {"provider": provider}, "accountable": "platform"})
@@ -30,7 +30,7 @@ def test_a_directory_is_no_subscription(
     assert answers.resolve(CONTROL, DIRECTORY).owner == directory
 
 
-def test_the_certificate_of_azure_is_that_of_its_directory() -> None:
+def test_a_certificate_of_azure_covers_its_directory() -> None:
     line = {"controls": "plat.*", "claim": "provider", "contract": "soc2", "accountable": "platform"}
     contract = {"party": "azure", "type": "certificate", "covers": ["plat"], "expires": "2026-11-01"}
     answers = resolver(line, contracts={"soc2": contract})

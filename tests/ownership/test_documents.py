@@ -1,4 +1,4 @@
-"""The provider's documents that were read, by service, and services in use of which none was."""
+"""Reviewed documents of providers by service, and services in use without a review."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.estate import account, bucket, judged
+from tests.estate import account, assessed, bucket
 
 FILE = """\
 version: 1
@@ -20,10 +20,10 @@ documents:
 GOOD = "provider: aws, services: [s3, organizations], reviewed: 2026-09-01, by: secops"
 
 
-def told(folder: Path, entry: str) -> list[str]:
+def undocumented(folder: Path, entry: str) -> list[str]:
     path = folder / "ownership.yaml"
     path.write_text(FILE.format(entry=entry), encoding="utf-8")
-    findings = judged([account(), bucket("one")], ownership=path).coverage.findings
+    findings = assessed([account(), bucket("one")], ownership=path).coverage.findings
     return [
         f"{one.owner_source} {one.control}: {one.message}"
         for one in findings
@@ -31,12 +31,12 @@ def told(folder: Path, entry: str) -> list[str]:
     ]
 
 
-def test_services_in_use_that_nobody_read_of_are_listed_once(tmp_path: Path) -> None:
-    assert told(tmp_path, GOOD) == []
-    assert told(tmp_path, GOOD.replace("[s3, organizations]", '"*"')) == []
-    assert told(tmp_path, GOOD.replace("[s3, organizations]", "[S3]")) == [
+def test_services_in_use_without_a_review_are_listed_once(tmp_path: Path) -> None:
+    assert undocumented(tmp_path, GOOD) == []
+    assert undocumented(tmp_path, GOOD.replace("[s3, organizations]", '"*"')) == []
+    assert undocumented(tmp_path, GOOD.replace("[s3, organizations]", "[S3]")) == [
         "ownership.yaml:7 gov.provider-docs-reviewed: "
-        "in use at aws, and its documents not reviewed in time: organizations"
+        "aws services in use without a current document review: organizations"
     ]
 
 
@@ -48,18 +48,18 @@ def test_services_in_use_that_nobody_read_of_are_listed_once(tmp_path: Path) -> 
         GOOD.replace("by: secops", "by: gone"),
         GOOD.replace("provider: aws", "provider: gcp"),
     ],
-    ids=["long ago", "still to come", "by a team that is gone", "of another cloud"],
+    ids=["overdue", "in the future", "by a disbanded team", "of another cloud"],
 )
-def test_an_entry_that_does_not_hold_covers_nothing(entry: str, tmp_path: Path) -> None:
-    (line,) = told(tmp_path, entry)
+def test_an_entry_that_is_not_current_covers_nothing(entry: str, tmp_path: Path) -> None:
+    (line,) = undocumented(tmp_path, entry)
     assert line.endswith("organizations, s3")
 
 
-def test_a_file_without_the_list_is_told_nothing(tmp_path: Path) -> None:
+def test_a_file_without_documents_gets_no_findings(tmp_path: Path) -> None:
     path = tmp_path / "ownership.yaml"
     path.write_text(
         "version: 1\nteams: {secops: {}}\nowners:\n- {controls: [gov], accountable: secops}\n",
         encoding="utf-8",
     )
-    findings = judged([account(), bucket("one")], ownership=path).coverage.findings
+    findings = assessed([account(), bucket("one")], ownership=path).coverage.findings
     assert "undocumented" not in {flag for one in findings for flag in one.flags}

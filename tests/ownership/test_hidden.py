@@ -1,4 +1,4 @@
-"""What is said where tags or the path could not be read: the worst that could hold, and no worse."""
+"""Resolution with unread tags or path: the worst possible outcome, and no worse."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.ownership.build import CONTROL, DENIED, resolver, subject
+from tests.ownership.build import CONTROL, DENIED, resolver, target
 
 FALLBACK = {"controls": "data", "accountable": "product"}
 
@@ -18,7 +18,7 @@ def line(team: str, controls: str = "data", **where: Any) -> dict[str, Any]:
 PROD, WEB = {"env": "prod"}, {"team": "web"}
 
 CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], tuple[str, str | None, bool]]] = {
-    "another team could own it: the certain one is named": (
+    "another team could own it: the certain owner is named": (
         [FALLBACK, line("payments", tags=PROD)],
         {"tags": DENIED},
         ("owned", "product", True),
@@ -28,7 +28,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], tuple[str, str | No
         {"tags": DENIED},
         ("owned", "product", False),
     ),
-    "a more specific line is sure": (
+    "a more specific line certainly fits": (
         [line("platform", controls=CONTROL, provider="aws"), line("payments", tags=PROD)],
         {"tags": DENIED},
         ("owned", "platform", False),
@@ -48,12 +48,12 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], tuple[str, str | No
         {"tags": DENIED},
         ("owned", "product", True),
     ),
-    "without a fallback it could be nobody's": (
+    "without a fallback it could have no owner": (
         [line("payments", tags=PROD)],
         {"tags": DENIED},
         ("nobody", None, True),
     ),
-    "it could tie with what is sure": (
+    "one of two paths could fit, or neither": (
         [line("platform", path="/Root/Workloads"), line("payments", path="/Root/Sandbox")],
         {"path": DENIED},
         ("nobody", None, True),
@@ -63,12 +63,12 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], tuple[str, str | No
         {"tags": DENIED, "path": None},
         ("contested", None, True),
     ),
-    "a line that cannot fit without a better one fitting too": (
+    "a line that cannot fit without a more specific one fitting too": (
         [FALLBACK, line("payments", controls=CONTROL, path="/Root"), line("gone", path="/Root/A")],
         {"path": DENIED},
         ("owned", "product", True),
     ),
-    "a line that can fit without the better one": (
+    "a line that can fit without the more specific one": (
         [FALLBACK, line("payments", controls=CONTROL, path="/Root/A"), line("gone", path="/Root/C")],
         {"path": DENIED},
         ("nobody", None, True),
@@ -78,12 +78,12 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], tuple[str, str | No
         {"tags": DENIED},
         ("owned", "product", True),
     ),
-    "with tags, without the better one": (
+    "with tags, without the more specific one": (
         [FALLBACK, line("payments", controls=CONTROL, tags={**PROD, **WEB}), line("gone", tags=PROD)],
         {"tags": DENIED},
         ("nobody", None, True),
     ),
-    "a line that may be overridden is not sure": (
+    "a line that may be overridden is not certain": (
         [
             FALLBACK,
             {**line("payments", controls=CONTROL, kind="bucket"), "id": "special"},
@@ -92,7 +92,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], tuple[str, str | No
         {"tags": DENIED},
         ("nobody", None, True),
     ),
-    "a better line that may be overridden does not stand in the way": (
+    "a more specific line that may be overridden does not rule out the others": (
         [
             FALLBACK,
             {**line("payments", controls=CONTROL, path="/Root/A"), "id": "special"},
@@ -101,12 +101,12 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], tuple[str, str | No
         {"path": DENIED},
         ("nobody", None, True),
     ),
-    "what fits nowhere here changes nothing": (
+    "lines that cannot fit here change nothing": (
         [FALLBACK, line("gone", tags=PROD, kind="volume"), line("gone", path="/Root/A", account="9")],
         {"tags": DENIED, "path": DENIED},
         ("owned", "product", False),
     ),
-    "it could be left to the provider": (
+    "it could be misattributed": (
         [FALLBACK, {**line("payments", controls=CONTROL, tags=PROD), "claim": "provider"}],
         {"tags": DENIED},
         ("misattributed", "payments", True),
@@ -115,18 +115,18 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], tuple[str, str | No
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_worst_that_could_hold_stands(name: str) -> None:
+def test_the_worst_possible_outcome_holds(name: str) -> None:
     lines, hidden, (status, owner, uncertain) = CASES[name]
     for order in (lines, lines[::-1]):
-        found = resolver(*order).resolve(CONTROL, subject(**hidden))
+        found = resolver(*order).resolve(CONTROL, target(**hidden))
         assert (found.status, found.owner) == (status, owner)
         assert ("owner_uncertain" in found.flags) == uncertain
 
 
-def test_what_may_be_misattributed_is_no_finding_yet() -> None:
+def test_a_possible_misattribution_is_not_a_finding() -> None:
     claim = {**line("payments", controls=CONTROL, tags=PROD), "claim": "provider"}
     answers = resolver(FALLBACK, claim)
-    assert answers.resolve(CONTROL, subject(tags=DENIED)).status == "misattributed"
+    assert answers.resolve(CONTROL, target(tags=DENIED)).status == "misattributed"
     assert [defect for defect in answers.defects() if defect.code == "misattributed"] == []
-    answers.resolve(CONTROL, subject(tags=PROD))
+    answers.resolve(CONTROL, target(tags=PROD))
     assert [defect.code for defect in answers.defects()] == ["misattributed"]

@@ -1,4 +1,4 @@
-"""An ownership file in several files."""
+"""Ownership files with includes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scanner.base.yaml import MAX_BYTES, DocumentError
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
-from tests.ownership.build import NOW, catalogue, subject
+from tests.ownership.build import NOW, catalogue, target
 
 ROOT = """\
 version: 1
@@ -59,15 +59,15 @@ def test_all_parts_are_one_file(tmp_path: Path) -> None:
         ("pay", "owners.d/pay.yaml", 2),
     ]
     answers = Resolver(file, catalogue(), NOW)
-    found = answers.resolve("data.encryption-at-rest", subject())
+    found = answers.resolve("data.encryption-at-rest", target())
     assert (found.owner, found.source) == ("payments", "owners.d/pay.yaml:2 (domain data, scope prod)")
-    assert answers.resolve("log.reviewed", subject()).owner == "platform"
+    assert answers.resolve("log.reviewed", target()).owner == "platform"
 
 
 def test_a_review_date_is_that_of_its_own_file_else_of_the_root(tmp_path: Path) -> None:
     answers = Resolver(load(tmp_path), catalogue(), NOW)
-    assert "stale" in answers.resolve("data.encryption-at-rest", subject()).flags
-    assert "stale" not in answers.resolve("log.reviewed", subject()).flags
+    assert "stale" in answers.resolve("data.encryption-at-rest", target()).flags
+    assert "stale" not in answers.resolve("log.reviewed", target()).flags
     (stale,) = (defect for defect in answers.defects() if defect.code == "stale")
     assert (stale.file, stale.line) == ("owners.d/pay.yaml", 5)
 
@@ -79,7 +79,7 @@ def test_the_digest_changes_with_every_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         (
             {"owners.d/pay": PAY.replace("accountable: payments", "acountable: payments")},
@@ -91,7 +91,7 @@ def test_the_digest_changes_with_every_part(tmp_path: Path) -> None:
         ),
         (
             {"owners.d/two": "teams: {payments: {}}\n"},
-            "owners.d/two.yaml:1: teams.payments: team payments is already in teams/all.yaml",
+            "owners.d/two.yaml:1: teams.payments: team payments is already defined in teams/all.yaml",
         ),
         (
             {"owners.d/two": "owners:\n- {id: pay, controls: [iam], accountable: platform}\n"},
@@ -122,19 +122,47 @@ def test_the_digest_changes_with_every_part(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_told_in_its_own_file(changes: dict[str, str], told: str, tmp_path: Path) -> None:
-    assert told in mistakes(tmp_path, **changes)
+def test_a_mistake_is_reported_in_its_own_file(changes: dict[str, str], message: str, tmp_path: Path) -> None:
+    assert message in mistakes(tmp_path, **changes)
+
+
+ATTESTED = "- {controls: [log.reviewed], by: platform, made: 2026-01-01, expires: 2027-01-01}\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "file", "line"),
+    [
+        ({"ownership": ROOT + "statements:\n" + ATTESTED}, "ownership.yaml", 5),
+        ({"owners.d/pay": PAY + "statements:\n" + ATTESTED}, "owners.d/pay.yaml", 6),
+        ({"owners.d/two": "statements: []\nattestations:\n" + ATTESTED}, "owners.d/two.yaml", 1),
+    ],
+)
+def test_the_old_key_of_attestations_is_refused_once(
+    changes: dict[str, str], file: str, line: int, tmp_path: Path
+) -> None:
+    message = f"{file}:{line}: statements: is called attestations now: rename the key"
+    assert mistakes(tmp_path, **changes) == [message]
+
+
+def test_attestations_of_all_files_count(tmp_path: Path) -> None:
+    other = ATTESTED.replace("log.reviewed", "ir.plan-covers-cloud")
+    file = load(
+        tmp_path, ownership=ROOT + "attestations:\n" + ATTESTED, **{"owners.d/two": "attestations:\n" + other}
+    )
+    assert [(line.file, line.number) for line in file.attestations] == [
+        ("ownership.yaml", 6),
+        ("owners.d/two.yaml", 2),
+    ]
 
 
 def test_files_that_include_each_other(tmp_path: Path) -> None:
     files = {"owners.d/one": "include: [two.yaml]\n", "owners.d/two": "include: ['o*.yaml', pay.yaml]\n"}
     assert (
-        "owners.d/two.yaml:1: include: goes round in a circle: "
-        "owners.d/one.yaml → owners.d/two.yaml → owners.d/one.yaml"
+        "owners.d/two.yaml:1: include: circular: owners.d/one.yaml → owners.d/two.yaml → owners.d/one.yaml"
     ) in mistakes(tmp_path, **files)
 
 
-def test_a_file_that_two_patterns_mean_counts_once(tmp_path: Path) -> None:
+def test_a_file_matched_by_two_patterns_counts_once(tmp_path: Path) -> None:
     file = load(tmp_path, ownership=ROOT.replace("[teams", "[owners.d/pay.yaml, teams"))
     assert sorted(line.id for line in file.owners) == ["logs", "pay"]
 
@@ -143,7 +171,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere.yaml").write_text(LOGS, encoding="utf-8")
     path = write(tmp_path / "in", whole())
     (tmp_path / "in/owners.d/link.yaml").symlink_to(tmp_path / "elsewhere.yaml")
-    with pytest.raises(DocumentError, match="leads out of the folder of the ownership file"):
+    with pytest.raises(DocumentError, match="matches a file outside the ownership file's folder"):
         load_ownership(path, catalogue())
 
 
@@ -151,7 +179,9 @@ def test_a_huge_file_is_refused_at_once(tmp_path: Path) -> None:
     path = write(tmp_path, whole())
     with path.open("a", encoding="utf-8") as out:
         out.write("# " + "x" * MAX_BYTES * 5)
-    with pytest.raises(DocumentError, match=r"ownership\.yaml:1: is 50 MB; a file may have 10 MB: split it"):
+    with pytest.raises(
+        DocumentError, match=r"ownership\.yaml:1: is 50 MB; the limit is 10 MB: split the file"
+    ):
         load_ownership(path, catalogue())
 
 
@@ -170,7 +200,7 @@ INFERRED = ROOT.replace(
 )
 
 
-def test_a_catalog_tells_who_owns_a_resource(tmp_path: Path) -> None:
+def test_a_catalog_names_owners_of_resources(tmp_path: Path) -> None:
     file = load(tmp_path, **{"ownership": INFERRED, "catalog/pay/catalog-info": CATALOG})
     assert file.catalog == {
         "arn:aws:s3:::pay-receipts": ("pay", "catalog/pay/catalog-info.yaml:4"),
@@ -179,21 +209,20 @@ def test_a_catalog_tells_who_owns_a_resource(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (
             CATALOG.replace("spec: {owner: group:default/pay}", "spec: {}"),
-            "catalog/b/catalog-info.yaml:4: an entity names resources (gapscan/resource), "
-            "and has no spec.owner",
+            "catalog/b/catalog-info.yaml:4: an entity with resources (gapscan/resource) needs a spec.owner",
         ),
         (
             CATALOG.replace("default/pay", "default/platform"),
-            "catalog/b/catalog-info.yaml:4: arn:aws:s3:::pay-receipts: owned by platform, but by pay in "
+            "catalog/b/catalog-info.yaml:4: arn:aws:s3:::pay-receipts: owned by platform here, but by pay in "
             "catalog/a/catalog-info.yaml:4",
         ),
         ("a: {", "catalog/b/catalog-info.yaml:2: not valid YAML"),
     ],
 )
-def test_a_mistake_in_a_catalog(text: str, told: str, tmp_path: Path) -> None:
+def test_a_mistake_in_a_catalog(text: str, message: str, tmp_path: Path) -> None:
     changes = {"ownership": INFERRED, "catalog/a/catalog-info": CATALOG, "catalog/b/catalog-info": text}
-    assert any(one.startswith(told) for one in mistakes(tmp_path, **changes))
+    assert any(one.startswith(message) for one in mistakes(tmp_path, **changes))

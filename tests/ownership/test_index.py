@@ -1,4 +1,4 @@
-"""The indexed answer against a plain one: every line looked at, every pair of doubtful lines tried."""
+"""The indexed resolution against a plain model that checks every line and every pair of unsure lines."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scanner.model.evidence import Unknown
 from scanner.ownership.resolve.selection import Clause, OwnershipTarget
 from scanner.ownership.resolve.ties import first_tie, ties
-from tests.ownership.build import TEAMS, resolver, subject
-from tests.ownership.test_laws import CONTRACTS, CONTROLS, answers_of, files, hidings, subjects
+from tests.ownership.build import TEAMS, resolver, target
+from tests.ownership.test_laws import CONTRACTS, CONTROLS, answers_of, files, targets, with_unread_facts
 
 TEAM_OF = {name.lower(): team for team, text in TEAMS.items() for name in (team, *text.get("aliases", ()))}
 WORST = ("misattributed", "contested", "nobody", "owned")
@@ -26,7 +26,7 @@ def many(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-class One(NamedTuple):
+class Alternative(NamedTuple):
     """A line with one path, account and resource of its ``where``."""
 
     line: int
@@ -34,16 +34,16 @@ class One(NamedTuple):
     where: dict[str, Any]
     fit: str
 
-    def entails(self, other: One, place: OwnershipTarget) -> bool:
+    def entails(self, other: Alternative, place: OwnershipTarget) -> bool:
         mine, theirs = self.where.get("tags", {}), other.where.get("tags", {})
         path, above = self.where.get("path"), other.where.get("path")
-        tags_do = not isinstance(place.tags, Unknown) or all(
+        tags_do = folded(place.tags) is not None or all(
             key in mine and set(mine[key]) <= set(values) for key, values in theirs.items()
         )
-        told = above is None or (path is not None and is_below(path, above))
-        return tags_do and (told or not isinstance(place.path, Unknown))
+        path_does = above is None or (path is not None and is_below(path, above))
+        return tags_do and (path_does or not isinstance(place.path, Unknown))
 
-    def meets(self, other: One) -> bool:
+    def meets(self, other: Alternative) -> bool:
         mine, theirs = self.where.get("tags", {}), other.where.get("tags", {})
         path, another = self.where.get("path"), other.where.get("path")
         alike = path is None or another is None or is_below(path, another) or is_below(another, path)
@@ -76,19 +76,19 @@ def fit(where: Mapping[str, Any], place: OwnershipTarget) -> str:
     plain = {"account": [place.scope], "resource": ends}
     for key in ("provider", "region", "kind", "service"):
         plain[key] = [getattr(place, key) or ""]
-    asked = plain.keys() & where.keys()
-    if not all(any(fnmatchcase(name, where[key]) for name in plain[key]) for key in asked):
+    keys = plain.keys() & where.keys()
+    if not all(any(fnmatchcase(name, where[key]) for name in plain[key]) for key in keys):
         return "no"
-    told = "yes"
+    result = "yes"
     if "path" in where and isinstance(place.path, Unknown):
-        told = "maybe"
+        result = "maybe"
     elif "path" in where and not (place.path and is_below(place.path, where["path"])):
         return "no"
     tags = folded(place.tags)
     for key, values in where.get("tags", {}).items():
         if tags is not None and tags.get(key) not in values:
             return "no"
-    return "maybe" if "tags" in where and tags is None else told
+    return "maybe" if "tags" in where and tags is None else result
 
 
 def folded(tags: Any) -> dict[str, str] | None:
@@ -112,25 +112,25 @@ def control_rank(selectors: list[str], control: str) -> int:
 def plain_answer(file: dict[str, Any], control: str, place: OwnershipTarget) -> tuple[str, str | None, bool]:
     """Status, owner, and whether something unread could change them."""
     owners = file["owners"]
-    every: list[One] = []
-    asked: list[str] = []
+    every: list[Alternative] = []
+    contacts: list[str] = []
     for number, line in enumerate(owners):
         by = control_rank(line["controls"], control)
         if by == 0 and "where" not in line and not file["settings"]["catch_all_confers_ownership"]:
-            asked.append(line["accountable"])
+            contacts.append(line["accountable"])
         elif by >= 0:
             for where in wheres(line.get("where", {})):
                 if (found := fit(where, place)) != "no":
-                    every.append(One(number, (by, *rank(where)), where, found))
+                    every.append(Alternative(number, (by, *rank(where)), where, found))
     over: dict[str, str] = {}
-    for one in sorted(every, key=lambda one: one.fit):  # what fits for certain comes last, and stays
+    for one in sorted(every, key=lambda one: one.fit):  # certain fits come last and take effect
         over |= dict.fromkeys(owners[one.line].get("overrides", ()), one.fit)
     every = [one for one in every if over.get(owners[one.line]["id"]) != "yes"]
 
-    def doubtful(one: One) -> bool:
+    def unsure_fit(one: Alternative) -> bool:
         return one.fit == "maybe" or owners[one.line]["id"] in over
 
-    def say(lines: list[One]) -> tuple[str, str | None]:
+    def outcome(lines: list[Alternative]) -> tuple[str, str | None]:
         teams, wrong = set(), False
         for line in (owners[one.line] for one in lines):
             team = TEAM_OF.get(line["accountable"])
@@ -145,33 +145,33 @@ def plain_answer(file: dict[str, Any], control: str, place: OwnershipTarget) -> 
         return ("misattributed" if wrong else "owned"), teams.pop()
 
     outcomes: list[tuple[str, str | None]] = []
-    above: list[One] = []
-    sure: list[One] = []
+    above: list[Alternative] = []
+    sure: list[Alternative] = []
     for _, group in groupby(sorted(every, key=lambda one: one.rank, reverse=True), key=lambda one: one.rank):
         members = list(group)
-        sure = [one for one in members if not doubtful(one)]
-        unsure = [one for one in members if doubtful(one)]
+        sure = [one for one in members if not unsure_fit(one)]
+        unsure = [one for one in members if unsure_fit(one)]
         unsure = [one for one in unsure if not any(one.entails(higher, place) for higher in above)]
         pairs = ([one, two] for one, two in combinations(unsure, 2) if one.meets(two))
-        outcomes += [say([*sure, *some]) for some in chain(([one] for one in unsure), pairs)]
+        outcomes += [outcome([*sure, *some]) for some in chain(([one] for one in unsure), pairs)]
         if sure:
             break
         above += [one for one in unsure if owners[one.line]["id"] not in over]
     uncertain = False
     if sure:
-        outcomes.append(say(sure))
+        outcomes.append(outcome(sure))
     else:
-        team, uncertain = guessed(control, place)
-        teams = {TEAM_OF.get(name) for name in asked} - {None, "gone"}
-        silent = ("owned", team) if team else ("nobody", teams.pop() if len(teams) == 1 else None)
+        team, uncertain = inferred(control, place)
+        teams = {TEAM_OF.get(name) for name in contacts} - {None, "gone"}
+        fallback = ("owned", team) if team else ("nobody", teams.pop() if len(teams) == 1 else None)
         uncertain = uncertain and not team
-        outcomes.append(silent)
+        outcomes.append(fallback)
     definite = outcomes[-1]
     worst = min(outcomes, key=lambda one: (WORST.index(one[0]), one != definite, one[1] or ""))
     return *worst, len(set(outcomes)) > 1 or (uncertain and worst == definite)
 
 
-def guessed(control: str, place: OwnershipTarget) -> tuple[str | None, bool]:
+def inferred(control: str, place: OwnershipTarget) -> tuple[str | None, bool]:
     if control.split(".")[0] not in ("app", "data", "compute", "res"):
         return None, False
     for source, tags in (("resource_tag", folded(place.tags)), ("account_tag", folded(place.account_tags))):
@@ -188,19 +188,21 @@ def guessed(control: str, place: OwnershipTarget) -> tuple[str | None, bool]:
 
 
 @settings(max_examples=150)
-@given(files(), st.lists(subjects, min_size=1, max_size=3))
-def test_the_indexed_answer_is_the_plain_one(file: dict[str, Any], places: list[OwnershipTarget]) -> None:
+@given(files(), st.lists(targets, min_size=1, max_size=3))
+def test_the_indexed_answer_equals_the_plain_model(
+    file: dict[str, Any], places: list[OwnershipTarget]
+) -> None:
     answers = answers_of(file)
-    for place in chain.from_iterable((place, *hidings(place)) for place in places):
+    for place in chain.from_iterable((place, *with_unread_facts(place)) for place in places):
         for control in CONTROLS:
             found = answers.resolve(control, place)
-            told = (found.status, found.owner, "owner_uncertain" in found.flags)
-            assert told == plain_answer(file, control, place)
+            answer = (found.status, found.owner, "owner_uncertain" in found.flags)
+            assert answer == plain_answer(file, control, place)
 
 
 @settings(max_examples=50)
-@given(files(), st.lists(subjects, min_size=2, max_size=6), st.randoms(use_true_random=False))
-def test_what_was_asked_before_changes_no_answer(
+@given(files(), st.lists(targets, min_size=2, max_size=6), st.randoms(use_true_random=False))
+def test_earlier_questions_change_no_answer(
     file: dict[str, Any], places: list[OwnershipTarget], random: Any
 ) -> None:
     questions = [(control, place) for place in places for control in CONTROLS]
@@ -218,19 +220,19 @@ def test_accounts_that_no_line_names_differ_by_the_patterns_they_match() -> None
         {"controls": "log", "where": {"account": "129"}, "accountable": "payments"},
     )
     found = {
-        scope: answers.resolve("data.classification", subject(scope=scope))
+        scope: answers.resolve("data.classification", target(scope=scope))
         for scope in ("111", "222", "333", "121", "129")
     }
-    told = {scope: answer.owner or answer.status for scope, answer in found.items()}
-    assert told == {
+    owners = {scope: answer.owner or answer.status for scope, answer in found.items()}
+    assert owners == {
         "111": "platform",
         "222": "nobody",
         "333": "nobody",
         "121": "contested",
         "129": "contested",
     }
-    assert answers.resolve("log.reviewed", subject(scope="129")).owner == "payments"
-    assert answers.resolve("log.reviewed", subject(scope="128")).owner is None
+    assert answers.resolve("log.reviewed", target(scope="129")).owner == "payments"
+    assert answers.resolve("log.reviewed", target(scope="128")).owner is None
 
 
 tags = st.dictionaries(

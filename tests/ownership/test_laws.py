@@ -1,4 +1,4 @@
-"""Laws of resolution, over files and resources that are made up by the dozen."""
+"""Properties of resolution, tested on generated files and resources."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scanner.assess.states import EVIDENCE_ORDER, Claim, judge, standing
+from scanner.assess.states import EVIDENCE_ORDER, Claim, standing, state_of
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import OwnershipTarget
-from tests.ownership.build import DENIED, TEAMS, resolver, subject
+from tests.ownership.build import DENIED, TEAMS, resolver, target
 
 CONTROLS = ("data.encryption-at-rest", "data.classification", "log.reviewed")
 BADNESS = ("misattributed", "contested", "nobody", "owned")
@@ -72,12 +72,12 @@ lines = merged(
     optional("where", wheres.filter(bool)),
     claims,
 )
-excuses = merged(
+waivers = merged(
     st.fixed_dictionaries({"controls": selectors, "where": scope_wheres.filter(bool)}),
     st.just({"owner": "web", "approver": "platform", "reason": "r", "ticket": "t", "expires": "2027-01-01"}),
 )
-subjects = st.builds(
-    subject,
+targets = st.builds(
+    target,
     provider=st.sampled_from(["aws", "gcp"]),
     scope=st.sampled_from(["1", "2", "11"]),
     path=st.one_of(st.none(), st.sampled_from(PATHS)),
@@ -92,14 +92,14 @@ subjects = st.builds(
 
 @st.composite
 def files(draw: st.DrawFn) -> dict[str, Any]:
-    """Sections of a file, with ids and overrides that go round in no circle."""
+    """Sections of a file, with ids and overrides that are not circular."""
     owners = draw(st.lists(lines, max_size=6))
     for number, line in enumerate(owners):
         line["id"] = f"line-{number}"
         if number and draw(st.integers(0, 3)) == 0:
             line["overrides"] = [f"line-{draw(st.integers(0, number - 1))}"]
-    exceptions = [{**line, "id": f"EX-{n}"} for n, line in enumerate(draw(st.lists(excuses, max_size=2)))]
-    declared = [{**line, "id": f"NA-{n}"} for n, line in enumerate(draw(st.lists(excuses, max_size=1)))]
+    exceptions = [{**line, "id": f"EX-{n}"} for n, line in enumerate(draw(st.lists(waivers, max_size=2)))]
+    declared = [{**line, "id": f"NA-{n}"} for n, line in enumerate(draw(st.lists(waivers, max_size=1)))]
     confers = draw(st.booleans())
     return {
         "owners": owners,
@@ -123,7 +123,7 @@ def claim(found: Ownership) -> Claim:
     )
 
 
-def hidings(place: OwnershipTarget) -> list[OwnershipTarget]:
+def with_unread_facts(place: OwnershipTarget) -> list[OwnershipTarget]:
     return [
         replace(place, tags=DENIED),
         replace(place, path=DENIED),
@@ -134,12 +134,12 @@ def hidings(place: OwnershipTarget) -> list[OwnershipTarget]:
 
 
 @settings(max_examples=200)
-@given(files(), subjects)
-def test_hiding_a_tag_or_a_path_never_makes_it_better(file: dict[str, Any], place: OwnershipTarget) -> None:
+@given(files(), targets)
+def test_unread_tags_or_paths_never_improve_the_result(file: dict[str, Any], place: OwnershipTarget) -> None:
     answers = answers_of(file)
     for control in CONTROLS:
         known = answers.resolve(control, place)
-        for hidden_place in hidings(place):
+        for hidden_place in with_unread_facts(place):
             hidden = answers.resolve(control, hidden_place)
             assert BADNESS.index(hidden.status) <= BADNESS.index(known.status)
             if (hidden.status, hidden.owner) != (known.status, known.owner):
@@ -147,14 +147,14 @@ def test_hiding_a_tag_or_a_path_never_makes_it_better(file: dict[str, Any], plac
             assert known.exception is not None or hidden.exception is None
             assert known.not_applicable is not None or hidden.not_applicable is None
             for evidence in EVIDENCE_ORDER:
-                before = standing(judge(claim(known), evidence).state, evidence)
-                after = standing(judge(claim(hidden), evidence).state, evidence)
+                before = standing(state_of(claim(known), evidence).state, evidence)
+                after = standing(state_of(claim(hidden), evidence).state, evidence)
                 assert STANDINGS.index(after) <= STANDINGS.index(before)
 
 
 @settings(max_examples=70)
-@given(files(), subjects)
-def test_what_nothing_unread_could_change_is_certain(file: dict[str, Any], place: OwnershipTarget) -> None:
+@given(files(), targets)
+def test_an_owner_is_certain_when_everything_is_read(file: dict[str, Any], place: OwnershipTarget) -> None:
     answers = answers_of(file)
     for control in CONTROLS:
         twice = {"team", "Team"} <= place.tags.keys()
@@ -162,7 +162,7 @@ def test_what_nothing_unread_could_change_is_certain(file: dict[str, Any], place
 
 
 @settings(max_examples=70)
-@given(files(), st.randoms(use_true_random=False), st.lists(subjects, min_size=1, max_size=3))
+@given(files(), st.randoms(use_true_random=False), st.lists(targets, min_size=1, max_size=3))
 def test_the_order_of_lines_never_matters(
     file: dict[str, Any], random: Any, places: list[OwnershipTarget]
 ) -> None:
@@ -171,7 +171,7 @@ def test_the_order_of_lines_never_matters(
         for name, value in file.items()
     }
     one, other = answers_of(file), answers_of(shuffled)
-    for place in [*places, *hidings(places[0])]:
+    for place in [*places, *with_unread_facts(places[0])]:
         for control in CONTROLS:
             first, second = one.resolve(control, place), other.resolve(control, place)
             assert replace(first, source=None) == replace(second, source=None)
@@ -180,9 +180,9 @@ def test_the_order_of_lines_never_matters(
 
 
 @settings(max_examples=70)
-@given(files(), subjects)
-def test_a_most_specific_line_wins(file: dict[str, Any], place: OwnershipTarget) -> None:
-    """Exact control on the exact resource with its tags, account, path and the rest: nothing beats it."""
+@given(files(), targets)
+def test_the_most_specific_line_wins(file: dict[str, Any], place: OwnershipTarget) -> None:
+    """An exact control on the exact resource with all other conditions beats every other line."""
     where = {
         "resource": place.resource_id,
         "account": place.scope,
@@ -197,14 +197,14 @@ def test_a_most_specific_line_wins(file: dict[str, Any], place: OwnershipTarget)
 
 
 @settings(max_examples=70)
-@given(lines, lines, subjects)
+@given(lines, lines, targets)
 def test_contested_is_symmetrical(one: dict[str, Any], other: dict[str, Any], place: OwnershipTarget) -> None:
-    """Two lines that differ only in the team: wherever they fit, neither wins."""
+    """Of two lines that differ only in the team, neither wins where they fit."""
     plain = {"controls": one["controls"], **({"where": one["where"]} if "where" in one else {})}
     pair = [{**plain, "accountable": "web"}, {**plain, "accountable": "payments"}]
     for control in CONTROLS:
         alone = resolver(pair[0], settings={"inferred": []}).resolve(control, place)
-        # Where nobody can tell whether the line fits, one may hold alone and two still clash.
+        # If it is unknown whether the line fits, one line may own where two are contested.
         assume("owner_uncertain" not in alone.flags)
         both = [
             resolver(*order, settings={"inferred": []}).resolve(control, place).status
@@ -215,7 +215,7 @@ def test_contested_is_symmetrical(one: dict[str, Any], other: dict[str, Any], pl
 
 
 @settings(max_examples=70)
-@given(files(), subjects)
+@given(files(), targets)
 def test_only_an_active_team_owns(file: dict[str, Any], place: OwnershipTarget) -> None:
     answers = answers_of(file)
     for control in CONTROLS:

@@ -1,4 +1,4 @@
-"""Reading the file: what it holds, and every mistake with file, line and suggestion."""
+"""Loading the file: its content, and every mistake with file, line and suggestion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scanner.base.yaml import DocumentError
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.file.schema import schema_json
 from scanner.ownership.resolve.resolver import Resolver
-from tests.ownership.build import NOW, catalogue, load, mistakes, subject
+from tests.ownership.build import NOW, catalogue, load, mistakes, target
 
 SAMPLE = """\
 # Five minutes to write.
@@ -27,7 +27,7 @@ owners:
   - {controls: [app, data, res], accountable: product, consulted: [platform]}
 contracts:
   aws-soc2: {party: aws, type: certificate, ref: "SOC 2 Type II", covers: [plat], expires: 2027-05-31}
-statements:
+attestations:
   - {controls: [ir.plan-covers-cloud], by: platform, made: 2026-10-15, expires: 2027-10-15}
 exceptions:
   - {id: EX-1, controls: [data.encryption-at-rest],
@@ -37,11 +37,11 @@ reviewed: 2026-11-01
 """
 
 
-def test_a_small_file_answers_everything() -> None:
+def test_a_small_file_is_resolved() -> None:
     answers = Resolver(load(SAMPLE), catalogue(), NOW)
     bucket, volume = (
-        subject(),
-        subject(
+        target(),
+        target(
             kind="volume", resource_id="arn:aws:ec2:eu-central-1:111122223333:volume/vol-0abc1234def567890"
         ),
     )
@@ -54,10 +54,10 @@ def test_a_small_file_answers_everything() -> None:
     assert answers.certificate("plat.physical-security", "aws")
     assert not answers.certificate("plat.physical-security", "gcp")
     assert not answers.certificate("data.no-public-exposure", "aws")
-    statement = answers.statement("ir.plan-covers-cloud", bucket)
-    assert statement is not None
-    assert (statement.by, statement.expires.isoformat()) == ("platform", "2027-10-15")
-    assert answers.statement("log.reviewed", bucket) is None
+    attestation = answers.attestation("ir.plan-covers-cloud", bucket)
+    assert attestation is not None
+    assert (attestation.by, attestation.expires.isoformat()) == ("platform", "2027-10-15")
+    assert answers.attestation("log.reviewed", bucket) is None
     assert answers.defects() == ()
 
 
@@ -93,7 +93,7 @@ contracts:
 scopes: {prod: {path: /Root/Prod}, tagged: {tags: {env: prod}}}
 """
 OWNERS = HEAD + "owners:\n"
-STATEMENT = HEAD + "owners: []\nstatements:\n"
+ATTESTATION = HEAD + "owners: []\nattestations:\n"
 EXCEPTION = HEAD + "owners: []\nexceptions:\n"
 GOOD = (
     "id: E, controls: [data], where: {provider: aws}, owner: product, approver: platform, "
@@ -118,7 +118,7 @@ BAD = {
     "no version": ("teams: {}\nowners: []\n", "1: version: missing"),
     "another version": ("version: 2\nteams: {}\nowners: []\n", "1: version: "),
     "not YAML": (OWNERS + "- {controls: [data\n", "9: not valid YAML: "),
-    "twice the same key": ("version: 1\nteams: {}\nteams: {}\nowners: []\n", "3: "),
+    "duplicate key": ("version: 1\nteams: {}\nteams: {}\nowners: []\n", "3: "),
     "a list for a mapping": ("version: 1\nteams: [platform]\nowners: []\n", "2: teams: "),
     "empty": ("", "1: is empty"),
     # Names
@@ -126,7 +126,7 @@ BAD = {
         OWNERS + "- controls: [log,\n             data.encrypton-at-rest]\n  accountable: product\n",
         "9: owners.0.controls: no control matches 'data.encrypton-at-rest'; did you mean data.encr",
     ),
-    "a pattern that means nothing": (
+    "a pattern that matches nothing": (
         OWNERS + "- {controls: 'dta.*', accountable: product}\n",
         "8: owners.0.controls: no control matches 'dta.*'",
     ),
@@ -161,7 +161,7 @@ BAD = {
     ),
     "unknown provider": (
         OWNERS + "- {controls: [data], accountable: product, where: {provider: [aws, azur]}}\n",
-        "8: owners.0.where.provider.1: 'azur' is none of aws, azure, gcp, entra; did you mean azure?",
+        "8: owners.0.where.provider.1: 'azur' is not one of aws, azure, gcp, entra; did you mean azure?",
     ),
     "unknown domain of a tag": (
         HEAD
@@ -179,27 +179,27 @@ BAD = {
     ),
     "empty where": (
         OWNERS + "- {controls: [data], accountable: product, where: {}}\n",
-        "8: owners.0.where: is empty: leave it out, or say what it selects",
+        "8: owners.0.where: is empty: remove it, or say what it selects",
     ),
     "empty value in a where": (
         OWNERS + "- {controls: [data], accountable: product, where: {account: []}}\n",
         "8: owners.0.where",
     ),
-    "a path that is none": (
+    "an invalid path": (
         OWNERS + "- {controls: [data], accountable: product, where: {path: Root/Prod}}\n",
         "8: owners.0.where.path: expected a path from the root",
     ),
     "a pattern in a path": (
         OWNERS + "- {controls: [data], accountable: product, where: {path: /Root/*}}\n",
-        "8: owners.0.where.path: a path cannot hold patterns",
+        "8: owners.0.where.path: a path cannot contain patterns",
     ),
     "a pattern in a tag": (
         OWNERS + "- {controls: [data], accountable: product, where: {tags: {team: 'web-*'}}}\n",
-        "8: owners.0.where.tags.team: a tag's value cannot hold a pattern",
+        "8: owners.0.where.tags.team: a tag value cannot contain a pattern",
     ),
     "two accountable teams": (
         OWNERS + "- {controls: [data], accountable: [product, platform]}\n",
-        "8: owners.0.accountable: names exactly one team",
+        "8: owners.0.accountable: must name exactly one team",
     ),
     "nobody accountable": (OWNERS + "- {controls: [data]}\n", "8: owners.0.accountable: missing"),
     "a third party without a contract": (
@@ -209,7 +209,7 @@ BAD = {
     "no controls": (OWNERS + "- {controls: [], accountable: product}\n", "8: owners.0.controls: "),
     "unknown claim": (
         OWNERS + "- {controls: [data], accountable: product, claim: provder}\n",
-        "8: owners.0.claim: 'provder' is none of customer, provider, third_party; did you mean provider?",
+        "8: owners.0.claim: 'provder' is not one of customer, provider, third_party; did you mean provider?",
     ),
     "bad duration": (
         HEAD + "owners: []\nsettings: {review_every: 6 months}\n",
@@ -223,8 +223,8 @@ BAD = {
         HEAD + "owners: []\nreviewed: 2026-13-01\n",
         "8: ",
     ),
-    "day as a number": (HEAD + "owners: []\nreviewed: 20261101\n", "8: reviewed: expected a day such as"),
-    "day with a time": (HEAD + "owners: []\nreviewed: 2026-11-01 10:00:00\n", "8: reviewed: expected a day"),
+    "day as a number": (HEAD + "owners: []\nreviewed: 20261101\n", "8: reviewed: expected a date such as"),
+    "day with a time": (HEAD + "owners: []\nreviewed: 2026-11-01 10:00:00\n", "8: reviewed: expected a date"),
     "no expiry of a contract": (
         HEAD.replace("covers: [plat], expires: 2027-05-31", "covers: [plat]") + "owners: []\n",
         "4: contracts.soc2.expires: missing",
@@ -234,14 +234,14 @@ BAD = {
         "8: settings.catch_all_confers_ownership: ",
     ),
     # The whole file
-    "ids twice": (
+    "duplicate ids": (
         OWNERS
         + "- {id: a, controls: [data], accountable: product}\n- {id: a, controls: [log], accountable: web}\n",
         "9: owners.1.id: 'a' is already used",
     ),
     "alias of two teams": (
         "version: 1\nteams:\n  a: {aliases: [x]}\n  b: {aliases: [y, X]}\nowners: []\n",
-        "4: teams.b.aliases: 'X' already means team a",
+        "4: teams.b.aliases: 'X' is already a name of team a",
     ),
     "overrides itself": (
         OWNERS + "- {id: a, controls: [data], accountable: product, overrides: [a]}\n",
@@ -249,16 +249,16 @@ BAD = {
     ),
     "active and disbanded": (
         "version: 1\nteams:\n  a: {disbanded_on: 2026-01-01}\nowners: []\n",
-        "3: teams.a.disbanded_on: but its status is active",
+        "3: teams.a.disbanded_on: conflicts with status: active",
     ),
-    # Statements
-    "statement of no team": (
-        STATEMENT + "- {controls: [log.reviewed], by: platfrm, made: 2026-01-01, expires: 2027-01-01}\n",
-        "9: statements.0.by: no team 'platfrm'; did you mean platform?",
+    # Attestations
+    "attestation of no team": (
+        ATTESTATION + "- {controls: [log.reviewed], by: platfrm, made: 2026-01-01, expires: 2027-01-01}\n",
+        "9: attestations.0.by: no team 'platfrm'; did you mean platform?",
     ),
-    "statement that ends before it begins": (
-        STATEMENT + "- {controls: [log.reviewed], by: web, made: 2027-01-01, expires: 2026-01-01}\n",
-        "9: statements.0.expires: before it is made",
+    "attestation that ends before it begins": (
+        ATTESTATION + "- {controls: [log.reviewed], by: web, made: 2027-01-01, expires: 2026-01-01}\n",
+        "9: attestations.0.expires: before its `made` date",
     ),
     # Exceptions
     "approved by its owner": (
@@ -275,11 +275,11 @@ BAD = {
     ),
     "exception without where": (
         EXCEPTION + f"- {{{GOOD}}}\n".replace("where: {provider: aws}, ", ""),
-        "9: exceptions.0.where: missing: say what is excepted",
+        "9: exceptions.0.where: missing: an exception needs a where",
     ),
     "exception by tags": (
         EXCEPTION + f"- {{{GOOD}}}\n".replace("{provider: aws}", "{tags: {env: dev}}"),
-        "9: exceptions.0.where: cannot select by tags: whoever can tag must not be able to excuse",
+        "9: exceptions.0.where: cannot select by tags: anyone who can set tags could waive a control",
     ),
     "exception by tags in a scope": (
         EXCEPTION + f"- {{{GOOD}}}\n".replace("{provider: aws}", "tagged"),
@@ -291,7 +291,7 @@ BAD = {
     ),
     "exception by a pattern of names": (
         EXCEPTION + f"- {{{GOOD}}}\n".replace("{provider: aws}", "{account: '1', resource: 'sg-*'}"),
-        "9: exceptions.0.where.resource: cannot select by a pattern of names: sg-*; write the whole id",
+        "9: exceptions.0.where.resource: cannot select by a name pattern: sg-*; write the full id",
     ),
     "exception for a name in any account": (
         EXCEPTION + f"- {{{GOOD}}}\n".replace("{provider: aws}", "{resource: web1}"),
@@ -301,7 +301,7 @@ BAD = {
         EXCEPTION + f"- {{{GOOD}}}\n".replace("ticket: T-1", "ticket: T-1, created: 2025-12-31"),
         "9: exceptions.0.expires: more than 365 days after 2025-12-31 (settings.max_exception)",
     ),
-    "exception ids twice": (
+    "duplicate exception ids": (
         EXCEPTION + f"- {{{GOOD}}}\nnot_applicable:\n- {{{GOOD}}}\n",
         "11: not_applicable.0.id: 'E' is already used",
     ),
@@ -315,7 +315,7 @@ BAD = {
         + f"- {{{GOOD}}}\n".replace("{provider: aws}", "{tags: {a: b}}"),
         "9: not_applicable.0.where: cannot select by tags",
     ),
-    # Not yet
+    # Other sections
     "include": ("include: [x]\n" + HEAD + "owners: []\n", "1: include: x matches no file"),
     "documents of no team": (
         HEAD + "owners: []\ndocuments:\n- {provider: aws, services: s3, reviewed: 2026-09-01, by: platfrm}\n",
@@ -336,33 +336,33 @@ BAD = {
     "tags of a contact": (
         HEAD + "owners: []\nsettings:\n  inferred:\n"
         "  - {from: contact, kinds: [aws.alternate.security], keys: [owner]}\n",
-        "10: settings.inferred.0: keys is not for contact, which takes kinds, role",
+        "10: settings.inferred.0: keys does not apply to contact, which takes kinds, role",
     ),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_mistake_is_told_with_its_place(name: str) -> None:
-    text, told = BAD[name]
+def test_a_mistake_is_reported_with_its_place(name: str) -> None:
+    text, message = BAD[name]
     found = mistakes(text)
     assert len(found) == 1, found
-    assert found[0].startswith(f"ownership.yaml:{told}"), found
+    assert found[0].startswith(f"ownership.yaml:{message}"), found
 
 
-def test_the_parts_that_the_mistakes_are_made_from_are_right() -> None:
+def test_the_building_blocks_of_the_mistakes_are_valid() -> None:
     assert mistakes(OWNERS + "- {controls: [data], accountable: product}\n") == []
     assert mistakes(EXCEPTION + f"- {{{GOOD}}}\n") == []
     assert mistakes(HEAD + "owners: []\nnot_applicable:\n- {" + GOOD + "}\n") == []
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     text = OWNERS + "- {controls: [dta.x], accountable: product, where: nowhere}\n- {controls: [data]}\n"
     assert [line.split(":")[1] for line in mistakes(text)] == ["8", "8", "9"]
     both = "include: [x]\n" + OWNERS + "- {controls: [data], acountable: product}\n"
     assert [line.split(":")[1] for line in mistakes(both)] == ["1", "9"]
 
 
-def test_lines_that_override_each_other_are_told_both() -> None:
+def test_both_lines_that_override_each_other_are_reported() -> None:
     first = "- {id: a, controls: [data], accountable: product, overrides: [b]}\n"
     second = "- {id: b, controls: [data], accountable: product, overrides: [a]}\n"
     assert mistakes(OWNERS + first + second) == [
@@ -371,16 +371,16 @@ def test_lines_that_override_each_other_are_told_both() -> None:
     ]
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         load_ownership(tmp_path / "nothing.yaml", catalogue())
     assert "nothing.yaml:1: no such file" in str(caught.value)
 
 
-def test_a_misspelt_accountable_team_is_a_finding_and_no_error() -> None:
+def test_a_misspelt_accountable_team_is_a_finding_and_not_an_error() -> None:
     answers = Resolver(load(OWNERS + "- {controls: [data], accountable: prodct}\n"), catalogue(), NOW)
     lapsed = [defect for defect in answers.defects() if defect.code == "lapsed"]
     assert [(defect.file, defect.line) for defect in lapsed] == [("ownership.yaml", 8)]
     assert "no team 'prodct'; did you mean product?" in lapsed[0].message
-    found = answers.resolve("data.no-public-exposure", subject())
+    found = answers.resolve("data.no-public-exposure", target())
     assert (found.status, found.owner, found.flags) == ("nobody", None, {"lapsed"})

@@ -1,4 +1,4 @@
-"""Which line wins."""
+"""Precedence of lines."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.ownership.build import ACCOUNT, CONTROL, resolver, subject
+from tests.ownership.build import ACCOUNT, CONTROL, resolver, target
 
-# The most specific first, as the design orders them.
+# Most specific first.
 SELECTORS = [CONTROL, "data.*", "data", "*"]
 WHERES: list[dict[str, Any]] = [
     {"resource": "pay-receipts"},
@@ -25,7 +25,7 @@ WHERES: list[dict[str, Any]] = [
     {"region": "eu-central-1"},
     {"provider": "aws"},
 ]
-BUCKET = subject(tags={"env": "prod"})
+BUCKET = target(tags={"env": "prod"})
 
 
 def winner(*lines: dict[str, Any]) -> str | None:
@@ -60,7 +60,7 @@ def test_a_where_beats_none() -> None:
     assert found == "payments"
 
 
-def test_what_comes_first_in_the_order_decides_before_what_comes_later() -> None:
+def test_a_higher_condition_outweighs_all_lower_ones() -> None:
     everything_below = {"account": ACCOUNT, "path": "/Root/Workloads/Prod", "kind": "bucket", "service": "s3"}
     found = winner(
         {"controls": "data", "where": {"tags": {"env": "prod"}}, "accountable": "payments"},
@@ -69,7 +69,7 @@ def test_what_comes_first_in_the_order_decides_before_what_comes_later() -> None
     assert found == "payments"
 
 
-def test_a_tie_is_settled_by_what_else_is_named() -> None:
+def test_further_conditions_settle_a_tie() -> None:
     found = winner(
         {"controls": "data", "where": {"account": ACCOUNT, "kind": "bucket"}, "accountable": "payments"},
         {
@@ -81,8 +81,8 @@ def test_a_tie_is_settled_by_what_else_is_named() -> None:
     assert found == "payments"
 
 
-def test_of_a_list_only_what_fits_counts() -> None:
-    """An exact account in a list of patterns is exact; the depth of the path that fits is the depth."""
+def test_only_the_fitting_values_of_a_list_count() -> None:
+    """An exact account in a list of patterns is exact; only the depth of the fitting path counts."""
     found = winner(
         {"controls": "data", "where": {"account": ["9*", ACCOUNT]}, "accountable": "payments"},
         {"controls": "data", "where": {"account": ["1111*"], "kind": "bucket"}, "accountable": "platform"},
@@ -99,7 +99,7 @@ def test_of_a_list_only_what_fits_counts() -> None:
     assert found == "payments"
 
 
-def test_the_best_selector_of_a_line_counts() -> None:
+def test_the_most_specific_selector_of_a_line_counts() -> None:
     found = winner(
         {"controls": ["net", CONTROL], "accountable": "payments"},
         {"controls": "data.*", "accountable": "platform"},
@@ -126,24 +126,24 @@ def test_the_best_selector_of_a_line_counts() -> None:
     ],
     ids=str,
 )
-def test_a_line_that_does_not_fit_owns_nothing(where: dict[str, Any]) -> None:
+def test_a_line_that_does_not_fit_assigns_no_owner(where: dict[str, Any]) -> None:
     found = resolver({"controls": "data", "where": where, "accountable": "payments"}).resolve(CONTROL, BUCKET)
     assert (found.status, found.owner, found.flags) == ("nobody", None, frozenset())
 
 
 def test_tags_are_compared_without_regard_to_case() -> None:
     line = {"controls": "data", "where": {"tags": {"data-class": ["PCI"]}}, "accountable": "payments"}
-    assert resolver(line).resolve(CONTROL, subject(tags={"Data-Class": "pci"})).owner == "payments"
+    assert resolver(line).resolve(CONTROL, target(tags={"Data-Class": "pci"})).owner == "payments"
 
 
-def test_a_named_scope_is_what_it_stands_for() -> None:
+def test_a_named_scope_equals_its_selection() -> None:
     scopes = {"prod": {"any": [{"provider": "gcp"}, {"provider": "aws", "path": "/Root/Workloads"}]}}
     line = {"controls": "data", "where": "prod", "accountable": "payments"}
     answers = resolver(line, scopes=scopes)
     assert answers.resolve(CONTROL, BUCKET).owner == "payments"
-    assert answers.resolve(CONTROL, subject(provider="gcp", path=None)).owner == "payments"
-    assert answers.resolve(CONTROL, subject(path="/Root/Sandbox")).status == "nobody"
-    assert answers.resolve(CONTROL, subject(path=None)).status == "nobody"
+    assert answers.resolve(CONTROL, target(provider="gcp", path=None)).owner == "payments"
+    assert answers.resolve(CONTROL, target(path="/Root/Sandbox")).status == "nobody"
+    assert answers.resolve(CONTROL, target(path=None)).status == "nobody"
 
 
 def test_a_tie_between_teams_is_contested_and_names_both_lines() -> None:
@@ -158,7 +158,7 @@ def test_a_tie_between_teams_is_contested_and_names_both_lines() -> None:
     assert resolver(*reversed(lines)).resolve(CONTROL, BUCKET).status == "contested"
 
 
-def test_a_tie_of_the_same_team_by_another_name_is_none() -> None:
+def test_two_names_of_the_same_team_do_not_tie() -> None:
     found = resolver(
         {"controls": "data", "accountable": "web"}, {"controls": "data", "accountable": "product"}
     ).resolve(CONTROL, BUCKET)
@@ -187,17 +187,17 @@ def test_the_source_names_file_line_and_reason() -> None:
     assert found.source.endswith("(domain data)")
     assert found.specificity == "domain"
     exact = {"controls": CONTROL, "where": {"path": "/Root/Workloads", "tags": {"env": "prod"}}}
-    told = resolver({**exact, "accountable": "payments"}).resolve(CONTROL, BUCKET)
-    assert told.source is not None
-    assert told.source.endswith(f"({CONTROL}, path /Root/Workloads, tag env=prod)")
-    assert told.specificity == "exact"
+    precise = resolver({**exact, "accountable": "payments"}).resolve(CONTROL, BUCKET)
+    assert precise.source is not None
+    assert precise.source.endswith(f"({CONTROL}, path /Root/Workloads, tag env=prod)")
+    assert precise.specificity == "exact"
 
 
-def test_azure_ids_fit_in_any_case_and_others_as_written() -> None:
+def test_azure_ids_ignore_case_and_others_do_not() -> None:
     id = "/subscriptions/0000/resourceGroups/Pay/providers/Microsoft.Storage/storageAccounts/Receipts"
     line = {"controls": "data", "where": {"resource": id}, "accountable": "payments"}
-    there = subject(provider="azure", service="storage", resource_id=id.lower(), name="receipts")
+    there = target(provider="azure", service="storage", resource_id=id.lower(), name="receipts")
     assert resolver(line).resolve(CONTROL, there).owner == "payments"
     function = {"controls": "data", "where": {"resource": "Pay"}, "accountable": "payments"}
-    lower = subject(resource_id="arn:aws:lambda:eu-central-1:111122223333:function:pay", name="pay")
+    lower = target(resource_id="arn:aws:lambda:eu-central-1:111122223333:function:pay", name="pay")
     assert resolver(function).resolve(CONTROL, lower).status == "nobody"

@@ -1,4 +1,4 @@
-"""Who is accountable: teams that are gone, claims, contracts, tags, catch-alls, exceptions, time."""
+"""Resolution: inactive teams, claims, contracts, tags, catch-alls, exceptions, time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from scanner.ownership.resolve.resolver import Resolver
-from tests.ownership.build import CONTROL, DENIED, NOW, catalogue, file_of, resolver, subject
+from tests.ownership.build import CONTROL, DENIED, NOW, catalogue, file_of, resolver, target
 
-BUCKET = subject()
+BUCKET = target()
 DATA = {"controls": "data", "accountable": "product"}
 PATCHING = "compute.os-patching"
 
@@ -30,12 +30,12 @@ def misattributions(answers: Resolver) -> list[tuple[str, ...]]:
 # No file, no line
 
 
-def test_without_a_file_everything_is_nobodys() -> None:
+def test_without_a_file_nothing_has_an_owner() -> None:
     answers = Resolver(None, catalogue(), NOW)
     for control in catalogue().controls:
-        assert answers.resolve(control, subject(tags={"owner": "product"})).status == "nobody"
+        assert answers.resolve(control, target(tags={"owner": "product"})).status == "nobody"
     assert not answers.certificate("plat.physical-security", "aws")
-    assert answers.statement("log.reviewed", BUCKET) is None
+    assert answers.attestation("log.reviewed", BUCKET) is None
     assert not answers.sensitive(BUCKET)
     assert answers.defects() == ()
 
@@ -44,7 +44,7 @@ def test_without_a_file_everything_is_nobodys() -> None:
 
 
 @pytest.mark.parametrize("team", ["gone", "produkt"])
-def test_a_line_whose_team_is_gone_owns_nothing_and_is_told_once(team: str) -> None:
+def test_a_line_with_an_inactive_team_assigns_no_owner_and_is_reported_once(team: str) -> None:
     answers = resolver({"controls": ["data", "log"], "accountable": team})
     found = answers.resolve(CONTROL, BUCKET)
     assert (found.status, found.owner, found.flags) == ("nobody", None, {"lapsed"})
@@ -54,10 +54,10 @@ def test_a_line_whose_team_is_gone_owns_nothing_and_is_told_once(team: str) -> N
     assert "log.reviewed" in defect.controls
 
 
-def test_a_lapsed_line_is_no_silence() -> None:
-    """It was written for this place: neither a broader line nor a tag takes its work over unseen."""
+def test_a_lapsed_line_still_takes_precedence() -> None:
+    """Neither a broader line nor a tag silently takes over from a line for this resource."""
     answers = resolver({"controls": CONTROL, "accountable": "gone"}, DATA)
-    assert answers.resolve(CONTROL, subject(tags={"owner": "product"})).status == "nobody"
+    assert answers.resolve(CONTROL, target(tags={"owner": "product"})).status == "nobody"
 
 
 def test_a_lapsed_line_does_not_contest() -> None:
@@ -65,7 +65,7 @@ def test_a_lapsed_line_does_not_contest() -> None:
     assert (found.status, found.owner, found.flags) == ("owned", "product", {"lapsed"})
 
 
-def test_a_team_is_there_until_its_last_day_is_over() -> None:
+def test_a_team_is_active_until_the_end_of_its_last_day() -> None:
     line = {"controls": "data", "accountable": "gone"}
     assert resolver(line, now=at("2026-06-30", "23:59:59")).resolve(CONTROL, BUCKET).owner == "gone"
     assert resolver(line, now=at("2026-07-01", "00:00:00")).resolve(CONTROL, BUCKET).status == "nobody"
@@ -88,22 +88,22 @@ CONTRACTS = {
 
 
 @pytest.mark.parametrize("selector", [CONTROL, "data.*"])
-def test_leaving_the_customers_work_to_the_provider_is_misattributed(selector: str) -> None:
+def test_assigning_the_customers_work_to_the_provider_is_misattributed(selector: str) -> None:
     line = {"controls": selector, "accountable": "product", "claim": "provider", "contract": "soc2"}
     answers = resolver(line, contracts=CONTRACTS)
     assert answers.resolve(CONTROL, BUCKET).status == "misattributed"
     assert misattributions(answers) == [(CONTROL,)]
 
 
-def test_a_misattribution_is_told_once_for_a_control_and_line() -> None:
+def test_a_misattribution_is_reported_once_per_control_and_line() -> None:
     answers = resolver({"controls": "data.*", "claim": "provider"})
     for name in ("one", "two", "three"):
-        answers.resolve(CONTROL, subject(resource_id=f"arn:aws:s3:::{name}", region=name))
-        answers.resolve("data.retention-deletion", subject(region=name))
+        answers.resolve(CONTROL, target(resource_id=f"arn:aws:s3:::{name}", region=name))
+        answers.resolve("data.retention-deletion", target(region=name))
     assert misattributions(answers) == [(CONTROL,), ("data.retention-deletion",)]
 
 
-def test_what_is_the_providers_may_be_left_to_it() -> None:
+def test_the_providers_work_may_be_assigned_to_it() -> None:
     line = {"controls": "plat.*", "accountable": "product", "claim": "provider", "contract": "soc2"}
     answers = resolver(line, contracts=CONTRACTS)
     found = answers.resolve("plat.physical-security", BUCKET, "provider")
@@ -128,7 +128,7 @@ def test_a_domain_line_does_not_claim_the_providers_work() -> None:
         (CONTROL, "soc2", "misattributed", None, set()),
     ],
 )
-def test_a_contract_moves_what_it_covers_while_it_lasts(
+def test_a_contract_in_force_moves_what_it_covers(
     control: str, contract: Any, status: str, in_force: str | None, flags: set[str]
 ) -> None:
     line = {"controls": control, "accountable": "product", "claim": "third_party", "contract": contract}
@@ -148,12 +148,12 @@ def test_a_contract_ends_at_midnight_and_leaves_the_team_accountable() -> None:
     assert [defect.code for defect in after.defects()].count("contract_expired") == 2
 
 
-def test_a_certificate_counts_for_its_own_provider_while_it_lasts() -> None:
+def test_a_certificate_in_force_counts_for_its_own_provider() -> None:
     answers = resolver(DATA, contracts=CONTRACTS)
     assert answers.certificate("plat.physical-security", "aws")
     assert not answers.certificate("plat.physical-security", "gcp"), "expired"
     assert not answers.certificate("plat.physical-security", "azure")
-    assert not answers.certificate(PATCHING, "acme"), "a managed service is no certificate"
+    assert not answers.certificate(PATCHING, "acme"), "a managed service is not a certificate"
     ended = resolver(DATA, contracts=CONTRACTS, now=at("2027-06-01"))
     assert not ended.certificate("plat.physical-security", "aws")
 
@@ -184,34 +184,34 @@ def test_a_certificate_counts_for_its_own_provider_while_it_lasts() -> None:
     ],
     ids=str,
 )
-def test_tags_speak_where_the_file_is_silent(
+def test_tags_name_owners_where_no_line_does(
     tags: Any, account_tags: Any, status: str, owner: str | None, flags: set[str]
 ) -> None:
-    place = subject(tags=tags, account_tags=account_tags)
+    place = target(tags=tags, account_tags=account_tags)
     found = resolver({"controls": "log", "accountable": "platform"}).resolve(CONTROL, place)
     assert (found.status, found.owner, found.flags) == (status, owner, flags)
 
 
-def test_a_tag_says_where_it_stands_and_cannot_forge_a_line() -> None:
-    found = resolver().resolve(CONTROL, subject(tags={"owner": "web"}))
+def test_the_source_of_a_tag_is_named_and_cannot_forge_a_line() -> None:
+    found = resolver().resolve(CONTROL, target(tags={"owner": "web"}))
     assert (found.source, found.specificity) == ("tag owner=web on the bucket", "inferred")
-    found = resolver().resolve(CONTROL, subject(account_tags={"owner": "web"}))
+    found = resolver().resolve(CONTROL, target(account_tags={"owner": "web"}))
     assert found.source == "tag owner=web on the account"
-    hostile = resolver().resolve(CONTROL, subject(tags={"owner": "\x1b[2J\n" + "x" * 5000}))
+    hostile = resolver().resolve(CONTROL, target(tags={"owner": "\x1b[2J\n" + "x" * 5000}))
     assert hostile.source is not None
     assert hostile.source.isprintable()
     assert len(hostile.source) < 150
 
 
-def test_tags_only_speak_for_their_domains() -> None:
-    place = subject(tags={"owner": "web"})
+def test_tags_count_only_for_their_domains() -> None:
+    place = target(tags={"owner": "web"})
     for control, entry in catalogue().controls.items():
         expected = "owned" if entry.domain in ("app", "data", "compute", "res") else "nobody"
         assert resolver().resolve(control, place).status == expected
 
 
-def test_the_settings_decide_which_tags_speak_and_in_what_order() -> None:
-    place = subject(tags={"squad": "web", "owner": "payments"}, account_tags={"owner": "platform"})
+def test_the_settings_decide_which_tags_count_and_in_what_order() -> None:
+    place = target(tags={"squad": "web", "owner": "payments"}, account_tags={"owner": "platform"})
     assert resolver(settings={"inferred": []}).resolve(CONTROL, place).status == "nobody"
     sources = [
         {"from": "account_tag", "keys": ["owner"], "domains": ["log"]},
@@ -222,46 +222,48 @@ def test_the_settings_decide_which_tags_speak_and_in_what_order() -> None:
     assert answers.resolve("log.reviewed", place).owner == "platform"
 
 
-def test_the_file_beats_a_tag_and_the_contradiction_is_told() -> None:
+def test_the_file_beats_a_tag_and_the_contradiction_is_flagged() -> None:
     answers = resolver(DATA)
-    found = answers.resolve(CONTROL, subject(tags={"owner": "payments"}))
+    found = answers.resolve(CONTROL, target(tags={"owner": "payments"}))
     assert (found.owner, found.flags) == ("product", {"tag_contradicts"})
-    assert answers.resolve(CONTROL, subject(tags={"owner": "web"})).flags == set()
-    assert answers.resolve(CONTROL, subject(tags={"owner": "alice"})).flags == set()
-    assert answers.resolve(CONTROL, subject(tags=DENIED)).flags == set(), "no tag could change the winner"
+    assert answers.resolve(CONTROL, target(tags={"owner": "web"})).flags == set()
+    assert answers.resolve(CONTROL, target(tags={"owner": "alice"})).flags == set()
+    assert answers.resolve(CONTROL, target(tags=DENIED)).flags == set(), "no tag could change the winner"
 
 
 # Catch-all
 
-INBOX = {"controls": "*", "accountable": "platform"}
+CATCH_ALL = {"controls": "*", "accountable": "platform"}
 
 
-def test_a_catch_all_routes_and_does_not_own() -> None:
-    found = resolver(INBOX).resolve("log.reviewed", BUCKET)
+def test_a_catch_all_names_a_contact_and_no_owner() -> None:
+    found = resolver(CATCH_ALL).resolve("log.reviewed", BUCKET)
     assert (found.status, found.owner, found.specificity) == ("nobody", "platform", "catch_all")
     assert found.flags == {"catch_all"}
 
 
-def test_a_catch_all_owns_if_the_settings_say_so() -> None:
-    found = resolver(INBOX, settings={"catch_all_confers_ownership": True}).resolve("log.reviewed", BUCKET)
+def test_a_catch_all_assigns_an_owner_if_the_settings_say_so() -> None:
+    found = resolver(CATCH_ALL, settings={"catch_all_confers_ownership": True}).resolve(
+        "log.reviewed", BUCKET
+    )
     assert (found.status, found.owner, found.specificity) == ("owned", "platform", "catch_all")
 
 
-def test_everything_somewhere_owns() -> None:
-    found = resolver({**INBOX, "where": {"provider": "aws"}}).resolve("log.reviewed", BUCKET)
+def test_all_controls_with_a_where_assign_an_owner() -> None:
+    found = resolver({**CATCH_ALL, "where": {"provider": "aws"}}).resolve("log.reviewed", BUCKET)
     assert (found.status, found.owner, found.specificity) == ("owned", "platform", "everything")
 
 
-def test_a_tag_speaks_before_a_catch_all() -> None:
-    found = resolver(INBOX).resolve(CONTROL, subject(tags={"owner": "web"}))
+def test_a_tag_beats_a_catch_all() -> None:
+    found = resolver(CATCH_ALL).resolve(CONTROL, target(tags={"owner": "web"}))
     assert (found.status, found.owner) == ("owned", "product")
 
 
 def test_a_catch_all_does_not_contest_a_line() -> None:
-    found = resolver(INBOX, {"controls": "*", "accountable": "payments"}, DATA)
+    found = resolver(CATCH_ALL, {"controls": "*", "accountable": "payments"}, DATA)
     assert found.resolve(CONTROL, BUCKET).owner == "product"
     nobody = found.resolve("log.reviewed", BUCKET)
-    assert (nobody.status, nobody.owner) == ("nobody", None), "two inboxes name nobody to ask"
+    assert (nobody.status, nobody.owner) == ("nobody", None), "two catch-alls name no contact"
 
 
 # Reviews
@@ -278,7 +280,7 @@ def test_an_overdue_review_is_a_flag_and_one_finding_on_the_line() -> None:
     assert codes(over) == ["stale"]
 
 
-def test_lines_without_a_date_have_the_files() -> None:
+def test_lines_without_a_date_have_the_date_of_the_file() -> None:
     other = {"controls": "log", "accountable": "platform"}
     answers = resolver(DATA, other, reviewed="2025-01-01")
     assert answers.resolve(CONTROL, BUCKET).flags == {"stale"}
@@ -289,13 +291,13 @@ def test_lines_without_a_date_have_the_files() -> None:
 def test_a_review_cannot_be_dated_ahead() -> None:
     answers = resolver({**DATA, "reviewed": "2030-01-01"})
     assert answers.resolve(CONTROL, BUCKET).flags == {"stale"}
-    assert "still to come" in answers.defects()[0].message
+    assert "is in the future" in answers.defects()[0].message
 
 
 # Conflicts
 
 
-def test_lines_that_conflict_are_told_without_any_resource() -> None:
+def test_conflicting_lines_are_reported_without_any_resource() -> None:
     answers = resolver(
         {**DATA, "where": {"account": "1"}},
         {"controls": ["data", "log"], "where": {"account": ["1", "2"]}, "accountable": "payments"},
@@ -324,7 +326,7 @@ def test_lines_that_cannot_meet_do_not_conflict(one: dict[str, Any], other: dict
     assert codes(answers) == []
 
 
-# Statements
+# Attestations
 
 ATTESTED = {"controls": "log.reviewed", "by": "platform", "made": "2026-10-15", "expires": "2026-12-15"}
 
@@ -339,31 +341,31 @@ ATTESTED = {"controls": "log.reviewed", "by": "platform", "made": "2026-10-15", 
     ],
     ids=str,
 )
-def test_a_statement_counts_from_its_day_to_the_end_of_its_last(now: datetime, counts: bool) -> None:
-    found = resolver(statements=[ATTESTED], now=now).statement("log.reviewed", BUCKET)
+def test_an_attestation_counts_from_its_first_to_the_end_of_its_last_day(now: datetime, counts: bool) -> None:
+    found = resolver(attestations=[ATTESTED], now=now).attestation("log.reviewed", BUCKET)
     assert (found is not None) == counts
 
 
-def test_a_statement_holds_where_it_was_made_for() -> None:
-    answers = resolver(statements=[{**ATTESTED, "where": {"path": "/Root/Workloads"}}])
-    assert answers.statement("log.reviewed", BUCKET) is not None
-    assert answers.statement("log.audit-trail-enabled", BUCKET) is None
-    assert answers.statement("log.reviewed", subject(path="/Root/Sandbox")) is None
-    assert answers.statement("log.reviewed", subject(path=DENIED)) is None, "unknown never counts as a pass"
+def test_an_attestation_counts_only_where_it_applies() -> None:
+    answers = resolver(attestations=[{**ATTESTED, "where": {"path": "/Root/Workloads"}}])
+    assert answers.attestation("log.reviewed", BUCKET) is not None
+    assert answers.attestation("log.audit-trail-enabled", BUCKET) is None
+    assert answers.attestation("log.reviewed", target(path="/Root/Sandbox")) is None
+    assert answers.attestation("log.reviewed", target(path=DENIED)) is None, "unknown never counts as a pass"
 
 
-def test_a_statement_of_a_team_that_is_gone_does_not_count() -> None:
-    answers = resolver(statements=[{**ATTESTED, "by": "gone"}])
-    assert answers.statement("log.reviewed", BUCKET) is None
+def test_an_attestation_by_a_disbanded_team_does_not_count() -> None:
+    answers = resolver(attestations=[{**ATTESTED, "by": "gone"}])
+    assert answers.attestation("log.reviewed", BUCKET) is None
     assert codes(answers) == ["lapsed"]
 
 
-def test_of_several_statements_the_longest_counts_and_the_expired_is_told() -> None:
-    answers = resolver(statements=[ATTESTED, {**ATTESTED, "expires": "2027-01-01"}], now=at("2026-12-20"))
-    found = answers.statement("log.reviewed", BUCKET)
+def test_of_several_attestations_the_longest_counts_and_the_expired_is_reported() -> None:
+    answers = resolver(attestations=[ATTESTED, {**ATTESTED, "expires": "2027-01-01"}], now=at("2026-12-20"))
+    found = answers.attestation("log.reviewed", BUCKET)
     assert found is not None
     assert found.expires.isoformat() == "2027-01-01"
-    assert "statement_expired" in codes(answers)
+    assert "attestation_expired" in codes(answers)
 
 
 # Exceptions and declarations
@@ -381,7 +383,7 @@ EXCEPTION = {
 
 
 @pytest.mark.parametrize("section", ["exceptions", "not_applicable"])
-def test_it_holds_until_the_end_of_its_last_day(section: str) -> None:
+def test_a_waiver_is_in_force_until_the_end_of_its_last_day(section: str) -> None:
     name = section.removesuffix("s")
     last = resolver(**{section: [EXCEPTION]}, now=at("2026-12-31", "23:59:59"))
     after = resolver(**{section: [EXCEPTION]}, now=at("2027-01-01", "00:00:00"))
@@ -402,25 +404,25 @@ def test_it_holds_until_the_end_of_its_last_day(section: str) -> None:
     ],
     ids=str,
 )
-def test_it_holds_for_nothing_else(section: str, elsewhere: dict[str, Any]) -> None:
+def test_a_waiver_applies_to_nothing_else(section: str, elsewhere: dict[str, Any]) -> None:
     answers = resolver(**{section: [EXCEPTION]})
-    found = answers.resolve(CONTROL, subject(**elsewhere))
+    found = answers.resolve(CONTROL, target(**elsewhere))
     assert (found.exception, found.not_applicable) == (None, None)
     found = answers.resolve("data.no-public-exposure", BUCKET)
     assert (found.exception, found.not_applicable) == (None, None)
 
 
 @pytest.mark.parametrize("section", ["exceptions", "not_applicable"])
-def test_one_by_path_does_not_hold_where_the_path_is_unread(section: str) -> None:
+def test_a_waiver_by_path_is_not_in_force_where_the_path_is_unread(section: str) -> None:
     name = section.removesuffix("s")
     answers = resolver(**{section: [{**EXCEPTION, "where": {"path": "/Root/Workloads"}}]})
     assert getattr(answers.resolve(CONTROL, BUCKET), name) == "EX-1"
-    found = answers.resolve(CONTROL, subject(path=DENIED))
+    found = answers.resolve(CONTROL, target(path=DENIED))
     assert getattr(found, name) is None
     assert found.flags == {f"{name}_uncertain"}
 
 
-def test_one_that_is_not_valid_counts_as_none() -> None:
+def test_an_invalid_exception_is_not_in_force() -> None:
     later = {**EXCEPTION, "created": "2026-12-01"}
     gone = {**EXCEPTION, "owner": "gone"}
     endless = {**EXCEPTION, "expires": "2028-01-01"}
@@ -431,13 +433,13 @@ def test_one_that_is_not_valid_counts_as_none() -> None:
         assert codes(answers) == ["exception_invalid"]
 
 
-def test_one_that_holds_speaks_for_one_that_expired() -> None:
+def test_an_exception_in_force_hides_an_expired_one() -> None:
     expired = {**EXCEPTION, "id": "EX-0", "expires": "2026-01-01"}
     found = resolver(exceptions=[expired, EXCEPTION]).resolve(CONTROL, BUCKET)
     assert (found.exception, found.flags) == ("EX-1", set())
 
 
-def test_a_declaration_may_hold_everywhere() -> None:
+def test_a_declaration_may_apply_everywhere() -> None:
     declared = {key: value for key, value in EXCEPTION.items() if key != "where"}
     assert resolver(not_applicable=[declared]).resolve(CONTROL, BUCKET).not_applicable == "EX-1"
 
@@ -445,13 +447,13 @@ def test_a_declaration_may_hold_everywhere() -> None:
 # Sensitive
 
 
-def test_what_is_sensitive_is_told_by_tags() -> None:
+def test_tags_mark_sensitive_resources() -> None:
     answers = resolver(settings={"sensitive": {"tags": {"data-class": ["pci", "cardholder"]}}})
-    assert answers.sensitive(subject(tags={"Data-Class": "PCI"}))
-    assert not answers.sensitive(subject(tags={"data-class": "public"}))
+    assert answers.sensitive(target(tags={"Data-Class": "PCI"}))
+    assert not answers.sensitive(target(tags={"data-class": "public"}))
     assert not answers.sensitive(BUCKET)
-    assert answers.sensitive(subject(tags=DENIED)), "it may be"
-    assert not resolver().sensitive(subject(tags=DENIED))
+    assert answers.sensitive(target(tags=DENIED)), "it may be sensitive"
+    assert not resolver().sensitive(target(tags=DENIED))
 
 
 # Defects
@@ -470,7 +472,7 @@ def test_a_defect_keeps_its_identity_when_lines_move() -> None:
 def test_answers_are_shared_and_stay_the_same() -> None:
     file = file_of(DATA, {"controls": "log", "where": {"tags": {"env": "prod"}}, "accountable": "platform"})
     answers = Resolver(file, catalogue(), NOW)
-    places = [subject(name=str(n), tags={"n": str(n), "env": "prod"}) for n in range(50)]
+    places = [target(name=str(n), tags={"n": str(n), "env": "prod"}) for n in range(50)]
     found = {answers.resolve("log.reviewed", place).owner for place in places for _ in range(2)}
     assert found == {"platform"}
     later = Resolver(file, catalogue(), NOW + timedelta(days=400))

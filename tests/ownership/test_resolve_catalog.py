@@ -1,4 +1,4 @@
-"""Owners from a Backstage catalog, where the file says nothing."""
+"""Owners from a Backstage catalog, where no line of the file names one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 from scanner.ownership.explain.trace import trace
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
-from tests.ownership.build import CONTROL, DENIED, NOW, catalogue, subject
+from tests.ownership.build import CONTROL, DENIED, NOW, catalogue, target
 
 ENTITIES = """\
 kind: Component
@@ -47,32 +47,32 @@ def answers(folder: Path, *sources: dict[str, Any], owners: tuple[dict[str, Any]
 def test_an_entity_owns_the_resources_that_it_names(
     resource: dict[str, str], owner: str | None, flag: str | None, tmp_path: Path
 ) -> None:
-    found = answers(tmp_path, BACKSTAGE).resolve(CONTROL, subject(**resource))
+    found = answers(tmp_path, BACKSTAGE).resolve(CONTROL, target(**resource))
     assert (found.owner, found.specificity) == (owner, "inferred" if owner else None)
     assert found.flags == ({flag} if flag else frozenset())
     if owner:
         assert found.source == "catalog catalog-info.yaml:2 (owner payments)"
 
 
-def test_sources_are_asked_in_the_order_of_the_settings(tmp_path: Path) -> None:
-    tagged = subject(tags={"owner": "web"})
+def test_sources_are_used_in_the_order_of_the_settings(tmp_path: Path) -> None:
+    tagged = target(tags={"owner": "web"})
     assert answers(tmp_path, TAGS, BACKSTAGE).resolve(CONTROL, tagged).owner == "web"
     assert answers(tmp_path, BACKSTAGE, TAGS).resolve(CONTROL, tagged).owner == "payments"
-    unread = answers(tmp_path, TAGS, BACKSTAGE).resolve(CONTROL, subject(tags=DENIED))
+    unread = answers(tmp_path, TAGS, BACKSTAGE).resolve(CONTROL, target(tags=DENIED))
     assert (unread.status, unread.flags) == ("nobody", {"owner_uncertain"})
-    assert answers(tmp_path, BACKSTAGE, TAGS).resolve(CONTROL, subject(tags=DENIED)).owner == "payments"
+    assert answers(tmp_path, BACKSTAGE, TAGS).resolve(CONTROL, target(tags=DENIED)).owner == "payments"
 
 
 def test_a_line_beats_the_catalog_and_says_so(tmp_path: Path) -> None:
     resolver = answers(tmp_path, BACKSTAGE, owners=({"controls": "data", "accountable": "web"},))
-    found = resolver.resolve(CONTROL, subject())
+    found = resolver.resolve(CONTROL, target())
     assert (found.owner, "tag_contradicts" in found.flags) == ("web", True)
-    inference = trace(resolver, CONTROL, subject()).inference
+    inference = trace(resolver, CONTROL, target()).inference
     assert inference is not None
-    assert (inference.team, inference.why) == ("payments", "a written line beats a tag or a catalog")
+    assert (inference.team, inference.why) == ("payments", "a line of the file beats a tag or a catalog")
 
 
 def test_contacts_own_nothing(tmp_path: Path) -> None:
     contact = {"from": "contact", "kinds": ["aws.alternate.security"]}
-    assert answers(tmp_path, contact).resolve(CONTROL, subject()).status == "nobody"
-    assert answers(tmp_path, contact, BACKSTAGE).resolve(CONTROL, subject()).owner == "payments"
+    assert answers(tmp_path, contact).resolve(CONTROL, target()).status == "nobody"
+    assert answers(tmp_path, contact, BACKSTAGE).resolve(CONTROL, target()).owner == "payments"

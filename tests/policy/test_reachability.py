@@ -15,7 +15,7 @@ from scanner.policy.reachability import (
     WORLD,
     Ingress,
     admin_ports,
-    everything,
+    every_port_open,
     open_to_world,
 )
 
@@ -55,22 +55,22 @@ def ingress(draw: st.DrawFn, allow: bool | None = None) -> Ingress:
 
 
 def allowed(rules: Sequence[Ingress], protocol: str, port: int | None, address: Address) -> bool:
-    """What happens to one packet: the first rule that is about it decides; a denial wins a tie."""
-    about = [
+    """Whether one packet is allowed: the first matching rule decides; a deny rule wins a tie."""
+    matching = [
         rule
         for rule in rules
         if rule.protocol in ("all", protocol)
         and (not rule.ports or (port is not None and any(a <= port <= b for a, b in rule.ports)))
         and any(address in ip_network(source) for source in rule.sources)
     ]
-    if not about:
+    if not matching:
         return False
-    first = min(rule.priority for rule in about)
-    return all(rule.allow for rule in about if rule.priority == first)
+    first = min(rule.priority for rule in matching)
+    return all(rule.allow for rule in matching if rule.priority == first)
 
 
 def reached(rules: Sequence[Ingress], protocol: str, port: int | None) -> bool:
-    """Packet by packet: one for each stretch of public addresses that no rule tells apart."""
+    """Packet by packet: one for each range of public addresses that the rules treat alike."""
     for version, least in WORLD.items():
         networks = [ip_network(text) for rule in rules for text in rule.sources]
         private = [ip_network(text) for text in NOT_PUBLIC[version]]
@@ -78,18 +78,18 @@ def reached(rules: Sequence[Ingress], protocol: str, port: int | None) -> bool:
         for network in (n for n in [*networks, *private] if n.version == version):
             cuts |= {int(network.network_address), int(network.broadcast_address) + 1}
         edges = sorted(cuts)
-        passed = 0
+        allowed_addresses = 0
         for begin, end in pairwise(edges):
             address = ADDRESS[version](begin)
             if not any(address in network for network in private) and allowed(rules, protocol, port, address):
-                passed += end - begin
-        if passed >= least:
+                allowed_addresses += end - begin
+        if allowed_addresses >= least:
             return True
     return False
 
 
-def told(found: tuple[str, ...], protocol: str, port: int | None) -> bool:
-    """Whether an answer says that a port, or a protocol without ports, is open."""
+def is_open(found: tuple[str, ...], protocol: str, port: int | None) -> bool:
+    """Whether a port, or a protocol without ports, is in the result."""
     if "all" in found:
         return True
     if port is None:
@@ -101,51 +101,48 @@ def told(found: tuple[str, ...], protocol: str, port: int | None) -> bool:
     )
 
 
-# Packet by packet is slow, and slower still on a busy machine.
-
-
 @given(st.lists(ingress(), max_size=6))
-def test_each_port_is_as_open_as_packets_find_it(rules: list[Ingress]) -> None:
+def test_ports_match_a_packet_by_packet_evaluation(rules: list[Ingress]) -> None:
     found = open_to_world(rules)
     for protocol in ("tcp", "udp"):
         for port in (*PORTS, 6, 21, 23, 444):
-            assert told(found, protocol, port) == reached(rules, protocol, port), (protocol, port)
+            assert is_open(found, protocol, port) == reached(rules, protocol, port), (protocol, port)
     if any(rule.protocol == "icmp" for rule in rules):
-        assert told(found, "icmp", None) == reached(rules, "icmp", None)
+        assert is_open(found, "icmp", None) == reached(rules, "icmp", None)
 
 
 @given(st.lists(ingress(), max_size=6))
-def test_all_is_said_only_where_protocols_that_no_rule_names_get_through_too(rules: list[Ingress]) -> None:
+def test_all_means_that_unnamed_protocols_are_allowed_too(rules: list[Ingress]) -> None:
     if open_to_world(rules) == ("all",):
         assert reached(rules, UNNAMED, None)
 
 
 @given(st.lists(ingress(allow=True), max_size=5))
-def test_without_denials_all_is_what_protocols_that_no_rule_names_find(rules: list[Ingress]) -> None:
+def test_without_deny_rules_all_is_equivalent_to_unnamed_protocols(rules: list[Ingress]) -> None:
     assert (open_to_world(rules) == ("all",)) == reached(rules, UNNAMED, None)
 
 
 @given(st.lists(ingress(), max_size=6), st.randoms(use_true_random=False))
-def test_the_order_of_writing_does_not_matter(rules: list[Ingress], chance: random.Random) -> None:
+def test_the_order_of_rules_does_not_matter(rules: list[Ingress], chance: random.Random) -> None:
     shuffled = list(rules)
     chance.shuffle(shuffled)
     assert open_to_world(shuffled) == open_to_world(rules)
 
 
 @given(st.lists(ingress(), max_size=5), ingress(allow=False))
-def test_a_denial_never_opens(rules: list[Ingress], denial: Ingress) -> None:
+def test_a_deny_rule_never_opens(rules: list[Ingress], denial: Ingress) -> None:
     before, after = open_to_world(rules), open_to_world([*rules, denial])
     for protocol in ("tcp", "udp"):
         for port in PORTS:
-            assert told(before, protocol, port) or not told(after, protocol, port)
+            assert is_open(before, protocol, port) or not is_open(after, protocol, port)
 
 
 @given(st.lists(ingress(), max_size=5), ingress(allow=True))
-def test_a_permission_never_closes(rules: list[Ingress], permission: Ingress) -> None:
+def test_an_allow_rule_never_closes(rules: list[Ingress], permission: Ingress) -> None:
     before, after = open_to_world(rules), open_to_world([*rules, permission])
     for protocol in ("tcp", "udp"):
         for port in PORTS:
-            assert told(after, protocol, port) or not told(before, protocol, port)
+            assert is_open(after, protocol, port) or not is_open(before, protocol, port)
 
 
 def tcp(first: int, last: int, *sources: str, allow: bool = True, priority: int = 0) -> Ingress:
@@ -174,13 +171,13 @@ def tcp(first: int, last: int, *sources: str, allow: bool = True, priority: int 
             [tcp(22, 22, "0.0.0.0/0", allow=False, priority=2), tcp(22, 22, "0.0.0.0/0", priority=1)],
             ("tcp 22",),
         ),
-        # A denial of one version of the protocol leaves the other.
+        # A deny rule for one IP version does not affect the other.
         ([tcp(22, 22, "0.0.0.0/0", allow=False), tcp(22, 22, "0.0.0.0/0", "::/0", priority=1)], ("tcp 22",)),
         ([Ingress(True, 0, "all", (), ("0.0.0.0/0",))], ("all",)),
         ([Ingress(True, 0, "all", ((53, 53),), ("0.0.0.0/0",))], ("tcp 53", "udp 53")),
         ([Ingress(True, 0, "icmp", (), ("0.0.0.0/0",))], ("icmp",)),
         (
-            # A denial of ports is none of protocols without ports.
+            # A deny rule with ports does not affect protocols without ports.
             [
                 Ingress(False, 0, "all", ((22, 22),), ("0.0.0.0/0",)),
                 Ingress(True, 1, "icmp", (), ("0.0.0.0/0",)),
@@ -211,7 +208,7 @@ def test_what_is_open(rules: list[Ingress], expected: tuple[str, ...]) -> None:
         Ingress(True, 0, "icmp", ((3, 1),), ("0.0.0.0/0",)),
     ],
 )
-def test_what_cannot_be_read_is_an_error(rule: Ingress) -> None:
+def test_invalid_rules_are_an_error(rule: Ingress) -> None:
     with pytest.raises(ValueError):
         open_to_world([rule])
 
@@ -238,5 +235,5 @@ def test_administrative_services_are_named() -> None:
         (("tcp 2-65535",), False),
     ],
 )
-def test_everything(found: tuple[str, ...], expected: bool) -> None:
-    assert everything(found) is expected
+def test_every_port_open(found: tuple[str, ...], expected: bool) -> None:
+    assert every_port_open(found) is expected

@@ -1,4 +1,4 @@
-"""The OCSF report: what the class demands, and nothing closed that was not verified."""
+"""The OCSF report: valid events, and nothing closed without verification."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from typing import Any
 import jsonschema
 import pytest
 
+from scanner.assess.assessment import assess
 from scanner.assess.baseline import load_baseline
 from scanner.assess.gate import Terms
 from scanner.assess.states import GATES
-from scanner.collect.provider import Limits, Request
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Target
 from scanner.model.resources.base import Resource
-from scanner.report import json as json_report
-from scanner.report import ocsf
-from scanner.report.build import Circumstances, build
+from scanner.report.formats import json as json_report
+from scanner.report.formats import ocsf
+from scanner.report.build import build
 from scanner.report.model import Report
-from scanner.run.scan import Collected, assess, collect
+from scanner.run.scan import Collected, collect
 from tests.estate import (
     ACCOUNT,
     DENIED,
-    EVERYTHING,
     NOW,
     MemoryCloud,
     account,
     bucket,
-    criteria,
+    reading,
     region,
+    requested,
 )
 
 SCHEMA = Path(__file__).parents[3] / "shared" / "schemas" / "ocsf-1.5.0-compliance_finding.schema.json"
@@ -79,14 +79,11 @@ def report(
     cloud = MemoryCloud(
         tuple(resources), tuple(blind), targets=(Target("aws", scope, "reader", True, True, None),)
     )
-    asked = [Request("aws", regions=regions)]
-    found = collect(asked, {"aws": lambda request, limits: cloud}, EVERYTHING, Limits())
+    found = collect(reading(regions=regions), {"aws": lambda request, limits: cloud})
     collected = Collected(found.inventory, NOW - timedelta(seconds=9), NOW, "0" * 32)
     earlier = load_baseline(baseline) if baseline else None
-    given = criteria(ownership, Terms(GATES["ownership"], baseline=earlier), rules)
-    file = given.resolver.file
-    told = Circumstances("0.1.0", ("scan", "aws"), "ownership", file.digest if file else None, None)
-    return build(collected, assess(collected.inventory, given), given, told)
+    given = requested(ownership, Terms(GATES["ownership"], baseline=earlier), rules)
+    return build(collected, assess(collected.inventory, given), given)
 
 
 def events(made: Report) -> list[dict[str, Any]]:
@@ -137,7 +134,7 @@ def test_every_event_is_valid(ownership: Path, baseline: Path) -> None:
             assert not errors, event
 
 
-def test_a_failure_that_is_somebodys(ownership: Path) -> None:
+def test_an_owned_failure(ownership: Path) -> None:
     event = about(report(ownership=ownership), "owned")
     assert event is not None
     assert event["assignee_group"]["name"] == "payments"
@@ -158,7 +155,7 @@ def test_a_failure_that_is_somebodys(ownership: Path) -> None:
     assert (event["activity_name"], event["type_uid"]) == ("Create", 200301)
 
 
-def test_a_failure_that_is_nobodys_names_nobody(ownership: Path) -> None:
+def test_an_unowned_failure_names_no_owner(ownership: Path) -> None:
     event = about(report(ownership=ownership), "open")
     assert event is not None
     assert "assignee_group" not in event
@@ -169,27 +166,27 @@ def test_a_failure_that_is_nobodys_names_nobody(ownership: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "status"), [("open", (3, "Fail")), ("fine", (1, "Pass")), ("hidden", (2, "Warning"))]
 )
-def test_the_status_says_what_is_known(name: str, status: tuple[int, str]) -> None:
+def test_status_by_evidence(name: str, status: tuple[int, str]) -> None:
     event = about(report(), name)
     assert event is not None
     assert (event["compliance"]["status_id"], event["compliance"]["status"]) == status
 
 
-def test_what_was_not_seen_is_told_with_its_permission() -> None:
+def test_unknowns_name_their_permission() -> None:
     event = about(report(), "hidden")
     assert event is not None
     assert event["unmapped"]["gapscan"]["unknowns"][0]["permission"] == "s3:GetBucketPolicy"
-    assert any("s3:GetBucketPolicy denied" in told for told in event["compliance"]["status_details"])
+    assert any("s3:GetBucketPolicy denied" in detail for detail in event["compliance"]["status_details"])
 
 
-def test_what_does_not_apply_is_neither_pass_nor_failure() -> None:
-    told = [event for event in events(report()) if event["unmapped"]["gapscan"]["evidence"] == "n/a"]
-    for event in told:
+def test_not_applicable_is_neither_pass_nor_fail() -> None:
+    found = [event for event in events(report()) if event["unmapped"]["gapscan"]["evidence"] == "n/a"]
+    for event in found:
         assert event["compliance"]["status"] == "Not Applicable"
         assert "status_id" not in event["compliance"]
 
 
-def test_the_uid_is_the_findings_own() -> None:
+def test_the_uid_is_that_of_the_finding() -> None:
     made = report()
     assert [event["finding_info"]["uid"] for event in events(made)] == [f.uid for f in made.findings]
 
@@ -200,10 +197,10 @@ def changed(**buckets: Resource | None) -> tuple[Resource, ...]:
     return (*kept, *(resource for resource in buckets.values() if resource is not None))
 
 
-def test_what_is_still_there_is_updated(baseline: Path) -> None:
+def test_known_findings_are_updated(baseline: Path) -> None:
     made = report(changed(more=bucket("more")), baseline=baseline)
-    told = {name: about(made, name) for name in ("open", "fine", "hidden", "more")}
-    assert {name: event["activity_name"] for name, event in told.items() if event is not None} == {
+    found = {name: about(made, name) for name in ("open", "fine", "hidden", "more")}
+    assert {name: event["activity_name"] for name, event in found.items() if event is not None} == {
         "open": "Update", "fine": "Update", "hidden": "Update", "more": "Create",
     }  # fmt: skip
 
@@ -220,16 +217,16 @@ def test_absence_after_a_complete_listing_closes(baseline: Path) -> None:
     event = about(report(changed(open=None), baseline=baseline), "open")
     assert event is not None
     assert event["activity_name"] == "Close"
-    assert event["message"] == "open: no longer there"
+    assert event["message"] == "open: no longer exists"
     assert event["unmapped"]["gapscan"]["evidence"] == "n/a"
     assert "status_id" not in event["compliance"]
 
 
-def test_what_passed_before_and_is_gone_is_not_told(baseline: Path) -> None:
+def test_passing_findings_that_are_gone_are_not_reported(baseline: Path) -> None:
     assert about(report(changed(fine=None), baseline=baseline), "fine") is None
 
 
-def test_what_cannot_be_told_any_more_stays_open(baseline: Path) -> None:
+def test_findings_that_become_unknown_stay_open(baseline: Path) -> None:
     hidden = bucket("open", public_read=DENIED, tags={})
     event = about(report(changed(open=hidden), baseline=baseline), "open")
     assert event is not None
@@ -273,7 +270,7 @@ def test_absence_that_proves_it_closes(baseline: Path, wider: dict[str, Any]) ->
     assert event["activity_name"] == "Close"
 
 
-def lapsed(made: Report) -> list[dict[str, Any]]:
+def lapsed_lines(made: Report) -> list[dict[str, Any]]:
     return [
         event
         for event in events(made)
@@ -281,14 +278,14 @@ def lapsed(made: Report) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_line_that_was_mended_closes(ownership: Path, tmp_path: Path) -> None:
+def test_a_fixed_line_closes(ownership: Path, tmp_path: Path) -> None:
     before = tmp_path / "before.json"
     with before.open("w", encoding="utf-8") as out:
         json_report.render(report(ownership=ownership), out)
-    broken = lapsed(report(ownership=ownership, baseline=before))
+    broken = lapsed_lines(report(ownership=ownership, baseline=before))
     assert {(e["activity_name"], e["compliance"]["status"]) for e in broken} == {("Update", "Fail")}
     ownership.write_text(OWNERSHIP.replace("status: disbanded, disbanded_on: 2026-06-30", "jira: GO"))
-    mended = lapsed(report(ownership=ownership, baseline=before))
-    assert {event["activity_name"] for event in mended} == {"Close"}
-    assert len(mended) == len(broken)
-    assert not lapsed(report(baseline=before)), "without the file nobody looked at its lines"
+    fixed = lapsed_lines(report(ownership=ownership, baseline=before))
+    assert {event["activity_name"] for event in fixed} == {"Close"}
+    assert len(fixed) == len(broken)
+    assert not lapsed_lines(report(baseline=before)), "without the file its lines are not checked"

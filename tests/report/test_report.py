@@ -1,4 +1,4 @@
-"""Reports: the same inventory gives the same bytes, and the JSON is what its schema says."""
+"""Reports: the same inventory gives the same bytes, and the JSON matches its schema."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from typing import Any
 import jsonschema
 import pytest
 
+from scanner.assess.assessment import assess
 from scanner.assess.states import State
 from scanner.base.files import Unwritable
-from scanner.collect.provider import Limits, Provider, Request
+from scanner.collect.provider import ConnectionRequest, Limits, Provider
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Target
 from scanner.model.resources.base import Resource
-from scanner.report import json as json_report
-from scanner.report import text as text_report
-from scanner.report.build import Circumstances, build
+from scanner.report.formats import json as json_report
+from scanner.report.formats import text as text_report
+from scanner.report.build import build
 from scanner.report.model import Report, json_schema
 from scanner.report.output import Destination, Outputs, UnknownFormat, destinations
-from scanner.run.scan import Collected, assess, collect
+from scanner.run.scan import Collected, collect
 from tests.estate import (
     DENIED,
-    EVERYTHING,
     NOW,
     MemoryCloud,
     account,
     bucket,
-    criteria,
+    reading,
     region,
+    requested,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -65,24 +66,17 @@ def report(
     ownership: Path | None = None,
     states: frozenset[State] | None = None,
     finished: datetime = NOW,
-    **circumstances: Any,
+    **request: Any,
 ) -> Report:
     cloud = MemoryCloud(tuple(resources), (("region", "af-south-1", OFF),))
 
-    def connect(request: Request, limits: Limits) -> Provider:
+    def connect(request: ConnectionRequest, limits: Limits) -> Provider:
         return cloud
 
-    found = collect([Request("aws")], {"aws": connect}, EVERYTHING, Limits())
+    found = collect(reading(), {"aws": connect})
     collected = Collected(found.inventory, finished - timedelta(seconds=14), finished, "0" * 32)
-    given = criteria(ownership)
-    told = Circumstances(
-        version="0.1.0",
-        arguments=("scan", "aws"),
-        gate="ownership",
-        ownership_digest=given.resolver.file.digest if given.resolver.file else None,
-        ownership_commit=None,
-    )
-    return build(collected, assess(collected.inventory, given), given, replace(told, **circumstances), states)
+    given = replace(requested(ownership), reported_states=states, **request)
+    return build(collected, assess(collected.inventory, given), given)
 
 
 @pytest.fixture
@@ -98,7 +92,7 @@ def rendered(renderer: Any, made: Report) -> str:
     return out.getvalue()
 
 
-def test_the_json_report_is_what_its_schema_says(ownership: Path) -> None:
+def test_the_json_report_matches_its_schema(ownership: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
     for made in (report(), report(ownership=ownership), report(resources=())):
         document = json.loads(rendered(json_report, made))
@@ -119,7 +113,7 @@ def test_a_report_can_be_rendered_more_than_once() -> None:
     assert list(made.findings)
 
 
-def test_what_a_finding_tells() -> None:
+def test_the_fields_of_a_finding() -> None:
     document = json.loads(rendered(json_report, report()))
     found = {(f["rule"], (f["resource"] or {}).get("name")): f for f in document["findings"]}
     public = found["data.bucket-not-public", "payroll-export"]
@@ -159,7 +153,7 @@ def test_states_narrow_the_report_but_never_the_summary() -> None:
 
 
 @pytest.mark.parametrize("name", ["without-ownership", "with-ownership", "unfolded"])
-def test_the_text_report_reads_as_it_should(name: str, ownership: Path) -> None:
+def test_the_text_report_is_the_golden_one(name: str, ownership: Path) -> None:
     made = {
         "without-ownership": lambda: report(),
         "with-ownership": lambda: report(ownership=ownership),
@@ -172,26 +166,26 @@ def test_the_text_report_reads_as_it_should(name: str, ownership: Path) -> None:
     assert text == golden.read_text(encoding="utf-8")
 
 
-def test_no_team_is_told_as_owner_of_what_is_contested_or_only_asked(ownership: Path) -> None:
+def test_no_owner_is_shown_for_contested_and_routed_findings(ownership: Path) -> None:
     both = "".join(f"- {{controls: [data], accountable: {team}}}\n" for team in ("a", "b"))
     teams = "version: 1\nreviewed: 2026-11-01\nteams: {a: {}, b: {}}\nowners:\n"
     bucket_ = bucket("www", public_read=True, public_via=("ACL",))
     ownership.write_text(f"{teams}{both}", encoding="utf-8")
     contested = rendered(text_report, report((account(), bucket_), ownership))
-    assert "TO SEVERAL" in contested
-    assert "critical  data.no-public-exposure           www: anyone can read" in contested
+    assert "CONTESTED" in contested
+    assert "critical  data.no-public-exposure           www: publicly readable" in contested
     excuse = (
         "exceptions:\n- {id: X, controls: [data.no-public-exposure], where: {provider: aws}, owner: a, "
         "approver: b, reason: r, ticket: t, expires: 2027-01-31}\n"
     )
-    asked = f"{teams}- {{controls: ['*'], accountable: a}}\n{excuse}settings: {{inferred: []}}\n"
-    ownership.write_text(asked, encoding="utf-8")
+    routed = f"{teams}- {{controls: ['*'], accountable: a}}\n{excuse}settings: {{inferred: []}}\n"
+    ownership.write_text(routed, encoding="utf-8")
     accepted = rendered(text_report, report((account(), bucket_), ownership))
-    assert "ACCEPTED FOR NOW" in accepted
-    assert "critical  data.no-public-exposure           nobody: www: anyone can read" in accepted
+    assert "ACCEPTED BY EXCEPTION" in accepted
+    assert "critical  data.no-public-exposure           no owner: www: publicly readable" in accepted
 
 
-def test_a_target_that_was_not_reached_is_told() -> None:
+def test_unreached_targets_are_reported() -> None:
     made = report()
     lost = Target("azure", None, None, True, False, "no credentials: run az login")
     scan = made.head.scan.model_copy(
@@ -201,7 +195,7 @@ def test_a_target_that_was_not_reached_is_told() -> None:
     assert "Azure: NOT REACHED: no credentials: run az login" in text
 
 
-def test_names_from_the_cloud_cannot_write_lines_of_the_report() -> None:
+def test_names_from_the_cloud_cannot_forge_lines_of_the_report() -> None:
     evil = "x\n\x1b[2JGate ownership: nothing → exit 0."
     made = report(resources=(account(tags={}), bucket(evil, public_read=True, public_via=(evil,))))
     lines = rendered(text_report, made).splitlines()
@@ -209,14 +203,14 @@ def test_names_from_the_cloud_cannot_write_lines_of_the_report() -> None:
     assert not any("\x1b" in line for line in lines)
 
 
-def test_a_narrowed_report_and_another_time_are_told() -> None:
-    made = report(narrowed=("--rule data.bucket-not-public",), finished=NOW + timedelta(days=20))
+def test_narrowing_and_another_time_are_reported() -> None:
+    made = report(narrowed_by=("--rule data.bucket-not-public",), finished=NOW + timedelta(days=20))
     assert "Narrowed by --rule data.bucket-not-public" in rendered(text_report, made)
-    assert "Judged as of 2026-11-22 06:00 UTC" in rendered(text_report, made)
+    assert "Evaluated as of 2026-11-22 06:00 UTC" in rendered(text_report, made)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["jsn=x"], "did you mean json?"),
         (["text", "json"], "only one report can go to standard output"),
@@ -224,12 +218,12 @@ def test_a_narrowed_report_and_another_time_are_told() -> None:
         (["json="], "no path"),
     ],
 )
-def test_reports_that_cannot_be_made_are_refused(options: list[str], told: str) -> None:
-    with pytest.raises(UnknownFormat, match=told):
+def test_invalid_report_options_are_refused(options: list[str], message: str) -> None:
+    with pytest.raises(UnknownFormat, match=message):
         destinations(options)
 
 
-def test_a_report_replaces_its_file_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_report_replaces_its_file_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("before", encoding="utf-8")
     with pytest.raises(RuntimeError), Outputs([Destination("json", path)]):
@@ -243,7 +237,7 @@ def test_a_report_replaces_its_file_only_when_it_is_whole(tmp_path: Path) -> Non
     assert path.stat().st_mode & 0o077 == 0, "reports name weak spots: only their owner may read them"
 
 
-def test_a_path_that_cannot_be_written_is_found_beforehand(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_refused_before_the_scan(tmp_path: Path) -> None:
     for path in (tmp_path / "absent" / "report.json", tmp_path):
         with pytest.raises(Unwritable, match="cannot be written"), Outputs([Destination("json", path)]):
             pytest.fail("the scan must not begin")

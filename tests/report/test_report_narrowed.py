@@ -1,4 +1,4 @@
-"""--team and --where: what stays is judged as ever, what may be meant stays, nothing is said of the rest."""
+"""--team and --where: what may be selected stays, assessed as ever; nothing is reported about the rest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scanner.assess.assessment import Assessment, assess
 from scanner.assess.finding import Finding
 from scanner.assess.narrowing import NARROWING_UNCERTAIN, Narrowing, Selector, parse_where
 from scanner.model.evidence import BlindSpot, Unknown
@@ -19,11 +20,11 @@ from scanner.model.resources.storage import Bucket
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.selection import compile_selection
-from scanner.report import text as text_report
-from scanner.report.build import Circumstances, build
+from scanner.report.formats import text as text_report
+from scanner.report.build import build
 from scanner.report.model import Report
-from scanner.run.scan import Assessment, Collected, assess
-from tests.estate import ACCOUNT, CATALOGUE, DENIED, EVERYTHING, NOW, account, bucket, criteria
+from scanner.run.scan import Collected
+from tests.estate import ACCOUNT, CATALOGUE, DENIED, EVERYTHING, NOW, account, bucket, requested
 
 OTHER = "444455556666"
 CLOSED = Unknown.because("denied", "s3:ListAllMyBuckets", "s3:ListAllMyBuckets", "no")
@@ -89,8 +90,8 @@ def narrowing(file: OwnershipFile | None, team: str | None = None, *where: str) 
     return Narrowing(file, team, Selector(clauses) if where else None)
 
 
-def judged(tmp_path: Path, what: Narrowing | None, given: Inventory | None = None) -> Assessment:
-    return assess(given or inventory(), replace(criteria(tmp_path / "ownership.yaml"), narrowing=what))
+def assessed(tmp_path: Path, what: Narrowing | None, given: Inventory | None = None) -> Assessment:
+    return assess(given or inventory(), replace(requested(tmp_path / "ownership.yaml"), narrowing=what))
 
 
 def by_uid(result: Assessment) -> dict[str, Finding]:
@@ -115,11 +116,11 @@ NARROWINGS = [
 
 
 @pytest.mark.parametrize(("team", "where"), NARROWINGS)
-def test_what_stays_is_judged_as_it_would_be_without(
+def test_what_stays_is_assessed_as_it_would_be_without_narrowing(
     team: str | None, where: tuple[str, ...], file: OwnershipFile, tmp_path: Path
 ) -> None:
     given = inventory(ESTATE, spot(ACCOUNT), spot(OTHER, "firewall", "eu-west-1"))
-    whole, narrow = judged(tmp_path, None, given), judged(tmp_path, narrowing(file, team, *where), given)
+    whole, narrow = assessed(tmp_path, None, given), assessed(tmp_path, narrowing(file, team, *where), given)
     every, kept = by_uid(whole), by_uid(narrow)
     assert kept.keys() < every.keys(), "some is left out, nothing is made up"
     assert any(finding.subject == "evidence" for finding in kept.values())
@@ -135,7 +136,7 @@ def test_what_stays_is_judged_as_it_would_be_without(
 @pytest.mark.parametrize(("team", "where"), NARROWINGS)
 @pytest.mark.parametrize("tags", [{}, {"owner": "payments"}, {"owner": "web"}])
 @pytest.mark.parametrize("path", ["/Root/Prod", "/Root/Sandbox"])
-def test_reading_a_tag_or_a_path_never_brings_in_what_was_left_out(
+def test_reading_a_tag_or_path_never_adds_findings(
     team: str | None,
     where: tuple[str, ...],
     tags: dict[str, str],
@@ -148,40 +149,38 @@ def test_reading_a_tag_or_a_path_never_brings_in_what_was_left_out(
     def estate(of_bucket: object, of_account: object) -> Inventory:
         return inventory((account(path=of_account), public("b", tags=of_bucket), public("c", tags={})))
 
-    revealed = judged(tmp_path, what, estate(tags, path))
-    hidden = judged(tmp_path, what, estate(DENIED, DENIED))
+    revealed = assessed(tmp_path, what, estate(tags, path))
+    hidden = assessed(tmp_path, what, estate(DENIED, DENIED))
     assert by_uid(revealed).keys() <= by_uid(hidden).keys()
 
 
-def test_a_team_has_what_it_owns_and_what_it_may_own(file: OwnershipFile, tmp_path: Path) -> None:
-    result = judged(tmp_path, narrowing(file, "payments"))
+def test_a_team_sees_what_it_owns_and_what_it_may_own(file: OwnershipFile, tmp_path: Path) -> None:
+    result = assessed(tmp_path, narrowing(file, "payments"))
     assert names(result) == {"receipts", "hidden"}
     flags = {f.resource.name: f.flags for f in result.coverage.findings if f.rule == "data.bucket-not-public"}
     assert NARROWING_UNCERTAIN in flags["hidden"]
     assert NARROWING_UNCERTAIN not in flags["receipts"]
 
 
-def test_what_several_teams_tie_for_is_told_to_each_of_them(file: OwnershipFile, tmp_path: Path) -> None:
+def test_contested_findings_are_reported_to_each_team(file: OwnershipFile, tmp_path: Path) -> None:
     rule = "res.bucket-versioned"
     for team in ("payments", "web"):
-        found = [f for f in judged(tmp_path, narrowing(file, team)).coverage.findings if f.rule == rule]
+        found = [f for f in assessed(tmp_path, narrowing(file, team)).coverage.findings if f.rule == rule]
         assert {f.ownership for f in found} == {"contested"}, team
-    assert not names(judged(tmp_path, narrowing(file, "platform")), rule)
+    assert not names(assessed(tmp_path, narrowing(file, "platform")), rule)
 
 
-def test_a_team_that_a_catch_all_names_does_not_own_what_it_routes(
-    file: OwnershipFile, tmp_path: Path
-) -> None:
-    kept = by_uid(judged(tmp_path, narrowing(file, "platform"))).values()
+def test_a_catch_all_team_does_not_own_what_is_routed_to_it(file: OwnershipFile, tmp_path: Path) -> None:
+    kept = by_uid(assessed(tmp_path, narrowing(file, "platform"))).values()
     assert not [f for f in kept if f.owner == "platform" and f.ownership == "nobody"]
 
 
-def test_nothing_is_said_of_what_is_left_out(file: OwnershipFile, tmp_path: Path) -> None:
-    """No row, no count and no scope; least of all that it is covered or does not apply."""
-    result = judged(tmp_path, narrowing(None, None, "kind=bucket,tags.owner=payments"))
+def test_nothing_is_reported_about_what_is_left_out(file: OwnershipFile, tmp_path: Path) -> None:
+    """No row, no count and no scope; in particular not that it is covered or not applicable."""
+    result = assessed(tmp_path, narrowing(None, None, "kind=bucket,tags.owner=payments"))
     assert {row.control.split(".")[0] for row in result.coverage.rows} <= {"data", "res", "log", "gov", "key"}
     assert {scope for _, scope in result.coverage.scopes} == {ACCOUNT}
-    assert not any(result.coverage.not_judged.values())
+    assert not any(result.coverage.assessed_elsewhere.values())
     assert {row.scope for row in result.coverage.rows} == {ACCOUNT}
     assert result.metrics.total.controls <= len({row.control for row in result.coverage.rows})
 
@@ -200,46 +199,46 @@ def test_nothing_is_said_of_what_is_left_out(file: OwnershipFile, tmp_path: Path
         ("payments", "path=/Root/Prod", {ACCOUNT}),
     ],
 )
-def test_blind_spots_that_may_hold_what_is_meant_stay(
+def test_blind_spots_that_may_hold_selected_resources_stay(
     team: str | None, where: str | None, kept: set[str], file: OwnershipFile, tmp_path: Path
 ) -> None:
     given = inventory(ESTATE, spot(ACCOUNT), spot(OTHER))
     what = narrowing(file, team, *([where] if where else []))
-    assert {one.scope for one in judged(tmp_path, what, given).coverage.blind_spots} == kept
+    assert {one.scope for one in assessed(tmp_path, what, given).coverage.blind_spots} == kept
 
 
-def test_a_region_out_of_sight_may_hold_resources_of_every_kind(file: OwnershipFile, tmp_path: Path) -> None:
+def test_an_unlisted_region_may_hold_resources_of_any_kind(file: OwnershipFile, tmp_path: Path) -> None:
     given = inventory(ESTATE, spot(ACCOUNT, "region", "ap-south-1"))
     for what in (narrowing(None, None, "kind=firewall"), narrowing(file, "payments")):
-        assert judged(tmp_path, what, given).coverage.blind_spots
-    assert not judged(tmp_path, narrowing(None, None, "account=444455556666"), given).coverage.blind_spots
+        assert assessed(tmp_path, what, given).coverage.blind_spots
+    assert not assessed(tmp_path, narrowing(None, None, "account=444455556666"), given).coverage.blind_spots
 
 
 @pytest.mark.parametrize(
     ("where", "complete"),
     [("account=111122223333", True), ("account=777788889999", False), ("path=/Root/Prod", False)],
 )
-def test_a_scope_that_was_not_reached_counts_if_it_may_be_meant(
+def test_an_unreached_scope_counts_if_it_may_be_selected(
     where: str, complete: bool, tmp_path: Path, file: OwnershipFile
 ) -> None:
     given = inventory((account(), public("b")))
     lost = Target("aws", "777788889999", None, True, False, "no such role")
-    result = judged(tmp_path, narrowing(None, None, where), replace(given, targets=(*given.targets, lost)))
+    result = assessed(tmp_path, narrowing(None, None, where), replace(given, targets=(*given.targets, lost)))
     assert result.decision.complete is complete
 
 
-def test_a_selection_that_means_nothing_is_no_pass(file: OwnershipFile, tmp_path: Path) -> None:
-    result = judged(tmp_path, narrowing(None, None, "account=777788889999"))
+def test_a_selection_that_matches_nothing_is_not_a_pass(file: OwnershipFile, tmp_path: Path) -> None:
+    result = assessed(tmp_path, narrowing(None, None, "account=777788889999"))
     assert result.decision.exit == 4
 
 
-def test_the_gate_counts_what_is_meant(file: OwnershipFile, tmp_path: Path) -> None:
+def test_the_gate_counts_what_is_selected(file: OwnershipFile, tmp_path: Path) -> None:
     given = inventory((*ESTATE, elsewhere(public("open", tags={}))))
-    sandbox = judged(tmp_path, narrowing(None, None, "account=444455556666"), given)
+    sandbox = assessed(tmp_path, narrowing(None, None, "account=444455556666"), given)
     found = by_uid(sandbox)
     assert sandbox.decision.exit == 1
     assert {found[uid].scope for uid in sandbox.decision.at_gate} == {OTHER}
-    clean = judged(
+    clean = assessed(
         tmp_path,
         narrowing(None, None, "resource=receipts"),
         inventory((account(), bucket("receipts"), public("www"))),
@@ -247,43 +246,42 @@ def test_the_gate_counts_what_is_meant(file: OwnershipFile, tmp_path: Path) -> N
     assert clean.decision.exit == 0
 
 
-def test_defects_of_the_file_are_told_to_those_who_answer_for_the_line(tmp_path: Path) -> None:
+def test_defects_of_the_file_are_reported_to_the_team_of_the_line(tmp_path: Path) -> None:
     path = tmp_path / "ownership.yaml"
     text = OWNERSHIP + "- {controls: [net], accountable: web, reviewed: 2026-01-01}\n"
     path.write_text(text, encoding="utf-8")
     file = load_ownership(path, CATALOGUE)
 
     def stale(team: str) -> bool:
-        found = judged(tmp_path, narrowing(file, team)).coverage.findings
+        found = assessed(tmp_path, narrowing(file, team)).coverage.findings
         return any(f.flags == ("stale",) for f in found if f.subject == "ownership")
 
     assert stale("web")
     assert not stale("payments")
 
 
-def report(result: Assessment, tmp_path: Path, what: Narrowing, *told: str) -> str:
+def report(result: Assessment, tmp_path: Path, what: Narrowing, *options: str) -> str:
     collected = Collected(inventory(), NOW - timedelta(seconds=9), NOW, "0" * 32)
-    given = replace(criteria(tmp_path / "ownership.yaml"), narrowing=what)
-    circumstances = Circumstances("0.1.0", ("assess",), "ownership", "digest", None, narrowed=told)
-    made: Report = build(collected, result, given, circumstances)
+    given = replace(requested(tmp_path / "ownership.yaml"), narrowing=what, narrowed_by=options)
+    made: Report = build(collected, result, given)
     out = io.StringIO()
     text_report.render(made, out)
-    assert made.head.scan.narrowed == told
+    assert made.head.scan.narrowed == options
     return out.getvalue()
 
 
 def test_the_report_says_that_it_is_narrowed(file: OwnershipFile, tmp_path: Path) -> None:
     what = narrowing(file, "payments")
-    text = report(judged(tmp_path, what), tmp_path, what, "--team payments")
-    assert "Narrowed by --team payments: nothing is said of the rest." in text
+    text = report(assessed(tmp_path, what), tmp_path, what, "--team payments")
+    assert "Narrowed by --team payments: the rest is not reported." in text
     assert "www" not in text
     nothing = narrowing(None, None, "account=777788889999")
-    text = report(judged(tmp_path, nothing), tmp_path, nothing, "--where account=777788889999")
-    assert "nothing that was seen is meant by --where account=777788889999 → exit 4" in text
+    text = report(assessed(tmp_path, nothing), tmp_path, nothing, "--where account=777788889999")
+    assert "nothing collected matches --where account=777788889999 → exit 4" in text
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("account", "expected KEY=VALUE"),
         ("account=", "expected KEY=VALUE"),
@@ -291,17 +289,17 @@ def test_the_report_says_that_it_is_narrowed(file: OwnershipFile, tmp_path: Path
         ("provider=awz", "did you mean aws?"),
         ("path=Root", "expected a path from the root"),
         ("tags=prod", "name the tag, as in tags.env=prod"),
-        ("tags.env=prod*", "cannot hold a pattern"),
+        ("tags.env=prod*", "cannot contain a pattern"),
         ("account=1,,kind=bucket", "expected KEY=VALUE"),
     ],
 )
-def test_a_selection_that_cannot_be_read(text: str, told: str) -> None:
+def test_invalid_selections_are_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         parse_where(text)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_key_that_is_given_again_has_several_values() -> None:
+def test_a_repeated_key_has_several_values() -> None:
     where = parse_where("account=111122223333, account=444455556666, tags.env=prod, tags.env=stage")
     assert where.account == ("111122223333", "444455556666")
     assert where.tags == {"env": ("prod", "stage")}

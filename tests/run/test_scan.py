@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanner.assess.assessment import Assessment, assess
 from scanner.assess.baseline import Baseline
 from scanner.assess.finding import Finding
 from scanner.assess.gate import Terms
 from scanner.assess.states import GATES
-from scanner.collect.provider import Limits, Provider, Request, Unreachable
+from scanner.collect.provider import ConnectionRequest, Limits, Provider, Unreachable
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.storage import Bucket, Encryption
 from scanner.rule.evaluate import NotCollected, evaluate
-from scanner.run.scan import Assessment, assess, collect
+from scanner.run.scan import collect
 from tests.estate import (
     CATALOGUE,
     DENIED,
@@ -29,11 +31,12 @@ from tests.estate import (
     PACK,
     MemoryCloud,
     account,
+    assessed,
     bucket,
-    criteria,
     inventory_of,
-    judged,
+    reading,
     region,
+    requested,
 )
 
 OWNERSHIP = """
@@ -68,11 +71,11 @@ def test_responsibility_ownership_and_evidence_make_the_state(ownership: Path) -
     owned = bucket("pay-receipts", **open_to_all)
     hidden = bucket("old", public_read=DENIED, public_via=DENIED)
     untagged = account(tags={})
-    result = judged([untagged, region(), nobodys, owned, hidden, bucket("fine")], ownership=ownership)
+    result = assessed([untagged, region(), nobodys, owned, hidden, bucket("fine")], ownership=ownership)
     rule = "data.bucket-not-public"
     assert the(result, rule, "payroll-export").state == "unowned"
     assert the(result, rule, "payroll-export").message == (
-        "payroll-export: anyone can read, through bucket policy"
+        "payroll-export: publicly readable through bucket policy"
     )
     assert the(result, rule, "pay-receipts").state == "failing"
     assert the(result, rule, "pay-receipts").owner == "payments"
@@ -99,8 +102,8 @@ def facet_values(name: str) -> st.SearchStrategy[Any]:
 def test_hiding_a_fact_turns_verdicts_to_unknown_and_nothing_else(data: st.DataObject) -> None:
     values = {name: data.draw(facet_values(name), label=name) for name in sorted(Bucket.facets())}
     name = data.draw(st.sampled_from(sorted(Bucket.facets())), label="hidden")
-    seen = judged([account(), region(), bucket("b", **values)])
-    hidden = judged([account(), region(), bucket("b", **{**values, name: DENIED})])
+    seen = assessed([account(), region(), bucket("b", **values)])
+    hidden = assessed([account(), region(), bucket("b", **{**values, name: DENIED})])
     before = {f.uid: f for f in seen.coverage.findings}
     after = {f.uid: f for f in hidden.coverage.findings}
     assert before.keys() == after.keys()
@@ -119,7 +122,7 @@ def test_hiding_any_facet_makes_just_the_rules_that_read_it_unknown(model: Resou
     others = [one for one in (account(), region(), bucket("b")) if one.kind != model.kind]
     for name in sorted(type(model).facets()):
         values = {field: getattr(model, field) for field in type(model).model_fields}
-        result = judged([*others, type(model)(**{**values, name: DENIED})])
+        result = assessed([*others, type(model)(**{**values, name: DENIED})])
         unknown = {f.rule for f in result.coverage.findings if f.verdict == "unknown"}
         reading = {
             rule.id for rule in PACK.rules.values() if rule.text.for_ == model.kind and name in rule.facets
@@ -136,7 +139,7 @@ def test_every_facet_is_read_by_a_rule_or_tells_whose_a_control_is() -> None:
 
 def test_a_kind_that_could_not_be_listed_has_one_unknown_for_each_rule() -> None:
     why = Unknown.because("denied", "s3:ListAllMyBuckets", "s3:ListAllMyBuckets", "not allowed")
-    result = judged([account(), region()], blind=[("bucket", None, why)])
+    result = assessed([account(), region()], blind=[("bucket", None, why)])
     rules = {rule.id for rule in PACK.rules.values() if rule.text.for_ == "bucket"}
     unknown = [f for f in result.coverage.findings if f.verdict == "unknown"]
     assert {f.rule for f in unknown} == rules
@@ -150,14 +153,14 @@ def test_a_kind_that_could_not_be_listed_has_one_unknown_for_each_rule() -> None
 
 def test_a_region_that_is_switched_off_is_told_and_costs_nothing() -> None:
     off = Unknown.because("disabled", "ec2:DescribeRegions", None, "not enabled for the account")
-    result = judged([account(), region(), bucket("b")], blind=[("region", "af-south-1", off)])
+    result = assessed([account(), region(), bucket("b")], blind=[("region", "af-south-1", off)])
     assert all(f.region != "af-south-1" for f in result.coverage.findings)
     assert not result.decision.causes
     assert result.decision.exit == 0
 
 
 def test_an_estate_without_the_kind_does_not_apply() -> None:
-    result = judged([account(), region()])
+    result = assessed([account(), region()])
     rows = {row.control: row.evidence for row in result.coverage.rows}
     assert rows["data.classification"] == "n/a", "both kinds that it expects were listed, and there are none"
     assert rows["data.store-access-policy"] == "unassessed", "other kinds that it expects are not looked at"
@@ -165,15 +168,15 @@ def test_an_estate_without_the_kind_does_not_apply() -> None:
 
 
 def test_every_control_is_counted_once_for_the_scope(ownership: Path) -> None:
-    result = judged([account(), region(), bucket("b")], ownership=ownership)
+    result = assessed([account(), region(), bucket("b")], ownership=ownership)
     controls = {row.control for row in result.coverage.rows}
-    (elsewhere,) = result.coverage.not_judged.values()
+    (elsewhere,) = result.coverage.assessed_elsewhere.values()
     assert not controls & set(elsewhere)
     assert len(controls | set(elsewhere)) == 70
 
 
 def test_no_row_is_covered_while_a_kind_that_it_expects_was_not_looked_at(ownership: Path) -> None:
-    result = judged([account(), region(), bucket("b")], ownership=ownership)
+    result = assessed([account(), region(), bucket("b")], ownership=ownership)
     for row in result.coverage.rows:
         if row.state == "covered" and row.counts["pass"]:
             assert set(row.kinds_expected) <= set(row.kinds_seen) | {"bucket", "account", "region"}
@@ -186,7 +189,9 @@ def test_no_row_is_covered_while_a_kind_that_it_expects_was_not_looked_at(owners
 
 
 def test_a_narrowed_scan_says_covered_for_nothing_that_it_left_out(ownership: Path) -> None:
-    result = judged([account(), region(), bucket("b")], ownership=ownership, rules=["data.bucket-not-public"])
+    result = assessed(
+        [account(), region(), bucket("b")], ownership=ownership, rules=["data.bucket-not-public"]
+    )
     assert {row.control for row in result.coverage.rows} == {"data.no-public-exposure"}
     assert all(row.state != "covered" for row in result.coverage.rows)
 
@@ -200,15 +205,15 @@ def test_a_facet_that_was_not_collected_is_an_error_and_no_verdict() -> None:
 
 
 def test_the_identity_of_a_finding_outlives_owner_state_and_tags(ownership: Path) -> None:
-    first = judged([account(), bucket("b", public_read=True, tags={})])
-    second = judged(
+    first = assessed([account(), bucket("b", public_read=True, tags={})])
+    second = assessed(
         [account(), bucket("b", tags={"owner": "payments", "data-class": "pci"})], ownership=ownership
     )
     rule = "data.bucket-not-public"
     assert the(first, rule, "b").state == "unowned"
     assert the(second, rule, "b").state == "covered"
     assert the(first, rule, "b").uid == the(second, rule, "b").uid == IDENTITY
-    other = judged([account(), bucket("c")])
+    other = assessed([account(), bucket("c")])
     assert the(other, rule, "c").uid != the(first, rule, "b").uid
     uids = [f.uid for f in first.coverage.findings]
     assert len(uids) == len(set(uids))
@@ -235,11 +240,13 @@ PUBLIC = {"public_read": True, "public_via": ("ACL",), "tags": {}}
     ],
 )  # fmt: skip
 def test_exit_codes(resources: list[Resource], blind: list[Any], terms: Terms, code: int) -> None:
-    assert judged(resources, blind, terms=terms).decision.exit == code
+    assert assessed(resources, blind, terms=terms).decision.exit == code
 
 
 def test_waiving_an_incomplete_scan_does_not_make_it_complete() -> None:
-    result = judged([account(), region(), bucket("b", tls_only=DENIED)], terms=Terms(GATES["none"], 0, True))
+    result = assessed(
+        [account(), region(), bucket("b", tls_only=DENIED)], terms=Terms(GATES["none"], 0, True)
+    )
     assert result.decision.exit == 0
     assert not result.decision.complete
 
@@ -258,14 +265,15 @@ def test_waiving_an_incomplete_scan_does_not_make_it_complete() -> None:
 def test_a_target_that_is_not_reached(expected: bool, none_at_all: bool, others: bool, code: int) -> None:
     """Only a cloud without any credentials, that nobody named, may be left out."""
 
-    def connect(request: Request, limits: Limits) -> Provider:
+    def connect(request: ConnectionRequest, limits: Limits) -> Provider:
         if request.profile == "broken":
             raise Unreachable("aws", "expired", "log in", scope="444455556666", no_credentials=none_at_all)
         return MemoryCloud((account(), region()))
 
-    asked = [Request("aws", profile="broken", expected=expected)] + [Request("aws")] * others
-    inventory = collect(asked, {"aws": connect}, EVERYTHING, Limits()).inventory
-    result = assess(inventory, criteria(terms=Terms(GATES["none"])))
+    broken = ConnectionRequest("aws", profile="broken", expected=expected)
+    asked = replace(reading(), connections=(broken, *[ConnectionRequest("aws")] * others))
+    inventory = collect(asked, {"aws": connect}).inventory
+    result = assess(inventory, requested(terms=Terms(GATES["none"])))
     assert result.decision.exit == code
     missed = [target for target in inventory.targets if not target.reached]
     assert [(target.scope, target.message) for target in missed] == [("444455556666", "Expired log in")]
@@ -274,20 +282,22 @@ def test_a_target_that_is_not_reached(expected: bool, none_at_all: bool, others:
 def test_a_resource_that_two_targets_reach_counts_once_as_the_one_that_saw_less_of_it_has_it() -> None:
     hidden, seen = bucket("b", public_read=DENIED), bucket("b", public_read=False)
     for order in ((hidden, seen), (seen, hidden)):
-        result = judged([account(), region(), *order])
+        result = assessed([account(), region(), *order])
         assert the(result, "data.bucket-not-public", "b").verdict == "unknown"
         uids = [finding.uid for finding in result.coverage.findings]
         assert len(uids) == len(set(uids))
 
 
 def test_a_baseline_gates_on_what_is_new_or_worse() -> None:
-    before = judged([account(), region(), bucket("old", **PUBLIC), bucket("b", public_read=DENIED, tags={})])
+    before = assessed(
+        [account(), region(), bucket("old", **PUBLIC), bucket("b", public_read=DENIED, tags={})]
+    )
     evidence = {f.uid: f.evidence for f in before.coverage.findings if f.evidence is not None}
     rules = frozenset(f.rule for f in before.coverage.findings if f.rule)
     after = [account(), region(), bucket("old", **PUBLIC), bucket("b", **PUBLIC), bucket("new", **PUBLIC)]
 
     def gated(baseline: Baseline) -> set[tuple[str | None, str]]:
-        result = judged(after, terms=Terms(GATES["ownership"], baseline=baseline))
+        result = assessed(after, terms=Terms(GATES["ownership"], baseline=baseline))
         found = {f.uid: f for f in result.coverage.findings}
         return {
             (found[uid].rule, found[uid].resource.name)
@@ -301,7 +311,7 @@ def test_a_baseline_gates_on_what_is_new_or_worse() -> None:
 
 
 def test_what_fails_and_is_not_gated_is_counted(ownership: Path) -> None:
-    result = judged(
+    result = assessed(
         [account(), region(), bucket("b", public_read=True, versioning=False)], ownership=ownership
     )
     assert result.decision.exit == 0

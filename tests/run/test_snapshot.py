@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 import zstandard
 
+from scanner.assess.assessment import assess
 from scanner.base.files import Unwritable
-from scanner.collect.provider import Limits, Request
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
-from scanner.report import json as json_report
-from scanner.report.build import Circumstances, build
+from scanner.report.formats import json as json_report
+from scanner.report.build import build
 from scanner.rule.evaluate import NotCollected, evaluate
-from scanner.run.scan import Collected, assess, collect
+from scanner.run.scan import Collected, collect
 from scanner.run.snapshot import NewSnapshot, SnapshotError, read_snapshot
 from tests.estate import (
     DENIED,
@@ -31,9 +31,10 @@ from tests.estate import (
     MemoryCloud,
     account,
     bucket,
-    criteria,
     inventory_of,
+    reading,
     region,
+    requested,
 )
 
 OFF = Unknown.because("disabled", "ec2:DescribeRegions", None, "not enabled for the account")
@@ -51,7 +52,7 @@ CLOUD = MemoryCloud(
 
 
 def gathered(cloud: MemoryCloud = CLOUD, wanted: Any = EVERYTHING) -> Collected:
-    found = collect([Request("aws")], {"aws": lambda request, limits: cloud}, wanted, Limits())
+    found = collect(reading(wanted), {"aws": lambda request, limits: cloud})
     inventory = replace(found.inventory, calls={"aws": {"s3:GetBucketPolicy": 3}})
     return Collected(inventory, NOW - timedelta(seconds=14), NOW, "0" * 32)
 
@@ -63,10 +64,9 @@ def written(path: Path, collected: Collected) -> Path:
 
 
 def report(collected: Collected) -> str:
-    given = criteria()
-    circumstances = Circumstances("0.1.0", ("assess",), "ownership", None, None)
+    given = requested()
     out = io.StringIO()
-    json_report.render(build(collected, assess(collected.inventory, given), given, circumstances), out)
+    json_report.render(build(collected, assess(collected.inventory, given), given), out)
     return out.getvalue()
 
 

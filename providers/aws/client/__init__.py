@@ -1,1 +1,1 @@
-"""The client of AWS: the only code that sees its SDK fail."""
+"""The AWS client: the only code that handles failures of the SDK."""

@@ -1,4 +1,4 @@
-"""The calls of the AWS adapters: plain data that the tables name and the client makes."""
+"""The calls of the AWS adapters: plain data that the tables refer to and the client executes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Union
 
-from scanner.collect.collection import Answer, Item
+from scanner.collect.table import Answer, Item
 from scanner.model.evidence import Observed
 
 if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
 
 SPELLED = {"db": "DB"}
-"""Words of a method's name that the API does not write as ``Word``."""
+"""Words of a method name that the API does not capitalise as ``Word``."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class AwsCall:
     operation: str
     """The method of the boto3 client."""
     permission: str | None
-    """The IAM action that it needs (Service Authorization Reference); often not the operation's name."""
+    """The IAM action that it requires (Service Authorization Reference); often not the operation's name."""
     absent: frozenset[str] = frozenset()
-    """Error codes by which the service says "not configured"; the answer is then ``None``."""
+    """Error codes that mean "not configured"; the answer is then ``None``."""
     parameters: tuple[tuple[str, str], ...] = ()
     """Request parameters, each with the key of the item that holds its value."""
     fixed: tuple[tuple[str, str | bool], ...] = ()
@@ -37,19 +37,19 @@ class AwsCall:
     inner: str | None = None
     """For listings whose pages hold groups: the key of the entries in each group."""
     entry: str | None = None
-    """For listings of mere names: the key that a name gets in its item."""
+    """For listings of plain names: the key that a name gets in its item."""
     page_size: int | None = None
-    """For listings: entries of a page to ask for."""
+    """For listings: the requested number of entries per page."""
     regional: bool = False
-    """Asked in the item's region; else in the region that the scan started from."""
+    """Called in the item's region; else in the region that the scan started from."""
     root: str | None = None
-    """Root element of the XML answer (API reference), for operations whose empty answer means something."""
+    """Root element of the XML response (API reference), for operations whose empty response has a meaning."""
     unless: str | None = None
-    """A key of the item that makes the call needless; the answer is then the item itself."""
+    """A key of the item that makes the call unnecessary; the answer is then the item itself."""
 
     @property
     def method(self) -> str:
-        """The operation in AWS's own words, e.g. ``GetBucketPolicy``."""
+        """The operation's name in the API, e.g. ``GetBucketPolicy``."""
         return "".join(SPELLED.get(word, word.capitalize()) for word in self.operation.split("_"))
 
     @property
@@ -59,7 +59,7 @@ class AwsCall:
 
     @property
     def parts(self) -> tuple[AwsCall, ...]:
-        """The single calls that it makes: itself."""
+        """The calls that it makes: itself."""
         return (self,)
 
     @property
@@ -70,10 +70,10 @@ class AwsCall:
 
 @dataclass(frozen=True)
 class AwsChain:
-    """Calls that depend on one another and make one answer together."""
+    """Calls that depend on one another and together produce one answer."""
 
     parts: tuple[AwsCall, ...]
-    """Every call that it can make, the first one first."""
+    """Every call that it can make, starting with the first."""
     ask: Callable[[AwsCaller, Item], Observed[Answer]] = field(repr=False)
     about: tuple[str, ...] = ()
     """The keys of the item that the answer depends on."""

@@ -1,6 +1,6 @@
-"""The AWS client: makes the calls of the tables, and turns every failure of the SDK into an Unknown.
+"""The AWS client: executes the calls of the tables, and turns every failure of the SDK into an Unknown.
 
-The only module that catches what boto3 and botocore raise.
+The only module that catches exceptions of boto3 and botocore.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any, TypeVar
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
 from providers.aws.client.failures import from_response, one_line
 from providers.aws.client.session import AwsClients, NotInTables, open_session
-from scanner.collect.collection import Answer, Item
-from scanner.collect.provider import Limits, Request, Unreachable
+from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
+from scanner.collect.table import Answer, Item
 from scanner.model.evidence import Observed, Unknown
 
 T = TypeVar("T")
 
-FORM = (KeyError, IndexError, TypeError, ValueError, AttributeError)
-"""What reading an answer of an unexpected form raises."""
+FORMAT_ERRORS = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+"""The exceptions of reading a response with an unexpected format."""
 
 
 class AwsCaller:
-    """Asks one account. Safe to use from many threads."""
+    """Makes calls to one account. Safe to use from many threads."""
 
     def __init__(self, clients: AwsClients, account: str, partition: str, regions: frozenset[str]) -> None:
         self.clients = clients
@@ -35,13 +35,13 @@ class AwsCaller:
         self.regions = regions
         """Only resources in these regions are listed; empty: all."""
         self._listed: str | None = None
-        """The region that listings go to; none: the one that the scan started from."""
+        """The region that listings are called in; ``None``: the one that the scan started from."""
         self._lock = threading.Lock()
         self._once: dict[Hashable, Future[Observed[Answer]]] = {}
         self._failures = sdk_failures()
 
     def item(self, region: str | None = None) -> dict[str, Any]:
-        """The item for questions about the account, or about one of its regions."""
+        """The item for calls about the account, or about one of its regions."""
         return {
             "account": self.account,
             "partition": self.partition,
@@ -49,19 +49,19 @@ class AwsCaller:
         }
 
     def within(self, region: str) -> AwsCaller:
-        """This caller, whose listings are of one region; it shares all answers."""
-        there = copy.copy(self)
-        there._listed = region
-        return there
+        """A copy of this caller whose listings are of one region; it shares all cached answers."""
+        regional = copy.copy(self)
+        regional._listed = region
+        return regional
 
     def pages(self, call: AwsQuestion) -> Iterator[Observed[Sequence[Item]]]:
-        """The pages of a listing, each entry with the account and partition added; of a regional one also
-        the region."""
+        """The pages of a listing; account and partition are added to each entry, for a regional listing
+        also the region."""
         assert isinstance(call, AwsCall)
         return self._pages(call, self.item(self._listed))
 
     def whole(self, call: AwsCall, item: Item) -> Observed[list[Item]]:
-        """All entries of a listing about the item; unknown as a whole where a page is."""
+        """All entries of a listing about the item; unknown if any page is."""
         entries: list[Item] = []
         for page in self._pages(call, item):
             if isinstance(page, Unknown):
@@ -86,7 +86,7 @@ class AwsCaller:
             yield items
 
     def answer(self, call: AwsQuestion, item: Item) -> Observed[Answer]:
-        """What the call answers about the item; ``None`` for a listed code of "not configured"."""
+        """The call's answer about the item; ``None`` for an error code in ``absent``."""
         if isinstance(call, AwsChain):
             about = tuple(item[key] for key in call.about)
             place = item["region"] if call.regional else None
@@ -103,9 +103,9 @@ class AwsCaller:
             return self._unknown(call, error)
 
     def once(self, key: Hashable, question: Callable[[], Observed[Answer]]) -> Observed[Answer]:
-        """The answer to a question, asked by the first thread that wants it; the others wait for that.
+        """The cached answer to a question: the first thread asks it, the others wait for the answer.
 
-        Unlike a task on the workers' queue, it is always being worked on, so that waiting ends.
+        Unlike a queued task, it is already running when others wait for it, so that waiting always ends.
         """
         with self._lock:
             future = self._once.get(key)
@@ -121,18 +121,18 @@ class AwsCaller:
         return future.result()
 
     def key(self, call: AwsQuestion, item: Item) -> Hashable | None:
-        """Account and region, where the request depends on nothing else."""
+        """Account and region, if the request depends on nothing else; else ``None``."""
         if set(call.about) <= {"account"}:
             return (self.account, item["region"] if call.regional else None)
         return None
 
     def read(self, call: AwsQuestion | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
-        """Runs a mapping function; an answer of an unexpected form becomes Unknown(error)."""
+        """Runs a mapping function; a response with an unexpected format becomes Unknown(error)."""
         try:
             return function(*arguments)
-        except FORM as error:
+        except FORMAT_ERRORS as error:
             name = call.name if call is not None else "the listing"
-            message = one_line(f"an answer of an unexpected form ({type(error).__name__}: {error})")
+            message = one_line(f"the response has an unexpected format ({type(error).__name__}: {error})")
             return Unknown.because("error", name, None, message)
 
     def _paginate(self, call: AwsCall, item: Item) -> Any:
@@ -163,25 +163,28 @@ class AwsCaller:
             return from_response(response, call.name, call.permission)
         if isinstance(error, NotInTables) and error.call == call.name:
             raise error
-        return Unknown.because("error", call.name, None, one_line(f"{type(error).__name__}: {_words(error)}"))
+        message = one_line(f"{type(error).__name__}: {_error_text(error)}")
+        return Unknown.because("error", call.name, None, message)
 
 
 def sdk_failures() -> tuple[type[Exception], ...]:
-    """Everything that a call through botocore raises: its own errors, and those of its parsers."""
+    """Every exception that a call through botocore can raise: its own, and those of its parsers."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
-    return (ClientError, BotoCoreError, ResponseParserError, NotInTables, RuntimeError, *FORM)
+    return (ClientError, BotoCoreError, ResponseParserError, NotInTables, RuntimeError, *FORMAT_ERRORS)
 
 
 def error_code(error: Exception) -> str | None:
-    """The service's error code, if the service answered."""
+    """The service's error code, if there was a response."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code")) if isinstance(response, Mapping) else None
 
 
-def sign_in(request: Request, limits: Limits, allowed: Sequence[AwsCall]) -> tuple[AwsClients, str, str]:
-    """A session for the request's credentials, the account that they belong to and the caller's ARN.
+def sign_in(
+    request: ConnectionRequest, limits: Limits, allowed: Sequence[AwsCall]
+) -> tuple[AwsClients, str, str]:
+    """A session with the request's credentials, the account that they belong to and the caller's ARN.
 
     Raises :class:`~scanner.collect.provider.Unreachable`.
     """
@@ -193,21 +196,21 @@ def sign_in(request: Request, limits: Limits, allowed: Sequence[AwsCall]) -> tup
     except sdk_failures() as error:
         from botocore.exceptions import NoCredentialsError
 
-        message, advice = _no_way_in(error, request, clients)
-        nothing = isinstance(error, NoCredentialsError)
-        raise Unreachable("aws", message, advice, no_credentials=nothing) from None
+        message, advice = _sign_in_failure(error, request, clients)
+        no_credentials = isinstance(error, NoCredentialsError)
+        raise Unreachable("aws", message, advice, no_credentials=no_credentials) from None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question whether the nearest known name was meant; else how to find it."""
+    """A suggestion of the closest known region; else the command that lists all regions."""
     close = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"Did you mean {close[0]}?" if close else "`aws ec2 describe-regions --all-regions` names them."
+    return f"Did you mean {close[0]}?" if close else "`aws ec2 describe-regions --all-regions` lists them."
 
 
-def _words(error: Exception) -> str:
-    """What the SDK says of a failure; where a source of credentials failed, no more than which one.
+def _error_text(error: Exception) -> str:
+    """The SDK's message; for a failed source of credentials only which source.
 
-    The message repeats what a ``credential_process`` wrote, which may be the credentials.
+    Its message repeats the output of a ``credential_process``, which may contain the credentials.
     """
     from botocore.exceptions import CredentialRetrievalError
 
@@ -216,16 +219,18 @@ def _words(error: Exception) -> str:
     return str(error)
 
 
-def _no_way_in(error: Exception, request: Request, clients: AwsClients | None) -> tuple[str, str]:
-    """In one line each: why nobody could be signed in, and what to do."""
+def _sign_in_failure(
+    error: Exception, request: ConnectionRequest, clients: AwsClients | None
+) -> tuple[str, str]:
+    """Why signing in failed and what to do, one line each."""
     from botocore import exceptions as sdk
     from botocore.session import Session
 
-    text = one_line(_words(error))
+    text = one_line(_error_text(error))
     if isinstance(error, sdk.ProfileNotFound):
         known = Session().available_profiles
         close = difflib.get_close_matches(str(request.profile), known, n=1)
-        hint = f"Did you mean {close[0]}?" if close else "`aws configure list-profiles` names them."
+        hint = f"Did you mean {close[0]}?" if close else "`aws configure list-profiles` lists them."
         return f"There is no AWS profile {error.kwargs.get('profile', request.profile)}.", hint
     if isinstance(error, (sdk.NoCredentialsError, sdk.PartialCredentialsError)):
         return f"No complete AWS credentials were found ({text}).", LOG_IN
@@ -241,13 +246,11 @@ def _no_way_in(error: Exception, request: Request, clients: AwsClients | None) -
         return f"AWS refused the credentials: {text}", LOG_IN
     region = clients.region if clients is not None else None
     if clients is not None and clients.region not in clients.known_regions:
-        return f"AWS has no region {region} that is known here.", nearest(
-            clients.region, clients.known_regions
-        )
+        return f"The AWS SDK knows no region {region}.", nearest(clients.region, clients.known_regions)
     if isinstance(error, (sdk.ConnectionError, sdk.HTTPClientError)):
         advice = f"Check the network, the region ({region}), proxies and AWS_ENDPOINT_URL."
         return f"AWS did not answer: {text}", advice
-    return f"AWS could not be used: {text}", "Check the profile, the region and AWS_ENDPOINT_URL."
+    return f"Connecting to AWS failed: {text}", "Check the profile, the region and AWS_ENDPOINT_URL."
 
 
 LOG_IN = "Set AWS_PROFILE or the AWS_ACCESS_KEY_ID variables, or log in with `aws sso login`."

@@ -1,4 +1,4 @@
-"""What an AWS failure means: an Unknown for one question, or no way in at all."""
+"""Classifies AWS failures: turns an error response into an Unknown, without secrets in its message."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DENIED = frozenset(
         "UnauthorizedOperation",
     }
 )
-"""Codes that deny whatever the HTTP status: the JSON protocols send them with 400."""
+"""Codes that mean denied whatever the HTTP status: the JSON protocols send them with 400."""
 CREDENTIALS = frozenset(
     {
         "AuthFailure",
@@ -62,7 +62,7 @@ CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
-"""Codes that refuse the credentials themselves: no permission would settle it."""
+"""Codes that reject the credentials themselves: no permission resolves them."""
 UNSUPPORTED = frozenset(
     {
         "InvalidAction",
@@ -75,7 +75,7 @@ UNSUPPORTED = frozenset(
     }
 )
 ORGANISATION = re.compile(r"(service|resource) control polic(y|ies)", re.IGNORECASE)
-"""How AWS's messages name an SCP or RCP, both as an explicit deny and as a missing allow (IAM user guide,
+"""Names of an SCP or RCP in AWS's messages, for an explicit deny and for a missing allow (IAM user guide,
 "Troubleshoot access denied error messages")."""
 ENCODED = re.compile(r"\s*Encoded authorization failure message:.*", re.DOTALL)
 SECRET = re.compile(
@@ -83,14 +83,14 @@ SECRET = re.compile(
 )
 
 USER_INFO = re.compile(r"//(?:[^\s/@:]*:\S*|[^\s/]*)@")
-"""User name and password of a URL, also where the password has a ``/`` or ``@`` that is not encoded."""
+"""User name and password of a URL, even with an unencoded ``/`` or ``@`` in the password."""
 
 
 def refused(code: str, status: int, message: str) -> Reason:
-    """Why the service refused, from its error code, HTTP status and message."""
+    """The reason of a refusal, from the error code, HTTP status and message."""
     if code in THROTTLED or status == 429:
         return "throttled"
-    # An operation that the endpoint does not know; some emulators say so without a code of their own.
+    # An operation that the endpoint does not know; some emulators report it without a code of their own.
     if code in UNSUPPORTED or status == 501 or "not yet implemented" in message.lower():
         return "unsupported"
     if code in DENIED or code in CREDENTIALS or status in (401, 403):
@@ -105,8 +105,8 @@ def from_response(response: Mapping[str, Any], call: str, permission: str | None
     message = str(error.get("Message") or response.get("message") or "")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     reason = refused(code, status, message)
-    settles = permission if reason == "denied" and code not in CREDENTIALS else None
-    return Unknown.because(reason, call, settles, one_line(f"{code}: {message}" if message else code))
+    missing = permission if reason == "denied" and code not in CREDENTIALS else None
+    return Unknown.because(reason, call, missing, one_line(f"{code}: {message}" if message else code))
 
 
 def one_line(text: str) -> str:

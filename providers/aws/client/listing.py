@@ -1,4 +1,4 @@
-"""What lies in one region: listed once, for all kinds of resources that are told from it."""
+"""Listings of one region, made once and shared by all kinds of resources that are read from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from scanner.collect.collection import Collection, CollectionPlace, Item, Table
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.table import Item, Table
 from scanner.model.evidence import Observed, Unknown
 
 if TYPE_CHECKING:
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RegionListing:
-    """A list, or as much of it as came."""
+    """A list, or the part of it that could be read."""
 
     items: tuple[Item, ...]
     missing: Unknown | None
-    """Why the rest did not come."""
+    """Why the rest could not be read."""
 
 
 def listing(call: AwsCall, keep: Callable[[Item], Item | None]) -> AwsChain:
-    """The question for a :class:`RegionListing` of the item's region.
+    """A chain that answers with the :class:`RegionListing` of the item's region.
 
-    ``keep`` gives of each entry what is needed later, or ``None`` for one that is none of ours.
+    ``keep`` reduces each entry to the needed fields, or returns ``None`` to skip it.
     """
     return AwsChain((call,), partial(_listed, call, keep), regional=True)
 
@@ -51,7 +52,7 @@ def run(
     wanted: frozenset[str],
     collection: Collection,
 ) -> None:
-    """Starts collecting what a :class:`RegionListing` of the region holds; the rest is a blind spot."""
+    """Starts collecting the items of the region's :class:`RegionListing`; a missing rest is a blind spot."""
     here = caller.within(str(place.region))
     found = here.answer(listed, caller.item(place.region))
     missing = found if isinstance(found, Unknown) else found.missing

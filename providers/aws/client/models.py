@@ -1,4 +1,4 @@
-"""The SDK's models of the services that are asked: read once for all sessions, and only what is called."""
+"""The SDK's service models: loaded once for all sessions, reduced to the allowed operations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from providers.aws.client.calls import AwsCall
 
 INTERNAL = frozenset({("s3", "HeadBucket")})
-"""What the SDK calls by itself, to find a bucket that has moved; the guard of the clients refuses it."""
+"""Called by the SDK itself to find a bucket in another region; the clients' guard refuses it."""
 
 
 class Models:
@@ -19,16 +19,16 @@ class Models:
         self._loader = loader
         self._booleans: dict[tuple[str, str], frozenset[str]] = {}
 
-    def serve(self, session: Any) -> None:
-        """From now on the clients of the botocore session have the allowed operations alone.
+    def restrict(self, session: Any) -> None:
+        """Restricts the clients that the botocore session creates to the allowed operations.
 
-        A client has a method for each operation of its service, some 780 for EC2: making them is half of
-        what the client of one more region costs.
+        A client has a method for each operation of its service, some 780 for EC2: creating them is half the
+        cost of a client for one more region.
         """
         session.register_component("data_loader", self._loader)
 
     def booleans(self, service: str, operation: Any) -> frozenset[str]:
-        """The names of the XML elements of an operation's answer that hold a boolean and nothing else."""
+        """The names of the XML elements of an operation's response that are always a boolean."""
         key = (service, operation.name)
         found = self._booleans.get(key)
         if found is None:
@@ -49,7 +49,7 @@ def _models(folders: str | None, allowed: frozenset[tuple[str, str]]) -> Models:
     class OnlyCalled(Loader):
         @property
         def search_paths(self) -> list[str]:
-            # Each session of boto3 adds a folder of its own for what is not used here.
+            # Every boto3 session adds a folder of its own, for resources that are not used here.
             return [*super().search_paths]
 
         def load_service_model(
@@ -80,8 +80,8 @@ def _booleans(shape: Any) -> frozenset[str]:
         seen.add(each.name)
         if each.type_name == "structure":
             for name, member in each.members.items():
-                of_its_kind = booleans if member.type_name == "boolean" else others
-                of_its_kind.add(member.serialization.get("name", name))
+                names = booleans if member.type_name == "boolean" else others
+                names.add(member.serialization.get("name", name))
                 left.append(member)
         elif each.type_name in ("list", "map"):
             left.append(each.member if each.type_name == "list" else each.value)

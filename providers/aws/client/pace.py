@@ -1,7 +1,7 @@
-"""How fast one client may call, once the service has throttled it.
+"""The request rate of one client after the service has throttled it.
 
 botocore's own adaptive mode starts from a measured rate of zero: throttled within the first half second, it
-goes on with one call in two seconds for the whole service. This one starts from what was really sent.
+continues with one call in two seconds for the whole service. This one starts from the actual rate.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Callable
 
 BACK_OFF = 0.7
 RECOVER = 1.2
-"""Factors of the rate: at a throttled second, and at one that was not."""
+"""Factors of the rate: after a throttled second, and after one without throttling."""
 SLOWEST = 10.0
-"""Calls a second that are never gone below; retries wait longer by themselves."""
+"""The minimum rate in calls per second; retries have longer waits of their own."""
 WINDOW = 1.0
 """Seconds between changes of the rate."""
 
 
 class ClientPace:
-    """The pace of one client: free until it is throttled. Safe to use from many threads."""
+    """The pace of one client: unlimited until it is throttled. Safe to use from many threads."""
 
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
@@ -32,12 +32,12 @@ class ClientPace:
         self._sent: deque[float] = deque()
         self._rate: float | None = None
         self._free_at = 0.0
-        """The rate at which the first throttling came, twice over: from there on it is free again."""
+        """Twice the rate at the first throttling: above it the client is unlimited again."""
         self._next = 0.0
         self._changed = clock()
 
     def wait(self) -> None:
-        """Before a call: waits for its turn, if there is a limit now."""
+        """Before a call: waits for its turn, if the rate is limited."""
         with self._lock:
             now = self._clock()
             self._recover(now)
@@ -52,7 +52,7 @@ class ClientPace:
             self._sleep(turn - now)
 
     def throttled(self) -> None:
-        """The service asked for fewer calls."""
+        """After a throttled call: lowers the rate, at most once per window."""
         with self._lock:
             now = self._clock()
             if self._rate is not None and now - self._changed < WINDOW:

@@ -13,14 +13,14 @@ from providers.aws.client.calls import AwsCall
 from providers.aws.client.failures import refused
 from providers.aws.client.models import Models, models
 from providers.aws.client.pace import ClientPace
-from scanner.collect.provider import Limits, Request, is_loopback
+from scanner.collect.provider import ConnectionRequest, Limits, is_loopback
 
 FALLBACK_REGION = "us-east-1"
 CONNECTIONS = 32
 
 
 class NotInTables(Exception):
-    """An operation that no table lists was about to be called. It never leaves the machine."""
+    """A call of an operation that no table lists. It is refused before it is sent."""
 
     def __init__(self, call: str) -> None:
         super().__init__(f"{call} is not among the calls that gapscan makes")
@@ -28,13 +28,13 @@ class NotInTables(Exception):
 
 
 class AwsClients:
-    """One session and its clients: one for each service and region, created when first needed."""
+    """One session and its clients, one per service and region, created on first use."""
 
     def __init__(
         self, session: Any, region: str, limits: Limits, allowed: Sequence[AwsCall], models: Models
     ) -> None:
         self.region = region
-        """The region that is asked about what is global."""
+        """The region for calls to global services."""
         self._session = session
         self._limits = limits
         self._models = models
@@ -52,21 +52,21 @@ class AwsClients:
         return frozenset(r for p in partitions for r in self._session.get_available_regions("ec2", p))
 
     def report(self, called: Callable[[str], None]) -> None:
-        """From now on tells ``called`` of every call by its name; first of those that were made before."""
+        """Reports the name of every call to ``called``, starting with the calls made so far."""
         with self._counting:
             early, self._early, self._report = self._early, Counter(), called
         for name in early.elements():
             called(name)
 
     def assume(self, role: str) -> None:
-        """From now on acts as the role; its credentials are renewed before they expire."""
+        """Switches the session to the role; its credentials are renewed before they expire."""
         import boto3
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
         from botocore.exceptions import NoCredentialsError
         from botocore.session import Session
 
         source, session = self._session, Session()
-        self._models.serve(session)
+        self._models.restrict(session)
         own = source.get_credentials()
         if own is None:
             raise NoCredentialsError
@@ -81,7 +81,7 @@ class AwsClients:
         self._session = boto3.Session(botocore_session=session)
 
     def of(self, call: AwsCall, region: str | None) -> Any:
-        """The client that a call goes to. Raises as :meth:`client`, or :class:`NotInTables`."""
+        """The client for a call. Raises like :meth:`client`, or :class:`NotInTables`."""
         if (call.service, call.method) not in self._allowed:
             raise NotInTables(call.name)
         return self.client(call.service, region)
@@ -91,7 +91,7 @@ class AwsClients:
         key = (service, region or self.region)
         client = self._clients.get(key)
         if client is None:
-            # Creating one is not thread-safe and costs CPU; using one is.
+            # Creating a client is not thread-safe and costs CPU; using it is thread-safe.
             with self._creating:
                 client = self._clients.get(key)
                 if client is None:
@@ -101,11 +101,11 @@ class AwsClients:
     def _create(self, service: str, region: str, session: Any, **keys: Any) -> Any:
         client = session.client(service, region_name=region, config=_config(self._limits), **keys)
         _refuse_plaintext(client.meta.endpoint_url)
-        self._watch(service, client.meta.events)
+        self._add_hooks(service, client.meta.events)
         return client
 
-    def _watch(self, service: str, events: Any) -> None:
-        """Puts the hooks on a client: nothing but listed reads, every call counted, every form checked."""
+    def _add_hooks(self, service: str, events: Any) -> None:
+        """Hooks that refuse unlisted calls, count every call, pace it and check the response's format."""
 
         def guard(model: Any, **_: Any) -> None:
             if (service, model.name) not in self._allowed:
@@ -120,43 +120,43 @@ class AwsClients:
             if report is not None:
                 report(name)
 
-        def form(operation_model: Any, response_dict: Any, **_: Any) -> None:
+        def check(operation_model: Any, response_dict: Any, **_: Any) -> None:
             name = operation_model.name
             call = self._allowed[(service, name)]
-            # Emulators call the root by the operation, as other XML protocols do.
+            # Emulators name the root after the operation, as other XML protocols do.
             roots = {call.root, f"{call.method}Response", f"{call.method}Result"} if call.root else set()
             flags = self._models.booleans(service, operation_model)
-            _check_form(roots, flags, operation_model.service_model.resolved_protocol, response_dict)
+            _check_format(roots, flags, operation_model.service_model.resolved_protocol, response_dict)
 
         pace = ClientPace()
 
-        def turn(**_: Any) -> None:
+        def wait(**_: Any) -> None:
             pace.wait()
 
-        def listen(response: Any, **_: Any) -> None:
-            if response is not None and _says_throttled(*response):
+        def slow_down(response: Any, **_: Any) -> None:
+            if response is not None and _is_throttled(*response):
                 pace.throttled()
 
         events.register_first("before-parameter-build", guard)
-        events.register_first("before-send", turn)
+        events.register_first("before-send", wait)
         events.register_last("before-send", count)
-        events.register_first("needs-retry", listen)
-        events.register_first("before-parse", form)
+        events.register_first("needs-retry", slow_down)
+        events.register_first("before-parse", check)
         if service == "s3control":
             events.register_first("before-sign", _keep_loopback_host)
 
 
-def open_session(request: Request, limits: Limits, allowed: Sequence[AwsCall]) -> AwsClients:
-    """A session for the request's profile, role and region. Raises what botocore raises."""
+def open_session(request: ConnectionRequest, limits: Limits, allowed: Sequence[AwsCall]) -> AwsClients:
+    """A session with the request's profile, role and region. Raises what botocore raises."""
     import boto3
     from botocore.session import Session
 
     core = Session(profile=request.profile)
-    read = models(core, allowed)
-    read.serve(core)
+    allowed_models = models(core, allowed)
+    allowed_models.restrict(core)
     session = boto3.Session(botocore_session=core)
     region = session.region_name or next(iter(request.regions), FALLBACK_REGION)
-    clients = AwsClients(session, region, limits, allowed, read)
+    clients = AwsClients(session, region, limits, allowed, allowed_models)
     if request.role is not None:
         clients.assume(request.role)
     return clients
@@ -173,33 +173,33 @@ def _config(limits: Limits) -> Any:
     )
 
 
-def _check_form(roots: Set[str], flags: Set[str], protocol: str, response: Any) -> None:
-    """Raises :class:`ValueError` for a success whose body the SDK would quietly read as empty or false.
+def _check_format(roots: Set[str], flags: Set[str], protocol: str, response: Any) -> None:
+    """Raises :class:`ValueError` for a success whose body the SDK would silently read as empty or false.
 
-    botocore takes a JSON body that is cut off, and an XML body of another kind, for an answer without
-    content; for some operations that would mean "not configured". And it takes every XML boolean but
-    ``true`` for false: one that is written otherwise (S3's API reference has TRUE) is put right here.
+    botocore reads a truncated JSON body, and an XML body of another kind, as an empty response, which for
+    some operations means "not configured". It also reads every XML boolean but ``true`` as false; other
+    spellings (S3's API reference has TRUE) are normalised here.
     """
     if response["status_code"] >= 300:
         return
     if protocol in ("json", "rest-json"):
         if not isinstance(json.loads(response["body"]), dict):
-            raise ValueError("the answer is not a JSON object")
+            raise ValueError("the response is not a JSON object")
     elif roots or flags:
         from xml.etree import ElementTree
 
         try:
             root = ElementTree.fromstring(response["body"])
         except ElementTree.ParseError as error:
-            raise ValueError(f"the answer is not XML: {error}") from None
+            raise ValueError(f"the response is not XML: {error}") from None
         if roots and root.tag.rpartition("}")[2] not in roots:
-            raise ValueError(f"the answer is {root.tag}")
-        if _put_right(flags, root):
+            raise ValueError(f"the response has the unexpected root element {root.tag}")
+        if _normalise_booleans(flags, root):
             response["body"] = ElementTree.tostring(root)
 
 
-def _put_right(flags: Set[str], root: Any) -> bool:
-    """Writes the booleans as the SDK reads them; tells whether any was written otherwise."""
+def _normalise_booleans(flags: Set[str], root: Any) -> bool:
+    """Writes the booleans as the SDK reads them; returns whether any changed."""
     changed = False
     for element in root.iter():
         name = element.tag.rpartition("}")[2]
@@ -212,7 +212,7 @@ def _put_right(flags: Set[str], root: Any) -> bool:
     return changed
 
 
-def _says_throttled(http: Any, parsed: Any) -> bool:
+def _is_throttled(http: Any, parsed: Any) -> bool:
     error = parsed.get("Error", {})
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))
     return http.status_code >= 400 and refused(code, http.status_code, message) == "throttled"
@@ -221,13 +221,13 @@ def _says_throttled(http: Any, parsed: Any) -> bool:
 def _refuse_plaintext(endpoint: str) -> None:
     parts = urlsplit(endpoint)
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-        # Only scheme and host: the rest of the address may hold a password.
+        # Only scheme and host: the rest of the address may contain a password.
         place = f"{parts.scheme}://{parts.hostname}"
-        raise ValueError(f"{place} is not encrypted; plain HTTP is only for this machine itself")
+        raise ValueError(f"{place} is not encrypted; plain HTTP is allowed only for loopback addresses")
 
 
 def _keep_loopback_host(request: Any, **_: Any) -> None:
-    """S3 Control puts the account's id before the host; an address of this machine cannot have one."""
+    """Removes the account id that S3 Control prepends to the host: a loopback address cannot have one."""
     parts = urlsplit(request.url)
     account, _, host = parts.netloc.partition(".")
     if account.isdigit() and len(account) == 12 and is_loopback(urlsplit(f"//{host}").hostname or ""):

@@ -1,1 +1,1 @@
-"""What IAM reports about an account as a whole: identities, their policies and their credentials."""
+"""IAM's account-wide reports: identities, their policies and their credentials."""

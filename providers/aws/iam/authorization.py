@@ -1,7 +1,7 @@
-"""All users, groups, roles and policies of an account, as IAM tells them in one go.
+"""All users, groups, roles and policies of an account, from one listing of IAM.
 
-Source: GetAccountAuthorizationDetails (IAM API reference). It tells the customer's managed policies and those
-of AWS that are attached to somebody, each with the document of its versions.
+Source: GetAccountAuthorizationDetails (IAM API reference). It lists the customer managed policies and the
+attached AWS managed ones, each with the documents of its versions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from providers.aws.client.calls import AwsCall, AwsChain
 from providers.aws.policies.privileges import PolicyHolder, ReadPolicy
 from providers.aws.policies.statements import statements
-from scanner.collect.collection import Item
+from scanner.collect.table import Item
 from scanner.model.evidence import Observed, Unknown
 
 if TYPE_CHECKING:
@@ -39,17 +39,17 @@ Detail = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Attachment:
-    """One policy as somebody holds it."""
+    """One policy attached to, or inline in, a user, group or role."""
 
     id: str
-    """Unlike any other of the same holder."""
+    """Unique among the policies of the same holder."""
     name: str
     statements: ReadPolicy
 
 
 @dataclass(frozen=True)
 class Details:
-    """What IAM told of one account."""
+    """The authorization details of one account."""
 
     partition: str
     account: str
@@ -60,11 +60,11 @@ class Details:
     roles: Sequence[Detail]
     documents: Mapping[str, ReadPolicy]
     """The managed policies by ARN."""
-    lost: Unknown | None = field(default=None)
-    """Why not everything came; ``None`` when it did."""
+    missing: Unknown | None = field(default=None)
+    """Why pages are missing; ``None`` if all were read."""
 
-    def held(self, detail: Detail) -> tuple[Attachment, ...]:
-        """The policies of a user, group or role itself: attached ones, and those written into it."""
+    def direct_policies(self, detail: Detail) -> tuple[Attachment, ...]:
+        """The policies of a user, group or role itself: attached and inline ones."""
         return (
             *(
                 Attachment(policy["PolicyArn"], policy["PolicyName"], self.document(policy["PolicyArn"]))
@@ -79,27 +79,30 @@ class Details:
             ),
         )
 
-    def through_groups(self, user: Detail) -> tuple[ReadPolicy, ...]:
-        """The policies that a user holds through groups."""
+    def group_policies(self, user: Detail) -> tuple[ReadPolicy, ...]:
+        """The policies that a user has through groups."""
         found: list[ReadPolicy] = []
         for name in user.get("GroupList", ()):
             group = self.groups.get(name)
             if group is None:
-                found.append(self._missing(f"group {name}"))
+                found.append(self._absent(f"group {name}"))
             else:
-                found.extend(attachment.statements for attachment in self.held(group))
+                found.extend(attachment.statements for attachment in self.direct_policies(group))
         return tuple(found)
 
     def document(self, arn: str) -> ReadPolicy:
         """The statements of a managed policy."""
-        return self.documents[arn] if arn in self.documents else self._missing(f"policy {arn}")
+        return self.documents[arn] if arn in self.documents else self._absent(f"policy {arn}")
 
     def identity(self, detail: Detail, only: ReadPolicy | None = None) -> PolicyHolder:
-        """The policies that count for a user, group or role.
+        """The policies that apply to a user, group or role.
 
-        With ``only``, those that allow something come from that policy alone; all of them can deny.
+        With ``only``, only that policy can allow; all of them can deny.
         """
-        policies = [*(each.statements for each in self.held(detail)), *self.through_groups(detail)]
+        policies = [
+            *(each.statements for each in self.direct_policies(detail)),
+            *self.group_policies(detail),
+        ]
         if only is not None:
             policies = [only, *map(_denials, policies)]
         boundary = detail.get("PermissionsBoundary") or None
@@ -110,23 +113,23 @@ class Details:
             self.account,
         )
 
-    def _missing(self, what: str) -> Unknown:
-        if self.lost is not None:
-            return self.lost
-        return Unknown.because("error", GET_DETAILS.name, None, f"the answer does not hold {what}")
+    def _absent(self, what: str) -> Unknown:
+        if self.missing is not None:
+            return self.missing
+        return Unknown.because("error", GET_DETAILS.name, None, f"the response does not contain {what}")
 
 
 def read_details(caller: AwsCaller, item: Item) -> Observed[Details]:
-    """All pages of GetAccountAuthorizationDetails; half of them if a later one fails."""
+    """All pages of GetAccountAuthorizationDetails; if a later page fails, the pages before it."""
     found: dict[str, list[Detail]] = {name: [] for name in LISTS}
     about: dict[str, Any] = {**item, "page_size": PAGE_SIZE}
-    call, lost = GET_DETAILS, None
+    call, missing = GET_DETAILS, None
     while True:
         page = caller.answer(call, about)
         if isinstance(page, Unknown):
             if call is GET_DETAILS:
                 return page
-            lost = page
+            missing = page
             break
         for name in LISTS:
             found[name].extend(page.get(name, ()))
@@ -139,8 +142,8 @@ def read_details(caller: AwsCaller, item: Item) -> Observed[Details]:
         users={user["Arn"]: user for user in found["UserDetailList"]},
         groups={group["GroupName"]: group for group in found["GroupDetailList"]},
         roles=found["RoleDetailList"],
-        documents={policy["Arn"]: _in_force(policy) for policy in found["Policies"]},
-        lost=lost,
+        documents={policy["Arn"]: _default_version(policy) for policy in found["Policies"]},
+        missing=missing,
     )
 
 
@@ -148,21 +151,21 @@ LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 DETAILS = AwsChain((GET_DETAILS, GET_MORE_DETAILS), read_details)
 
 
-def _in_force(policy: Detail) -> ReadPolicy:
-    """The version of a managed policy that counts (``IsDefaultVersion``)."""
+def _default_version(policy: Detail) -> ReadPolicy:
+    """The version of a managed policy that is in effect (``IsDefaultVersion``)."""
     versions = [each for each in policy.get("PolicyVersionList", ()) if each.get("IsDefaultVersion")]
     if len(versions) != 1:
-        message = f"the answer does not hold the version of {policy['Arn']} that is in force"
+        message = f"the response does not contain the default version of {policy['Arn']}"
         return Unknown.because("error", GET_DETAILS.name, None, message)
     return _read(versions[0].get("Document"))
 
 
 def _read(document: Any) -> ReadPolicy:
-    """The statements, or that the text is not of a form that is understood: IAM itself may know more."""
+    """The statements; Unknown if the document has an unexpected format, which IAM itself may accept."""
     try:
         return statements(document, "identity")
     except ValueError as error:
-        message = f"a policy of an unexpected form ({error})"
+        message = f"a policy has an unexpected format ({error})"
         return Unknown.because("error", GET_DETAILS.name, None, message)
 
 

@@ -1,4 +1,4 @@
-"""Who there is in an account: its users, their access keys, its roles and its far-reaching policies."""
+"""The identities of an account: users, their access keys, roles, and policies with administrator access."""
 
 from __future__ import annotations
 
@@ -11,63 +11,63 @@ from providers.aws.iam import credential_report as report
 from providers.aws.iam.authorization import DETAILS, Detail, Details
 from providers.aws.iam.credential_report import REPORT, ROOT, Row
 from providers.aws.policies.trust import trust
-from scanner.collect.collection import Item
+from scanner.collect.table import Item
 from scanner.model.evidence import Observed, Unknown, join
 
 if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
 
 SERVICE_LINKED = "/aws-service-role/"
-"""Path of the roles of AWS's own services, which nobody else may take or change."""
+"""Path of service-linked roles, which only AWS's own services can assume or change."""
 
 
 @dataclass(frozen=True)
 class PrincipalListing:
-    """What there is of a kind, and why that is not all."""
+    """The listed items of a kind, and why some are missing."""
 
     items: tuple[Item, ...]
-    lost: Unknown | None
+    missing: Unknown | None
 
 
 def list_users(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
     """The root user, and the users of the credential report and of GetAccountAuthorizationDetails.
 
-    Either of them is enough to know who there is. The report can be four hours old: users that have been
-    deleted since are left out, and of those that are new it tells nothing.
+    Either of them is enough to list the users. The report can be four hours old: users deleted since are left
+    out, and new users have no row in it.
     """
-    told_rows, details = caller.answer(REPORT, item), caller.answer(DETAILS, item)
-    if isinstance(told_rows, Unknown) and isinstance(details, Unknown):
-        return join([told_rows, details])
+    report_rows, details = caller.answer(REPORT, item), caller.answer(DETAILS, item)
+    if isinstance(report_rows, Unknown) and isinstance(details, Unknown):
+        return join([report_rows, details])
     rows: dict[str, Row] = {}
-    if not isinstance(told_rows, Unknown):
-        rows = {row["arn"]: row for row in told_rows}
+    if not isinstance(report_rows, Unknown):
+        rows = {row["arn"]: row for row in report_rows}
     users: Mapping[str, Detail] = {} if isinstance(details, Unknown) else details.users
     root = f"arn:{item['partition']}:iam::{item['account']}:root"
-    complete = not isinstance(details, Unknown) and details.lost is None
+    complete = not isinstance(details, Unknown) and details.missing is None
     arns = sorted((rows.keys() & users.keys() if complete else rows.keys()) | users.keys() | {root})
 
     def user(arn: str) -> Item:
-        row: Observed[Row] = _untold(arn) if arn not in rows else rows[arn]
-        if isinstance(told_rows, Unknown):
-            row = told_rows
+        row: Observed[Row] = _no_row(arn) if arn not in rows else rows[arn]
+        if isinstance(report_rows, Unknown):
+            row = report_rows
         return {
             **item,
             "arn": arn,
             "root": arn == root,
             "row": row,
             "details": details,
-            "detail": users.get(arn, _lost(details)),
+            "detail": users.get(arn, _no_detail(details)),
             "name": "root" if arn == root else arn.rpartition("/")[2],
         }
 
-    lost = None
-    if isinstance(told_rows, Unknown) and not isinstance(details, Unknown):
-        lost = details.lost
-    return PrincipalListing(tuple(map(user, arns)), lost)
+    missing = None
+    if isinstance(report_rows, Unknown) and not isinstance(details, Unknown):
+        missing = details.missing
+    return PrincipalListing(tuple(map(user, arns)), missing)
 
 
 def list_keys(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
-    """The access keys of the credential report, which tells of two for each user."""
+    """The access keys of the credential report, which lists at most two per user."""
     rows = caller.answer(REPORT, item)
     if isinstance(rows, Unknown):
         return rows
@@ -77,13 +77,13 @@ def list_keys(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
         for number in report.KEYS
         if report.created(row, number) is not None or report.active(row, number) is not False
     ]
-    untold = [why for row in rows if (why := report.untold_keys(row)) is not None]
-    return PrincipalListing(tuple(keys), join(untold) if untold else None)
+    missing = [why for row in rows if (why := report.missing_keys(row)) is not None]
+    return PrincipalListing(tuple(keys), join(missing) if missing else None)
 
 
 def list_roles(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
-    """The roles but those of AWS's own services, and every policy that may let a user or group do
-    everything.
+    """The roles except service-linked ones, and every policy that may give a user or group administrator
+    access.
     """
     details = caller.answer(DETAILS, item)
     if isinstance(details, Unknown):
@@ -98,13 +98,13 @@ def list_roles(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
         for role in details.roles
         if not role.get("Path", "/").startswith(SERVICE_LINKED)
     ]
-    return PrincipalListing((*roles, *_attachments(details, item)), details.lost)
+    return PrincipalListing((*roles, *_attachments(details, item)), details.missing)
 
 
 def _attachments(details: Details, item: Item) -> Iterator[Item]:
     for type_, holders in (("user", details.users), ("group", details.groups)):
         for detail in holders.values():
-            for attachment in details.held(detail):
+            for attachment in details.direct_policies(detail):
                 identity = details.identity(detail, only=attachment.statements)
                 if identity.everything is not False:
                     yield {
@@ -116,17 +116,17 @@ def _attachments(details: Details, item: Item) -> Iterator[Item]:
                     }
 
 
-def _untold(arn: str) -> Unknown:
-    message = f"the credential report, which AWS renews every four hours, does not tell of {arn}"
+def _no_row(arn: str) -> Unknown:
+    message = f"the credential report, which AWS renews every four hours, does not list {arn}"
     return Unknown.because("error", report.GET_REPORT.name, None, message)
 
 
-def _lost(details: Observed[Details]) -> Unknown:
+def _no_detail(details: Observed[Details]) -> Unknown:
     if isinstance(details, Unknown):
         return details
-    if details.lost is not None:
-        return details.lost
-    return Unknown.because("error", DETAILS.name, None, "the answer does not hold this user")
+    if details.missing is not None:
+        return details.missing
+    return Unknown.because("error", DETAILS.name, None, "the response does not contain this user")
 
 
 USER_LISTING = AwsChain((*REPORT.parts, *DETAILS.parts), list_users)

@@ -1,1 +1,1 @@
-"""Policies of AWS: their statements, whom they let in and what they allow."""
+"""AWS policies: their statements, who gets access and what they allow."""

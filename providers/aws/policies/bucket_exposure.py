@@ -1,8 +1,8 @@
-"""What an S3 bucket policy opens to everyone, and whether it refuses requests without TLS.
+"""What an S3 bucket policy opens to everyone, and whether it denies requests without TLS.
 
-It says "not open" only where the text proves it. What the text leaves undecided, S3's own verdict
-(GetBucketPolicyStatus) settles where that was read; but not who comes in through access points, and not
-against what the text proves.
+The result is "not open" only where the policy text proves it. Where the text is undecided, S3's own verdict
+(GetBucketPolicyStatus) decides if it was read; but it does not cover access through access points, and does
+not override what the text proves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from providers.aws.policies.bucket_statements import BucketStatement, Condition,
 from scanner.model.evidence import Observed, Unknown
 
 ANY_KEY = ("\x01", "\x01\x02\x01\x02")
-"""Object keys that no policy spells out: a pattern that matches both matches every key."""
+"""Object keys that no policy contains literally: a pattern that matches both matches every key."""
 
 
 @dataclass(frozen=True)
@@ -22,47 +22,49 @@ class Openness:
     """What a policy's text grants to everyone."""
 
     closed: bool
-    """A Deny statement shuts strangers out of everything, whatever is allowed."""
+    """A Deny statement denies the public everything, whatever is allowed."""
     open: frozenset[Part]
     undecided: tuple[frozenset[Part], ...]
-    """What each statement grants of which the text does not tell whether it reaches everyone."""
+    """What each statement grants for which the text leaves open whether it applies to everyone."""
     delegated: frozenset[Part] = frozenset()
-    """What is granted through access points. Their policies are not read, and S3's verdict on the bucket's
-    policy says nothing of them."""
+    """What is granted through access points. Their policies are not read, and S3's verdict on the bucket
+    policy does not cover them."""
     disputed: frozenset[Part] = frozenset()
-    """What a Deny statement may take something away from, so that the text alone does not prove it open."""
+    """What a Deny statement may restrict, so that the text alone does not prove it open."""
 
     def by_text(self, part: Part) -> Observed[bool]:
-        """Whether the part is open, told from the text alone."""
+        """Whether the part is open, by the text alone."""
         if self.closed:
             return False
         if part in self.open:
             return True
         if any(part in parts for parts in self.undecided):
             return _unknown(
-                "whom a statement of the bucket policy reaches cannot be told from its conditions"
+                "the conditions of a bucket policy statement leave open whether it applies to everyone"
             )
         return self._through_access_points(part)
 
-    def given(self, public: bool, part: Part) -> Observed[bool]:
+    def with_verdict(self, public: bool, part: Part) -> Observed[bool]:
         """Whether the part is open, given S3's own verdict on the whole policy."""
         if self.closed:
             return False
         if not public:
             if part in self.open - self.disputed:
-                return _unknown("S3's verdict and the bucket policy's text contradict each other")
+                return _unknown("S3's verdict and the text of the bucket policy contradict each other")
             return self._through_access_points(part)
         if not self.open:
             if not self.undecided:
-                return _unknown("S3 calls the bucket policy public, but no statement grants to everyone")
-            # One of these statements is what S3 calls public; what all of them grant is open for sure.
+                return _unknown(
+                    "S3 reports the bucket policy as public, but no statement grants access to everyone"
+                )
+            # S3 considers at least one of these statements public; what all of them grant is certainly open.
             if part in frozenset.intersection(*self.undecided):
                 return True
         return self.by_text(part)
 
     def _through_access_points(self, part: Part) -> Observed[bool]:
         if part in self.delegated:
-            return _unknown("the bucket policy leaves it to access points, whose policies are not read")
+            return _unknown("the bucket policy delegates to access points, whose policies are not read")
         return False
 
 
@@ -76,32 +78,32 @@ def openness(policy: str, bucket: str, partition: str) -> Openness:
     denies = [
         statement
         for statement in statements
-        if statement.denies_all_actions and all(c.met_by_strangers for c in statement.conditions)
+        if statement.denies_all_actions and all(c.met_by_public for c in statement.conditions)
     ]
     allows = [statement for statement in statements if statement.allow]
-    stops = [statement for statement in statements if statement.may_stop_strangers]
+    restricting = [statement for statement in statements if statement.may_deny_public]
     return Openness(
         closed=_cover_bucket(denies, bucket, partition),
         open=frozenset(part for s in allows if s.reach == "everyone" for part in s.parts),
         undecided=tuple(s.parts for s in allows if s.reach == "undecided" and not s.delegates),
         delegated=frozenset(part for s in allows if s.delegates for part in s.parts),
-        disputed=frozenset(part for s in stops for part in s.parts),
+        disputed=frozenset(part for s in restricting for part in s.parts),
     )
 
 
 def refuses_plaintext(policy: str, bucket: str, partition: str) -> bool:
     """Whether everyone is denied every action on the bucket and all its objects without TLS.
 
-    By ``aws:SecureTransport`` false, or by a least ``s3:TlsVersion`` with ``IfExists``: without it the
-    condition does not hold where the key is missing, as it is on a request without TLS. Raises
-    :class:`ValueError` if the policy cannot be read.
+    By ``aws:SecureTransport`` false, or by a minimum ``s3:TlsVersion`` with ``IfExists``: a request without
+    TLS lacks that key, so that the condition would not hold without ``IfExists``. Raises :class:`ValueError`
+    if the policy cannot be read.
     """
     denies = [s for s in parse(policy) if s.denies_all_actions and _met_without_tls(s.conditions)]
     return _cover_bucket(denies, bucket, partition)
 
 
 def _cover_bucket(statements: Iterable[BucketStatement], bucket: str, partition: str) -> bool:
-    """Whether the statements together reach the bucket itself and every object in it."""
+    """Whether the statements together cover the bucket itself and every object in it."""
     arn = f"arn:{partition}:s3:::{bucket}"
     found = list(statements)
     objects = [f"{arn}/{key}" for key in ANY_KEY]

@@ -1,7 +1,7 @@
-"""The statements of an S3 bucket policy: whom each reaches, and what it grants or denies.
+"""The statements of an S3 bucket policy: to whom each applies, and what it grants or denies.
 
-Pure reasoning over the policy's text. It says "not everyone" only where the text proves it; whatever it
-cannot judge is undecided.
+Evaluates the policy text alone. The result is "not everyone" only where the text proves it; whatever cannot
+be evaluated is undecided.
 
 Sources: "The meaning of public" in "Blocking public access to your Amazon S3 storage" (S3 user guide);
 IAM JSON policy elements: Principal, NotPrincipal, Condition operators and missing keys (IAM user guide).
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Part = Literal["read", "write", "other"]
-"""``read``: list or read objects. ``write``: create, change or delete objects, or change who may.
+"""``read``: list or read objects. ``write``: create, change or delete objects, or change permissions.
 ``other``: anything else, such as reading the bucket's settings."""
 Reach = Literal["everyone", "undecided", "named"]
 
@@ -72,11 +72,11 @@ RESTRICTING = frozenset(
         "aws:vpceorgpaths",
     }
 )
-"""Condition keys whose fixed value names who or where: a stranger cannot meet it."""
+"""Condition keys whose fixed value identifies a principal or a location: the public cannot meet it."""
 DELEGATING = frozenset({"s3:dataaccesspointaccount", "s3:dataaccesspointarn"})
-"""Condition keys that leave it to access points, and to policies of their own, who gets in."""
+"""Condition keys that delegate access control to access points and their policies."""
 ENCRYPTION_KEY = "s3:x-amz-server-side-encryption-aws-kms-key-id"
-"""Anyone can name the key in a request; who may use it stands in the key's policy."""
+"""Anyone can name the key in a request; the key policy decides who may use it."""
 ANYONE_CAN = frozenset(
     {
         "aws:referer",
@@ -90,7 +90,7 @@ ANYONE_CAN = frozenset(
         "s3:tlsversion",
     }
 )
-"""Condition keys that the sender of a request chooses, besides those that begin like ``SENT``."""
+"""Condition keys that the sender of a request chooses, besides those with a prefix in ``SENT``."""
 SENT = ("s3:requestobjecttag", "s3:x-amz-")
 """Condition keys of a request's headers and tags (Service Authorization Reference, Amazon S3)."""
 
@@ -122,17 +122,17 @@ ELEMENTS = frozenset(
 )
 WIDEST_IPV4 = 8
 WIDEST_IPV6 = 32
-"""Prefixes shorter than these are the internet, not a set of known addresses."""
+"""Shorter prefixes count as the internet, not as a set of known addresses."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One operator, key and list of values; all conditions of a statement must hold."""
+    """One operator with a key and its values; all conditions of a statement must hold."""
 
     operator: str
     """Lower case, without qualifier and ``IfExists``."""
     qualifier: str
-    """``foranyvalue``, ``forallvalues`` or nothing."""
+    """``foranyvalue``, ``forallvalues`` or empty."""
     if_exists: bool
     key: str
     """Lower case."""
@@ -140,18 +140,18 @@ class Condition:
 
     @property
     def fixed(self) -> bool:
-        """Whether the key's values name somebody or some place, not everything that fits a pattern."""
+        """Whether the values identify specific principals or locations, rather than match by a pattern."""
         names = self.key in RESTRICTING | DELEGATING
         return names and bool(self.values) and all(map(self._fixed, self.values))
 
     @property
     def chosen(self) -> bool:
-        """Whether the sender of a request chooses what the key's value is."""
+        """Whether the sender of a request chooses the key's value."""
         return self.key in ANYONE_CAN or self.key.startswith(SENT)
 
     @property
     def delegates(self) -> bool:
-        """Whether it lets in who comes through certain access points."""
+        """Whether it gives access through certain access points."""
         return self.key in DELEGATING and self.operator in POSITIVE and self.fixed
 
     def _fixed(self, value: str) -> bool:
@@ -161,7 +161,7 @@ class Condition:
             network = ipaddress.ip_network(value, strict=False)
             return network.prefixlen >= (WIDEST_IPV4 if network.version == 4 else WIDEST_IPV6)
         if self.key == "s3:dataaccesspointarn":
-            # S3 takes a wildcard for the access point's name, as long as the account is fixed.
+            # S3 accepts a wildcard for the access point's name, as long as the account is fixed.
             return re.fullmatch(r"arn:[\w-]+:s3:[^:]*:\d{12}:.+", value) is not None
         if self.key.endswith("orgpaths"):
             return re.match(r"o-[a-z0-9]+/", value) is not None
@@ -170,7 +170,7 @@ class Condition:
     @property
     def reach(self) -> Reach:
         """Who can meet the condition of an Allow statement."""
-        # Every request has an address; the other keys are missing from a stranger's request.
+        # Every request has a source address; an anonymous request lacks the other keys.
         optional = self.if_exists and self.key != "aws:sourceip"
         if self.chosen and self.key != ENCRYPTION_KEY:
             return "everyone"
@@ -185,10 +185,10 @@ class Condition:
         return "named" if self.fixed and self.key in RESTRICTING else "undecided"
 
     @property
-    def met_by_strangers(self) -> bool:
-        """Whether a request from nobody known always meets the condition of a Deny statement.
+    def met_by_public(self) -> bool:
+        """Whether a request from the public always meets the condition of a Deny statement.
 
-        Not where the sender chooses the value, nor where an access point stands between.
+        Not where the sender chooses the value, nor for keys of access points.
         """
         if self.operator == "bool":
             # Anonymous requests lack these keys, so only IfExists meets them.
@@ -200,25 +200,25 @@ class Condition:
 
 @dataclass(frozen=True)
 class BucketStatement:
-    """One statement of a policy."""
+    """One statement of a bucket or key policy."""
 
     allow: bool
     principal: Reach
     principals: tuple[tuple[str, str], ...]
     """The principals by type in lower case and name; for everyone ``("aws", "*")``."""
     all_but_principals: bool
-    """It is for everyone who is left out (NotPrincipal)."""
+    """It applies to everyone except the principals (NotPrincipal)."""
     actions: tuple[str, ...]
     """Patterns in lower case."""
     all_but: bool
-    """The actions are those that are left out (NotAction)."""
+    """It applies to every action except these (NotAction)."""
     resources: tuple[str, ...]
     """Patterns; empty for NotResource."""
     conditions: tuple[Condition, ...]
 
     @property
     def reach(self) -> Reach:
-        """Who an Allow statement grants something to."""
+        """To whom an Allow statement applies."""
         reaches = {self.principal, *(condition.reach for condition in self.conditions)}
         if "named" in reaches:
             return "named"
@@ -226,40 +226,40 @@ class BucketStatement:
 
     @property
     def parts(self) -> frozenset[Part]:
-        """What an Allow statement grants; what a Deny statement takes something away from."""
+        """What an Allow statement grants, or a Deny statement restricts."""
         if self.all_but:
-            return frozenset({"other", *self._left({"read": READING, "write": WRITING})})
+            return frozenset({"other", *self._not_excluded({"read": READING, "write": WRITING})})
         return frozenset(part for action in self.actions for part in _parts(action))
 
     @property
     def delegates(self) -> bool:
-        """Whether an Allow statement lets in whom the policies of access points let in."""
+        """Whether an Allow statement delegates to the policies of access points."""
         return self.reach == "undecided" and any(condition.delegates for condition in self.conditions)
 
     @property
-    def may_stop_strangers(self) -> bool:
-        """Whether a Deny statement may stop everyone from something, whatever they send."""
+    def may_deny_public(self) -> bool:
+        """Whether a Deny statement may deny something to the public, whatever they send."""
         avoidable = any(condition.chosen for condition in self.conditions)
         return not self.allow and not avoidable and (self.principal != "named" or self.all_but_principals)
 
-    def _left(self, groups: Mapping[Part, frozenset[str]]) -> Iterator[Part]:
+    def _not_excluded(self, groups: Mapping[Part, frozenset[str]]) -> Iterator[Part]:
         for part, names in groups.items():
             if not all(any(matches(pattern, name) for pattern in self.actions) for name in names):
                 yield part
 
     @property
     def denies_all_actions(self) -> bool:
-        """Whether it denies everyone every S3 action, where its conditions hold."""
+        """Whether it denies everyone every S3 action when its conditions hold."""
         everything = not self.all_but and bool({"*", "s3:*"} & set(self.actions))
         return not self.allow and self.principal == "everyone" and everything
 
     def covers(self, *arns: str) -> bool:
-        """Whether each ARN is among the resources."""
+        """Whether the resources include each ARN."""
         return all(any(matches(pattern, arn) for pattern in self.resources) for arn in arns)
 
 
 def parse(policy: str) -> tuple[BucketStatement, ...]:
-    """The statements of a policy. Raises :class:`ValueError` for anything that is not one."""
+    """The statements of a policy. Raises :class:`ValueError` for anything that is not a policy."""
     document = json.loads(policy, object_pairs_hook=_once)
     if not isinstance(document, dict) or "statement" not in document:
         raise ValueError("a policy without statements")
@@ -268,10 +268,10 @@ def parse(policy: str) -> tuple[BucketStatement, ...]:
 
 
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Element names, operators and condition keys do not depend on case, and may stand only once."""
+    """Element names, operators and condition keys are case-insensitive and may occur only once."""
     found = {key.lower(): value for key, value in pairs}
     if len(found) != len(pairs):
-        raise ValueError("an element stands twice")
+        raise ValueError("an element occurs twice")
     return found
 
 
@@ -301,13 +301,13 @@ def _principal(value: Mapping[str, Any], allow: bool) -> Reach:
     if ("principal" in value) == ("notprincipal" in value):
         raise ValueError("a statement without principal")
     if "notprincipal" in value:
-        # All but a few is everyone to whom something is granted, but not everyone who is denied it.
+        # For an Allow, NotPrincipal reaches everyone; for a Deny, it does not reach all of them.
         return "everyone" if allow else "named"
     principal = value["principal"]
     if principal == "*":
         return "everyone"
     if not isinstance(principal, dict) or not principal:
-        raise ValueError("a principal of unknown form")
+        raise ValueError("a principal with an unknown format")
     reaches = {_named(kind, name) for kind, names in principal.items() for name in texts(names)}
     for reach in ("everyone", "undecided"):
         if reach in reaches:
@@ -316,28 +316,28 @@ def _principal(value: Mapping[str, Any], allow: bool) -> Reach:
 
 
 def _principals(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    told = value["notprincipal" if "notprincipal" in value else "principal"]
-    if told == "*":
+    principals = value["notprincipal" if "notprincipal" in value else "principal"]
+    if principals == "*":
         return (("aws", "*"),)
-    if not isinstance(told, dict) or not told:
-        raise ValueError("a principal of unknown form")
-    return tuple((kind, name) for kind, names in told.items() for name in texts(names))
+    if not isinstance(principals, dict) or not principals:
+        raise ValueError("a principal with an unknown format")
+    return tuple((kind, name) for kind, names in principals.items() for name in texts(names))
 
 
 def _named(kind: str, name: str) -> Reach:
     if kind == "aws" and name == "*":
         return "everyone"
-    # An identity provider can serve the whole world; which of its users are meant stands elsewhere.
+    # An identity provider can be open to everyone; which of its users are meant is defined elsewhere.
     return "undecided" if "*" in name or kind not in ("aws", "service", "canonicaluser") else "named"
 
 
 def conditions(value: Any) -> Iterator[Condition]:
-    """The conditions of a statement, whose names are in lower case. Raises :class:`ValueError`."""
+    """The conditions of a statement, with all names in lower case. Raises :class:`ValueError`."""
     if not isinstance(value, dict):
-        raise ValueError("a condition of unknown form")
+        raise ValueError("a condition with an unknown format")
     for operator, keys in value.items():
         if not isinstance(keys, dict):
-            raise ValueError("a condition of unknown form")
+            raise ValueError("a condition with an unknown format")
         qualifier, _, name = operator.rpartition(":")
         for key, values in keys.items():
             yield Condition(
@@ -354,19 +354,19 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
         return str(value)
-    raise ValueError("a value of unknown form")
+    raise ValueError("a value with an unknown format")
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """One text or a list of them. Raises :class:`ValueError` for anything else."""
+    """One string or a list of strings. Raises :class:`ValueError` for anything else."""
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(each, str) for each in values):
-        raise ValueError("a value of unknown form")
+        raise ValueError("a value with an unknown format")
     return tuple(values)
 
 
 def _parts(pattern: str) -> Iterator[Part]:
-    """What an action pattern grants. An action that is not known here counts by its verb."""
+    """What an action pattern grants. An unlisted action is classified by its verb."""
     reads = any(matches(pattern, name) for name in READING)
     writes = any(matches(pattern, name) for name in WRITING)
     if reads:
@@ -380,7 +380,7 @@ def _parts(pattern: str) -> Iterator[Part]:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the whole text fits a pattern of ``*`` and ``?``, in time of pattern times text."""
+    """Whether a pattern of ``*`` and ``?`` matches the whole text, in O(pattern × text) time."""
     at = place = 0
     star = resume = -1
     while place < len(text):

@@ -1,8 +1,8 @@
-"""Key policies: whether one lets somebody outside the organisation use or manage the key.
+"""Key policies: whether one allows principals outside the organisation to use or manage the key.
 
-Pure reasoning over the policy's text. Each principal that the policy could let in is tried: a stranger, whom
-it does not name, and each other account that it names. A condition that names who or where keeps out all
-others; one on how a key is used (``kms:ViaService``, an encryption context) keeps out nobody.
+Evaluates the policy text alone, for each outside principal that it could allow: anyone that it does not name,
+and each other account that it names. A condition that identifies a principal or a location excludes all
+others; one on how the key is used (``kms:ViaService``, an encryption context) excludes nobody.
 
 Sources: "Key policies in AWS KMS" and "Condition keys for AWS KMS" (KMS developer guide); "AWS global
 condition context keys" and the evaluation of missing keys (IAM user guide).
@@ -26,14 +26,14 @@ from providers.aws.policies.bucket_statements import (
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 
 ALWAYS_THERE = frozenset({"kms:calleraccount", "aws:principalaccount", "aws:principalarn"})
-"""Condition keys that every request to KMS has: there are no anonymous ones."""
+"""Condition keys that every request to KMS has, as none is anonymous."""
 ACCOUNTS = ALWAYS_THERE | {
     "aws:sourceaccount",
     "aws:sourcearn",
     "aws:sourceowner",
     "aws:vpceaccount",
 }
-"""Condition keys whose values name accounts, by their number or within an ARN."""
+"""Condition keys whose values contain accounts, by id or within an ARN."""
 ORGANISATIONS = frozenset(
     {
         "aws:principalorgid",
@@ -52,51 +52,55 @@ ANYONE_CAN = re.compile(
     r"|viaawsservice|calledvia|calledviafirst|calledvialast|requestedregion|tagkeys|principaltag/.*"
     r"|requesttag/.*)"
 )
-"""Condition keys that say nothing about who sends the request, or that a stranger can choose."""
+"""Condition keys that do not identify the sender of a request, or whose value anyone can choose."""
 READS = re.compile(r"kms:(describe|get|list)[\w*?]*")
 """Actions that neither use nor manage a key."""
 ACCOUNT = re.compile(r"\d{12}")
 DELETED = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}")
-"""The id of a principal that was deleted stands where its ARN was (IAM user guide, "Principal")."""
+"""The id of a deleted principal, which replaces its ARN in a policy (IAM user guide, "Principal")."""
 
 
 @dataclass(frozen=True)
-class Openings:
-    """Whom outside the organisation a key policy lets in."""
+class OutsideAccess:
+    """The access that a key policy gives outside the organisation."""
 
-    strangers: Observed[bool]
-    """Anyone, or principals that the policy names in a way that does not tell their account."""
+    anyone: Observed[bool]
+    """Whether anyone has access, or principals whose account is not part of their name in the policy."""
     accounts: tuple[tuple[str, Observed[bool]], ...]
-    """Other accounts by number, and whether they are let in, if they are outside."""
+    """Other accounts by id, and whether each has access if it is outside."""
 
 
 @dataclass(frozen=True)
 class _Outsider:
-    """Somebody outside the organisation who tries a key policy."""
+    """A principal outside the organisation, for evaluating a key policy."""
 
     account: str | None
     """The account, if the policy names it."""
     organisation: Observed[str | None]
-    """The organisation that they are outside of."""
+    """The organisation that the principal is outside of."""
 
-    def let_in(self, statements: Iterable[BucketStatement]) -> Observed[bool]:
+    def has_access(self, statements: Iterable[BucketStatement]) -> Observed[bool]:
         found = list(statements)
         denials = [each for each in found if not each.allow]
         return any_of(
             *(
-                all_of(self._meant(each), *map(self._meets, each.conditions), self._not_denied(each, denials))
+                all_of(
+                    self._is_principal(each),
+                    *map(self._meets, each.conditions),
+                    self._not_denied(each, denials),
+                )
                 for each in found
                 if each.allow and _uses(each)
             )
         )
 
-    def _meant(self, statement: BucketStatement) -> Observed[bool]:
-        """Whether an Allow statement is for them."""
+    def _is_principal(self, statement: BucketStatement) -> Observed[bool]:
+        """Whether an Allow statement applies to the principal."""
         if statement.all_but_principals:
             return True
-        return any_of(*(self._is(kind, name) for kind, name in statement.principals))
+        return any_of(*(self._is_named(kind, name) for kind, name in statement.principals))
 
-    def _is(self, kind: str, name: str) -> Observed[bool]:
+    def _is_named(self, kind: str, name: str) -> Observed[bool]:
         if kind == "service":
             return False
         if kind == "aws" and name == "*":
@@ -106,49 +110,49 @@ class _Outsider:
             return account == self.account
         if kind == "aws" and DELETED.fullmatch(name):
             return False
-        return _unsure(f"who the principal {name} is")
+        return _undetermined(f"who the principal {name} is")
 
     def _meets(self, condition: Condition) -> Observed[bool]:
-        """Whether they can meet a condition of an Allow statement."""
+        """Whether the principal can meet a condition of an Allow statement."""
         key, values = condition.key, condition.values
         if ANYONE_CAN.fullmatch(key):
             return True
         if key == "aws:principalisawsservice" and condition.operator == "bool":
             return "true" not in values
         if condition.operator not in POSITIVE | NEGATED or any("${" in value for value in values):
-            return self._unsure_of(condition)
+            return _undetermined_condition(condition)
         positive = condition.operator in POSITIVE
         if positive and key not in ALWAYS_THERE and key != "aws:sourceip" and _may_be_missing(condition):
             return True
         if key in ORGANISATIONS:
-            ours = self._all_ours(values)
-            return lift(lambda ours: not ours, ours) if positive else True
+            own = self._only_own_organisation(values)
+            return lift(lambda only_own: not only_own, own) if positive else True
         if key in ACCOUNTS:
-            return self._named_by(values) if positive else not self._surely_named_by(values)
+            return self._matched_by(values) if positive else not self._account_listed_in(values)
         if key in ONLY_SERVICES:
             return not positive
         if key in RESTRICTING:
             reach = condition.reach
-            return self._unsure_of(condition) if reach == "undecided" else reach == "everyone"
-        return self._unsure_of(condition)
+            return _undetermined_condition(condition) if reach == "undecided" else reach == "everyone"
+        return _undetermined_condition(condition)
 
     def _not_denied(self, statement: BucketStatement, denials: Iterable[BucketStatement]) -> Observed[bool]:
-        denied = any_of(*(self._shut_out(deny) for deny in denials if _covers(deny, statement)))
-        return lift(lambda shut: not shut, denied)
+        denied = any_of(*(self._denied_by(deny) for deny in denials if _covers(deny, statement)))
+        return lift(lambda is_denied: not is_denied, denied)
 
-    def _shut_out(self, deny: BucketStatement) -> Observed[bool]:
-        """Whether a Deny statement always holds for them."""
+    def _denied_by(self, deny: BucketStatement) -> Observed[bool]:
+        """Whether a Deny statement always applies to the principal."""
         here = [
             name
             for kind, name in deny.principals
             if kind == "aws" and self.account is not None and account_of(name) == self.account
         ]
         if deny.all_but_principals:
-            meant = not here
+            applies = not here
         else:
             whole = [name for name in here if ACCOUNT.fullmatch(name) or name.endswith(":root")]
-            meant = bool(whole) or ("aws", "*") in deny.principals
-        return all_of(meant, *map(self._always_meets, deny.conditions))
+            applies = bool(whole) or ("aws", "*") in deny.principals
+        return all_of(applies, *map(self._always_meets, deny.conditions))
 
     def _always_meets(self, condition: Condition) -> Observed[bool]:
         if condition.key == "aws:principalisawsservice" and condition.operator == "bool":
@@ -160,47 +164,45 @@ class _Outsider:
         ):
             return False
         if condition.key in ORGANISATIONS:
-            return self._all_ours(condition.values)
+            return self._only_own_organisation(condition.values)
         if condition.key in ACCOUNTS:
-            return not self._named_by(condition.values)
+            return not self._matched_by(condition.values)
         return condition.fixed
 
-    def _all_ours(self, values: Iterable[str]) -> Observed[bool]:
-        """Whether the values name our organisation alone."""
+    def _only_own_organisation(self, values: Iterable[str]) -> Observed[bool]:
+        """Whether the values name only the key's own organisation."""
         return lift(
-            lambda ours: ours is not None and all(value.split("/")[0] == ours for value in values),
+            lambda own: own is not None and all(value.split("/")[0] == own for value in values),
             self.organisation,
         )
 
-    def _named_by(self, values: Iterable[str]) -> bool:
-        """Whether a value names their account, or is a pattern that fits any. An ARN without an account,
-        as of a bucket, does neither.
+    def _matched_by(self, values: Iterable[str]) -> bool:
+        """Whether a value contains the principal's account or is a pattern. An ARN without an account, such
+        as a bucket's, does not match.
         """
         return any(
             account_of(value) == self.account if account_of(value) else bool(set(value) & set("*?"))
             for value in values
         )
 
-    def _surely_named_by(self, values: Iterable[str]) -> bool:
-        """Whether a value names their whole account."""
+    def _account_listed_in(self, values: Iterable[str]) -> bool:
+        """Whether a value is the id of the principal's account."""
         return self.account is not None and self.account in values
 
-    def _unsure_of(self, condition: Condition) -> Unknown:
-        return _unsure(f"who meets the condition on {condition.key}")
 
-
-def openings(policy: str, account: str, organisation: Observed[str | None]) -> Openings:
-    """Whom of outside a key policy lets in. Raises :class:`ValueError` if it cannot be read."""
+def outside_access(policy: str, account: str, organisation: Observed[str | None]) -> OutsideAccess:
+    """The access that a key policy gives outside the organisation. Raises :class:`ValueError` if the policy
+    cannot be read."""
     statements = parse(policy)
     others = sorted(set(_accounts(statements)) - {account})
-    return Openings(
-        strangers=_Outsider(None, organisation).let_in(statements),
-        accounts=tuple((each, _Outsider(each, organisation).let_in(statements)) for each in others),
+    return OutsideAccess(
+        anyone=_Outsider(None, organisation).has_access(statements),
+        accounts=tuple((each, _Outsider(each, organisation).has_access(statements)) for each in others),
     )
 
 
 def account_of(name: str) -> str | None:
-    """The account in an ARN, or the number itself; ``None`` if there is none or it is a pattern."""
+    """The account in an ARN, or the account id itself; ``None`` if there is none or it is a pattern."""
     parts = name.split(":")
     number = parts[4] if name.startswith("arn:") and len(parts) > 5 else name
     return number if ACCOUNT.fullmatch(number) else None
@@ -217,7 +219,7 @@ def _accounts(statements: Iterable[BucketStatement]) -> Iterator[str]:
 
 
 def _uses(statement: BucketStatement) -> bool:
-    """Whether an Allow statement gives something that uses or manages the key."""
+    """Whether an Allow statement allows an action that uses or manages the key."""
     if statement.all_but:
         return not {"*", "kms:*"} & set(statement.actions)
     return any(
@@ -227,7 +229,7 @@ def _uses(statement: BucketStatement) -> bool:
 
 
 def _covers(deny: BucketStatement, allow: BucketStatement) -> bool:
-    """Whether a Deny statement is about everything that an Allow statement gives."""
+    """Whether a Deny statement covers every action of an Allow statement."""
     if deny.all_but:
         return False
     if {"*", "kms:*"} & set(deny.actions):
@@ -238,9 +240,14 @@ def _covers(deny: BucketStatement, allow: BucketStatement) -> bool:
 
 
 def _may_be_missing(condition: Condition) -> bool:
-    """Whether the condition also holds for a request that lacks the key."""
+    """Whether the condition also holds for a request without the key."""
     return condition.if_exists or condition.qualifier == "forallvalues"
 
 
-def _unsure(what: str) -> Unknown:
-    return Unknown.because("error", "kms:GetKeyPolicy", None, f"{what} cannot be told from the key policy")
+def _undetermined_condition(condition: Condition) -> Unknown:
+    return _undetermined(f"who meets the condition on {condition.key}")
+
+
+def _undetermined(what: str) -> Unknown:
+    message = f"{what} cannot be determined from the key policy"
+    return Unknown.because("error", "kms:GetKeyPolicy", None, message)

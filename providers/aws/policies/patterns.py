@@ -1,4 +1,4 @@
-"""IAM's patterns of ``*`` and ``?``: whether two have a text in common, and their policy variables.
+"""IAM's patterns of ``*`` and ``?``: whether two can match the same text, and their policy variables.
 
 Source: "IAM JSON policy elements: Resource" and "Policy elements: Variables and tags" (IAM user guide).
 """
@@ -9,15 +9,14 @@ import re
 
 VARIABLE = re.compile(r"\$\{[^}]*\}")
 LITERALS = {"${*}": "\x02", "${?}": "\x03", "${$}": "$"}
-"""How a policy writes the characters that otherwise mean something. The first two become characters that
-stand in no name."""
-NOBODY = "\x04"
-"""Stands for a policy variable where the worst case must not count on its value."""
+"""Escapes of special characters in a policy. The first two become characters that occur in no name."""
+NO_VALUE = "\x04"
+"""Replaces a policy variable where its value must not be relied on."""
 
 
 def intersect(first: str, second: str) -> bool:
-    """Whether some text fits both patterns, in time of one length times the other."""
-    # reached[j]: the first i characters of one pattern and the first j of the other have a text in common.
+    """Whether some text matches both patterns, in O(first × second) time."""
+    # reached[j]: the first i characters of one pattern and the first j of the other can match the same text.
     reached = [True]
     for there in second:
         reached.append(reached[-1] and there == "*")
@@ -33,10 +32,10 @@ def intersect(first: str, second: str) -> bool:
 
 
 def widest(pattern: str) -> str:
-    """The pattern with every policy variable able to be anything."""
+    """The pattern with every policy variable replaced by ``*``."""
     return VARIABLE.sub(lambda found: LITERALS.get(found[0], "*"), pattern)
 
 
 def narrowest(pattern: str) -> str:
-    """The pattern with every policy variable being what no other text has."""
-    return VARIABLE.sub(lambda found: LITERALS.get(found[0], NOBODY), pattern)
+    """The pattern with every policy variable replaced by a character that no text contains."""
+    return VARIABLE.sub(lambda found: LITERALS.get(found[0], NO_VALUE), pattern)

@@ -1,12 +1,12 @@
-"""What the policies of an IAM identity add up to: rights to everything, and rights to give rights.
+"""The effective privileges of an IAM identity: administrator access, and permission to grant permissions.
 
-Pure reasoning over the policies' text, as IAM evaluates them: an action is allowed where a policy allows it,
-the permissions boundary allows it too, and nothing denies it. It says "no" only where the text proves it;
-what depends on a condition that cannot be judged is unknown. Policies of the organisation and of resources
-are not among what it judges.
+Evaluates the policies' text alone, as IAM does: an action is allowed if a policy allows it, the permissions
+boundary allows it too, and nothing denies it. The result is "no" only where the text proves it; what depends
+on a condition that cannot be evaluated is unknown. Service control policies and resource-based policies are
+not evaluated.
 
 Sources: "Policy evaluation logic" and "Permissions boundaries for IAM entities" (IAM user guide); the
-Service Authorization Reference for actions and the resources that they are about.
+Service Authorization Reference for actions and their resource types.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ ReadPolicy = Observed[tuple[IdentityStatement, ...]]
 """The statements of a policy, or why it could not be read."""
 
 ANY_NAME = ("\x01", "\x01\x05\x01\x05")
-"""Names that no policy spells out: a pattern that matches both matches every name."""
-TAKING_OVER = ("${aws:username}", "${aws:userid}")
-"""Policy variables that mean the identity itself."""
+"""Names that no policy contains literally: a pattern that matches both matches every name."""
+SELF_VARIABLES = ("${aws:username}", "${aws:userid}")
+"""Policy variables that stand for the identity itself."""
 
 
 @dataclass(frozen=True)
 class Right:
-    """An action, and the ARN of what it acts on with ``{name}``, ``{partition}`` and ``{account}``."""
+    """An action, and its resource's ARN with ``{name}``, ``{partition}`` and ``{account}``."""
 
     action: str
     """In lower case."""
     arn: str
     whole: bool = False
-    """It gives rights only where it is allowed on whatever there is; on something named it is daily work."""
+    """It counts only if allowed on all resources; on specific ones it is ordinary use."""
     others: bool = False
-    """It gives rights only where it is allowed on others than the identity itself."""
+    """It counts only if allowed on other identities than the holder itself."""
 
     @property
     def of_iam(self) -> bool:
-        """It changes what IAM keeps."""
+        """Whether it is an IAM action."""
         return self.action.startswith("iam:")
 
 
@@ -52,7 +52,7 @@ def _iam(actions: str, of: str, others: bool = False) -> tuple[Right, ...]:
     return tuple(Right(f"iam:{action}".lower(), arn, others=others) for action in actions.split())
 
 
-GIVING = (
+GRANTING_RIGHTS = (
     *_iam("AttachUserPolicy PutUserPolicy DetachUserPolicy DeleteUserPolicy", "user"),
     *_iam("PutUserPermissionsBoundary DeleteUserPermissionsBoundary", "user"),
     *_iam("CreateAccessKey CreateLoginProfile UpdateLoginProfile", "user", others=True),
@@ -65,8 +65,8 @@ GIVING = (
     Right("sso:attachmanagedpolicytopermissionset", "arn:{partition}:sso:::permissionSet/{name}"),
     Right("sso:putinlinepolicytopermissionset", "arn:{partition}:sso:::permissionSet/{name}"),
 )
-"""Rights that give rights, to others or to the identity itself. Taking any role is one: every role that
-trusts the account as a whole can be taken then. ``iam:PassRole`` is not: by itself it gives nothing."""
+"""Rights that grant permissions, to others or to the identity itself. Assuming any role is one: it includes
+every role that trusts the whole account. ``iam:PassRole`` is not: alone it grants nothing."""
 
 _OF_SERVICES = (
     Right("\x01:\x01", "arn:{partition}:\x01:\x01:{account}:{name}"),
@@ -87,11 +87,11 @@ _OF_SERVICES = (
     Right("iam:createrole", "arn:{partition}:iam::{account}:role/{name}"),
     Right("iam:passrole", "arn:{partition}:iam::{account}:role/{name}"),
 )
-EVERYTHING = (*_OF_SERVICES, *(right for right in GIVING if right.of_iam))
-"""Who may do all of these on whatever there is may do everything: the first stands for every action that no
-policy names. Billing and the organisation itself are left out: an administrator without them is one."""
+EVERYTHING = (*_OF_SERVICES, *(right for right in GRANTING_RIGHTS if right.of_iam))
+"""An identity with all of these on all resources has administrator access: the first stands for every action
+that no policy names. Billing and the organisation itself are excluded: an administrator may lack them."""
 
-CIRCUMSTANCES = frozenset(
+REQUEST_CONTEXT = frozenset(
     {
         "aws:calledvia",
         "aws:calledviafirst",
@@ -110,13 +110,13 @@ CIRCUMSTANCES = frozenset(
         "aws:vpcsourceip",
     }
 )
-"""Condition keys that tell how or from where a request comes, not whose it is: in the right circumstances the
-identity has the right."""
+"""Condition keys on how or from where a request is sent, not by whom: the identity can meet the condition and
+then has the right."""
 
 
 @dataclass(frozen=True)
 class PolicyHolder:
-    """The policies that count for one identity."""
+    """The policies that apply to one identity."""
 
     policies: Sequence[ReadPolicy]
     boundary: ReadPolicy | None
@@ -126,21 +126,22 @@ class PolicyHolder:
 
     @property
     def everything(self) -> Observed[bool]:
-        """It may do everything.
+        """Whether it has administrator access.
 
-        A denial counts only where it takes away the giving of rights too: who may change policies may lift
-        it.
+        A denial counts only if it also denies granting permissions: who may change policies can remove the
+        denial.
         """
         allowed = _every(self._allowed(right, wholly=True) for right in EVERYTHING)
         if allowed is False:
             return False
-        return all_of(allowed, _some(_not(self._denied(right)) for right in GIVING if right.of_iam))
+        return all_of(allowed, _some(_not(self._denied(right)) for right in GRANTING_RIGHTS if right.of_iam))
 
     @property
     def grants_rights(self) -> Observed[bool]:
-        """It may give rights, to others or to itself."""
+        """Whether it may grant permissions, to others or to itself."""
         return _some(
-            all_of(self._allowed(right, wholly=right.whole), _not(self._denied(right))) for right in GIVING
+            all_of(self._allowed(right, wholly=right.whole), _not(self._denied(right)))
+            for right in GRANTING_RIGHTS
         )
 
     def _allowed(self, right: Right, wholly: bool) -> Observed[bool]:
@@ -150,7 +151,7 @@ class PolicyHolder:
         return all_of(by_policy, _some(self._applies([self.boundary], True, right, wholly)))
 
     def _denied(self, right: Right) -> Observed[bool]:
-        """Whether it is denied on whatever there is. The denials of a boundary count like any other."""
+        """Whether it is denied on all resources. The denials of a boundary count like any other."""
         bounds = [] if self.boundary is None else [self.boundary]
         return _some(self._applies([*self.policies, *bounds], False, right, True))
 
@@ -170,13 +171,13 @@ class PolicyHolder:
                     yield _in_force(statement)
 
     def _reaches(self, statement: IdentityStatement, right: Right, wholly: bool) -> bool:
-        """Whether it is about what the right acts on: all of that (``wholly``), or some of it."""
+        """Whether the statement covers the right's resources: all of them (``wholly``), or some."""
         if "*" in statement.resources:
             return not statement.all_but_resources
         every = [_arn(right, self.partition, self.account, name) for name in ANY_NAME]
         some = _arn(right, self.partition, self.account, "*")
         if statement.all_but_resources and not statement.allow:
-            # A denial that leaves out any of it does not deny it on whatever there is.
+            # A denial that excludes any of the resources does not deny the right on all of them.
             return not any(intersect(widest(pattern), some) for pattern in statement.resources)
         if statement.all_but_resources or wholly:
             wide = any(all(matches(narrowest(p), arn) for arn in every) for p in statement.resources)
@@ -184,7 +185,7 @@ class PolicyHolder:
         return any(
             intersect(widest(pattern), some)
             for pattern in statement.resources
-            if not (right.others and any(own in pattern.lower() for own in TAKING_OVER))
+            if not (right.others and any(own in pattern.lower() for own in SELF_VARIABLES))
         )
 
 
@@ -197,7 +198,7 @@ def _in_force(statement: IdentityStatement) -> Observed[bool]:
     """Whether the conditions can hold for the identity (Allow), or always do (Deny)."""
     if not statement.conditions:
         return True
-    if all(condition.key in CIRCUMSTANCES for condition in statement.conditions):
+    if all(condition.key in REQUEST_CONTEXT for condition in statement.conditions):
         return statement.allow
     return UNDECIDED
 
@@ -206,12 +207,12 @@ UNDECIDED = Unknown.because(
     "error",
     "iam:GetAccountAuthorizationDetails",
     None,
-    "whether a condition of the policies holds cannot be told from their text",
+    "whether a condition of the policies holds cannot be determined from their text",
 )
 
 
 def _some(facts: Iterable[Observed[bool]]) -> Observed[bool]:
-    """As ``any_of``, and looks no further than it must."""
+    """Like ``any_of``, but stops at the first true fact."""
     unknowns: list[Observed[bool]] = []
     for fact in facts:
         if isinstance(fact, Unknown):
@@ -222,7 +223,7 @@ def _some(facts: Iterable[Observed[bool]]) -> Observed[bool]:
 
 
 def _every(facts: Iterable[Observed[bool]]) -> Observed[bool]:
-    """As ``all_of``, and looks no further than it must."""
+    """Like ``all_of``, but stops at the first false fact."""
     unknowns: list[Observed[bool]] = []
     for fact in facts:
         if isinstance(fact, Unknown):

@@ -1,7 +1,7 @@
-"""Who may take an IAM role: its trust policy, read.
+"""Who may assume an IAM role, by its trust policy.
 
-Pure reasoning over the policy's text. What the text leaves undecided is unknown; a denial that is not read
-as closing the role to strangers leaves the worse of the two answers.
+Evaluates the policy text alone. What the text leaves undecided is unknown; a denial that is not understood is
+ignored, which leaves the worse of the two results.
 
 Sources: "AWS JSON policy elements: Principal" and "IAM and AWS STS condition context keys" (IAM user guide).
 """
@@ -19,16 +19,16 @@ from scanner.model.evidence import Observed, Unknown, all_of, any_of
 
 PrincipalType = Literal["user", "group", "workload", "account", "public"]
 WIDEST_FIRST: tuple[PrincipalType, ...] = ("public", "account", "group", "user", "workload")
-TAKING = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
+ASSUME_ACTIONS = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
 NOBODY = "nobody"
-"""Stands for the principal of a role that nothing may take."""
+"""The principal of a role that nobody may assume."""
 
 ARN = re.compile(r"arn:[\w-]+:(?:iam|sts)::(\d{12}):([\w-]+)(?:/.*)?")
 IN_ACCOUNT = re.compile(r"arn:[\w-]+:[\w-]+:[^:]*:(\d{12}):.+")
 ORGANISATION = re.compile(r"(o-[a-z0-9]{10,32})(?:/|$)")
 IDENTITY_CENTER = re.compile(r"saml-provider/AWSSSO_[0-9a-f]+_DO_NOT_DELETE$")
 CLUSTER = re.compile(r"oidc-provider/oidc\.eks\.")
-OF_EVERYONE = frozenset(
+PUBLIC_ISSUERS = frozenset(
     {
         "accounts.google.com",
         "agent.buildkite.com",
@@ -44,8 +44,8 @@ OF_EVERYONE = frozenset(
         "www.amazon.com",
     }
 )
-"""Identity providers where anyone can have an identity."""
-NAMING = frozenset(
+"""Identity providers where anyone can get an identity."""
+NARROWING = frozenset(
     {
         "aws:principalaccount",
         "aws:principalarn",
@@ -64,8 +64,8 @@ NAMING = frozenset(
         "sts:externalid",
     }
 )
-"""Condition keys whose value says who, for whom or from where."""
-SAYING_NOTHING = frozenset(
+"""Condition keys whose value identifies who sends a request, for whom or from where."""
+NOT_NARROWING = frozenset(
     {
         "aws:currenttime",
         "aws:epochtime",
@@ -79,9 +79,9 @@ SAYING_NOTHING = frozenset(
         "sts:sourceidentity",
     }
 )
-"""Condition keys that anyone meets, or that the one who asks chooses. SAML's audience is AWS's sign-in."""
+"""Condition keys that anyone meets, or that the caller chooses. The SAML audience is always AWS's sign-in."""
 ANY_AUDIENCE = frozenset({"sts.amazonaws.com", "sts.amazonaws.com.cn"})
-"""What every token for AWS has as its audience."""
+"""The audiences that every token for AWS has."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +94,16 @@ class Organisation:
 
 @dataclass(frozen=True)
 class RoleHome:
-    """The account of the role, and what could be told of its organisation."""
+    """The account of the role, and its organisation as far as it is known."""
 
     account: str
     organisation: Observed[Organisation | None]
-    """``None`` when the account stands alone."""
+    """``None`` if the account is in no organisation."""
     members: Observed[frozenset[str] | None]
     """All accounts of the organisation."""
 
     def outside(self, account: str) -> Observed[bool]:
-        """Whether an account is outside the organisation (without one: is another)."""
+        """Whether an account is outside the organisation, or, without one, is another account."""
         if account == self.account:
             return False
         if self.organisation is None:
@@ -115,7 +115,7 @@ class RoleHome:
         return self.members
 
     def foreign(self, organisations: frozenset[str]) -> Observed[bool]:
-        """Whether one of these organisations is not the account's own."""
+        """Whether any of these organisations is not the account's own."""
         if isinstance(self.organisation, Unknown):
             return self.organisation
         own = set() if self.organisation is None else {self.organisation.id}
@@ -124,37 +124,37 @@ class RoleHome:
 
 @dataclass(frozen=True)
 class TrustedPrincipal:
-    """One principal that a statement lets take the role, and the conditions on it."""
+    """One principal that a statement allows to assume the role, and the conditions on it."""
 
     type: PrincipalType
     name: str
     account: str | None
     """The account that it is in or stands for; ``None`` for a service, an identity provider and everyone."""
     conditions: tuple[Condition, ...]
-    closed_to: frozenset[str] = frozenset()
-    """The organisations that a denial to all others leaves; empty without one."""
+    restricted_to: frozenset[str] = frozenset()
+    """The only organisations that a Deny statement exempts; empty without one."""
     service: bool = False
-    """It is a service of AWS, which acts for the account."""
+    """It is an AWS service, which acts for the account."""
 
     @property
     def organisations(self) -> frozenset[str]:
-        """The organisations that it must be in; empty when that is left open."""
-        found = set(self.closed_to)
+        """The organisations that it must be in; empty if not restricted."""
+        found = set(self.restricted_to)
         for condition in self.conditions:
-            if condition.key in ("aws:principalorgid", "aws:principalorgpaths") and _must(condition):
+            if condition.key in ("aws:principalorgid", "aws:principalorgpaths") and _is_required(condition):
                 named = [ORGANISATION.match(value) for value in condition.values]
-                # One value that is a pattern opens it to more than the others name.
+                # A single pattern among the values allows more than the others name.
                 if all(named):
                     found.update(each[1] for each in named if each)
         return frozenset(found)
 
     @property
     def accounts(self) -> frozenset[str]:
-        """The accounts that it must be in, by its name or by conditions; empty when that is left open."""
+        """The accounts that it must be in, by its name or by conditions; empty if not restricted."""
         if self.account is not None:
             return frozenset({self.account})
         for condition in self.conditions:
-            if condition.key in ("aws:principalaccount", "aws:principalarn") and _must(condition):
+            if condition.key in ("aws:principalaccount", "aws:principalarn") and _is_required(condition):
                 found = [
                     ACCOUNT.fullmatch(value) or IN_ACCOUNT.fullmatch(value) for value in condition.values
                 ]
@@ -165,12 +165,12 @@ class TrustedPrincipal:
     def outside(self, home: RoleHome) -> Observed[bool]:
         """Whether it is outside the organisation."""
         if self.name[:4] in DELETED:
-            return _nobody_tells(f"a deleted principal ({self.name})")
+            return _unknown_owner(f"a deleted principal ({self.name})")
         if self.service or IDENTITY_CENTER.search(self.name):
             return False
         if self.account is None and self.name != "*":
-            known = _issuer(self.name) in OF_EVERYONE
-            return True if known else _nobody_tells(f"the identity provider {self.name}")
+            public = _issuer(self.name) in PUBLIC_ISSUERS
+            return True if public else _unknown_owner(f"the identity provider {self.name}")
         facts = [home.outside(account) for account in sorted(self.accounts)]
         if self.organisations:
             facts = [all_of(home.foreign(self.organisations), any_of(*facts) if facts else True)]
@@ -178,13 +178,13 @@ class TrustedPrincipal:
 
     @property
     def narrowed(self) -> Observed[bool]:
-        """Whether a condition narrows who may take the role."""
-        return any_of(bool(self.closed_to), *(_narrows(condition) for condition in self.conditions))
+        """Whether a condition narrows who may assume the role."""
+        return any_of(bool(self.restricted_to), *(_narrows(condition) for condition in self.conditions))
 
 
 @dataclass(frozen=True)
 class Trust:
-    """Everyone that a trust policy lets take the role."""
+    """The principals that a trust policy allows to assume the role."""
 
     sources: tuple[TrustedPrincipal, ...]
 
@@ -195,44 +195,44 @@ class Trust:
 
     @property
     def principal_type(self) -> PrincipalType:
-        """The widest type among them. What nothing may take counts as a workload's."""
+        """The widest type among them; ``workload`` if nobody may assume the role."""
         types = {source.type for source in self.sources}
         return next((each for each in WIDEST_FIRST if each in types), "workload")
 
     def external(self, home: RoleHome) -> Observed[bool]:
-        """Whether one of them is outside the organisation."""
+        """Whether any of them is outside the organisation."""
         return any_of(*(source.outside(home) for source in self.sources))
 
     @property
     def conditioned(self) -> Observed[bool]:
-        """Whether each that is not of the account itself is narrowed; if all are of it, whether each is."""
-        strangers = [s for s in self.sources if s.type in ("public", "account") or CLUSTER.search(s.name)]
-        chosen = strangers or self.sources
-        return all_of(*(source.narrowed for source in chosen)) if chosen else False
+        """Whether every principal from outside the account is narrowed; without any, whether all are."""
+        outsiders = [s for s in self.sources if s.type in ("public", "account") or CLUSTER.search(s.name)]
+        relevant = outsiders or self.sources
+        return all_of(*(source.narrowed for source in relevant)) if relevant else False
 
 
 def trust(document: Any, account: str) -> Trust:
-    """Reads a trust policy of a role in the account. Raises :class:`ValueError` if it is none."""
+    """Reads the trust policy of a role in the account. Raises :class:`ValueError` if it is not one."""
     found = statements(document, "trust")
     denials = [
         s for s in found if not s.allow and s.principals == (("aws", "*"),) and not s.all_but_principals
     ]
     sources: list[TrustedPrincipal] = []
     for statement in found:
-        taken = [action for action in TAKING if statement.names(action)]
-        if not statement.allow or not taken:
+        actions = [action for action in ASSUME_ACTIONS if statement.names(action)]
+        if not statement.allow or not actions:
             continue
-        closing = [d for d in denials if all(d.names(action) for action in taken)]
-        if any(not denial.conditions for denial in closing):
+        denying = [d for d in denials if all(d.names(action) for action in actions)]
+        if any(not denial.conditions for denial in denying):
             continue
-        left = frozenset(org for denial in closing for org in _left_in(denial))
-        sources.extend(_sources(statement, account, left))
+        exempt = frozenset(org for denial in denying for org in _exempt(denial))
+        sources.extend(_sources(statement, account, exempt))
     return Trust(tuple(sources))
 
 
 ACCOUNT = re.compile(r"(\d{12})")
 DELETED: dict[str, PrincipalType] = {"AIDA": "user", "AROA": "workload"}
-"""What the unique ids begin with that stand in for a deleted user or role ("IAM identifiers")."""
+"""Prefixes of the unique ids that replace a deleted user or role in a policy ("IAM identifiers")."""
 OF_ARN: dict[str, PrincipalType] = {
     "root": "group",
     "user": "user",
@@ -242,10 +242,12 @@ OF_ARN: dict[str, PrincipalType] = {
 }
 
 
-def _sources(statement: IdentityStatement, account: str, left: frozenset[str]) -> Iterable[TrustedPrincipal]:
+def _sources(
+    statement: IdentityStatement, account: str, exempt: frozenset[str]
+) -> Iterable[TrustedPrincipal]:
     if statement.all_but_principals:
-        # All but a few is everyone.
-        yield TrustedPrincipal("public", "*", None, statement.conditions, left)
+        # NotPrincipal in an Allow statement gives access to everyone else.
+        yield TrustedPrincipal("public", "*", None, statement.conditions, exempt)
         return
     for kind, name in statement.principals:
         if kind == "service":
@@ -253,34 +255,34 @@ def _sources(statement: IdentityStatement, account: str, left: frozenset[str]) -
         elif kind == "federated":
             yield TrustedPrincipal(_federated(name), name, None, statement.conditions)
         elif kind == "aws":
-            yield _of_aws(name, account, statement.conditions, left)
+            yield _aws_principal(name, account, statement.conditions, exempt)
         else:
             raise ValueError(f"a principal of type {kind}")
 
 
-def _of_aws(
-    name: str, account: str, conditions: tuple[Condition, ...], left: frozenset[str]
+def _aws_principal(
+    name: str, account: str, conditions: tuple[Condition, ...], exempt: frozenset[str]
 ) -> TrustedPrincipal:
-    """A principal of AWS. The account as a whole means all in it whom a policy lets: a group."""
+    """An AWS principal. The whole account stands for every principal in it that a policy allows: a group."""
     if name == "*":
-        source = TrustedPrincipal("public", name, None, conditions, left)
+        source = TrustedPrincipal("public", name, None, conditions, exempt)
         if not source.organisations and not source.accounts:
             return source
         own = source.accounts == {account}
-        return TrustedPrincipal("group" if own else "account", name, None, conditions, left)
+        return TrustedPrincipal("group" if own else "account", name, None, conditions, exempt)
     if name[:4] in DELETED:
-        return TrustedPrincipal(DELETED[name[:4]], name, None, conditions, left)
+        return TrustedPrincipal(DELETED[name[:4]], name, None, conditions, exempt)
     if ACCOUNT.fullmatch(name):
-        return TrustedPrincipal("group" if name == account else "account", name, name, conditions, left)
+        return TrustedPrincipal("group" if name == account else "account", name, name, conditions, exempt)
     arn = ARN.fullmatch(name)
     if arn is None or arn[2] not in OF_ARN:
-        raise ValueError(f"a principal of unknown form: {name}")
+        raise ValueError(f"a principal with an unknown format: {name}")
     own_type = OF_ARN[arn[2]]
-    return TrustedPrincipal(own_type if arn[1] == account else "account", name, arn[1], conditions, left)
+    return TrustedPrincipal(own_type if arn[1] == account else "account", name, arn[1], conditions, exempt)
 
 
 def _federated(name: str) -> PrincipalType:
-    """People of the organisation's own directory (IAM Identity Center) are a group, pods of a cluster a
+    """Users of the organisation's own directory (IAM Identity Center) are a group, pods of a cluster a
     workload; any other identity provider counts as an account."""
     if IDENTITY_CENTER.search(name):
         return "group"
@@ -292,21 +294,20 @@ def _issuer(name: str) -> str:
     return name.rpartition(":oidc-provider/")[2].partition("/")[0]
 
 
-def _nobody_tells(what: str) -> Unknown:
-    return Unknown.because(
-        "unsupported", "iam:GetAccountAuthorizationDetails", None, f"no API tells whose {what} is"
-    )
+def _unknown_owner(what: str) -> Unknown:
+    message = f"no API shows to which organisation {what} belongs"
+    return Unknown.because("unsupported", "iam:GetAccountAuthorizationDetails", None, message)
 
 
-def _left_in(denial: IdentityStatement) -> frozenset[str]:
-    """The organisations that a denial to everyone else leaves; empty where that is not what it does."""
-    if not all(condition.met_by_strangers for condition in denial.conditions):
+def _exempt(denial: IdentityStatement) -> frozenset[str]:
+    """The organisations that a denial to everyone else exempts; empty for any other denial."""
+    if not all(condition.met_by_public for condition in denial.conditions):
         return frozenset()
     return frozenset(value for c in denial.conditions if c.key == "aws:principalorgid" for value in c.values)
 
 
-def _must(condition: Condition) -> bool:
-    """Whether a request without the key, or with another value of it, does not meet the condition."""
+def _is_required(condition: Condition) -> bool:
+    """Whether a request without the key, or with another value, fails the condition."""
     return (
         condition.operator in POSITIVE and not condition.if_exists and condition.qualifier != "forallvalues"
     )
@@ -316,27 +317,27 @@ def _narrows(condition: Condition) -> Observed[bool]:
     key = condition.key
     if key in ("aws:multifactorauthpresent", "aws:multifactorauthage"):
         return not condition.if_exists and condition.operator != "null" and condition.values != ("false",)
-    if key in SAYING_NOTHING or condition.operator in NEGATED or condition.operator == "null":
+    if key in NOT_NARROWING or condition.operator in NEGATED or condition.operator == "null":
         return False
     if condition.if_exists or condition.qualifier == "forallvalues":
         return False
     if condition.operator not in POSITIVE:
         return UNDECIDED
     claim = key.rpartition(":")[2]
-    if key in NAMING or key.startswith(("aws:principaltag/", "saml:")):
-        return all(_says_who(key, value) for value in condition.values)
+    if key in NARROWING or key.startswith(("aws:principaltag/", "saml:")):
+        return all(_is_specific(key, value) for value in condition.values)
     if not key.startswith(("aws:", "sts:")):
         # A claim of an identity provider: "issuer:claim".
         if claim == "amr":
             return False
         if claim == "aud":
             return not ANY_AUDIENCE & set(condition.values)
-        return all(_says_who(key, value) for value in condition.values)
+        return all(_is_specific(key, value) for value in condition.values)
     return UNDECIDED
 
 
-def _says_who(key: str, value: str) -> bool:
-    """Whether a value that a condition asks for leaves out somebody: it is more than a pattern for all."""
+def _is_specific(key: str, value: str) -> bool:
+    """Whether a condition's value excludes someone, i.e. is not a pattern that matches all."""
     if key == "aws:sourceip":
         return value not in ("0.0.0.0/0", "::/0")
     if key in ("aws:principalarn", "aws:sourcearn"):
@@ -344,7 +345,7 @@ def _says_who(key: str, value: str) -> bool:
     if key.startswith("aws:") and "org" in key:
         return ORGANISATION.match(value) is not None
     if key.endswith(":sub") and value.startswith("repo:"):
-        # GitHub: a pattern that does not fix the owner of the repository fits other people's too.
+        # GitHub: a pattern that does not fix the owner of the repository matches other owners' too.
         return re.match(r"repo:[^/*?]+/", value) is not None
     return bool(value.strip("*?:/"))
 
@@ -353,5 +354,5 @@ UNDECIDED = Unknown.because(
     "error",
     "iam:GetAccountAuthorizationDetails",
     None,
-    "whether a condition of the trust policy narrows who may take the role cannot be told from its text",
+    "whether a condition of the trust policy narrows who may assume the role cannot be determined",
 )

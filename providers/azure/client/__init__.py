@@ -1,1 +1,1 @@
-"""The client of Azure: the only code that sees its SDK fail."""
+"""The Azure client: the only code that handles SDK failures."""

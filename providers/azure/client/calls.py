@@ -1,6 +1,6 @@
-"""The kinds of reads at Azure: a Resource Manager GET, a Resource Graph query, a Microsoft Graph GET.
+"""The read calls of Azure: Resource Manager GET, Resource Graph query, Microsoft Graph GET.
 
-And what is asked of several subscriptions or groups for one fact about the tenant.
+And the calls over several subscriptions or groups that yield one fact about the tenant.
 """
 
 from __future__ import annotations
@@ -10,38 +10,38 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
-"""The only path that anything is POSTed to: a query, which changes nothing."""
+"""The only path that receives a POST: a query, which changes nothing."""
 GRAPH_VERSION = "2022-10-01"
 DIRECTORY_VERSION = "v1.0"
 
 
 @dataclass(frozen=True)
 class ArmCall:
-    """A GET at the Resource Manager."""
+    """A Resource Manager GET."""
 
     name: str
-    """Namespace and operation id of the REST reference, e.g. ``Microsoft.Storage/BlobContainers_List``."""
+    """Namespace and operation ID of the REST reference, e.g. ``Microsoft.Storage/BlobContainers_List``."""
     permission: str | None
-    """The action of Azure role-based access control that it needs."""
+    """The Azure RBAC action that it requires."""
     path: str
-    """With ``{subscription}`` for the scope, or ``{id}`` for the Resource Manager id of the item."""
+    """With ``{subscription}`` for the scope, or ``{id}`` for the Resource Manager ID of the item."""
     version: str
     """The API version."""
     paged: bool = False
-    """The answer is a list under ``value``, in pages; it is handed on as one whole list."""
+    """The answer is a paged list under ``value``; it is returned as one list."""
     next_page: ClassVar[str] = "nextLink"
-    """Where a page names the next one."""
+    """The field that holds the URL of the next page."""
     absent: frozenset[str] = frozenset()
-    """Error codes by which the cloud says "not configured"."""
+    """Error codes that mean "not configured"."""
     of: str = ""
-    """The type that the item must be of, so that nothing else can be read, in lower case:
-    ``microsoft.keyvault/vaults/keys``; empty where the rest of the path tells what is read."""
+    """The required resource type of the item, in lower case, so that nothing else can be read:
+    ``microsoft.keyvault/vaults/keys``; empty where the rest of the path determines what is read."""
     expand: str = ""
-    """What the answer is to hold beside the usual, in the words of ``$expand``."""
+    """The value of ``$expand``: what the answer includes beyond the default."""
 
     @property
     def about_item(self) -> bool:
-        """Whether each item has an answer of its own."""
+        """Whether the call is made once per item."""
         return "{id}" in self.path
 
 
@@ -51,52 +51,52 @@ def _itself(row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 @dataclass(frozen=True)
 class GraphCall:
-    """A query at Azure Resource Graph, made once for many subscriptions."""
+    """An Azure Resource Graph query, made once for many subscriptions."""
 
     name: str
     permission: str | None
-    """The action whose lack makes Resource Graph leave rows out, without a word."""
+    """The action without which Resource Graph silently omits rows."""
     query: str
-    """In the Kusto query language; its rows have a ``subscriptionId``."""
+    """In Kusto query language (KQL); its rows have a ``subscriptionId``."""
     items: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]] = _itself
     """The items in a row."""
     digest: Callable[[Sequence[Mapping[str, Any]]], Any] | None = None
-    """What is made of all rows where they are asked for facts about other resources: once, and only if they
-    are proven to be all."""
+    """Reduces all rows to what facts about other resources need: once, and only if the listing is proven
+    complete."""
 
 
 AzureCall = ArmCall | GraphCall
 
 
-def _whole(answer: Any) -> Any:
+def _unchanged(answer: Any) -> Any:
     return answer
 
 
 @dataclass(frozen=True)
 class DirectoryCall:
-    """A GET at Microsoft Graph about the tenant."""
+    """A Microsoft Graph GET about the tenant."""
 
     name: str
     """``Microsoft.Graph/`` and the path in the reference."""
     permission: str | None
-    """The least permission of Microsoft Graph that it needs."""
+    """The least privileged Microsoft Graph permission that it requires."""
     path: str
-    """Below the version, with its query; with ``{group}`` for the object id of a group."""
+    """Below the version, with the query string; with ``{group}`` for the object ID of a group."""
     paged: bool = False
-    """The answer is a list under ``value``, in pages."""
+    """The answer is a paged list under ``value``."""
     next_page: ClassVar[str] = "@odata.nextLink"
-    """Where a page names the next one."""
+    """The field that holds the URL of the next page."""
     items: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]] = _itself
-    """The items in a row, where it lists."""
-    digest: Callable[[Any], Any] = _whole
-    """What is kept of the whole answer: made once, and checked as it is made."""
+    """The items in a row of a listing."""
+    digest: Callable[[Any], Any] = _unchanged
+    """Reduces the answer to what is kept, and validates it: once."""
 
 
 @dataclass(frozen=True)
 class Digest:
-    """What is kept of a list at the Resource Manager, for facts that join it with others.
+    """A Resource Manager list reduced to what is kept, for facts that join it with other answers.
 
-    About a subscription the answer is its digest; about the tenant, those of all scanned subscriptions.
+    For a subscription the answer is its digest; for the tenant, the digests of all scanned subscriptions.
     """
 
     call: ArmCall
@@ -104,36 +104,36 @@ class Digest:
 
     @property
     def name(self) -> str:
-        """The operation's."""
+        """As of the call."""
         return self.call.name
 
     @property
     def permission(self) -> str | None:
-        """The operation's."""
+        """As of the call."""
         return self.call.permission
 
 
 @dataclass(frozen=True)
 class MembersCall:
-    """The members of the groups that other answers name, by group; each may be unknown for itself."""
+    """The members of the groups named in other answers, by group; each group may be unknown separately."""
 
     call: DirectoryCall
-    """Asked for each group."""
+    """Made once per group."""
     of: tuple[DirectoryCall | Digest, ...]
     """The answers that name the groups."""
     groups: Callable[..., frozenset[str]]
-    """The groups that these answers name; an answer may be Unknown, and then names none."""
+    """Returns the groups named in these answers; an Unknown answer names none."""
 
     @property
     def name(self) -> str:
-        """The operation's."""
+        """As of the call."""
         return self.call.name
 
     @property
     def permission(self) -> str | None:
-        """The operation's."""
+        """As of the call."""
         return self.call.permission
 
 
 IdentityCall = AzureCall | DirectoryCall | Digest | MembersCall
-"""What facts about identities take."""
+"""The calls that facts about identities use."""

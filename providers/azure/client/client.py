@@ -1,4 +1,4 @@
-"""The client of Azure: the only place that sees its SDK fail, and turns every failure into Unknown."""
+"""The Azure client: the only code that handles SDK failures, and turns each into Unknown."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from providers.azure.client.failures import one_line, refused, unreadable
 from providers.azure.client.guard import RequestGuard
 from providers.azure.client.pace import RETRIED, QueryPace, pause
 from providers.azure.client.sign_in import NO_CREDENTIALS, refusal
-from scanner.collect.collection import Call
 from scanner.collect.provider import Limits, Unreachable
+from scanner.collect.table import Call
 from scanner.model.evidence import Observed, Unknown
 
 T = TypeVar("T")
 Count = Callable[[str], None]
-"""Told the name of each request that is sent."""
+"""Receives the operation name of each request."""
 BATCH = 200
-"""Subscriptions in one query at Resource Graph, which takes up to 1,000."""
+"""Subscriptions per Resource Graph query; the limit is 1,000."""
 PAGE = 1000
-"""Rows in one page of Resource Graph, the most that it gives."""
-MOST_PAGES = 10_000
-"""After so many pages a listing is taken to go round in a circle."""
+"""Rows per page of Resource Graph, its maximum."""
+MAX_PAGES = 10_000
+"""A listing with more pages is treated as an endless loop."""
 
 PERMISSIONS = ArmCall(
     name="Microsoft.Authorization/Permissions_ListForSubscription",
@@ -52,26 +52,26 @@ DENY_ASSIGNMENTS = ArmCall(
     version="2022-04-01",
     paged=True,
 )
-PROOFS = (PERMISSIONS, DENY_ASSIGNMENTS)
-"""What proves that a listing of Resource Graph left nothing out."""
+COMPLETENESS_CALLS = (PERMISSIONS, DENY_ASSIGNMENTS)
+"""The calls that prove that a Resource Graph listing is complete."""
 
 
 @dataclass(frozen=True)
 class TokenIdentity:
-    """Who has signed in, by the claims of the token."""
+    """The signed-in identity, from the claims of the token."""
 
     credential: Any = field(repr=False)
     principal: str | None
-    """Object id of the user or service principal, in lower case."""
+    """Object ID of the user or service principal, in lower case."""
     name: str | None
-    """What to show: the application's id or the user's name, else the object id."""
+    """Display name: the application ID or the user name, else the object ID."""
     tenant: str | None
 
 
 def sign_in(where: Endpoints, limits: Limits) -> TokenIdentity:
-    """Signs in by azure-identity's ordinary chain, without anything interactive.
+    """Signs in with the default credential chain of azure-identity, never interactively.
 
-    Raises :class:`~scanner.collect.provider.Unreachable` with what to do.
+    Raises :class:`~scanner.collect.provider.Unreachable` with advice.
     """
     from azure.core.exceptions import AzureError
     from azure.identity import DefaultAzureCredential
@@ -102,7 +102,7 @@ def sign_in(where: Endpoints, limits: Limits) -> TokenIdentity:
 
 
 def _claims(token: str) -> Mapping[str, Any]:
-    """The token's claims; none where it is not in the form of a JSON Web Token (that is up to the issuer)."""
+    """The token's claims; empty if it is not a JSON Web Token (the format is up to the issuer)."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}
@@ -118,8 +118,8 @@ class _Reply:
     content: bytes
 
 
-class _Host:
-    """One host: sends, tries again, and turns every failure into Unknown. Shared by all threads."""
+class _HttpClient:
+    """Requests to one host, with retries; turns every failure into Unknown. Shared by all threads."""
 
     def __init__(
         self, client: Any, guard: RequestGuard, authority: str, limits: Limits, sleep: Callable[[float], None]
@@ -132,14 +132,14 @@ class _Host:
         self._pace = QueryPace(time.monotonic, sleep, limits.read_seconds)
 
     def read(self, call: Call, function: Callable[..., T], *arguments: Any) -> Observed[T]:
-        """Runs a mapping function; an answer of an unexpected form becomes Unknown(error)."""
+        """Runs a mapping function; an answer of an unexpected format becomes Unknown(error)."""
         try:
             return function(*arguments)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            return unreadable(call, f"unexpected form ({type(error).__name__})")
+            return unreadable(call, f"unexpected format ({type(error).__name__})")
 
-    def _body(self, call: Call, method: str, url: str, question: Any, count: Count) -> Observed[Any]:
-        reply = self._exchange(call, method, url, question, count)
+    def _body(self, call: Call, method: str, url: str, content: Any, count: Count) -> Observed[Any]:
+        reply = self._exchange(call, method, url, content, count)
         if reply is None or isinstance(reply, Unknown):
             return reply
         try:
@@ -147,43 +147,45 @@ class _Host:
         except ValueError:
             return unreadable(call, "it is not JSON")
         if isinstance(body, list) and isinstance(call, ArmCall) and call.paged:
-            # Older versions of some providers answer with the bare list.
+            # Older API versions of some resource providers return the bare list.
             return {"value": body}
         return body if isinstance(body, dict) else unreadable(call, "it is not an object")
 
     def _pages(
         self, call: ArmCall | DirectoryCall, url: str, count: Count
     ) -> Iterator[Observed[Sequence[Any] | None]]:
-        """The pages; an Unknown in place of a page ends them, and so does ``None``: not configured."""
-        for _ in range(MOST_PAGES):
+        """The pages; an Unknown or ``None`` (not configured) in place of a page ends the list."""
+        for _ in range(MAX_PAGES):
             body = self._body(call, "GET", url, None, count)
             if isinstance(body, Unknown) or body is None:
                 yield body
                 return
             page = body.get("value")
             if not isinstance(page, list):
-                yield unreadable(call, "it has no list 'value'")
+                yield unreadable(call, "it has no 'value' list")
                 return
             yield page
-            following = body.get(call.next_page)
-            if not following:
+            next_url = body.get(call.next_page)
+            if not next_url:
                 return
-            if not isinstance(following, str) or not self._guard.permits("GET", following):
-                yield unreadable(call, "its next page is elsewhere")
+            if not isinstance(next_url, str) or not self._guard.permits("GET", next_url):
+                yield unreadable(call, "its next page link is not an allowed read")
                 return
-            url = following
-        yield unreadable(call, "its pages do not end")
+            url = next_url
+        yield unreadable(call, "its paging does not end")
 
-    def _whole(self, call: ArmCall | DirectoryCall, url: str, count: Count) -> Observed[Sequence[Any] | None]:
-        gathered: list[Any] = []
+    def _all_items(
+        self, call: ArmCall | DirectoryCall, url: str, count: Count
+    ) -> Observed[Sequence[Any] | None]:
+        items: list[Any] = []
         for page in self._pages(call, url, count):
             if isinstance(page, Unknown) or page is None:
                 return page
-            gathered.extend(page)
-        return gathered
+            items.extend(page)
+        return items
 
     def _exchange(
-        self, call: Call, method: str, url: str, question: Any, count: Count
+        self, call: Call, method: str, url: str, content: Any, count: Count
     ) -> Observed[_Reply | None]:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
         from azure.core.rest import HttpRequest
@@ -195,31 +197,32 @@ class _Host:
                 self._pace.wait()
             headers: Mapping[str, str] = {}
             try:
-                response = self._client.send_request(HttpRequest(method, url, json=question))
-                status, headers, content = response.status_code, response.headers, response.content
+                response = self._client.send_request(HttpRequest(method, url, json=content))
+                status, headers = response.status_code, response.headers
+                received = response.content
             except ClientAuthenticationError as error:
                 message, _ = refusal(str(error), self._authority)
                 return Unknown.because("denied", call.name, None, one_line(message))
             except AzureError as error:
-                again = True
-                failure = Unknown.because("error", call.name, None, one_line(_broken(error)))
+                retry = True
+                failure = Unknown.because("error", call.name, None, one_line(_connection_failure(error)))
             else:
                 if method == "POST":
-                    self._pace.heard(headers)
+                    self._pace.update(headers)
                 if status == 200:
-                    return _Reply(content)
-                said = refused(call, status, content)
-                if said is None:
+                    return _Reply(received)
+                refusal_cause = refused(call, status, received)
+                if refusal_cause is None:
                     return None
-                again, failure = status in RETRIED, said
-            if not again or attempt >= self._limits.attempts:
+                retry, failure = status in RETRIED, refusal_cause
+            if not retry or attempt >= self._limits.attempts:
                 return failure
             self._sleep(pause(headers, attempt, self._limits.read_seconds))
             attempt += 1
 
 
-class ResourceManager(_Host):
-    """Asks the Resource Manager and Resource Graph. Shared by all threads."""
+class ResourceManager(_HttpClient):
+    """Reads from the Resource Manager and Resource Graph. Shared by all threads."""
 
     def __init__(
         self,
@@ -236,33 +239,33 @@ class ResourceManager(_Host):
         super().__init__(client, guard, where.authority, limits, sleep)
         self._where = where
 
-    def get(self, call: ArmCall, subscription: str, about: str, count: Count) -> Observed[Any]:
-        """The answer; a whole list for a call that comes in pages; ``None`` where it is not configured."""
-        url = self._url(call, subscription, about)
-        return self._whole(call, url, count) if call.paged else self._body(call, "GET", url, None, count)
+    def get(self, call: ArmCall, subscription: str, item_id: str, count: Count) -> Observed[Any]:
+        """The answer; the whole list for a paged call; ``None`` where it is not configured."""
+        url = self._url(call, subscription, item_id)
+        return self._all_items(call, url, count) if call.paged else self._body(call, "GET", url, None, count)
 
     def pages(
-        self, call: ArmCall, subscription: str, about: str, count: Count
+        self, call: ArmCall, subscription: str, item_id: str, count: Count
     ) -> Iterator[Observed[Sequence[Any]]]:
-        """The pages of a call that comes in pages; an Unknown in place of a page ends it."""
-        url = self._url(call, subscription, about)
+        """The pages of a paged call; an Unknown in place of a page ends the list."""
+        url = self._url(call, subscription, item_id)
         return (page for page in self._pages(call, url, count) if page is not None)
 
-    def _url(self, call: ArmCall, subscription: str, about: str) -> str:
-        path = call.path.replace("{subscription}", subscription).replace("{id}", about)
+    def _url(self, call: ArmCall, subscription: str, item_id: str) -> str:
+        path = call.path.replace("{subscription}", subscription).replace("{id}", item_id)
         expand = f"&%24expand={quote(call.expand)}" if call.expand else ""
         return f"{self._where.manager}{path}?api-version={call.version}{expand}"
 
     def query(
         self, call: GraphCall, subscriptions: Sequence[str], count: Count
     ) -> Iterator[Observed[Sequence[Mapping[str, Any]]]]:
-        """The pages of a query; an Unknown in place of a page ends it."""
+        """The pages of a query; an Unknown in place of a page ends the list."""
         url = f"{self._where.manager}{GRAPH_PATH}?api-version={GRAPH_VERSION}"
         options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
-        came = 0
-        for _ in range(MOST_PAGES):
-            question = {"subscriptions": list(subscriptions), "query": call.query, "options": options}
-            body = self._body(call, "POST", url, question, count)
+        received = 0
+        for _ in range(MAX_PAGES):
+            query = {"subscriptions": list(subscriptions), "query": call.query, "options": options}
+            body = self._body(call, "POST", url, query, count)
             if isinstance(body, Unknown):
                 yield body
                 return
@@ -270,25 +273,25 @@ class ResourceManager(_Host):
             if page is None:
                 yield unreadable(call, "it has no rows")
                 return
-            # What is counted and does not come was left out on the way: no such answer is a complete one.
-            came += len(page)
+            # Fewer rows than the answer counts means that rows were lost: the listing is incomplete.
+            received += len(page)
             if body.get("count", len(page)) != len(page):
-                yield unreadable(call, "it does not hold as many rows as it counts")
+                yield unreadable(call, "its number of rows differs from its count")
                 return
             yield page
             token = body.get("$skipToken")
             if not token:
-                if body.get("totalRecords", came) != came:
-                    yield unreadable(call, "its pages hold fewer rows than it counts in all")
+                if body.get("totalRecords", received) != received:
+                    yield unreadable(call, "the number of rows in its pages differs from totalRecords")
                 elif str(body.get("resultTruncated", "false")).lower() != "false":
-                    yield unreadable(call, "it is cut off and names no next page")
+                    yield unreadable(call, "it is truncated but has no next page")
                 return
             options = {**options, "$skipToken": token}
-        yield unreadable(call, "its pages do not end")
+        yield unreadable(call, "its paging does not end")
 
 
-class MicrosoftGraph(_Host):
-    """Asks Microsoft Graph about the tenant. Shared by all threads."""
+class MicrosoftGraph(_HttpClient):
+    """Reads from Microsoft Graph. Shared by all threads."""
 
     def __init__(
         self,
@@ -306,18 +309,18 @@ class MicrosoftGraph(_Host):
         self._base = f"{where.graph}/{DIRECTORY_VERSION}/"
 
     def get(self, call: DirectoryCall, group: str, count: Count) -> Observed[Any]:
-        """The answer; a whole list for a call that comes in pages."""
+        """The answer; the whole list for a paged call."""
         url = self._base + call.path.replace("{group}", group)
-        return self._whole(call, url, count) if call.paged else self._body(call, "GET", url, None, count)
+        return self._all_items(call, url, count) if call.paged else self._body(call, "GET", url, None, count)
 
     def pages(self, call: DirectoryCall, group: str, count: Count) -> Iterator[Observed[Sequence[Any]]]:
-        """The pages of a call that comes in pages; an Unknown in place of a page ends it."""
+        """The pages of a paged call; an Unknown in place of a page ends the list."""
         url = self._base + call.path.replace("{group}", group)
         return (page for page in self._pages(call, url, count) if page is not None)
 
 
 def rows(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] | None:
-    """The rows of an answer of Resource Graph, as objects or as a table; ``None`` for any other form.
+    """The rows of a Resource Graph answer, as objects or as a table; ``None`` for any other format.
 
     https://learn.microsoft.com/azure/governance/resource-graph/concepts/work-with-data
     """
@@ -332,9 +335,9 @@ def rows(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] | None:
     return None
 
 
-def _broken(error: Exception) -> str:
+def _connection_failure(error: Exception) -> str:
     name = type(error).__name__
     text = str(error)
     if "timed out" in text.lower() or "Timeout" in name:
-        return f"no answer in time ({name})"
+        return f"timed out ({name})"
     return f"the connection failed ({name}: {text})"

@@ -1,8 +1,8 @@
-"""Whether a listing can be complete, from the caller's own permissions.
+"""Whether a listing is complete, from the caller's own permissions.
 
-Resource Graph leaves out, without a word, what the caller may not read. So a listing is complete only if
-the caller may read every resource of the kind in the whole subscription: a role there or above allows the
-action, and no deny assignment there or below may take it away.
+Resource Graph silently omits what the caller may not read. So a listing is complete only if the caller may
+read every resource of the kind in the whole subscription: a role at the subscription or above allows the
+action, and no deny assignment there or below may block it.
 https://learn.microsoft.com/azure/role-based-access-control/role-definitions
 """
 
@@ -13,13 +13,13 @@ from functools import lru_cache
 from typing import Any
 
 EVERYONE = "00000000-0000-0000-0000-000000000000"
-"""The principal of a deny assignment that stands for all principals."""
-_SINGLE = frozenset({"user", "serviceprincipal"})
+"""The principal ID that means all principals in a deny assignment."""
+_INDIVIDUAL_TYPES = frozenset({"user", "serviceprincipal"})
 
 
 @lru_cache(maxsize=4096)
 def overlap(one: str, other: str) -> bool:
-    """Whether some action matches both patterns, in which ``*`` stands for any text."""
+    """Whether some action matches both patterns, in which ``*`` matches any text."""
     one, other = one.lower(), other.lower()
     if not one or not other:
         return not (one or other).strip("*")
@@ -32,7 +32,7 @@ def overlap(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def covers(pattern: str, action: str) -> bool:
-    """Whether the pattern matches all that the action does, which may hold ``*`` itself."""
+    """Whether the pattern matches everything that the action, possibly a pattern itself, matches."""
     pattern, action = pattern.lower(), action.lower()
     if not pattern or not action:
         return not action and not pattern.strip("*")
@@ -42,12 +42,12 @@ def covers(pattern: str, action: str) -> bool:
 
 
 def allows(permissions: Iterable[Mapping[str, Any]], action: str) -> bool:
-    """Whether the permissions allow the action wholly: one role's actions do, less its notActions.
+    """Whether the permissions fully allow the action: by the actions of one role, minus its notActions.
 
-    ``permissions`` is the ``value`` of ``Permissions_ListForSubscription``. A notAction takes away from its
-    own role only. Conditions on roles bear on data actions and role assignments, so they do not matter
-    here. For an action with ``*``, what two roles allow together only is not seen: that errs towards "no".
-    Raises :class:`KeyError`, :class:`TypeError` or :class:`AttributeError` for another form.
+    ``permissions`` is the ``value`` of ``Permissions_ListForSubscription``. A notAction restricts its own
+    role only. Conditions on roles apply to data actions and role assignments, so they are ignored here. For
+    an action with ``*``, roles that allow it only in combination are not considered: errs towards "no".
+    Raises :class:`KeyError`, :class:`TypeError` or :class:`AttributeError` for another format.
     """
     return any(_grants(entry, action) for entry in permissions)
 
@@ -55,10 +55,10 @@ def allows(permissions: Iterable[Mapping[str, Any]], action: str) -> bool:
 def may_hide(
     assignments: Iterable[Mapping[str, Any]], action: str, principal: str | None
 ) -> Sequence[Mapping[str, Any]]:
-    """The deny assignments that take the action away from the principal somewhere, or may do so.
+    """The deny assignments that block, or may block, the action for the principal somewhere.
 
-    ``assignments`` is the ``value`` of ``DenyAssignments_List``. Who is in a group cannot be told from it,
-    so one that names a group counts. Raises as :func:`allows` does.
+    ``assignments`` is the ``value`` of ``DenyAssignments_List``. It does not list group members, so an
+    assignment to a group counts. Raises the same errors as :func:`allows`.
     """
     return [entry for entry in assignments if _denies(entry["properties"], action, principal)]
 
@@ -69,18 +69,18 @@ def _grants(entry: Mapping[str, Any], action: str) -> bool:
 
 
 def _denies(properties: Mapping[str, Any], action: str, principal: str | None) -> bool:
-    taken = any(
+    denied = any(
         any(overlap(pattern, action) for pattern in entry.get("actions") or ())
         and not any(covers(pattern, action) for pattern in entry.get("notActions") or ())
         for entry in properties["permissions"]
     )
     own = (principal or "").lower()
-    spared = {str(one["id"]).lower() for one in properties.get("excludePrincipals") or ()}
-    if not taken or (own and own in spared):
+    excluded = {str(one["id"]).lower() for one in properties.get("excludePrincipals") or ()}
+    if not denied or (own and own in excluded):
         return False
     for one in properties["principals"]:
-        named = str(one["id"]).lower()
-        alone = str(one.get("type", "")).lower() in _SINGLE
-        if named in (EVERYONE, own) or not alone or not own:
+        principal_id = str(one["id"]).lower()
+        individual = str(one.get("type", "")).lower() in _INDIVIDUAL_TYPES
+        if principal_id in (EVERYONE, own) or not individual or not own:
             return True
     return False

@@ -1,4 +1,4 @@
-"""Asks about a tenant through Microsoft Graph, each thing once, however many subscriptions want to know."""
+"""Reads a tenant through Microsoft Graph, each call once, however many subscriptions need it."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from typing import Any, TypeVar
 from providers.azure.client.caller import SubscriptionCaller
 from providers.azure.client.calls import ArmCall, Digest, DirectoryCall, GraphCall, IdentityCall, MembersCall
 from providers.azure.client.client import Count, MicrosoftGraph
-from scanner.collect.collection import Answer, Item
+from scanner.collect.table import Answer, Item
 from scanner.model.evidence import Observed, Unknown, join
 
 T = TypeVar("T")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class _Once:
-    """Answers that are asked for once, whoever asks first."""
+class _Cache:
+    """Answers that are requested once, by whichever thread asks first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asking: dict[Hashable, threading.Lock] = defaultdict(threading.Lock)
-        self._told: dict[Hashable, Observed[Any]] = {}
+        self._key_locks: dict[Hashable, threading.Lock] = defaultdict(threading.Lock)
+        self._answers: dict[Hashable, Observed[Any]] = {}
 
-    def ask(self, key: Hashable, question: Callable[[], Observed[Any]]) -> Observed[Any]:
+    def get(self, key: Hashable, request: Callable[[], Observed[Any]]) -> Observed[Any]:
         with self._lock:
-            asking = self._asking[key]
-        with asking:
-            if key not in self._told:
-                self._told[key] = question()
-            return self._told[key]
+            key_lock = self._key_locks[key]
+        with key_lock:
+            if key not in self._answers:
+                self._answers[key] = request()
+            return self._answers[key]
 
 
 class Grants:
-    """One subscription's lists about roles, each digested once."""
+    """One subscription's role lists, each reduced once."""
 
     def __init__(self, caller: SubscriptionCaller) -> None:
         self.caller = caller
-        self._once = _Once()
+        self._cache = _Cache()
 
     def digest(self, call: Digest) -> Observed[Answer]:
-        """What is kept of the list."""
-        return self._once.ask(call, lambda: self._digest(call))
+        """The digest of the list."""
+        return self._cache.get(call, lambda: self._digest(call))
 
     def _digest(self, call: Digest) -> Observed[Answer]:
-        told = self.caller.answer(call.call, {})
-        return told if isinstance(told, Unknown) else self.caller.read(call.call, call.digest, told)
+        answer = self.caller.answer(call.call, {})
+        return answer if isinstance(answer, Unknown) else self.caller.read(call.call, call.digest, answer)
 
 
 class TenantDirectory:
@@ -59,30 +59,30 @@ class TenantDirectory:
         self._graph = graph
         self._grants = grants
         self._count = count
-        self._once = _Once()
+        self._cache = _Cache()
 
     def pages(self, call: DirectoryCall) -> Iterator[Observed[Sequence[Item]]]:
-        """The items of a list, as its pages come; an Unknown for what is missing."""
-        lost: list[Unknown] = []
+        """The items of a list, page by page; an Unknown for what is missing."""
+        missing: list[Unknown] = []
         for page in self._graph.pages(call, "", self._count):
             if isinstance(page, Unknown):
-                lost.append(page)
+                missing.append(page)
                 break
             for row in page:
                 items = self.read(call, lambda row: tuple(call.items(row)), row)
                 if isinstance(items, Unknown):
-                    lost.append(items)
+                    missing.append(items)
                 else:
                     yield items
-        if lost:
-            yield join(lost)
+        if missing:
+            yield join(missing)
 
     def answer(self, call: DirectoryCall | Digest | MembersCall) -> Observed[Answer]:
-        """What is kept of the answer about the tenant, or about all of its scanned subscriptions."""
-        return self._once.ask(call, lambda: self._ask(call))
+        """The digest of the answer about the tenant, or of those about all its scanned subscriptions."""
+        return self._cache.get(call, lambda: self._ask(call))
 
     def read(self, call: IdentityCall, function: Callable[..., T], *arguments: Any) -> Observed[T]:
-        """Runs a mapping function; an answer of an unexpected form becomes Unknown(error)."""
+        """Runs a mapping function; an answer of an unexpected format becomes Unknown(error)."""
         return self._graph.read(call, function, *arguments)
 
     def _ask(self, call: DirectoryCall | Digest | MembersCall) -> Observed[Answer]:
@@ -91,17 +91,17 @@ class TenantDirectory:
         if isinstance(call, MembersCall):
             groups = call.groups(*(self.answer(one) for one in call.of))
             return {group: self._members(call.call, group) for group in sorted(groups)}
-        told = self._graph.get(call, "", self._count)
-        return told if isinstance(told, Unknown) else self.read(call, call.digest, told)
+        answer = self._graph.get(call, "", self._count)
+        return answer if isinstance(answer, Unknown) else self.read(call, call.digest, answer)
 
     def _members(self, call: DirectoryCall, group: str) -> Observed[frozenset[str]]:
-        return self._once.ask((call, group), lambda: self._ask_members(call, group))
+        return self._cache.get((call, group), lambda: self._ask_members(call, group))
 
     def _ask_members(self, call: DirectoryCall, group: str) -> Observed[frozenset[str]]:
         if not _GUID.fullmatch(group):
-            return Unknown.because("error", call.name, None, "the id of a group has an unexpected form")
-        told = self._graph.get(call, group, self._count)
-        return told if isinstance(told, Unknown) else self.read(call, call.digest, told)
+            return Unknown.because("error", call.name, None, "the group ID has an unexpected format")
+        answer = self._graph.get(call, group, self._count)
+        return answer if isinstance(answer, Unknown) else self.read(call, call.digest, answer)
 
 
 class TenantCaller:
@@ -111,13 +111,13 @@ class TenantCaller:
         self._directory = directory
 
     def pages(self, call: IdentityCall) -> Iterator[Observed[Sequence[Item]]]:
-        """The items of a list at Microsoft Graph."""
+        """The items of a Microsoft Graph list."""
         if not isinstance(call, DirectoryCall):
-            raise TypeError(f"{call.name} lists nothing")
+            raise TypeError(f"{call.name} is not a list call")
         return self._directory.pages(call)
 
     def answer(self, call: IdentityCall, item: Item) -> Observed[Answer]:
-        """What is kept of the answer; every answer is about the whole tenant."""
+        """The digest of the answer; every answer is about the whole tenant."""
         if isinstance(call, ArmCall | GraphCall):
             raise TypeError(f"{call.name} is not about a tenant")
         return self._directory.answer(call)
@@ -127,25 +127,25 @@ class TenantCaller:
         return self._directory.tenant
 
     def read(self, call: IdentityCall | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
-        """Runs a mapping function; an answer of an unexpected form becomes Unknown(error)."""
+        """Runs a mapping function; an answer of an unexpected format becomes Unknown(error)."""
         return self._directory.read(call or _LISTED, function, *arguments)
 
 
 class GrantsCaller:
-    """The caller of one subscription's role assignments, and of its tenant for who the principals are."""
+    """The caller of one subscription's role assignments, and of its tenant for the principals."""
 
     def __init__(self, grants: Grants, directory: TenantDirectory | Unknown) -> None:
         self._grants = grants
         self._directory = directory
 
     def pages(self, call: IdentityCall) -> Iterator[Observed[Sequence[Item]]]:
-        """The items of a list at the Resource Manager."""
+        """The items of a Resource Manager list."""
         if not isinstance(call, ArmCall):
-            raise TypeError(f"{call.name} lists nothing")
+            raise TypeError(f"{call.name} is not a list call")
         return self._grants.caller.pages(call)
 
     def answer(self, call: IdentityCall, item: Item) -> Observed[Answer]:
-        """What is kept of the answer about the subscription or the tenant."""
+        """The digest of the answer about the subscription or the tenant."""
         if isinstance(call, Digest):
             return self._grants.digest(call)
         if isinstance(call, ArmCall | GraphCall):
@@ -153,11 +153,11 @@ class GrantsCaller:
         return self._directory if isinstance(self._directory, Unknown) else self._directory.answer(call)
 
     def key(self, call: IdentityCall, item: Item) -> Hashable | None:
-        """Always the same: no answer depends on the assignment."""
+        """The call: no answer depends on the assignment."""
         return call.name
 
     def read(self, call: IdentityCall | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
-        """Runs a mapping function; an answer of an unexpected form becomes Unknown(error)."""
+        """Runs a mapping function; an answer of an unexpected format becomes Unknown(error)."""
         return self._grants.caller.read(call, function, *arguments)
 
 

@@ -1,4 +1,4 @@
-"""Which Azure cloud is spoken to, as the environment names it: sign-in host, Resource Manager, partition."""
+"""The Azure cloud that the environment selects: sign-in host, Resource Manager, partition."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 AUTHORITY_VARIABLE = "AZURE_AUTHORITY_HOST"
 """The sign-in host, a variable of azure-identity itself."""
 MANAGER_VARIABLE = "AZURE_RESOURCE_MANAGER_URL"
-"""The Resource Manager, where it is not the one that goes with the sign-in host."""
+"""The Resource Manager, if not the default for the sign-in host."""
 GRAPH_VARIABLE = "AZURE_GRAPH_URL"
-"""Microsoft Graph, where it is not the one that goes with the sign-in host."""
+"""Microsoft Graph, if not the default for the sign-in host."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class Endpoints:
     authority: str
     """``https://`` and the sign-in host."""
     manager: str
-    """``https://`` and the host of the Resource Manager, without a slash at the end."""
+    """``https://`` and the host of the Resource Manager, without a trailing slash."""
     audience: str
-    """The scope that a token for the Resource Manager is asked for."""
+    """The scope of tokens for the Resource Manager."""
     graph: str
-    """``https://`` and the host of Microsoft Graph, without a slash at the end."""
+    """``https://`` and the host of Microsoft Graph, without a trailing slash."""
     partition: str
     """``azure``, ``azure-us-gov``, ``azure-china``, or ``azure-`` and the host of a private cloud."""
     known: bool
-    """The sign-in host is one of Microsoft's, so that it may be looked up at its public directory."""
+    """The sign-in host is one of Microsoft's, so public instance discovery may look it up."""
 
     @property
     def host(self) -> str:
@@ -43,7 +43,7 @@ class Endpoints:
 
     @property
     def graph_audience(self) -> str:
-        """The scope that a token for Microsoft Graph is asked for."""
+        """The scope of tokens for Microsoft Graph."""
         return f"{self.graph}/.default"
 
 
@@ -58,16 +58,16 @@ _GRAPHS = {
     "azure-us-gov": "graph.microsoft.us",
     "azure-china": "microsoftgraph.chinacloudapi.cn",
 }
-"""Where Microsoft Graph has another host than in the public cloud.
+"""The host of Microsoft Graph where it differs from the public cloud.
 
 https://learn.microsoft.com/graph/deployments
 """
 
 
 def endpoints(environment: Mapping[str, str]) -> Endpoints:
-    """The addresses that the environment names; the public cloud's where it names none.
+    """The addresses that the environment sets; by default those of the public cloud.
 
-    Raises :class:`ValueError` for one that is not https: a token would travel in the clear.
+    Raises :class:`ValueError` for one that is not https: a token would be sent in clear text.
     """
     authority = _https(AUTHORITY_VARIABLE, environment.get(AUTHORITY_VARIABLE) or "login.microsoftonline.com")
     host = urlsplit(authority).netloc.lower()
@@ -90,7 +90,7 @@ def _https(variable: str, value: str) -> str:
         address = f"https://{address}"
     parts = urlsplit(address)
     if parts.scheme != "https" or not parts.hostname or parts.path or parts.query or parts.username:
-        raise ValueError(f"{variable} must be https:// and a host, and nothing more")
+        raise ValueError(f"{variable} must be https:// and a host name only")
     return address
 
 

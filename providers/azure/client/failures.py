@@ -1,4 +1,4 @@
-"""What a failed answer of Azure means: pure translation from status, code and message to Unknown."""
+"""Translates a failed Azure response (status, code, message) to Unknown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.azure.client.calls import ArmCall
-from scanner.collect.collection import Call
+from scanner.collect.table import Call
 from scanner.model.evidence import Reason, Unknown
 
 _SECRETS = re.compile(
@@ -36,18 +36,18 @@ _UNSUPPORTED = frozenset(
 
 
 def one_line(text: str, most: int = 300) -> str:
-    """The text as one line without secrets, cut where it is too long."""
+    """The text as one line without secrets, truncated to ``most`` characters."""
     line = _SECRETS.sub("***", " ".join(text.split()))
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def refused(call: Call, status: int, content: bytes) -> Unknown | None:
-    """What an answer other than a success means; ``None`` where its code says "not configured".
+    """The Unknown for an unsuccessful response; ``None`` if its code means "not configured".
 
     Codes: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors.
-    A 404 counts as absent only by a code that the call lists.
+    A 404 means absent only if the call lists its code.
     """
-    code, message = _told(content)
+    code, message = _error(content)
     if isinstance(call, ArmCall) and 400 <= status < 500 and code in call.absent:
         return None
     reason = _reason(status, code.lower(), message.lower())
@@ -55,32 +55,32 @@ def refused(call: Call, status: int, content: bytes) -> Unknown | None:
     if reason == "denied":
         action = _ACTION.search(message)
         permission = action.group(1) if action else call.permission
-    told = ": ".join(part for part in (f"{status} {code}".strip(), message) if part)
-    return Unknown.because(reason, call.name, permission, one_line(told))
+    text = ": ".join(part for part in (f"{status} {code}".strip(), message) if part)
+    return Unknown.because(reason, call.name, permission, one_line(text))
 
 
 def unreadable(call: Call, what: str) -> Unknown:
-    """An answer that came, but not in the form that the reference gives."""
-    return Unknown.because("error", call.name, None, one_line(f"the answer cannot be read: {what}"))
+    """The Unknown for a response that does not have the documented format."""
+    return Unknown.because("error", call.name, None, one_line(f"the response cannot be read: {what}"))
 
 
 def _reason(status: int, code: str, message: str) -> Reason:
     if code in _BY_ORGANISATION or (status == 403 and "deny assignment" in message):
         return "denied_by_organisation"
     if status == 401 and "locationcondition" in message:
-        # Conditional Access, evaluated at Microsoft Graph itself, keeps the caller's network out.
+        # Conditional Access, evaluated by Microsoft Graph itself, blocks the caller's network.
         return "denied_by_organisation"
     if status == 429 or code in _THROTTLED:
         return "throttled"
     if status in (405, 501) or code in _UNSUPPORTED or (status == 403 and _UNLICENSED.search(message)):
-        # No permission settles what the tenant has no licence for.
+        # No permission helps if the tenant lacks the licence.
         return "unsupported"
     if status in (401, 403):
         return "denied"
     return "error"
 
 
-def _told(content: bytes) -> tuple[str, str]:
+def _error(content: bytes) -> tuple[str, str]:
     body = _object(content)
     error = body.get("error", body)
     if not isinstance(error, Mapping):
@@ -104,5 +104,5 @@ def _object(content: bytes) -> Mapping[str, Any]:
     try:
         body = json.loads(text)
     except ValueError:
-        return {"message": "the error's own text cannot be read"}
+        return {"message": "the error body is not valid JSON"}
     return body if isinstance(body, dict) else {}

@@ -1,4 +1,4 @@
-"""Reading only: a request that no table names raises before it leaves the machine."""
+"""Read-only guard: a request that is in no table raises before it is sent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _ID = (
 
 
 class NotReadOnly(Exception):
-    """A request that is in no table: a defect of gapscan, so it is never turned into a finding."""
+    """A request that is in no table: a bug in gapscan, never reported as a finding."""
 
 
 class RequestGuard:
-    """Knows the paths that may be read, at the one host that they may be read from."""
+    """The allowed read requests, all at one host."""
 
     def __init__(self, host: str, calls: Iterable[ArmCall | GraphCall | DirectoryCall]) -> None:
         self._host = host
@@ -31,7 +31,7 @@ class RequestGuard:
         self._paths += [_directory(call.path) for call in calls if isinstance(call, DirectoryCall)]
 
     def permits(self, method: str, url: str) -> bool:
-        """Whether it is a known read at the one host."""
+        """Whether it is an allowed read at the host."""
         parts = urlsplit(url)
         path = unquote(parts.path).lower()
         if parts.scheme != "https" or parts.netloc.lower() != self._host or ".." in path.split("/"):
@@ -44,11 +44,11 @@ class RequestGuard:
         """Raises :class:`NotReadOnly` for any other method, host or path."""
         if not self.permits(method, url):
             parts = urlsplit(url)
-            raise NotReadOnly(f"{method} {parts.netloc}{parts.path} is in no table of gapscan's")
+            raise NotReadOnly(f"{method} {parts.netloc}{parts.path} is not among gapscan's read requests")
 
 
 def resource_id(text: object, of: str = "") -> str:
-    """The text, if it has the form of the id of a resource, of that type if one is named.
+    """The text, if it has the format of a resource ID, and of that type if given.
 
     Raises :class:`ValueError` otherwise.
     """

@@ -1,4 +1,4 @@
-"""Resources that no query lists, because they stand within others: asked for one parent at a time."""
+"""Child resources, which no query lists: listed once per parent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from providers.azure.client.caller import SubscriptionCaller
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
-from scanner.collect.collection import Answer, Collection, CollectionPlace, Item, Table
+from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.table import Answer, Item, Table
 from scanner.model.evidence import Observed, Unknown
 
 T = TypeVar("T")
@@ -16,13 +17,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Nested(Table[AzureCall]):
-    """A table whose ``list`` is asked about each parent. An item is the child's own, and holds the parent's
-    row under ``parent``."""
+    """A table whose ``list`` is called once per parent. An item is the child, with the parent's row under
+    ``parent``."""
 
     parents: GraphCall = field(kw_only=True)
 
     def calls(self, wanted: frozenset[str]) -> frozenset[AzureCall]:
-        """Every call that collecting these facets can make, that for the parents among them."""
+        """Every call that collecting these facets can make, including the one for the parents."""
         return super().calls(wanted) | {self.parents}
 
 
@@ -33,7 +34,7 @@ def collect_nested(
     place: CollectionPlace,
     wanted: frozenset[str],
 ) -> None:
-    """Starts collecting the kind in one subscription, all parents side by side."""
+    """Starts collecting the kind in one subscription, all parents in parallel."""
 
     def start() -> None:
         for page in caller.pages(table.parents):
@@ -49,7 +50,7 @@ def collect_nested(
 
 
 class _ParentCaller:
-    """Asks on behalf of one parent."""
+    """The caller of one parent."""
 
     def __init__(self, caller: SubscriptionCaller, parent: Item) -> None:
         self._caller = caller
@@ -58,21 +59,21 @@ class _ParentCaller:
     def pages(self, call: AzureCall) -> Iterator[Observed[Sequence[Item]]]:
         """The children, each with the parent's row."""
         if not isinstance(call, ArmCall):
-            raise TypeError(f"{call.name} lists no children")
+            raise TypeError(f"{call.name} does not list children")
         for page in self._caller.children(call, self._parent):
-            yield page if isinstance(page, Unknown) else self.read(call, self._within, page)
+            yield page if isinstance(page, Unknown) else self.read(call, self._with_parent, page)
 
     def answer(self, call: AzureCall, item: Item) -> Observed[Answer]:
-        """As the subscription's caller."""
+        """As for the subscription."""
         return self._caller.answer(call, item)
 
     def key(self, call: AzureCall, item: Item) -> Hashable | None:
-        """As the subscription's caller."""
+        """As for the subscription."""
         return self._caller.key(call, item)
 
     def read(self, call: AzureCall | None, function: Callable[..., T], *arguments: object) -> Observed[T]:
-        """As the subscription's caller."""
+        """As for the subscription."""
         return self._caller.read(call, function, *arguments)
 
-    def _within(self, children: Sequence[Item]) -> Sequence[Item]:
+    def _with_parent(self, children: Sequence[Item]) -> Sequence[Item]:
         return [{**child, "parent": self._parent} for child in children]

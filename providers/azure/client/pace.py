@@ -1,4 +1,4 @@
-"""How long to wait before asking again, as the answers' own headers say."""
+"""Waiting times before a retry, from the response headers."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import threading
 from collections.abc import Callable, Mapping
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
-"""Statuses after which the same question may be answered."""
+"""Statuses after which a retry may succeed."""
 _RESET = "x-ms-user-quota-resets-after"
 _REMAINING = "x-ms-user-quota-remaining"
 _FIRST_WAIT = 0.5
 
 
 def pause(headers: Mapping[str, str], attempt: int, most: float) -> float:
-    """Seconds to wait after the failed ``attempt`` (1 for the first), never more than ``most``.
+    """Seconds to wait after the failed ``attempt`` (1 for the first), at most ``most``.
 
-    ``Retry-After`` decides, then the quota of Resource Graph, else each wait is twice the last one.
-    Throttled queries at Resource Graph may come without Retry-After.
+    From ``Retry-After``, then from the Resource Graph quota, else exponential backoff. Throttled Resource
+    Graph responses may lack Retry-After.
     """
-    asked = headers.get("Retry-After", "")
-    if re.fullmatch(r"[0-9]{1,6}", asked):
-        seconds = float(asked)
+    retry_after = headers.get("Retry-After", "")
+    if re.fullmatch(r"[0-9]{1,6}", retry_after):
+        seconds = float(retry_after)
     else:
         seconds = max(_seconds(headers.get(_RESET, "")), _FIRST_WAIT * 2 ** (attempt - 1))
     return min(seconds, most)
 
 
 class QueryPace:
-    """Holds queries at Resource Graph back while the user's quota is used up; shared by all threads.
+    """Delays Resource Graph queries while the user's quota is used up; shared by all threads.
 
     https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
     """
@@ -47,8 +47,8 @@ class QueryPace:
         if seconds > 0:
             self._sleep(min(seconds, self._most))
 
-    def heard(self, headers: Mapping[str, str]) -> None:
-        """Takes note of the quota that an answer tells."""
+    def update(self, headers: Mapping[str, str]) -> None:
+        """Records the quota from the headers of a response."""
         remaining = headers.get(_REMAINING, "")
         if re.fullmatch(r"[0-9]{1,9}", remaining) and int(remaining) == 0:
             with self._lock:

@@ -1,7 +1,7 @@
-"""The Resource Manager's own client and one for Microsoft Graph. Imported late: it is slow.
+"""The SDK clients of the Resource Manager and Microsoft Graph. Imported lazily: the import is slow.
 
-Their pipeline has no retry policy and follows no redirect: the caller retries itself, throttled queries
-too, which azure-core leaves alone; and a token never goes to another host.
+Their pipeline has no retry policy and follows no redirects: the caller retries, including throttled
+queries, which azure-core does not retry; and a token is never sent to another host.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from providers.azure.client.guard import RequestGuard
 from scanner.collect.provider import Limits
 
 CONNECTIONS = 32
-"""As many as there are workers, so that none waits for another's connection."""
+"""As many as workers, so that none waits for a connection."""
 
 
 class _ReadOnly(SansIOHTTPPolicy[Any, Any]):
@@ -38,15 +38,14 @@ class _ReadOnly(SansIOHTTPPolicy[Any, Any]):
 
 
 def graph_client(base: str, audience: str, credential: Any, guard: RequestGuard, limits: Limits) -> Any:
-    """A client for Microsoft Graph. ``send_request`` signs requests and lets only known reads through."""
+    """A Microsoft Graph client. ``send_request`` authenticates requests and allows only known reads."""
     return PipelineClient(base, policies=_policies(audience, credential, guard), transport=_transport(limits))
 
 
 def arm_client(manager: str, audience: str, credential: Any, guard: RequestGuard, limits: Limits) -> Any:
-    """A client whose ``send_request`` signs requests and lets only known reads through.
+    """A client whose ``send_request`` authenticates requests and allows only known reads.
 
-    It is used for every subscription, so the one that it asks for is a placeholder: requests carry their
-    own paths.
+    It serves all subscriptions, so its subscription ID is a placeholder: requests have their own paths.
     """
     return ResourceManagementClient(
         credential,

@@ -1,1 +1,1 @@
-"""The client of Google Cloud: the only code that sees its SDK fail."""
+"""The client of Google Cloud: the only code that handles errors of its SDK."""

@@ -1,4 +1,4 @@
-"""What is asked of Google Cloud, and about what: the project, its resources, and the one type of call."""
+"""The type of every call to Google Cloud, and what a call is about: a project and its resources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METHODS: Mapping[Operation, str] = {
     "SearchAllResources": "/google.cloud.asset.v1.AssetService/SearchAllResources",
     "GetEffectivePolicy": "/google.cloud.orgpolicy.v2.OrgPolicy/GetEffectivePolicy",
 }
-"""The gRPC method of each operation. Calls of any other method are refused before they are sent."""
+"""The gRPC method of each operation. Calls of any other method are rejected before they are sent."""
 
 RESOURCE_MANAGER = "//cloudresourcemanager.googleapis.com/"
 """The start of the full resource names of projects, folders and organisations."""
@@ -26,15 +26,15 @@ _PLACE = re.compile(r"([a-z]+(?:-[a-z]+)+[0-9]+)(?:-[a-z][a-z0-9]*)?")
 
 
 def to_region(location: str) -> str | None:
-    """The region of a location: itself, or the zone's. ``None`` for ``global`` and for multi-regions
-    (``us``, ``eur4``), which are none: https://cloud.google.com/docs/geography-and-regions."""
+    """The region of a location: the location itself, or the zone's region. ``None`` for ``global`` and for
+    multi-regions (``us``, ``eur4``): https://cloud.google.com/docs/geography-and-regions."""
     match = _PLACE.fullmatch(location.lower())
     return match[1] if match else None
 
 
 @dataclass(frozen=True)
 class Project:
-    """A Google Cloud project, as its own asset tells it."""
+    """A Google Cloud project, as described by its own asset."""
 
     id: str
     number: str
@@ -48,7 +48,7 @@ class Project:
 
 @dataclass(frozen=True)
 class Item:
-    """What a facet is about: an asset of a project, a region of it, or the project alone."""
+    """What a facet describes: an asset of a project, a region of it, or the project itself."""
 
     project: Project
     asset: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -57,9 +57,9 @@ class Item:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """The configuration that the asset tells, in the form of the service's own REST API.
+        """The configuration in the asset, in the form of the service's own REST API.
 
-        Raises :class:`LookupError` or :class:`TypeError` for an asset of another form.
+        Raises :class:`LookupError` or :class:`TypeError` for an unexpected asset.
         """
         data: Mapping[str, Any] = self.asset["resource"]["data"]
         return data
@@ -67,7 +67,7 @@ class Item:
 
 @dataclass(frozen=True)
 class GcpCall:
-    """One read operation. The names of asset calls tell type, content and where the listing starts."""
+    """One read operation. The names of asset calls contain type, content and parent."""
 
     operation: Operation
     about: tuple[str, ...]
@@ -75,13 +75,13 @@ class GcpCall:
     content: Literal["RESOURCE", "IAM_POLICY"] = "RESOURCE"
     parent: Literal["project", "organization"] = "project"
     project: Project | None = field(default=None, compare=False)
-    """Whose resources a listing pages through."""
+    """The project whose resources a listing pages through."""
     regions: frozenset[str] = field(default=frozenset(), compare=False)
-    """Where set, a listing leaves out what lies in another region; what spans regions stays."""
+    """If set, a listing omits resources in other regions; those that span regions stay."""
     split: Callable[[Item], Iterable[Item]] | None = field(default=None, compare=False)
-    """Where set, what each asset of a listing holds of the kind: several items, itself, or nothing."""
+    """If set, the items of the kind in each asset of a listing: several, the asset itself, or none."""
     shared: bool = field(default=False, compare=False)
-    """A small listing that is needed as items and as an answer: it is made once."""
+    """A small listing that is needed as items and as an answer: it is requested once."""
 
     @property
     def name(self) -> str:
@@ -90,10 +90,10 @@ class GcpCall:
             return "cloudasset:SearchAllResources"
         if self.operation == "GetEffectivePolicy":
             return f"orgpolicy:GetEffectivePolicy({self.about[0]})"
-        words = ["+".join(kind.replace(".googleapis.com/", ".") for kind in self.about)]
-        words += [self.content] if self.content != "RESOURCE" else []
-        words += [self.parent] if self.parent != "project" else []
-        return f"cloudasset:ListAssets({' '.join(words)})"
+        parts = ["+".join(kind.replace(".googleapis.com/", ".") for kind in self.about)]
+        parts += [self.content] if self.content != "RESOURCE" else []
+        parts += [self.parent] if self.parent != "project" else []
+        return f"cloudasset:ListAssets({' '.join(parts)})"
 
     @property
     def permission(self) -> str:

@@ -1,4 +1,4 @@
-"""Where calls go and as whom: endpoints, credentials, and channels that can only read."""
+"""Endpoints, credentials, and channels that can only read."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from scanner.collect.provider import Limits, Unreachable, is_loopback
 
 ASSETS = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDASSET", "cloudasset.googleapis.com")
 POLICIES = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY", "orgpolicy.googleapis.com")
-"""The variables of gcloud that move an endpoint, and the endpoints' own hosts."""
+"""The variables of gcloud that override an endpoint, and the default hosts."""
 
 _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.initial_reconnect_backoff_ms", 200))
-_LOGIN = "Run gcloud auth application-default login, or point GOOGLE_APPLICATION_CREDENTIALS at a key file."
+_LOGIN = "Run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS to a key file."
 
 
 class ReadOnlyViolation(RuntimeError):
-    """The program was about to call a method that is not in the tables. A defect, never an answer."""
+    """The program was about to call a method that is not in the tables: always a bug."""
 
 
 def guarded(channel: Any) -> Any:
-    """The channel, with every method refused that is not in the tables. Raises on such a call
-    :class:`ReadOnlyViolation` before anything leaves the machine."""
+    """The channel, restricted to the methods in the tables. Any other call raises :class:`ReadOnlyViolation`
+    before anything leaves the machine."""
     import grpc
 
     allowed = frozenset(METHODS.values())
 
     def refuse(details: Any) -> None:
         if details.method not in allowed:
-            raise ReadOnlyViolation(f"{details.method} is not one of the calls that gapscan makes")
+            raise ReadOnlyViolation(f"{details.method} is not one of gapscan's read-only calls")
 
     class ChannelGuard(
         grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
@@ -54,7 +54,7 @@ def guarded(channel: Any) -> Any:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A host and port, and whether it is a plaintext one on this machine."""
+    """A host and port, and whether it is a plaintext endpoint on this machine."""
 
     address: str
     plaintext: bool
@@ -62,28 +62,28 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """The two API clients, ready to be called, and whose they are."""
+    """The two API clients, and the identity they use."""
 
     assets: Any
     policies: Any
     project: str | None
     """The default project of the credentials or of the environment."""
     identity: str | None
-    """A service account's address or a user's; ``None`` when not told."""
+    """The address of a service account or user; ``None`` if the credentials do not contain it."""
 
 
 def sign_in(limits: Limits) -> SignedIn:
-    """Both clients, over channels that refuse everything but the calls of the tables.
+    """Both clients, over channels that reject everything but the calls in the tables.
 
-    Credentials are looked for only if an endpoint needs them: a loopback one never gets any. Raises
-    ``Unreachable`` without credentials, with expired ones, and where nobody answers.
+    Credentials are loaded only if an endpoint needs them: a loopback one never receives any. Raises
+    ``Unreachable`` without credentials, with expired ones, and if the endpoint does not answer.
     """
     assets, policies = endpoint(*ASSETS), endpoint(*POLICIES)
     credentials, project = None, os.environ.get("GOOGLE_CLOUD_PROJECT") or None
     if not (assets.plaintext and policies.plaintext):
         credentials, project = _credentials(limits)
     return SignedIn(
-        assets=_assets(_answering(_channel(assets, credentials), assets, limits)),
+        assets=_assets(_connected(_channel(assets, credentials), assets, limits)),
         policies=_policies(_channel(policies, credentials)),
         project=project,
         identity=_identity(credentials),
@@ -91,10 +91,9 @@ def sign_in(limits: Limits) -> SignedIn:
 
 
 def endpoint(variable: str, host: str) -> Endpoint:
-    """The endpoint that the variable names, else the host's own.
+    """The endpoint in the variable, or else the default host.
 
-    Plaintext is for loopback addresses alone; anything else raises
-    ``Unreachable``.
+    Plaintext is allowed for loopback addresses only; anything else raises ``Unreachable``.
     """
     value = os.environ.get(variable, "").strip()
     if not value:
@@ -104,14 +103,14 @@ def endpoint(variable: str, host: str) -> Endpoint:
         name, port = url.hostname or "", url.port
     except ValueError as error:
         raise Unreachable(
-            "gcp", f"{variable} is no address: {error}.", f"Correct or unset {variable}."
+            "gcp", f"{variable} is not a valid address: {error}.", f"Correct or unset {variable}."
         ) from None
     shown = f"[{name}]" if ":" in name else name
     if url.scheme == "https" and name:
         return Endpoint(f"{shown}:{port or 443}", plaintext=False)
     if url.scheme == "http" and name and is_loopback(name):
         return Endpoint(f"{shown}:{port or 80}", plaintext=True)
-    why = "would send credentials in plaintext" if url.scheme == "http" else "is no https:// address"
+    why = "would send credentials in plaintext" if url.scheme == "http" else "is not an https:// address"
     raise Unreachable("gcp", f"{variable} {why}.", f"Use https://, or unset {variable}.")
 
 
@@ -126,35 +125,35 @@ def _credentials(limits: Limits) -> tuple[Any, str | None]:
         refresh: Any = credentials.refresh
         refresh(request)
     except TransportError as error:
-        told = f"Google's sign-in endpoint was not reached: {one_line(str(error))}"
-        raise Unreachable("gcp", told, "Check the network and the proxy settings.") from None
+        message = f"Google's sign-in endpoint could not be reached: {one_line(str(error))}"
+        raise Unreachable("gcp", message, "Check the network and the proxy settings.") from None
     except (DefaultCredentialsError, OSError, ValueError) as error:
-        told = f"No Google Cloud credentials: {one_line(str(error))}"
-        nothing = str(error).startswith("Your default credentials were not found")
-        raise Unreachable("gcp", told, _LOGIN, no_credentials=nothing) from None
+        message = f"No Google Cloud credentials: {one_line(str(error))}"
+        missing = str(error).startswith("Your default credentials were not found")
+        raise Unreachable("gcp", message, _LOGIN, no_credentials=missing) from None
     except GoogleAuthError as error:
-        told = f"The Google Cloud credentials are not accepted: {one_line(str(error))}"
-        raise Unreachable("gcp", told, _LOGIN) from None
+        message = f"The Google Cloud credentials were not accepted: {one_line(str(error))}"
+        raise Unreachable("gcp", message, _LOGIN) from None
     return credentials, project or None
 
 
 def _identity(credentials: Any) -> str | None:
     for name in ("service_account_email", "account"):
-        told = getattr(credentials, name, None)
-        if isinstance(told, str) and told:
-            return told
+        value = getattr(credentials, name, None)
+        if isinstance(value, str) and value:
+            return value
     return None
 
 
-def _channel(place: Endpoint, credentials: Any) -> Any:
+def _channel(target: Endpoint, credentials: Any) -> Any:
     import grpc
     from google.api_core import grpc_helpers
 
-    if place.plaintext:
+    if target.plaintext:
         options = (*_OPTIONS, ("grpc.enable_http_proxy", 0))
-        return guarded(grpc.insecure_channel(place.address, options=options))
+        return guarded(grpc.insecure_channel(target.address, options=options))
     channel = grpc_helpers.create_channel(
-        place.address,
+        target.address,
         credentials=credentials,
         quota_project_id=getattr(credentials, "quota_project_id", None),
         options=_OPTIONS,
@@ -162,7 +161,7 @@ def _channel(place: Endpoint, credentials: Any) -> Any:
     return guarded(channel)
 
 
-def _answering(channel: Any, place: Endpoint, limits: Limits) -> Any:
+def _connected(channel: Any, target: Endpoint, limits: Limits) -> Any:
     import grpc
 
     ready = grpc.channel_ready_future(channel)
@@ -170,8 +169,10 @@ def _answering(channel: Any, place: Endpoint, limits: Limits) -> Any:
         ready.result(timeout=limits.connect_seconds)
     except grpc.FutureTimeoutError:
         ready.cancel()
-        told = f"{place.address} did not answer within {limits.connect_seconds:g} s."
-        raise Unreachable("gcp", told, "Check the network, the proxy and the endpoint variables.") from None
+        message = f"{target.address} did not answer within {limits.connect_seconds:g} s."
+        raise Unreachable(
+            "gcp", message, "Check the network, the proxy and the endpoint variables."
+        ) from None
     return channel
 
 

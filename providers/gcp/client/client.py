@@ -1,4 +1,4 @@
-"""The client of Google Cloud: the only place that sees the SDK's errors, and that sends anything."""
+"""The client of Google Cloud: the only place that sends requests and handles the SDK's errors."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ T = TypeVar("T")
 Page = Sequence[Mapping[str, Any]]
 
 PAGE = 1000
-"""Assets of one page of a listing, the most that ListAssets allows."""
+"""Assets per page of a listing, the maximum of ListAssets."""
 SEARCH_PAGE = 500
-"""Results of one page of a search, the most that SearchAllResources allows."""
+"""Results per page of a search, the maximum of SearchAllResources."""
 PAUSE = 1 / 15
-"""The pause before the second try, as a part of the time that a call may take; it doubles each time."""
+"""The pause before the second attempt, as a fraction of the timeout of a call; it doubles each time."""
 
-_AGAIN = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "ABORTED"})
+_RETRIED = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "ABORTED"})
 
 
 @dataclass
-class _Kept:
-    """The pages of a shared listing, once they are there."""
+class _SharedPages:
+    """The pages of a shared listing, once fetched."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     pages: tuple[Observed[Page], ...] | None = None
@@ -47,22 +47,22 @@ class Client:
         self._collection: Collection | None = None
         self._early: list[str] = []
         self._lock = threading.Lock()
-        self._kept: dict[tuple[GcpCall, str], _Kept] = {}
+        self._shared: dict[tuple[GcpCall, str], _SharedPages] = {}
 
     def count_into(self, collection: Collection) -> None:
-        """From now on calls are counted there, and those that were made while connecting too."""
+        """Counts all calls in the collection from now on, and those made while connecting too."""
         self._collection, early, self._early = collection, self._early, []
         for name in early:
             collection.called("gcp", name)
 
     def pages(self, call: GcpCall) -> Iterator[Observed[Sequence[Item]]]:
-        """The pages of a listing of ``call.project``, as items of it.
+        """The pages of a listing of ``call.project``, as its items.
 
-        An asset that cannot be split does not keep the others from being told: it is missed at the end.
+        An asset that cannot be split does not hide the others: an Unknown for it comes last.
         """
         project = call.project
         if project is None:
-            raise ValueError(f"{call.name} names no project to list")
+            raise ValueError(f"{call.name} has no project to list")
         missed: list[Unknown] = []
         for page in self._pages(call, f"projects/{project.id}"):
             if isinstance(page, Unknown):
@@ -83,9 +83,9 @@ class Client:
         return [item] if split is None else self.read(call, lambda: list(split(item)))
 
     def answer(self, call: GcpCall, item: Item) -> Observed[Any]:
-        """The answer about the item's project or about what is above it.
+        """The answer about the item's project or its organisation.
 
-        A listing is answered whole: half of one is Unknown. What has no organisation has nothing above.
+        An incomplete listing is Unknown as a whole. Without an organisation, listings of it are empty.
         """
         if call.parent == "organization":
             organisation = item.project.organisation
@@ -109,11 +109,11 @@ class Client:
             return function(*arguments)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             name = call.name if call is not None else "cloudasset:ListAssets"
-            told = f"the answer has an unexpected form ({type(error).__name__}: {error})"
-            return Unknown.because("error", name, None, one_line(told))
+            message = f"the answer has an unexpected form ({type(error).__name__}: {error})"
+            return Unknown.because("error", name, None, one_line(message))
 
     def listing(self, call: GcpCall, parent: str) -> Observed[Mapping[str, Mapping[str, Any]]]:
-        """All that a listing tells, by the assets' names, or why it could not be told to the end."""
+        """All assets of a listing by name, or why the listing could not be completed."""
         found: dict[str, Mapping[str, Any]] = {}
         for page in self._pages(call, parent):
             if isinstance(page, Unknown):
@@ -125,11 +125,11 @@ class Client:
         if not call.shared:
             return self._fetched(call, parent)
         with self._lock:
-            kept = self._kept.setdefault((call, parent), _Kept())
-        with kept.lock:
-            if kept.pages is None:
-                kept.pages = tuple(self._fetched(call, parent))
-        return kept.pages
+            shared = self._shared.setdefault((call, parent), _SharedPages())
+        with shared.lock:
+            if shared.pages is None:
+                shared.pages = tuple(self._fetched(call, parent))
+        return shared.pages
 
     def _fetched(self, call: GcpCall, parent: str) -> Iterator[Observed[Page]]:
         fetch = self._search if call.operation == "SearchAllResources" else self._list
@@ -144,7 +144,7 @@ class Client:
             if not following:
                 return
             if following == token:
-                yield Unknown.because("error", call.name, None, f"{parent}: the listing does not go on")
+                yield Unknown.because("error", call.name, None, f"{parent}: the page token repeats")
                 return
             token = following
 
@@ -180,9 +180,9 @@ class Client:
         return _plain(self._policies.get_effective_policy(name=name, retry=None, timeout=timeout))
 
     def _send(self, call: GcpCall, where: str, request: Callable[[float], T]) -> Observed[T]:
-        """Sends a request, again where that may help: at most ``limits.attempts`` times.
+        """Sends a request, and retries it where that may help: at most ``limits.attempts`` attempts.
 
-        A call that ran out of time is not tried again: it has had its time.
+        A call that timed out is not retried: it has used its time.
         """
         from google.api_core.exceptions import GoogleAPICallError, RetryError
         from google.auth.exceptions import GoogleAuthError
@@ -194,22 +194,22 @@ class Client:
             try:
                 return request(self._limits.read_seconds)
             except GoogleAPICallError as error:
-                if status(error) not in _AGAIN or attempt >= self._limits.attempts:
+                if status(error) not in _RETRIED or attempt >= self._limits.attempts:
                     return from_api(call, error, where)
                 time.sleep(self._pause(attempt, error))
             except (GoogleAuthError, RetryError) as error:
                 return Unknown.because("error", call.name, None, one_line(f"{where}: {error}"))
             except (LookupError, TypeError, ValueError, AttributeError) as error:
-                told = f"{where}: the answer could not be read ({type(error).__name__})"
-                return Unknown.because("error", call.name, None, told)
+                message = f"{where}: the answer could not be read ({type(error).__name__})"
+                return Unknown.because("error", call.name, None, message)
 
     def _pause(self, attempt: int, error: Any) -> float:
-        """Seconds until the next try: what Google asks for (RetryInfo) or a doubling pause."""
-        asked = [
+        """Seconds until the next attempt: the delay that Google requests (RetryInfo), or a doubling pause."""
+        requested = [
             d.retry_delay.ToTimedelta().total_seconds() for d in error.details if hasattr(d, "retry_delay")
         ]
         usual = self._limits.read_seconds * PAUSE * 2 ** (attempt - 1) * random.uniform(0.8, 1.2)
-        return float(min(max([usual, *asked]), self._limits.read_seconds))
+        return float(min(max([usual, *requested]), self._limits.read_seconds))
 
     def _count(self, call: GcpCall) -> None:
         if self._collection is None:
@@ -226,11 +226,11 @@ def _in(regions: frozenset[str], asset: Mapping[str, Any]) -> bool:
 
 
 def _plain(message: Any) -> Mapping[str, Any]:
-    """A message in the JSON form that the REST API has: the one place that converts.
+    """A message in the JSON form of the REST API: the only place that converts.
 
-    Fields without presence are left out when they hold their default, so that "false" and "0" are
+    Fields without presence are omitted when they have their default value, so "false" and "0" are
     absent; the numbers of ``resource.data`` (a Struct) are floats, and its int64 are strings.
-    Raises :class:`ValueError` for numbers that JSON does not know.
+    Raises :class:`ValueError` for numbers that JSON cannot represent.
     """
     from google.protobuf.json_format import MessageToDict
 

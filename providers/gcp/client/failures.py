@@ -1,4 +1,4 @@
-"""The translation of Google's errors into Unknown: what the status code and its details mean."""
+"""Translates Google's errors into Unknown, by status code and details."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from providers.gcp.client.calls import GcpCall
 from scanner.model.evidence import Reason, Unknown
 
 NOT_ENABLED = "is not enabled on the quota project"
-LONGEST = 300
-"""Characters of a message that are kept."""
+LONGEST_MESSAGE = 300
+"""Maximum characters of a message."""
 
 _PERMISSION = re.compile(r"[Pp]ermission '?`?([a-z][A-Za-z]*(?:\.[A-Za-z]+)+)'?`? denied")
 _SECRETS = re.compile(
@@ -25,9 +25,9 @@ _REASONS: dict[str, Reason] = {
 
 
 def one_line(text: str) -> str:
-    """The text as one line, cut, with anything that looks like a token taken out."""
+    """The text as one truncated line, with anything that looks like a token removed."""
     line = _SECRETS.sub("[removed]", " ".join(text.split()))
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
 
 
 def status(error: Any) -> str:
@@ -37,19 +37,20 @@ def status(error: Any) -> str:
 
 
 def disabled_service(error: Any) -> tuple[str, str] | None:
-    """The service that is switched off and the project that pays for the calls (the quota project).
+    """The disabled service and the project that pays for the calls (the quota project).
 
-    Google tells it as PERMISSION_DENIED with the reason ``SERVICE_DISABLED``:
+    Google reports it as PERMISSION_DENIED with the reason ``SERVICE_DISABLED``:
     https://cloud.google.com/apis/design/errors#error_info
     """
     if getattr(error, "reason", None) != "SERVICE_DISABLED":
         return None
-    told = getattr(error, "metadata", None) or {}
-    return told.get("service", "the API"), told.get("consumer", "projects/?").removeprefix("projects/")
+    metadata = getattr(error, "metadata", None) or {}
+    consumer = metadata.get("consumer", "projects/?")
+    return metadata.get("service", "the API"), consumer.removeprefix("projects/")
 
 
 def from_api(call: GcpCall, error: Any, where: str) -> Unknown:
-    """Why a call was answered with an error.
+    """Why a call failed.
 
     Sources: https://cloud.google.com/apis/design/errors (codes and details),
     https://cloud.google.com/vpc-service-controls/docs/troubleshooting (``SECURITY_POLICY_VIOLATED``).
@@ -79,8 +80,8 @@ def _perimeter(error: Any) -> bool:
 def _permission(error: Any) -> str | None:
     if getattr(error, "reason", None) == "USER_PROJECT_DENIED":
         return "serviceusage.services.use"
-    told = (getattr(error, "metadata", None) or {}).get("permission")
-    if told:
-        return str(told)
+    permission = (getattr(error, "metadata", None) or {}).get("permission")
+    if permission:
+        return str(permission)
     found = _PERMISSION.search(str(getattr(error, "message", "") or ""))
     return found.group(1) if found else None

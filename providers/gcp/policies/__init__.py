@@ -1,1 +1,1 @@
-"""IAM policies of Google Cloud: where they are attached, whom they name and what they open."""
+"""IAM policies of Google Cloud: where they are attached, their members and the access they grant."""

@@ -1,4 +1,4 @@
-"""Who on the internet a grant lets in: Cloud Storage roles, bindings and access control lists."""
+"""Public access from grants: Cloud Storage roles, bindings and access control lists."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ ROLES: Mapping[str, tuple[bool, bool]] = {
     "roles/owner": (True, True),
     "roles/browser": (False, False),
 }
-"""Whether a role lets read (get or list objects) and write (create, change or delete objects, or change
-who may): https://cloud.google.com/storage/docs/access-control/iam-roles. Basic roles count with what
-Cloud Storage gives to their holders by default."""
+"""Whether a role allows reading (getting or listing objects) and writing (creating, changing or deleting
+objects, or changing access): https://cloud.google.com/storage/docs/access-control/iam-roles. Basic roles
+count with the access that Cloud Storage gives their holders by default."""
 
 _ACL_ROLES: Mapping[str, tuple[bool, bool]] = {
     "READER": (True, False),
@@ -42,7 +42,7 @@ _ACL_ROLES: Mapping[str, tuple[bool, bool]] = {
 
 @dataclass(frozen=True)
 class Exposure:
-    """What the public may do, as told by one source of grants, and through which grants."""
+    """The public's access according to one source of grants, and the grants that give it."""
 
     read: Observed[bool]
     write: Observed[bool]
@@ -50,11 +50,11 @@ class Exposure:
 
 
 def from_bindings(policy: Mapping[str, Any], call: str, attached: str = "") -> Exposure:
-    """What the bindings of an IAM policy give to the public.
+    """The access that the bindings of an IAM policy give to the public.
 
-    A custom role, or a role that is not in :data:`ROLES`, granted to the public may hold anything:
-    Unknown. So is a binding with a condition: whether and for which objects it holds depends on the
-    request. Deny policies are not read: they could only make less public than is told here.
+    A custom role, or a role that is not in :data:`ROLES`, may contain any permission: Unknown. So is a
+    binding with a condition: whether and for which objects it applies depends on the request. Deny
+    policies are not read: they could only reduce the access reported here.
     https://cloud.google.com/iam/docs/reference/rest/v1/Policy
     """
     exposures = []
@@ -66,20 +66,20 @@ def from_bindings(policy: Mapping[str, Any], call: str, attached: str = "") -> E
 
 def _binding(binding: Mapping[str, Any], member: str, call: str, attached: str) -> Exposure:
     role = binding["role"]
-    words = f"IAM binding {role} to {member}" + (f" on {attached}" if attached else "")
+    label = f"IAM binding {role} to {member}" + (f" on {attached}" if attached else "")
     known = ROLES.get(role)
     if known == (False, False):
-        return NOTHING
+        return NO_EXPOSURE
     if known is None or binding.get("condition"):
-        why = "holds a condition" if known is not None else "has a role whose permissions are not known here"
-        unknown = Unknown.because("error", call, None, f"{words} {why}")
+        why = "has a condition" if known is not None else "has a role with unknown permissions"
+        unknown = Unknown.because("error", call, None, f"{label} {why}")
         reads, writes = known or (True, True)
         return Exposure(unknown if reads else False, unknown if writes else False, unknown)
-    return Exposure(*known, (words,))
+    return Exposure(*known, (label,))
 
 
-def from_acl(entries: Iterable[Mapping[str, Any]], words: str) -> Exposure:
-    """What an access control list gives to the public.
+def from_acl(entries: Iterable[Mapping[str, Any]], label: str) -> Exposure:
+    """The access that an access control list gives to the public.
 
     https://cloud.google.com/storage/docs/json_api/v1/bucketAccessControls
     """
@@ -87,7 +87,7 @@ def from_acl(entries: Iterable[Mapping[str, Any]], words: str) -> Exposure:
     for entry in entries:
         if entry["entity"] in PUBLIC:
             read, write = _ACL_ROLES[entry["role"]]
-            exposures.append(Exposure(read, write, (words,)))
+            exposures.append(Exposure(read, write, (label,)))
     return union(exposures)
 
 
@@ -97,14 +97,14 @@ def union(exposures: Sequence[Observed[Exposure]]) -> Exposure:
     return Exposure(
         any_of(*(lift(lambda exposure: exposure.read, each) for each in exposures)),
         any_of(*(lift(lambda exposure: exposure.write, each) for each in exposures)),
-        lift(lambda *told: tuple(sorted({words for via in told for words in via})), *vias),
+        lift(lambda *sources: tuple(sorted({label for via in sources for label in via})), *vias),
     )
 
 
-def open_to(fact: Observed[bool], blocked: Observed[bool]) -> Observed[bool]:
-    """Granted, and not blocked."""
+def unless_blocked(fact: Observed[bool], blocked: Observed[bool]) -> Observed[bool]:
+    """Granted and not blocked."""
     return all_of(fact, lift(lambda block: not block, blocked))
 
 
-NOTHING = Exposure(False, False, ())
+NO_EXPOSURE = Exposure(False, False, ())
 """No grant to the public."""

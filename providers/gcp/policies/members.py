@@ -1,4 +1,4 @@
-"""Who a member of an IAM policy is: of which type, and whether it belongs to the organisation.
+"""Members of IAM policies: their type, and whether they belong to the organisation.
 
 https://cloud.google.com/iam/docs/principal-identifiers
 """
@@ -16,7 +16,7 @@ from scanner.model.evidence import Observed, Unknown, any_of, lift
 
 HIERARCHY = GcpCall("ListAssets", (ORGANIZATION, FOLDER), parent="organization")
 PROJECTS = GcpCall("ListAssets", (PROJECT,), parent="organization")
-"""All projects of the organisation: they tell whose a service account is."""
+"""All projects of the organisation: they show whether a service account belongs to it."""
 
 PrincipalType = Literal["user", "group", "workload", "account", "public"]
 
@@ -33,7 +33,7 @@ _TYPES: Mapping[str, PrincipalType] = {
     "principalSet": "account",
 }
 _CONSUMER = frozenset({"gmail.com", "googlemail.com", "googlegroups.com"})
-"""Domains where anyone can have an account or a group."""
+"""Domains where anyone can create an account or a group."""
 
 _AGENT_DOMAINS = frozenset(
     {
@@ -68,7 +68,7 @@ _AGENT_DOMAINS = frozenset(
         "trifacta-gcloud-prod",
     }
 )
-"""Projects of Google that service agents come from, beside ``gcp-sa-…``:
+"""Google's own projects of service agents, besides ``gcp-sa-…``:
 https://cloud.google.com/iam/docs/service-agents."""
 
 _ACCOUNTS = ".iam.gserviceaccount.com"
@@ -89,22 +89,22 @@ _CONTAINER = re.compile(
 
 @dataclass(frozen=True)
 class MemberHome:
-    """Where a member belongs."""
+    """The domain or project that a member belongs to."""
 
     outside: Observed[bool] | None = None
-    """Settled by the member's name and the project alone."""
+    """Set if the member's name and the project alone determine it."""
     domain: str | None = None
     """The domain of an account or group."""
     project: str | None = None
-    """Id or number of the project of a service account or pool."""
-    inside: Observed[bool] = False
-    """Whether it is outside if domain or project are the organisation's."""
+    """ID or number of the project of a service account or pool."""
+    outside_regardless: Observed[bool] = False
+    """Whether it is outside even if the domain or project is the organisation's."""
 
 
 def type_of(member: str, project: Project) -> PrincipalType:
-    """The type by the prefix. Service accounts of another project stand for that project: an account.
-    Identities of a cluster of Google Kubernetes Engine are workloads, those of other pools come from another
-    identity source. Raises :class:`LookupError` or :class:`ValueError` for a member of an unknown form."""
+    """The type by prefix. Service accounts of another project count as that project: an account. Identities
+    of a Google Kubernetes Engine cluster are workloads; those of other pools come from another identity
+    provider. Raises :class:`LookupError` or :class:`ValueError` for a member of an unknown form."""
     kind, _, name = member.partition(":")
     if kind == "serviceAccount":
         return "workload" if _of_service_account(name, project).outside is False else "account"
@@ -113,8 +113,8 @@ def type_of(member: str, project: Project) -> PrincipalType:
 
 
 def is_agent(member: str, project: Project) -> bool:
-    """Whether the member is a service agent of this project, or of what is above it: Google's own. An agent
-    that acts for another project is not left out: whoever holds that project can make it act."""
+    """Whether the member is Google's service agent of this project, or of a folder or organisation above it.
+    An agent of another project does not count: whoever controls that project can make it act."""
     kind, _, mail = member.partition(":")
     name, _, domain = mail.partition("@")
     if kind != "serviceAccount":
@@ -127,7 +127,7 @@ def is_agent(member: str, project: Project) -> bool:
         return False
     above = _ABOVE.fullmatch(name)
     if above:
-        return _is_above(above, project) is False
+        return _is_foreign(above, project) is False
     number = _NUMBERED.fullmatch(name)
     return bool(number and number[1] == project.number)
 
@@ -135,9 +135,9 @@ def is_agent(member: str, project: Project) -> bool:
 def home_of(member: str, project: Project) -> MemberHome:
     """Where the member belongs. Raises :class:`ValueError` for a member of an unknown form.
 
-    A project without an organisation has no domain, and no other project beside it: everybody else is
-    outside. Who signs in at a pool of workload identities its providers decide, which are not read; only a
-    cluster's pool holds the cluster's own.
+    A project without an organisation has no domain and no other projects: everybody else is outside. Who
+    signs in through a workload identity pool depends on its providers, which are not read; only a cluster's
+    pool is limited to the cluster's own identities.
     """
     kind, _, name = member.partition(":")
     if kind in ("allUsers", "allAuthenticatedUsers"):
@@ -153,8 +153,10 @@ def home_of(member: str, project: Project) -> MemberHome:
         home = _of_project(pool[1], project)
         if _CLUSTER.search(pool[2]) or home.outside is True:
             return home
-        signed_in = _untold(f"who signs in at {member}")
-        return MemberHome(outside=signed_in) if home.project is None else replace(home, inside=signed_in)
+        unknown = _unsupported(f"who signs in as {member}")
+        if home.project is None:
+            return MemberHome(outside=unknown)
+        return replace(home, outside_regardless=unknown)
     if container and container[1] == "projects":
         return _of_project(container[2], project)
     if container and container[1] == "organizations":
@@ -162,17 +164,17 @@ def home_of(member: str, project: Project) -> MemberHome:
     if container and f"folders/{container[2]}" in _known(project.ancestors):
         return MemberHome(outside=False)
     if container or _WORKFORCE.fullmatch(member):
-        return MemberHome(outside=_untold(f"whose {member} is"))
+        return MemberHome(outside=_unsupported(f"which organisation {member} belongs to"))
     raise ValueError(f"{member} is a member of an unknown form")
 
 
-def _untold(what: str) -> Unknown:
-    return Unknown.because("unsupported", PROJECTS.name, None, f"no asset tells {what}")
+def _unsupported(what: str) -> Unknown:
+    return Unknown.because("unsupported", PROJECTS.name, None, f"no asset shows {what}")
 
 
 def _of_domain(domain: str, project: Project) -> MemberHome:
     if not domain:
-        raise ValueError("a member without a domain")
+        raise ValueError("the member has no domain")
     if domain in _CONSUMER or project.organisation is None:
         return MemberHome(outside=True)
     return MemberHome(domain=domain)
@@ -193,7 +195,7 @@ def _of_service_account(mail: str, project: Project) -> MemberHome:
     service = domain.removesuffix(_ACCOUNTS)
     agent = domain.endswith(_ACCOUNTS) and (service in _AGENT_DOMAINS or service.startswith("gcp-sa-"))
     if agent and above:
-        return MemberHome(outside=_is_above(above, project))
+        return MemberHome(outside=_is_foreign(above, project))
     if (agent or domain in _NUMBERED_DOMAINS) and number:
         return _of_project(number[1], project)
     if domain == "appspot.gserviceaccount.com":
@@ -204,29 +206,29 @@ def _of_service_account(mail: str, project: Project) -> MemberHome:
 
 
 def _legacy(name: str) -> str:
-    """Projects of a domain are ``example.com:shop``, and ``shop.example.com`` in addresses."""
+    """Domain-scoped projects are ``example.com:shop``, and ``shop.example.com`` in addresses."""
     identifier, _, domain = name.partition(".")
     return f"{domain}:{identifier}" if domain else identifier
 
 
-def _is_above(match: re.Match[str], project: Project) -> bool:
-    """Whether the folder or organisation is another one than those above the project."""
+def _is_foreign(match: re.Match[str], project: Project) -> bool:
+    """Whether the folder or organisation is not one of those above the project."""
     kind, number = match[1], match[2]
     place = f"organizations/{number}" if kind == "org" else f"folders/{number}"
     return place not in _known(project.ancestors)
 
 
 def _known(ancestors: Observed[tuple[str, ...]]) -> tuple[str, ...]:
-    """Raises :class:`ValueError` when they are not known."""
+    """Raises :class:`ValueError` when they are unknown."""
     if isinstance(ancestors, Unknown):
-        raise ValueError("what is above the project is not known")
+        raise ValueError("the project's ancestors are unknown")
     return ancestors
 
 
 def to_domain(item: Item, names: Mapping[str, Any]) -> str | None:
     """The organisation's domain: ``displayName`` of
     https://cloud.google.com/resource-manager/reference/rest/v3/organizations. Other domains of the same
-    Workspace account are shown by no asset and count as foreign ones."""
+    Workspace account appear in no asset and count as foreign."""
     organisation = item.project.organisation
     if organisation is None or isinstance(organisation, Unknown):
         return None
@@ -235,7 +237,7 @@ def to_domain(item: Item, names: Mapping[str, Any]) -> str | None:
 
 
 def to_projects(_: Item, projects: Mapping[str, Any]) -> frozenset[str]:
-    """Ids and numbers of all projects of the organisation."""
+    """IDs and numbers of all projects of the organisation."""
     found = set()
     for asset in projects.values():
         data = asset["resource"]["data"]
@@ -246,7 +248,7 @@ def to_projects(_: Item, projects: Mapping[str, Any]) -> frozenset[str]:
 def is_outside(
     home: Observed[MemberHome], domain: Observed[str | None], projects: Observed[frozenset[str]]
 ) -> Observed[bool]:
-    """Whether a member is outside the organisation; what is not needed to tell may be unknown."""
+    """Whether a member is outside the organisation; arguments that do not affect it may be unknown."""
     if isinstance(home, Unknown):
         return home
     if home.outside is not None:
@@ -256,4 +258,4 @@ def is_outside(
         foreign = lift(lambda own: home.domain != own, domain)
     else:
         foreign = lift(lambda own: home.project not in own, projects)
-    return any_of(foreign, home.inside)
+    return any_of(foreign, home.outside_regardless)

@@ -1,4 +1,4 @@
-"""IAM policies of the project and above it: the calls, and what a role lets its holders do."""
+"""IAM policies of the project and those above it: the calls, and the permissions of roles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CUSTOM_ROLES = GcpCall("ListAssets", (_ROLE,))
 CUSTOM_ROLES_ABOVE = GcpCall("ListAssets", (_ROLE,), parent="organization")
 
 Permissions = Mapping[str, frozenset[str]]
-"""The permissions of custom roles by the roles' names."""
+"""The permissions of custom roles by role name."""
 
 OWNER = frozenset({"roles/owner", "roles/admin"})
 """Basic roles that allow everything: https://cloud.google.com/iam/docs/roles-overview#basic."""
@@ -41,7 +41,7 @@ GRANTING_ROLES = OWNER | {
     "roles/resourcemanager.organizationAdmin",
     "roles/resourcemanager.projectIamAdmin",
 }
-"""Roles of Google that hold one of :data:`GRANTING`, those of service agents apart:
+"""Google's roles with one of :data:`GRANTING`, except those of service agents:
 https://cloud.google.com/iam/docs/roles-permissions. An editor cannot change the project's policy, but can
 act as every service account in it."""
 
@@ -62,13 +62,13 @@ GRANTING = frozenset(
         "iam.workloadIdentityPoolProviders.update",
     }
 )
-"""Permissions to give rights to others, or to take on the rights of a service account:
+"""Permissions to grant rights to others, or to impersonate a service account:
 https://cloud.google.com/iam/docs/best-practices-service-accounts#limit-service-account-privileges."""
 
 
 def to_permissions(_: Item, roles: Mapping[str, Any]) -> Permissions:
-    """``includedPermissions`` of https://cloud.google.com/iam/docs/reference/rest/v1/projects.roles. A role
-    that is deleted or disabled gives nothing."""
+    """``includedPermissions`` of https://cloud.google.com/iam/docs/reference/rest/v1/projects.roles. A
+    deleted or disabled role grants nothing."""
     found = {}
     for asset in roles.values():
         data = asset["resource"]["data"]
@@ -80,33 +80,34 @@ def to_permissions(_: Item, roles: Mapping[str, Any]) -> Permissions:
 def permissions_of(
     role: str, own: Observed[Permissions], above: Observed[Permissions]
 ) -> Observed[frozenset[str]]:
-    """What a custom role holds: of the project (``projects/…``) or the organisation (``organizations/…``)."""
+    """The permissions of a custom role of the project (``projects/…``) or the organisation
+    (``organizations/…``)."""
     call, roles = (CUSTOM_ROLES, own) if role.startswith("projects/") else (CUSTOM_ROLES_ABOVE, above)
     if isinstance(roles, Unknown):
         return roles
     if role not in roles:
-        return Unknown.because("error", call.name, None, f"{role} is not among the roles that were listed")
+        return Unknown.because("error", call.name, None, f"{role} is not among the listed roles")
     return roles[role]
 
 
-def custom(role: str) -> bool:
-    """Whether the customer made the role. Raises :class:`ValueError` for what is no role's name."""
+def is_custom(role: str) -> bool:
+    """Whether the role is a custom role. Raises :class:`ValueError` for an invalid role name."""
     if role.startswith("roles/"):
         return False
     if role.startswith(("projects/", "organizations/")):
         return True
-    raise ValueError(f"{role} is no role")
+    raise ValueError(f"{role} is not a role")
 
 
-def of_project(item: Item, policies: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The project's own policy. A listing leaves out what has no policy: then it binds nobody."""
+def project_policy(item: Item, policies: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The project's own policy; empty if it is not listed, since listings omit resources without a policy."""
     asset = policies.get(f"{RESOURCE_MANAGER}projects/{item.project.number}")
     policy: Mapping[str, Any] = asset["iamPolicy"] if asset is not None else {}
     return policy
 
 
-def above_project(item: Item, policies: Mapping[str, Any]) -> Observed[Mapping[str, Mapping[str, Any]]]:
-    """The policies of the folders and the organisation above, by place."""
+def policies_above(item: Item, policies: Mapping[str, Any]) -> Observed[Mapping[str, Mapping[str, Any]]]:
+    """The policies of the folders and the organisation above, by ``folders/…`` or ``organizations/…``."""
     ancestors = item.project.ancestors
     if isinstance(ancestors, Unknown):
         return ancestors
@@ -118,8 +119,8 @@ def above_project(item: Item, policies: Mapping[str, Any]) -> Observed[Mapping[s
 
 
 def grants(policy: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    """Role, member, and whether a condition narrows it, for each member of each binding. Members that were
-    deleted are left out: https://cloud.google.com/iam/docs/reference/rest/v1/Policy#Binding."""
+    """Role, member, and whether the binding has a condition, for each member of each binding. Deleted members
+    are omitted: https://cloud.google.com/iam/docs/reference/rest/v1/Policy#Binding."""
     for binding in policy.get("bindings", ()):
         for member in binding.get("members", ()):
             if not member.startswith("deleted:"):

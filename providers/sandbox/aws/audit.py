@@ -1,4 +1,4 @@
-"""The sample account's trails, besides the one that carries the events of its main region."""
+"""The sample account's trails, besides the one that records the events of its main region."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ READS = {"ReadWriteType": "ReadOnly", "IncludeManagementEvents": True, "DataReso
 
 
 def seed(client: Callable[[str, str], Any], main: str, key: str) -> None:
-    """Makes ``store-access`` (every object's reads and writes, of all regions) and ``events-2019`` (stopped,
-    and its bucket is open to the world).
+    """Creates ``store-access`` (reads and writes of every object, in all regions) and ``events-2019``
+    (stopped, with a public bucket).
     """
     trails = client("cloudtrail", main)
     trails.create_trail(

@@ -18,7 +18,7 @@ TRUST = {
     ],
 }
 LEGACY = "us-east-1"
-"""Where the things of the past are."""
+"""The region of the legacy resources."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class SampleMachine:
 
 @dataclass(frozen=True)
 class SampleDatabase:
-    """One RDS instance, or an Aurora cluster by its members."""
+    """One RDS instance, or an Aurora cluster with its members."""
 
     name: str
     engine: str
@@ -43,16 +43,16 @@ class SampleDatabase:
     size: str = "db.m6g.large"
     public: bool = False
     days: int = 14
-    """For how long backups are kept."""
+    """Retention of backups in days."""
     upgrades: bool = True
     members: tuple[str, ...] = ()
     custom: bool = False
-    """Of RDS Custom."""
+    """It is RDS Custom."""
 
 
 @dataclass(frozen=True)
 class SampleFunction:
-    """One Lambda function; without a runtime it is an image."""
+    """One Lambda function; without a runtime it is a container image."""
 
     name: str
     tags: Mapping[str, str]
@@ -72,7 +72,7 @@ class SampleCluster:
     auto: bool = False
     """EKS Auto Mode."""
     sources: Sequence[str] = field(default=())
-    """Who reaches the public address of the control plane; none: there is none."""
+    """The ranges that can reach the control plane's public endpoint; empty: there is no such endpoint."""
 
 
 MACHINES = (
@@ -123,7 +123,7 @@ CLUSTERS = (
 
 
 def seed(client: Client, account: str, main: str) -> None:
-    """Makes all of them."""
+    """Creates all of them."""
     ec2 = client("ec2", main)
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     groups = ec2.describe_security_groups(GroupNames=["ledger-db"])["SecurityGroups"]
@@ -131,7 +131,7 @@ def seed(client: Client, account: str, main: str) -> None:
         _machine(ec2, account, main, machine, subnet, groups[0]["GroupId"])
     for database in DATABASES:
         _database(client("rds", main), account, main, database)
-    # The simulated Lambda wants to find the role in the IAM behind it.
+    # The simulated Lambda checks that the role exists in the simulated IAM.
     client("iam", main).create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))
     for function in FUNCTIONS:
         _function(client("lambda", function.region or main), account, function)
@@ -140,14 +140,14 @@ def seed(client: Client, account: str, main: str) -> None:
 
 
 def runtime_management(account: str, region: str, path: str) -> bytes:
-    """GetRuntimeManagementConfig, which moto does not know; ``path`` names the function."""
+    """The response to GetRuntimeManagementConfig, which moto lacks; ``path`` names the function."""
     name = path.split("/")[-2]
     (function,) = (each for each in FUNCTIONS if each.name == name)
     arn = f"arn:aws:lambda:{region}:{account}:function:{name}"
-    told = {"UpdateRuntimeOn": function.updates, "FunctionArn": arn}
+    config = {"UpdateRuntimeOn": function.updates, "FunctionArn": arn}
     if function.updates == "Manual":
-        told["RuntimeVersionArn"] = f"arn:aws:lambda:{region}::runtime:{'0' * 64}"
-    return json.dumps(told).encode()
+        config["RuntimeVersionArn"] = f"arn:aws:lambda:{region}::runtime:{'0' * 64}"
+    return json.dumps(config).encode()
 
 
 def _tags(tags: Mapping[str, str]) -> list[Mapping[str, str]]:
@@ -174,7 +174,7 @@ def _machine(ec2: Any, account: str, region: str, machine: SampleMachine, subnet
         ],
     )["Instances"][0]["InstanceId"]
     if machine.cluster is not None:
-        # Only AWS itself can write tags that begin so.
+        # Only AWS itself can write tags with this prefix.
         ec2_backends[account][region].tags[made]["aws:eks:cluster-name"] = machine.cluster
     if machine.state == "terminated":
         ec2.terminate_instances(InstanceIds=[made])
@@ -188,14 +188,14 @@ def _database(rds: Any, account: str, region: str, database: SampleDatabase) -> 
         "AutoMinorVersionUpgrade": database.upgrades,
         "Tags": _tags(database.tags),
     }
-    signed_in = {"MasterUsername": "dba", "MasterUserPassword": "correct-horse-battery"}
+    credentials = {"MasterUsername": "dba", "MasterUserPassword": "correct-horse-battery"}
     if not database.members:
         rds.create_db_instance(
             DBInstanceIdentifier=database.name,
             AllocatedStorage=100,
             BackupRetentionPeriod=database.days,
             **instance,
-            **signed_in,
+            **credentials,
         )
         if database.custom:
             _customise(account, region, database)
@@ -206,14 +206,14 @@ def _database(rds: Any, account: str, region: str, database: SampleDatabase) -> 
         BackupRetentionPeriod=database.days,
         AutoMinorVersionUpgrade=True,
         Tags=_tags(database.tags),
-        **signed_in,
+        **credentials,
     )
     for member in database.members:
         rds.create_db_instance(DBInstanceIdentifier=member, DBClusterIdentifier=database.name, **instance)
 
 
 def _customise(account: str, region: str, database: SampleDatabase) -> None:
-    """moto cannot make a database of RDS Custom."""
+    """Sets the engine directly: moto cannot create a database of RDS Custom."""
     from moto.rds.models import rds_backends
 
     rds_backends[account][region].databases[database.name].engine = f"custom-{database.engine}"
@@ -258,7 +258,7 @@ def _cluster(eks: Any, account: str, region: str, cluster: SampleCluster, subnet
 
 
 def _operate(account: str, region: str, cluster: SampleCluster) -> None:
-    """Says of the cluster whether EKS operates its nodes; moto does not know that it can."""
+    """Sets EKS Auto Mode directly: moto does not support it."""
     from moto.eks.models import eks_backends
 
     made: Any = eks_backends[account][region].clusters[cluster.name]

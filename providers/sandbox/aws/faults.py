@@ -1,4 +1,4 @@
-"""The error answers of AWS, with the status and body that each protocol has."""
+"""The error responses of AWS, with the status and body of each protocol."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ REQUEST_ID = "4442587FB7D0A2F9"
 IDENTITY = "arn:aws:iam::111122223333:user/gapscan"
 XML = "application/xml"
 REST_JSON = ("account", "lambda", "eks")
-"""Services whose errors have their code in a header."""
+"""Services whose error code is in a header."""
 SCP = " with an explicit deny in a service control policy"
 NOT_ALLOWED = " because no identity-based policy allows the {action} action"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer."""
+    """An HTTP response."""
 
     status: int
     content_type: str
@@ -28,7 +28,7 @@ class Answer:
 
 
 def answer(fault: Fault, operation: str) -> Answer:
-    """What AWS sends for ``denied``, ``denied_by_organisation``, ``throttled`` and ``failing``."""
+    """AWS's response for the faults with an error code: denials, ``expired``, ``throttled``, ``failing``."""
     service = operation.partition(":")[0]
     code, status = _code(fault, service)
     message = _message(fault, operation)
@@ -47,10 +47,10 @@ def answer(fault: Fault, operation: str) -> Answer:
     return Answer(status, "application/x-amz-json-1.1", content)
 
 
-def malformed(content_type: str, true: bytes) -> Answer:
-    """A success that is cut off in the middle; where there is little to cut, a page of something else."""
-    if len(true) > 200:
-        return Answer(200, content_type, true[: len(true) // 2])
+def malformed(content_type: str, body: bytes) -> Answer:
+    """A success that is truncated in the middle; for a short body, an HTML page instead."""
+    if len(body) > 200:
+        return Answer(200, content_type, body[: len(body) // 2])
     return Answer(200, "text/html", b"<html><body>Sign in to continue</body></html>")
 
 

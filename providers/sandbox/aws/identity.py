@@ -1,6 +1,6 @@
-"""Who there is in the sample account, and the answers of IAM about them.
+"""IAM's responses about the identities of the sample account.
 
-moto knows no root user, no pages and no last use of anything, so these answers are made here.
+moto has no root user, no paging and no last-used dates, so these responses are built here.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 
 
 class Identities:
-    """IAM's answers about the users, roles and policies of one account."""
+    """IAM's responses about the users, roles and policies of one account."""
 
     def __init__(self, account: str) -> None:
         self.account = account
         self.written = False
-        """AWS has written a credential report in the last four hours."""
-        self.looks = 1
-        """How often a new report is asked for before it is there."""
+        """Whether AWS has generated a credential report in the last four hours."""
+        self.polls = 1
+        """How many requests for a new report fail before it is ready."""
         self._left = 0
 
     def seed(self, client: Any) -> None:
-        """Makes what moto keeps: the password policy."""
+        """Creates what moto supports: the password policy."""
         client("iam").update_account_password_policy(MinimumPasswordLength=8, RequireNumbers=True)
 
     def answer(self, name: str, form: bytes, organisation: str, page_size: int) -> Answer | None:
-        """The answer to an operation, if it is one of these. ``form`` is the request's body."""
+        """The response to an operation, if it is one of these. ``form`` is the request's body."""
         if name == "iam:GenerateCredentialReport":
             return self._generate()
         if name == "iam:GetCredentialReport":
@@ -53,9 +53,9 @@ class Identities:
         if name == "iam:GetAccountSummary":
             return _answer("GetAccountSummary", _summary())
         if name == "iam:GetAccountAuthorizationDetails":
-            asked = {key: values[0] for key, values in parse_qs(form.decode()).items()}
-            size = min(page_size, int(asked.get("MaxItems", "100")))
-            page = self._page(organisation, int(asked.get("Marker", "0")), size)
+            fields = {key: values[0] for key, values in parse_qs(form.decode()).items()}
+            size = min(page_size, int(fields.get("MaxItems", "100")))
+            page = self._page(organisation, int(fields.get("Marker", "0")), size)
             return _answer("GetAccountAuthorizationDetails", page)
         if name == "organizations:ListAccounts":
             return self._accounts(organisation)
@@ -64,12 +64,12 @@ class Identities:
     def _generate(self) -> Answer:
         if self.written:
             return _answer("GenerateCredentialReport", {"State": "COMPLETE"})
-        self.written, self._left = True, self.looks
-        told = {
+        self.written, self._left = True, self.polls
+        started = {
             "State": "STARTED",
             "Description": "No report exists. Starting a new report generation task",
         }
-        return _answer("GenerateCredentialReport", told)
+        return _answer("GenerateCredentialReport", started)
 
     def _report(self) -> Answer:
         if not self.written:
@@ -79,8 +79,8 @@ class Identities:
             return _error(404, "ReportInProgress")
         lines = [HEADER, *(_line(self.account, user) for user in (ROOT, *USERS))]
         content = base64.b64encode("\n".join(lines).encode()).decode()
-        told = {"Content": content, "ReportFormat": "text/csv", "GeneratedTime": "2026-11-22T05:00:00Z"}
-        return _answer("GetCredentialReport", told)
+        report = {"Content": content, "ReportFormat": "text/csv", "GeneratedTime": "2026-11-22T05:00:00Z"}
+        return _answer("GetCredentialReport", report)
 
     def _page(self, organisation: str, start: int, size: int) -> Mapping[str, Any]:
         entries = list(self._details(organisation))
@@ -179,14 +179,14 @@ class Identities:
 
 
 def _summary() -> Mapping[str, Any]:
-    told = {
+    counts = {
         "AccountAccessKeysPresent": int(bool(ROOT.keys)),
         "AccountMFAEnabled": int(ROOT.mfa),
         "AccountPasswordPresent": 1,
         "Users": len(USERS),
         "Groups": len(GROUPS),
     }
-    return {"SummaryMap": {"entry": [{"key": key, "value": value} for key, value in told.items()]}}
+    return {"SummaryMap": {"entry": [{"key": key, "value": value} for key, value in counts.items()]}}
 
 
 def _line(account: str, user: SampleUser) -> str:
@@ -229,10 +229,10 @@ def _document(statements: Sequence[Mapping[str, Any]]) -> str:
     return quote(json.dumps({"Version": "2012-10-17", "Statement": list(statements)}))
 
 
-def _answer(operation: str, told: Mapping[str, Any]) -> Answer:
+def _answer(operation: str, result: Mapping[str, Any]) -> Answer:
     content = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<{operation}Response xmlns="{NAMESPACE}">'
-        f"<{operation}Result>{_xml(told)}</{operation}Result>"
+        f"<{operation}Result>{_xml(result)}</{operation}Result>"
         f"<ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{operation}Response>"
     )
     return Answer(200, XML, content.encode())

@@ -1,4 +1,4 @@
-"""The sample account's KMS keys, and what KMS answers about them unlike moto."""
+"""The sample account's KMS keys, and KMS's responses about them that differ from moto's."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 OWNER = {"Sid": "Own", "Effect": "Allow", "Action": "kms:*", "Resource": "*"}
 DAYS = 180
-"""The rotation period of the key that a period was chosen for."""
+"""The rotation period of the key with a custom one."""
 
 
 @dataclass(frozen=True)
 class SampleKey:
-    """One key, by what it has."""
+    """One key and its settings."""
 
     alias: str
     tags: Mapping[str, str]
     region: str
     id: str | None = None
-    """The id that other resources name it by; without it the simulated KMS picks one."""
+    """The id that other resources refer to; without it the simulated KMS picks one."""
     spec: str = "SYMMETRIC_DEFAULT"
     usage: str = "ENCRYPT_DECRYPT"
     rotates: bool = False
     days: int | None = None
-    """A rotation period that was chosen."""
+    """A custom rotation period."""
     state: str = "enabled"
     allow: tuple[Mapping[str, Any], ...] = ()
     """Statements of the key policy besides the one for the account itself."""
@@ -38,7 +38,7 @@ def _use(principal: Any, **more: Any) -> Mapping[str, Any]:
 
 def sample(account: str, main: str, key: str) -> tuple[SampleKey, ...]:
     """The keys; ``key`` is the ARN of the one that the buckets use."""
-    ours = {"StringEquals": {"kms:CallerAccount": account, "kms:ViaService": f"s3.{main}.amazonaws.com"}}
+    own = {"StringEquals": {"kms:CallerAccount": account, "kms:ViaService": f"s3.{main}.amazonaws.com"}}
     partner = {"AWS": "arn:aws:iam::123456789012:root"}
     return (
         SampleKey(
@@ -48,7 +48,7 @@ def sample(account: str, main: str, key: str) -> tuple[SampleKey, ...]:
             id=key.rpartition("/")[2],
             rotates=True,
             days=DAYS,
-            allow=(_use({"AWS": "*"}, Sid="ThroughStorage", Condition=ours),),
+            allow=(_use({"AWS": "*"}, Sid="ThroughStorage", Condition=own),),
         ),
         SampleKey("partner-exports", {"env": "prod"}, main, allow=(_use(partner, Sid="Partner"),)),
         SampleKey("token-signing", {"owner": "product"}, main, spec="RSA_2048", usage="SIGN_VERIFY"),
@@ -58,7 +58,7 @@ def sample(account: str, main: str, key: str) -> tuple[SampleKey, ...]:
 
 
 def seed(client: Callable[[str, str], Any], account: str, main: str, key: str) -> None:
-    """Makes the keys, and has AWS make one of its own."""
+    """Creates the keys, and has AWS create a managed one."""
     for each in sample(account, main, key):
         _key(client("kms", each.region), account, each)
     client("kms", main).describe_key(KeyId="alias/aws/ebs")
@@ -66,7 +66,7 @@ def seed(client: Callable[[str, str], Any], account: str, main: str, key: str) -
 
 
 def rotation(account: str, region: str, key_id: str) -> bytes:
-    """GetKeyRotationStatus, with the period that moto leaves out."""
+    """The response to GetKeyRotationStatus, with the period that moto omits."""
     from moto.kms.models import kms_backends
 
     backend = kms_backends[account][region]
@@ -98,7 +98,7 @@ def _key(client: Any, account: str, each: SampleKey) -> None:
 
 
 def _rename(account: str, region: str, made: str, wanted: str) -> str:
-    """Gives a key the id that the sample's buckets name; no call can."""
+    """Gives a key the id that the sample buckets refer to; no API call can."""
     from moto.kms.models import kms_backends
 
     keys = kms_backends[account][region].keys
@@ -108,7 +108,7 @@ def _rename(account: str, region: str, made: str, wanted: str) -> str:
 
 
 def _of_aws(account: str, region: str) -> None:
-    """moto takes the keys that it makes for AWS's aliases for the customer's."""
+    """Marks the keys of AWS's aliases as AWS managed: moto makes them customer managed."""
     from moto.kms.models import kms_backends
 
     for key in kms_backends[account][region].keys.values():

@@ -18,7 +18,7 @@ def _tcp(first: int, last: int | None = None, **sources: Any) -> Mapping[str, An
 
 @dataclass(frozen=True)
 class SampleGroup:
-    """One group, by what it lets in."""
+    """One group and its inbound rules."""
 
     name: str
     tags: Mapping[str, str]
@@ -27,7 +27,7 @@ class SampleGroup:
 
 
 def sample(offices: str, web: str) -> tuple[SampleGroup, ...]:
-    """The groups after the first one, whose id is ``web``; ``offices`` is a prefix list."""
+    """The groups after the first one, whose id is ``web``; ``offices`` is the id of a prefix list."""
     from_offices: Mapping[str, Any] = {"PrefixListIds": [{"PrefixListId": offices}]}
     from_web: Mapping[str, Any] = {"UserIdGroupPairs": [{"GroupId": web}]}
     return (
@@ -39,8 +39,8 @@ def sample(offices: str, web: str) -> tuple[SampleGroup, ...]:
 
 
 def seed(client: Callable[[str, str], Any], main: str, regions: Sequence[str]) -> None:
-    """Makes the groups; of the unused regions just the default group is left, and in the main region it is
-    emptied.
+    """Creates the groups, removes all rules of the default group in the main region, and deletes the default
+    networks of the unused regions.
     """
     ec2 = client("ec2", main)
     network = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
@@ -75,7 +75,7 @@ def seed(client: Callable[[str, str], Any], main: str, regions: Sequence[str]) -
 
 
 def _forget_networks(regions: Sequence[str]) -> None:
-    """The company deleted the default networks of regions that it does not use; quicker than by calls."""
+    """Deletes the default networks of the unused regions, faster than by API calls."""
     from moto.ec2.models import ec2_backends
 
     from providers.sandbox.aws.seed import ACCOUNT

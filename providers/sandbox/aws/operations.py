@@ -1,4 +1,4 @@
-"""Which AWS operation an HTTP request is: by header, path, query or form, as each protocol has it."""
+"""The AWS operation of an HTTP request: by header, path, query or form, depending on the protocol."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LAMBDA_READS = {
     "runtime-management-config": "GetRuntimeManagementConfig",
     "tags": "ListTags",
 }
-"""By what the path says after the version of the API: all of it, its last part, its first."""
+"""By a part of the path after the API version: its last or its first."""
 EKS_READS = {
     "clusters": "ListClusters",
     "node-groups": "ListNodegroups",
@@ -54,7 +54,7 @@ def operation(environ: MutableMapping[str, Any]) -> str:
 
 
 def body(environ: MutableMapping[str, Any]) -> bytes:
-    """The request's body, left in place for who reads it next."""
+    """The request's body, which can be read again afterwards."""
     content: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(content)
     return content

@@ -1,4 +1,4 @@
-"""The users, groups, roles and policies of the sample account, good and bad."""
+"""The users, groups, roles and policies of the sample account, secure and insecure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VENDOR = "999988887777"
 
 @dataclass(frozen=True)
 class SampleKey:
-    """An access key; without a last use it never was used."""
+    """An access key; ``last_used`` is ``None`` if it was never used."""
 
     created: str
     last_used: str | None = None
@@ -22,7 +22,7 @@ class SampleKey:
 
 @dataclass(frozen=True)
 class SampleUser:
-    """One IAM user, by what it has."""
+    """One IAM user and its credentials and policies."""
 
     name: str
     created: str
@@ -47,7 +47,7 @@ class SampleGroup:
 
 @dataclass(frozen=True)
 class SampleRole:
-    """One role, who may take it and what it may do."""
+    """One role, who may assume it and what it may do."""
 
     name: str
     trust: Statements
@@ -110,7 +110,7 @@ USERS = (
             SampleKey("2026-10-30T08:00:00+00:00", "2026-11-21T23:50:00+00:00"),
         ),
         groups=("developers",),
-        # The console keeps the note about a key in a tag that is named by the key's id.
+        # The console stores the description of a key in a tag named by the key's id.
         tags={"owner": "product", "AKIAI44QH8DHBEXAMPLE": "pipeline"},
     ),
     SampleUser(
@@ -147,7 +147,7 @@ POLICIES = {
 
 
 def roles(account: str, organisation: str) -> tuple[SampleRole, ...]:
-    """The roles, which name the account and its organisation."""
+    """The roles, whose policies refer to the account and its organisation."""
     github = f"arn:aws:iam::{account}:oidc-provider/token.actions.githubusercontent.com"
     directory = f"arn:aws:iam::{account}:saml-provider/AWSSSO_0a1b2c3d4e5f6071_DO_NOT_DELETE"
     return (

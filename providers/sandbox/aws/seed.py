@@ -1,4 +1,4 @@
-"""The AWS account of the sample company: ``payments-prod`` in the unit Workloads/Prod."""
+"""The AWS account of the sample company: ``payments-prod`` in the organisational unit Workloads/Prod."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALL_ON = {
 
 @dataclass(frozen=True)
 class SampleBucket:
-    """One bucket, by what it has; everything else is left off."""
+    """One bucket and its settings; everything else is off."""
 
     name: str
     tags: Mapping[str, str]
@@ -35,7 +35,7 @@ class SampleBucket:
     ownership: str | None = "BucketOwnerEnforced"
     acl: str = "private"
     key: str | None = None
-    """The customer's KMS key; without it S3's own."""
+    """The customer managed KMS key; without it S3's own key."""
     versioned: bool = False
     logs_to: str | None = None
     tls_only: bool = False
@@ -114,7 +114,7 @@ SAMPLE = (
 
 
 def seed(endpoint: str, key_id: str, secret: str, regions: Sequence[str], identities: Identities) -> None:
-    """Makes the sample account at a running endpoint, through the API itself."""
+    """Creates the sample account at a running endpoint, through the API itself."""
     import boto3
 
     session: Any = boto3.Session(aws_access_key_id=key_id, aws_secret_access_key=secret, region_name=REGION)

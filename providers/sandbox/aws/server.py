@@ -1,4 +1,4 @@
-"""The simulated AWS: moto's server behind a layer that counts, breaks and completes its answers."""
+"""The simulated AWS: moto's server behind a layer that counts calls, injects faults and adds responses."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ ENABLED_BY_DEFAULT = frozenset(
 
 
 def no_fault(operation: str) -> Fault | None:
-    """Everything works."""
+    """Injects no fault."""
     return None
 
 
 class AwsSandbox:
-    """One AWS account at a loopback endpoint. moto keeps its state per process: one runs at a time."""
+    """One AWS account at a loopback endpoint. moto's state is per process: only one can run at a time."""
 
     def __init__(self) -> None:
         self.fault: Callable[[str], Fault | None] = no_fault
         self.calls: Counter[str] = Counter()
         self.page_size = 1000
-        """The most entries in a page of buckets, or of users, roles and policies."""
+        """The maximum number of entries in a page of buckets, or of users, roles and policies."""
         self.identities = Identities(ACCOUNT)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -70,7 +70,7 @@ class AwsSandbox:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Endpoint, region and made-up credentials; no profile files and no instance metadata."""
+        """Endpoint, region and fake credentials; no profile files and no instance metadata."""
         return {
             "AWS_ENDPOINT_URL": self._endpoint,
             "AWS_ACCESS_KEY_ID": KEY_ID,
@@ -82,19 +82,19 @@ class AwsSandbox:
         }
 
     def start(self) -> None:
-        """Starts the server on a free port of 127.0.0.1 and makes the sample account."""
+        """Starts the server on a free port of 127.0.0.1 and creates the sample account."""
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
         from werkzeug.serving import WSGIRequestHandler, make_server
 
         class Dispatcher(DomainDispatcherApplication):
             @lru_cache(maxsize=1000)  # noqa: B019  (moto reads its own folder for each request)
             def get_backend_for_host(self, host: str | None) -> Any:
-                """The service that answers for a host."""
+                """The service that serves a host."""
                 return super().get_backend_for_host(host)
 
         class Silent(WSGIRequestHandler):
             def log(self, type: str, message: str, *args: Any) -> None:
-                """The console is the program's."""
+                """Logs nothing: the console belongs to the program."""
 
         _forget()
         self._moto = Dispatcher(create_backend_app)
@@ -106,7 +106,7 @@ class AwsSandbox:
         self._live = True
 
     def stop(self) -> None:
-        """Ends the server and lets go of what hangs."""
+        """Stops the server and releases hanging requests."""
         self._stopped.set()
         if self._server is not None:
             self._server.shutdown()
@@ -131,7 +131,7 @@ class AwsSandbox:
             own = self._own(name, environ)
             return self._moto(environ, start) if own is None else _send(own, start)
         if fault == "malformed":
-            return _send(malformed(*self._true(name, environ)), start)
+            return _send(malformed(*self._content(name, environ)), start)
         return _send(answer(fault, name), start)
 
     @property
@@ -139,15 +139,16 @@ class AwsSandbox:
         return f"http://127.0.0.1:{self._server.port}"
 
     def _own(self, name: str, environ: dict[str, Any]) -> Answer | None:
-        """What moto answers unlike AWS: pages and regions of buckets, enabled regions, who asks."""
+        """The response where moto's differs from AWS's: paging and regions of buckets, enabled regions, the
+        caller's identity, and others; else ``None``."""
         if name == "s3:ListBuckets":
             return self._buckets(environ)
         if name == "kms:GetKeyRotationStatus":
-            asked = json.loads(body(environ))["KeyId"]
-            return Answer(200, JSON, keys.rotation(ACCOUNT, region(environ), asked))
+            key_id = json.loads(body(environ))["KeyId"]
+            return Answer(200, JSON, keys.rotation(ACCOUNT, region(environ), key_id))
         if name == "lambda:GetRuntimeManagementConfig":
-            told = compute.runtime_management(ACCOUNT, region(environ), environ["PATH_INFO"])
-            return Answer(200, "application/json", told)
+            config = compute.runtime_management(ACCOUNT, region(environ), environ["PATH_INFO"])
+            return Answer(200, "application/json", config)
         if name == "ec2:DescribeRegions":
             return _regions(b"AllRegions=true" in body(environ))
         if name == "sts:GetCallerIdentity" and f"={KEY_ID}/" in environ["HTTP_AUTHORIZATION"]:
@@ -156,32 +157,32 @@ class AwsSandbox:
             return self.identities.answer(name, body(environ), _organisation(), self.page_size)
         return None
 
-    def _true(self, name: str, environ: dict[str, Any]) -> tuple[str, bytes]:
-        """Content type and body that would be sent if nothing went wrong."""
+    def _content(self, name: str, environ: dict[str, Any]) -> tuple[str, bytes]:
+        """Content type and body of the response without a fault."""
         own = self._own(name, environ)
         if own is not None:
             return own.content_type, own.body
-        told: list[str] = []
+        types: list[str] = []
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
-            told.extend(value for key, value in headers if key.lower() == "content-type")
+            types.extend(value for key, value in headers if key.lower() == "content-type")
 
         content = b"".join(self._moto(environ, start))
-        return (told or ["application/xml"])[0], content
+        return (types or ["application/xml"])[0], content
 
     def _buckets(self, environ: dict[str, Any]) -> Answer:
         from moto.s3.models import s3_backends
 
         query = parse_qs(environ.get("QUERY_STRING", ""))
         after = query.get("continuation-token", [""])[0]
-        asked = "max-buckets" in query
-        size = min(self.page_size, int(query["max-buckets"][0])) if asked else self.page_size
+        limited = "max-buckets" in query
+        size = min(self.page_size, int(query["max-buckets"][0])) if limited else self.page_size
         stored = s3_backends[ACCOUNT]["aws"].buckets
         names = sorted(name for name in stored if name > after)
         entries = "".join(
             f"<Bucket><Name>{escape(name)}</Name>"
             f"<CreationDate>{stored[name].creation_date_ISO8601}</CreationDate>"
-            # S3 tells the region only where the request has a parameter.
+            # S3 returns the region only if the request has a parameter.
             + (f"<BucketRegion>{stored[name].region_name}</BucketRegion>" if query else "")
             + "</Bucket>"
             for name in names[:size]
@@ -223,7 +224,7 @@ def _identity() -> Answer:
 
 
 def _organisation() -> str:
-    """The id of the organisation, which moto made up."""
+    """The id of the organisation, which moto generated."""
     from moto.organizations.models import organizations_backends
 
     made = organizations_backends[ACCOUNT]["aws"].org
@@ -241,14 +242,14 @@ def _send(reply: Answer, start: Callable[..., Any]) -> Iterable[bytes]:
 
 
 def _reset(environ: Mapping[str, Any]) -> NoReturn:
-    """Breaks the connection without an answer."""
+    """Resets the connection without a response."""
     connection: socket.socket = environ["werkzeug.socket"]
     connection.shutdown(socket.SHUT_RDWR)
     raise ConnectionResetError
 
 
 def _forget() -> None:
-    """Empties moto's state, which it keeps for the whole process; ids come out the same each time."""
+    """Resets moto's state, which is per process; generated ids are the same each time."""
     from moto.moto_api._internal import mock_random
     from moto.moto_api._internal.models import moto_api_backend
 

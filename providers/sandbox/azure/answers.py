@@ -1,4 +1,4 @@
-"""What the simulated Resource Manager and Resource Graph answer from an estate."""
+"""The answers of the simulated Resource Manager and Resource Graph, from an estate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ACCOUNT = (
 
 
 class Operation:
-    """One GET that the simulated Resource Manager knows."""
+    """One GET that the simulated Resource Manager supports."""
 
     def __init__(self, name: str, action: str, path: str, *versions: str) -> None:
         self.name = name
@@ -114,12 +114,12 @@ QUERIES = {
     network.QUERY: f"{GRAPH}(networkSecurityGroups)",
     **{query: f"{GRAPH}({name})" for name, query in compute.QUERIES.items()},
 }
-"""The queries that the simulated Resource Graph understands, and the operation that each is."""
+"""The queries that the simulated Resource Graph supports, with their operation names."""
 _OFFERED = ("eastus", "northeurope", "westeurope")
 
 
-class NoAnswer(Exception):
-    """A request that the simulated Resource Manager refuses: status, code, message."""
+class RequestRejected(Exception):
+    """A request that the simulated Resource Manager rejects, with status, code and message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -128,7 +128,7 @@ class NoAnswer(Exception):
 
 
 class Answers:
-    """The answers from one estate; ``base`` is the server's own address, for the links to next pages."""
+    """The answers from one estate; ``base`` is the server's address, for the next page links."""
 
     def __init__(self, estate: Estate, base: str) -> None:
         self._estate = estate
@@ -143,55 +143,55 @@ class Answers:
             "RoleAssignments_ListForSubscription": lambda _: estate.role_assignments,
             "RoleDefinitions_List": lambda _: estate.role_definitions,
             "SubscriptionDiagnosticSettings_List": lambda _: estate.activity_log,
-            "BlobServices_GetServiceProperties": lambda account: _blob_service(_there(account)),
-            "BlobContainers_List": lambda account: _containers(_there(account)),
-            "DiagnosticSettings_List": lambda account: _blob_logs(_there(account)),
+            "BlobServices_GetServiceProperties": lambda account: _blob_service(_required(account)),
+            "BlobContainers_List": lambda account: _containers(_required(account)),
+            "DiagnosticSettings_List": lambda account: _blob_logs(_required(account)),
         }
 
     def get(self, operation: Operation, path: str, parameters: Mapping[str, str]) -> Json:
-        """The answer to a GET. Raises :class:`NoAnswer`."""
+        """The answer to a GET. Raises :class:`RequestRejected`."""
         match = operation.path.fullmatch(path.lower())
         assert match is not None
-        given = match.groupdict()
-        self._reachable(operation, given.get("subscription"))
-        if "vault" in given:
-            return self._keys(given, path, parameters)
-        if "server" in given:
+        groups = match.groupdict()
+        self._check_subscription(operation, groups.get("subscription"))
+        if "vault" in groups:
+            return self._keys(groups, path, parameters)
+        if "server" in groups:
             return self._database(path, parameters)
         account = None
-        if "account" in given:
-            named = [one for one in self._estate.accounts if one.name == given["account"]]
+        if "account" in groups:
+            named = [one for one in self._estate.accounts if one.name == groups["account"]]
             if not named:
-                raise NoAnswer(
+                raise RequestRejected(
                     404,
                     "ResourceNotFound",
-                    f"The Resource 'Microsoft.Storage/storageAccounts/{given['account']}' under resource "
+                    f"The Resource 'Microsoft.Storage/storageAccounts/{groups['account']}' under resource "
                     "group 'Analytics-Prod' was not found.",
                 )
             account = named[0]
         answer = self._by_name[operation.name.split("/")[1]](account)
         return answer if isinstance(answer, dict) else self._page(answer, path, parameters)
 
-    def _keys(self, given: Mapping[str, str], path: str, parameters: Mapping[str, str]) -> Json:
+    def _keys(self, groups: Mapping[str, str], path: str, parameters: Mapping[str, str]) -> Json:
         hsm = "/managedhsms/" in path.lower()
         stores = self._estate.managed_hsms if hsm else self._estate.vaults
-        answer = keys.answer(stores, given["vault"], given.get("key"))
+        answer = keys.answer(stores, groups["vault"], groups.get("key"))
         if answer is None:
-            name = given.get("key") or given["vault"]
-            raise NoAnswer(404, "ResourceNotFound", f"The Resource '{name}' was not found.")
+            name = groups.get("key") or groups["vault"]
+            raise RequestRejected(404, "ResourceNotFound", f"The Resource '{name}' was not found.")
         return answer if isinstance(answer, dict) else self._page(answer, path, parameters)
 
     def _database(self, path: str, parameters: Mapping[str, str]) -> Json:
         answer = self._estate.compute.answer(path, parameters)
         if answer is None:
-            raise NoAnswer(404, "ResourceNotFound", "The requested resource was not found.")
+            raise RequestRejected(404, "ResourceNotFound", "The requested resource was not found.")
         return answer if isinstance(answer, dict) else self._page(answer, path, parameters)
 
-    def graph(self, question: Mapping[str, Any]) -> Json:
-        """The answer to a query. Raises :class:`NoAnswer`."""
-        query = str(question.get("query"))
-        rows = self._rows(query) if SUBSCRIPTION in question.get("subscriptions", ()) else []
-        options = question.get("options") or {}
+    def graph(self, body: Mapping[str, Any]) -> Json:
+        """The answer to a query. Raises :class:`RequestRejected`."""
+        query = str(body.get("query"))
+        rows = self._rows(query) if SUBSCRIPTION in body.get("subscriptions", ()) else []
+        options = body.get("options") or {}
         start = int(str(options.get("$skipToken", "")).removeprefix("row-") or 0)
         size = min(int(options.get("$top", 100)), self._estate.page)
         page = rows[start : start + size]
@@ -208,7 +208,7 @@ class Answers:
         return answer
 
     def _rows(self, query: str) -> list[Json]:
-        seen = [one for one in self._estate.accounts if one.name not in self._estate.hidden]
+        visible = [one for one in self._estate.accounts if one.name not in self._estate.hidden]
         if query == _ACCOUNTS_QUERY:
             return sorted(
                 (
@@ -220,13 +220,13 @@ class Answers:
                         "tags": one.tags,
                         "properties": one.properties,
                     }
-                    for one in seen
+                    for one in visible
                     if one.kind != "FileStorage"
                 ),
                 key=lambda row: str(row["id"]),
             )
         if query == _LOCATIONS_QUERY:
-            names = {one.location for one in seen} | set(self._estate.other_locations)
+            names = {one.location for one in visible} | set(self._estate.other_locations)
             return [{"subscriptionId": SUBSCRIPTION, "locations": sorted(names)}]
         if query == _ANCESTORS_QUERY:
             return [
@@ -243,34 +243,36 @@ class Answers:
             **{query: self._estate.compute.rows[name] for name, query in compute.QUERIES.items()},
         }
         if query in listed:
-            shown = [row for row in listed[query] if row["name"] not in self._estate.hidden]
-            return sorted(shown, key=lambda row: str(row["id"]))
-        raise NoAnswer(400, "BadRequest", "Query is invalid. Please refer to the documentation.")
+            rows = [row for row in listed[query] if row["name"] not in self._estate.hidden]
+            return sorted(rows, key=lambda row: str(row["id"]))
+        raise RequestRejected(400, "BadRequest", "Query is invalid. Please refer to the documentation.")
 
-    def _reachable(self, operation: Operation, subscription: str | None) -> None:
+    def _check_subscription(self, operation: Operation, subscription: str | None) -> None:
         if subscription in (None, SUBSCRIPTION):
             return
         if subscription in self._estate.without_role:
-            raise NoAnswer(
+            raise RequestRejected(
                 403,
                 "AuthorizationFailed",
                 f"The client does not have authorization to perform action '{operation.action}' over scope "
                 f"'/subscriptions/{subscription}' or the scope is invalid.",
             )
-        raise NoAnswer(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+        raise RequestRejected(
+            404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found."
+        )
 
     def _page(self, items: Sequence[Json], path: str, parameters: Mapping[str, str]) -> Json:
         start = int(parameters.get("$skipToken", "0"))
-        following = start + self._estate.page
-        answer: Json = {"value": list(items[start:following])}
-        if following < len(items):
+        end = start + self._estate.page
+        answer: Json = {"value": list(items[start:end])}
+        if end < len(items):
             answer["nextLink"] = (
-                f"{self._base}{quote(path)}?api-version={parameters['api-version']}&%24skipToken={following}"
+                f"{self._base}{quote(path)}?api-version={parameters['api-version']}&%24skipToken={end}"
             )
         return answer
 
 
-def _there(account: StorageAccount | None) -> StorageAccount:
+def _required(account: StorageAccount | None) -> StorageAccount:
     assert account is not None
     return account
 
@@ -287,7 +289,7 @@ def _location(name: str) -> Json:
 
 def _blob_service(account: StorageAccount) -> Json:
     if account.kind == "FileStorage":
-        raise NoAnswer(400, "FeatureNotSupportedForAccount", "Blob is not supported for the account.")
+        raise RequestRejected(400, "FeatureNotSupportedForAccount", "Blob is not supported for the account.")
     properties: Json = {
         "cors": {"corsRules": []},
         "deleteRetentionPolicy": {"allowPermanentDelete": False, "enabled": True, "days": 7},

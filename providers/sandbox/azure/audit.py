@@ -18,8 +18,8 @@ _CATEGORIES = (
 
 
 def activity_log_setting(subscription: str, name: str, enabled: tuple[str, ...], **destinations: str) -> Json:
-    """A setting of the subscription. The real one leaves the slash at the beginning of the id out, and
-    names every category, enabled or not."""
+    """A diagnostic setting of the subscription. Like the real one, its ID lacks the leading slash, and it
+    lists every category, enabled or not."""
     return {
         "id": f"subscriptions/{subscription}/providers/microsoft.insights/diagnosticSettings/{name}",
         "type": "Microsoft.Insights/diagnosticSettings",
@@ -36,7 +36,7 @@ def activity_log_setting(subscription: str, name: str, enabled: tuple[str, ...],
 
 
 def sample_activity_log(subscription: str, group: str) -> list[Json]:
-    """One setting that keeps everything, and one that sends a little to an event hub."""
+    """One setting that exports everything, and one that exports one category to an event hub."""
     providers = f"{group}/providers"
     return [
         activity_log_setting(

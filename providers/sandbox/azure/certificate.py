@@ -1,4 +1,4 @@
-"""A throw-away certificate for 127.0.0.1, signed by itself."""
+"""A temporary self-signed certificate for 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """Makes a key and a certificate for one day in the folder; returns (certificate, key)."""
+    """Writes a key and a certificate valid for one day to the folder; returns (certificate, key)."""
     import datetime
     import ipaddress
 

@@ -71,14 +71,14 @@ QUERIES = {
 
 @dataclass
 class Compute:
-    """What runs in the subscription."""
+    """The compute resources of the subscription."""
 
     rows: dict[str, list[Json]]
     """The rows of Resource Graph, by the names in :data:`QUERIES`."""
     firewalls: dict[str, list[Json]] = field(default_factory=dict)
-    """The firewall rules of database servers, by the end of their id: ``servers/shop/firewallRules``."""
+    """The firewall rules of database servers, by the end of their ID: ``servers/shop/firewallRules``."""
     settings: dict[str, Json] = field(default_factory=dict)
-    """The settings of SQL virtual machines by name, which Azure shows on request only."""
+    """The settings of SQL virtual machines by name, which Azure returns only with ``$expand``."""
 
     def row(self, of: str, name: str) -> Json:
         """The row of that name."""
@@ -86,7 +86,7 @@ class Compute:
         return found
 
     def answer(self, path: str, parameters: Any) -> Json | list[Json] | None:
-        """The answer to a GET; ``None`` where there is no such server."""
+        """The answer to a GET; ``None`` if there is no such server."""
         identity = path.lower()
         if "/sqlvirtualmachines/" not in identity:
             identity = identity.rsplit("/", 1)[0]
@@ -108,7 +108,7 @@ def rule(name: str, first: str, last: str) -> Json:
 
 
 class _Company:
-    """Makes rows in one subscription and resource group."""
+    """Creates rows in one subscription and resource group."""
 
     def __init__(self, subscription: str, group: str) -> None:
         self._subscription = subscription
@@ -129,7 +129,7 @@ class _Company:
     def machine(
         self, name: str, tags: Json | None, public: bool = False, group: str | None = None
     ) -> tuple[Json, Json]:
-        """A machine, and its network interface."""
+        """A machine and its network interface."""
         group = group or self.group
         network = f"{group}/providers/Microsoft.Network"
         machine = self.row(
@@ -150,7 +150,7 @@ class _Company:
             f"{name}-nic",
             None,
             {
-                # Letters of ids come in another case here than with the machine itself.
+                # The case of the ID differs from the machine's own here.
                 "virtualMachine": {"id": machine["id"].replace(name, name.upper())},
                 "ipConfigurations": [{"name": "ipconfig1", "properties": configuration}],
             },
@@ -159,8 +159,8 @@ class _Company:
         return machine, interface
 
     def function(self, name: str, tags: Json | None, kind: str, version: str | None, **more: Any) -> Json:
-        told = [{"name": "LinuxFxVersion", "value": version}, {"name": "WindowsFxVersion", "value": None}]
-        properties = {"sku": "ElasticPremium", "siteProperties": {"properties": told}, **more}
+        versions = [{"name": "LinuxFxVersion", "value": version}, {"name": "WindowsFxVersion", "value": None}]
+        properties = {"sku": "ElasticPremium", "siteProperties": {"properties": versions}, **more}
         return self.row("Microsoft.Web/sites", name, tags, properties, kind=kind)
 
     def cluster(self, name: str, tags: Json | None, sku: str, properties: Json) -> Json:
@@ -178,7 +178,7 @@ class _Company:
         )
 
     def sql_server(self, name: str, tags: Json | None, databases: Json, **more: Any) -> tuple[Json, ...]:
-        """A server and its databases, given as the names of their sizes."""
+        """A server and its databases, given as SKU name by database name."""
         properties = {"publicNetworkAccess": "Enabled", "minimalTlsVersion": "1.2", "version": "12.0", **more}
         server = self.row("Microsoft.Sql/servers", name, tags, properties)
         sizes = {"master": "System", **databases}
@@ -205,8 +205,8 @@ class _Company:
 
 
 def sample_compute(subscription: str, group: str) -> Compute:
-    """Good and bad of each kind: a web tier, a jump host with a public address, a node; servers open to all
-    and to none; functions that update themselves and that do not; a cluster for each way to run nodes."""
+    """Compliant and non-compliant resources of each kind: a web tier, a jump host with a public address, a
+    node; open and closed servers; functions with and without automatic updates; a cluster per node type."""
     make = _Company(subscription, group)
     nodes = f"/subscriptions/{subscription}/resourceGroups/mc_analytics-prod_SHOP_westeurope"
     data, platform = {"owner": "data", "env": "prod"}, {"owner": "platform", "env": "prod"}

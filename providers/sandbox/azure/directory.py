@@ -1,4 +1,4 @@
-"""The simulated Microsoft Graph: what it answers about the tenant, and how it refuses."""
+"""The simulated Microsoft Graph: its answers about the tenant, and its errors."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _MEMBERS = re.compile(rf"groups/({_GUID})/transitiveMembers")
 
 
 class NotFound(Exception):
-    """The simulated Microsoft Graph knows no such object or path."""
+    """The object or path does not exist in the simulated Microsoft Graph."""
 
 
 def operation(path: str, parameters: Mapping[str, str]) -> tuple[str, str] | None:
-    """The name of the operation and the permission that it needs; ``None`` for a path that is not known."""
+    """The name of the operation and its required permission; ``None`` for an unknown path."""
     below = path.removeprefix(PREFIX)
     if _MEMBERS.fullmatch(below):
         return "Microsoft.Graph/groups/transitiveMembers", "GroupMember.Read.All"
@@ -97,7 +97,7 @@ def _rows(tenant: Tenant, below: str, parameters: Mapping[str, str]) -> Sequence
 
 
 def refused(fault: Fault, name: str, permission: str) -> Reply:
-    """Status, headers and body of a refusal by Microsoft Graph."""
+    """Status, headers and body of a Microsoft Graph error."""
     if fault == "denied":
         code, message = "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
         if permission == "AuditLog.Read.All":
@@ -127,7 +127,7 @@ def refused(fault: Fault, name: str, permission: str) -> Reply:
 
 
 def error(status: int, code: str, message: str) -> Reply:
-    """An error in the form of Microsoft Graph."""
+    """An error in the format of Microsoft Graph."""
     inner = {
         "date": "2026-01-01T00:00:00",
         "request-id": "00000000-0000-0000-0000-0000000000e3",

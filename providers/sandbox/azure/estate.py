@@ -1,4 +1,4 @@
-"""The sample company's Azure estate: one subscription with storage accounts in every state."""
+"""The sample company's Azure estate: one subscription with compliant and non-compliant resources."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REQUESTS = ("StorageRead", "StorageWrite", "StorageDelete")
 
 @dataclass
 class StorageAccount:
-    """A storage account as Resource Graph and the Resource Manager show it."""
+    """A storage account as returned by Resource Graph and the Resource Manager."""
 
     name: str
     location: str
@@ -44,18 +44,18 @@ class StorageAccount:
     """Public access level by container."""
     versioning: bool | None = None
     logged: tuple[str, ...] = ()
-    """Log categories that go to the central workspace."""
+    """Log categories exported to the central workspace."""
     kind: str = "StorageV2"
 
     @property
     def id(self) -> str:
-        """The Resource Manager id, in mixed case as the real one."""
+        """The Resource Manager ID, in mixed case like the real one."""
         return f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{self.name}"
 
 
 @dataclass
 class Estate:
-    """Everything that the simulated Azure answers from. A test may change it."""
+    """The data behind the simulated Azure. A test may change it."""
 
     accounts: list[StorageAccount]
     permissions: list[Json] = field(
@@ -97,16 +97,16 @@ class Estate:
         default_factory=lambda: sample_assignments(SUBSCRIPTION, PRINCIPAL, _GROUP)
     )
     hidden: set[str] = field(default_factory=set)
-    """Resources that Resource Graph leaves out, as it does without a word where the right to read lacks."""
+    """Resources that Resource Graph silently omits, as it does without read permission."""
     without_role: frozenset[str] = frozenset({OTHER_SUBSCRIPTION})
-    """Subscriptions that exist, but not for this identity."""
+    """Subscriptions that exist, but on which the identity has no role."""
     other_locations: tuple[str, ...] = ("global", "northeurope")
-    """Locations of resources that are no storage accounts."""
+    """Locations of resources other than storage accounts."""
     page: int = 3
-    """Rows and items in a page, so that the sample company has several."""
+    """Rows and items per page, low enough for several pages."""
 
     def subscription(self) -> Json:
-        """The answer of ``Subscriptions_Get``."""
+        """The answer to ``Subscriptions_Get``."""
         return {
             "id": f"/subscriptions/{SUBSCRIPTION}",
             "authorizationSource": "RoleBased",

@@ -1,4 +1,4 @@
-"""The bodies with which Azure refuses, as the real one sends them."""
+"""Error responses of Azure, with the bodies that the real one sends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HANG_SECONDS = 60.0
 
 
 def refused(fault: Fault, action: str, target: str) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of a refusal by the Resource Manager."""
+    """Status, headers and body of a Resource Manager error."""
     if fault == "denied":
         return _error(
             403,
@@ -46,7 +46,7 @@ def refused(fault: Fault, action: str, target: str) -> tuple[int, dict[str, str]
 
 
 def refused_graph(fault: Fault) -> tuple[int, dict[str, str], bytes]:
-    """The same by Resource Graph, whose throttling names a quota and no Retry-After."""
+    """As :func:`refused`, from Resource Graph, whose throttling sends a quota and no Retry-After."""
     if fault == "throttled":
         status, headers, body = _error(
             429,
@@ -68,7 +68,7 @@ def refused_graph(fault: Fault) -> tuple[int, dict[str, str], bytes]:
 
 
 def refused_token(fault: Fault) -> tuple[int, dict[str, str], bytes]:
-    """The same by the sign-in service, in the form of OAuth."""
+    """As :func:`refused`, from the sign-in service, in OAuth format."""
     if fault in ("denied", "denied_by_organisation"):
         number = "7000215" if fault == "denied" else "53003"
         text = (

@@ -14,7 +14,7 @@ CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
 OPERATOR = "0f0f0f0f-1111-4222-8333-0000000000c0"
-"""A role of the company's own."""
+"""A custom role."""
 _FOREIGN_TENANT = "00000000-0000-0000-0000-0000000000f1"
 _SUBSCRIPTION_LISTS = r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/providers/microsoft\.authorization/"
 OPERATIONS = (
@@ -35,17 +35,17 @@ OPERATIONS = (
 
 
 def person(number: int) -> str:
-    """The object id of a user of the sample company."""
+    """The object ID of a user of the sample company."""
     return f"0d0d0d0d-1111-4222-8333-0000000000{number:02d}"
 
 
 def group(number: int) -> str:
-    """The object id of a group."""
+    """The object ID of a group."""
     return f"0e0e0e0e-1111-4222-8333-0000000000{number:02d}"
 
 
 def workload(number: int) -> str:
-    """The object id of a service principal."""
+    """The object ID of a service principal."""
     return f"0c0c0c0c-1111-4222-8333-0000000000{number:02d}"
 
 
@@ -54,7 +54,7 @@ ADMINISTRATORS, EMERGENCY, DATA_OWNERS = group(1), group(2), group(3)
 
 @dataclass
 class Tenant:
-    """The tenant as Microsoft Graph shows it. A test may change it."""
+    """The tenant as returned by Microsoft Graph. A test may change it."""
 
     organisation: Json
     users: list[Json]
@@ -81,13 +81,13 @@ class Tenant:
 
 
 def ago(days: float) -> str:
-    """The moment so many days ago, as Microsoft Graph writes it; negative for one to come."""
+    """The time ``days`` ago in the format of Microsoft Graph; negative for the future."""
     moment = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
     return moment.isoformat().replace("+00:00", "Z")
 
 
 def user(number: int, name: str, seen: str | None, **more: Any) -> Json:
-    """A user with a password, who was last seen signing in then."""
+    """A user with a password, whose last sign-in was at ``seen``."""
     return {
         "id": person(number),
         "userPrincipalName": name,
@@ -146,7 +146,7 @@ def policy(name: str, state: str, users: Json, grant: Json | None, **conditions:
 
 
 def grant(operator: str, *controls: str, **more: Any) -> Json:
-    """What a policy asks for."""
+    """The grant controls of a policy."""
     return {
         "operator": operator,
         "builtInControls": list(controls),
@@ -163,7 +163,7 @@ def member(number: int) -> Json:
 
 
 def holds(role: str, kind: str, principal: str) -> Json:
-    """An assignment of a role of the directory."""
+    """An assignment of a directory role."""
     return {
         "id": f"{role[:8]}-{principal}-1",
         "principalId": principal,
@@ -267,11 +267,11 @@ def _applications(client: str) -> list[Json]:
             "keyCredentials": certificates,
         }
 
-    def credential(number: int, made: str, ends: str, **more: Any) -> Json:
+    def credential(number: int, starts: str, ends: str, **more: Any) -> Json:
         return {
             "keyId": f"0b0b0b0b-4444-4222-8333-0000000000{number:02d}",
             "displayName": f"credential {number}",
-            "startDateTime": made,
+            "startDateTime": starts,
             "endDateTime": ends,
             **more,
         }
@@ -296,7 +296,7 @@ def _applications(client: str) -> list[Json]:
 def sample_definitions(subscription: str) -> list[Json]:
     """The roles that can be assigned in the subscription."""
 
-    def definition(name: str, title: str, actions: list[str], but: list[str] | None = None) -> Json:
+    def definition(name: str, title: str, actions: list[str], not_actions: list[str] | None = None) -> Json:
         return {
             "id": f"/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{name}",
             "type": "Microsoft.Authorization/roleDefinitions",
@@ -306,7 +306,12 @@ def sample_definitions(subscription: str) -> list[Json]:
                 "type": "CustomRole" if name == OPERATOR else "BuiltInRole",
                 "assignableScopes": ["/"],
                 "permissions": [
-                    {"actions": actions, "notActions": but or [], "dataActions": [], "notDataActions": []}
+                    {
+                        "actions": actions,
+                        "notActions": not_actions or [],
+                        "dataActions": [],
+                        "notDataActions": [],
+                    }
                 ],
             },
         }
@@ -334,7 +339,7 @@ def sample_definitions(subscription: str) -> list[Json]:
 
 
 def sample_assignments(subscription: str, principal: str, resource_group: str) -> list[Json]:
-    """Who holds which role in the subscription, above it and within it."""
+    """Role assignments in the subscription, above it and within it."""
     whole = f"/subscriptions/{subscription}"
     management = "/providers/Microsoft.Management/managementGroups/mg-prod"
     rows: list[tuple[str, str, str, str, str | None]] = [

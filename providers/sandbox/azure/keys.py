@@ -1,4 +1,4 @@
-"""The sample company's key vaults, and what the simulated Resource Manager answers about their keys."""
+"""The sample company's key vaults, and the simulated Resource Manager's answers about their keys."""
 
 from __future__ import annotations
 
@@ -48,29 +48,29 @@ _CREATED = 1709543468
 
 @dataclass
 class Vault:
-    """A key vault or managed HSM with its keys by name, each as ``Keys_Get`` shows its properties."""
+    """A key vault or managed HSM with its keys by name, each with its properties in ``Keys_Get``."""
 
     row: Json
-    """As Resource Graph shows it."""
+    """As returned by Resource Graph."""
     keys: dict[str, Json]
     tags: dict[str, Json] = field(default_factory=dict)
-    """The tags of keys that have some."""
+    """Tags by key name."""
 
     @property
     def name(self) -> str:
         """The vault's name."""
         return str(self.row["name"])
 
-    def listed(self, name: str) -> Json:
-        """A key as ``Keys_List`` shows it: without type and policy."""
-        shown = self.shown(name)
-        brief = {part: shown["properties"][part] for part in ("attributes", "keyUri")}
-        return {**shown, "properties": brief}
+    def list_entry(self, name: str) -> Json:
+        """A key as returned by ``Keys_List``: without type and policy."""
+        key = self.full(name)
+        brief = {part: key["properties"][part] for part in ("attributes", "keyUri")}
+        return {**key, "properties": brief}
 
-    def shown(self, name: str) -> Json:
-        """A key as ``Keys_Get`` shows it."""
+    def full(self, name: str) -> Json:
+        """A key as returned by ``Keys_Get``."""
         uri = f"https://{self.name}.vault.azure.net:443/keys/{name}"
-        shown: Json = {
+        key: Json = {
             "id": f"{self.row['id']}/keys/{name}",
             "name": name,
             "type": "Microsoft.KeyVault/vaults/keys",
@@ -85,22 +85,22 @@ class Vault:
             },
         }
         if name in self.tags:
-            shown["tags"] = self.tags[name]
-        return shown
+            key["tags"] = self.tags[name]
+        return key
 
 
 def answer(vaults: list[Vault], vault: str, key: str | None) -> Json | list[Json] | None:
-    """The key, or all keys of the vault; ``None`` where there is no such one. Names do not differ in case."""
+    """The key, or all keys of the vault; ``None`` if it does not exist. Names are case-insensitive."""
     found = next((one for one in vaults if one.name.lower() == vault), None)
     if found is None:
         return None
     if key is None:
-        return [found.listed(name) for name in sorted(found.keys)]
-    return next((found.shown(name) for name in found.keys if name.lower() == key), None)
+        return [found.list_entry(name) for name in sorted(found.keys)]
+    return next((found.full(name) for name in found.keys if name.lower() == key), None)
 
 
 def key_properties(enabled: bool = True, expires: int | None = None, policy: Json | None = None) -> Json:
-    """A key's own part of its properties."""
+    """The properties that differ from key to key."""
     attributes: Json = {
         "enabled": enabled,
         "created": _CREATED,
@@ -114,7 +114,7 @@ def key_properties(enabled: bool = True, expires: int | None = None, policy: Jso
 
 
 def rotation_policy(trigger: Json, expiry: str | None) -> Json:
-    """A rotation policy that rotates at the trigger and gives notice a month before the expiry."""
+    """A rotation policy that rotates at the trigger and notifies 30 days before expiry."""
     notice = {"trigger": {"timeBeforeExpiry": "P30D"}, "action": {"type": "notify"}}
     attributes = {"created": _CREATED, "updated": _CREATED, "expiryTime": expiry}
     return {
@@ -124,7 +124,7 @@ def rotation_policy(trigger: Json, expiry: str | None) -> Json:
 
 
 def vault(subscription: str, tenant: str, group: str, name: str, tags: Json, **more: Any) -> Json:
-    """A key vault as Resource Graph shows it."""
+    """A key vault as returned by Resource Graph."""
     return {
         "id": f"{group}/providers/Microsoft.KeyVault/vaults/{name}",
         "name": name,
@@ -149,7 +149,7 @@ def vault(subscription: str, tenant: str, group: str, name: str, tags: Json, **m
 
 
 def sample_vaults(subscription: str, tenant: str, group: str) -> list[Vault]:
-    """A vault as it should be, and one from before the last move between tenants."""
+    """A compliant vault, and one that predates a move between tenants."""
     policies = [
         {
             "tenantId": of,

@@ -1,4 +1,4 @@
-"""The sample company's network security groups, as Resource Graph shows them."""
+"""The sample company's network security groups, as returned by Resource Graph."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ QUERY = (
 
 
 def rule(name: str, access: str, priority: int, protocol: str, ports: str, source: str, **more: Any) -> Json:
-    """A security rule, by default an inbound one for everything behind the group. Several ports, or several
-    sources, are parted by commas: they go to the plural field."""
+    """A security rule, by default inbound and for everything behind the group. Several ports or sources are
+    separated by commas: they go to the plural field."""
     return {
         "name": name,
         "type": "Microsoft.Network/networkSecurityGroups/securityRules",
@@ -35,10 +35,10 @@ def rule(name: str, access: str, priority: int, protocol: str, ports: str, sourc
     }
 
 
-def _either(name: str, plural: str, told: str) -> Json:
-    if "," in told:
-        return {f"{name}{plural}": told.split(",")}
-    return {name: told, f"{name}{plural}": []}
+def _either(name: str, plural: str, value: str) -> Json:
+    if "," in value:
+        return {f"{name}{plural}": value.split(",")}
+    return {name: value, f"{name}{plural}": []}
 
 
 DEFAULT_RULES = (
@@ -73,7 +73,7 @@ def security_group(
 
 
 def sample_groups(subscription: str, group: str) -> list[Json]:
-    """Groups in every state: a web tier as it should be, a forgotten jump host, a database, a remnant."""
+    """Groups in every state: a compliant web tier, a forgotten jump host, a database, an unused group."""
     return [
         security_group(
             subscription,

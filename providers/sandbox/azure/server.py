@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from providers.sandbox import Fault
 from providers.sandbox.azure import directory
-from providers.sandbox.azure.answers import GRAPH_PATH, OPERATIONS, QUERIES, Answers, NoAnswer
+from providers.sandbox.azure.answers import GRAPH_PATH, OPERATIONS, QUERIES, Answers, RequestRejected
 from providers.sandbox.azure.estate import CLIENT, PRINCIPAL, TENANT, sample_estate
 from providers.sandbox.azure.faults import HANG_SECONDS, refused, refused_graph, refused_token
 
@@ -49,7 +49,7 @@ class AzureSandbox:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The variables that point azure-identity and the adapter at the running sandbox."""
+        """The variables that point azure-identity and the scanner at the running sandbox."""
         return {
             "AZURE_AUTHORITY_HOST": self.base,
             "AZURE_TENANT_ID": TENANT,
@@ -79,7 +79,7 @@ class AzureSandbox:
         threading.Thread(target=server.serve_forever, args=(0.05,), name="sandbox-azure", daemon=True).start()
 
     def stop(self) -> None:
-        """Ends the server and removes its certificate."""
+        """Stops the server and removes its certificate."""
         self._ended.set()
         if self._server is not None:
             self._server.shutdown()
@@ -88,16 +88,16 @@ class AzureSandbox:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def reply(self, method: str, target: str, authorization: str, body: bytes) -> Reply | None:
-        """The reply to a request; ``None`` breaks the connection."""
+        """The reply to a request; ``None`` resets the connection."""
         parts = urlsplit(target)
         path = unquote(parts.path)
         parameters = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if path.lower() == GRAPH_PATH and method == "POST":
             return self._graph(authorization, body)
         if method == "GET" and path.endswith("/.well-known/openid-configuration"):
-            return self._signing(DISCOVERY, lambda: self._discovery(path))
+            return self._sign_in_reply(DISCOVERY, lambda: self._discovery(path))
         if method == "POST" and path.endswith("/oauth2/v2.0/token"):
-            return self._signing(TOKEN, lambda: self._issue(path, body))
+            return self._sign_in_reply(TOKEN, lambda: self._issue_token(path, body))
         if path.startswith(directory.PREFIX):
             return self._directory(method, path, parameters, authorization)
         return self._get(method, path, parameters, authorization)
@@ -107,11 +107,11 @@ class AzureSandbox:
     ) -> Reply | None:
         known = directory.operation(path, parameters) if method == "GET" else None
         if known is None:
-            self._called(f"{method} {path}")
+            self._record_call(f"{method} {path}")
             return directory.error(400, "BadRequest", "Resource not found for the segment.")
-        fault = self._called(known[0])
+        fault = self._record_call(known[0])
         if fault in ("reset", "hang"):
-            self._break(fault)
+            self._wait_if_hanging(fault)
             return None
         if fault is not None:
             return directory.refused(fault, *known)
@@ -126,49 +126,51 @@ class AzureSandbox:
         return (200, {}, json.dumps(body).encode())
 
     def _graph(self, authorization: str, body: bytes) -> Reply | None:
-        question = json.loads(body)
-        operation = QUERIES.get(str(question.get("query")), "Microsoft.ResourceGraph/Resources")
-        fault = self._called(operation)
+        body_json = json.loads(body)
+        operation = QUERIES.get(str(body_json.get("query")), "Microsoft.ResourceGraph/Resources")
+        fault = self._record_call(operation)
         if fault in ("reset", "hang"):
-            self._break(fault)
+            self._wait_if_hanging(fault)
             return None
         if fault is not None:
             return refused_graph(fault)
-        return self._answer(authorization, lambda answers: answers.graph(question))
+        return self._answer(authorization, lambda answers: answers.graph(body_json))
 
     def _get(self, method: str, path: str, parameters: Mapping[str, str], authorization: str) -> Reply | None:
         known = [one for one in OPERATIONS if one.path.fullmatch(path.lower())]
         if method != "GET" or not known:
-            self._called(f"{method} {path}")
-            return _error(NoAnswer(404, "InvalidResourceType", "The resource type could not be found."))
+            self._record_call(f"{method} {path}")
+            return _error(
+                RequestRejected(404, "InvalidResourceType", "The resource type could not be found.")
+            )
         operation = known[0]
-        fault = self._called(operation.name)
+        fault = self._record_call(operation.name)
         if fault in ("reset", "hang"):
-            self._break(fault)
+            self._wait_if_hanging(fault)
             return None
         if fault is not None:
             return refused(fault, operation.action, path)
         version = parameters.get("api-version", "")
         if version not in operation.versions:
             message = f"The api-version '{version}' is invalid."
-            return _error(NoAnswer(400, "InvalidApiVersionParameter", message))
+            return _error(RequestRejected(400, "InvalidApiVersionParameter", message))
         return self._answer(authorization, lambda answers: answers.get(operation, path, parameters))
 
     def _answer(self, authorization: str, answer: Callable[[Answers], Any]) -> Reply:
         if authorization != f"Bearer {self._token}":
             message = "The access token is invalid."
-            return _error(NoAnswer(401, "InvalidAuthenticationToken", message))
+            return _error(RequestRejected(401, "InvalidAuthenticationToken", message))
         try:
             body = answer(Answers(self.estate, self.base))
-        except NoAnswer as refusal:
+        except RequestRejected as refusal:
             return _error(refusal)
         quota = {"x-ms-user-quota-remaining": "14", "x-ms-user-quota-resets-after": "00:00:05"}
         return (200, quota, json.dumps(body).encode())
 
-    def _signing(self, operation: str, answer: Callable[[], Reply]) -> Reply | None:
-        fault = self._called(operation)
+    def _sign_in_reply(self, operation: str, answer: Callable[[], Reply]) -> Reply | None:
+        fault = self._record_call(operation)
         if fault in ("reset", "hang"):
-            self._break(fault)
+            self._wait_if_hanging(fault)
             return None
         return answer() if fault is None else refused_token(fault)
 
@@ -187,7 +189,7 @@ class AzureSandbox:
         }
         return (200, {}, json.dumps(body).encode())
 
-    def _issue(self, path: str, body: bytes) -> Reply:
+    def _issue_token(self, path: str, body: bytes) -> Reply:
         form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
         if form.get("client_id") != CLIENT:
             text = f"AADSTS700016: Application with identifier '{form.get('client_id')}' was not found."
@@ -204,12 +206,12 @@ class AzureSandbox:
         }
         return (200, {}, json.dumps(answer).encode())
 
-    def _called(self, operation: str) -> Fault | None:
+    def _record_call(self, operation: str) -> Fault | None:
         with self._lock:
             self.calls[operation] += 1
         return self.fault(operation)
 
-    def _break(self, fault: Fault) -> None:
+    def _wait_if_hanging(self, fault: Fault) -> None:
         if fault == "hang":
             self._ended.wait(HANG_SECONDS)
 
@@ -218,7 +220,7 @@ class AzureSandbox:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Small writes would otherwise wait for the other side's acknowledgement.
+            # Otherwise small writes wait for an acknowledgement.
             disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
@@ -254,10 +256,10 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is no concern of the server's."""
+        """Ignores clients that disconnect."""
 
 
-def _error(refusal: NoAnswer) -> Reply:
+def _error(refusal: RequestRejected) -> Reply:
     body = {"error": {"code": refusal.code, "message": str(refusal)}}
     return (refusal.status, {}, json.dumps(body).encode())
 
@@ -267,7 +269,7 @@ def _oauth(status: int, error: str, description: str) -> Reply:
 
 
 def _token() -> str:
-    """In the form of a JSON Web Token, with claims but signed by nobody."""
+    """An unsigned JSON Web Token with claims."""
     claims = {"oid": PRINCIPAL, "appid": CLIENT, "tid": TENANT, "idtyp": "app"}
     parts = ({"alg": "none", "typ": "JWT"}, claims)
     encoded = (base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in parts)

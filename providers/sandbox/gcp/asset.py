@@ -1,4 +1,4 @@
-"""One asset as Cloud Asset Inventory tells it, in the JSON form of the API."""
+"""One asset of Cloud Asset Inventory, in the JSON form of the API."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ KEY = f"projects/{PROJECT}/locations/us-central1/keyRings/batch/cryptoKeys/stora
 
 @dataclass
 class Company:
-    """What the simulated cloud holds: assets with their ancestors, and constraints by project number."""
+    """The contents of the simulated cloud: assets with their ancestors, and enforced constraints."""
 
     assets: list[Asset] = field(default_factory=list)
     """In the JSON form of the API, with ``resource`` and ``iamPolicy`` side by side."""
     enforced: set[tuple[str, str]] = field(default_factory=set)
-    """Project number and boolean constraint, where it is enforced."""
+    """Project number and boolean constraint of each enforcement."""
 
     def within(self, parent: str) -> list[Asset]:
         """The assets at or below ``projects/ID``, ``projects/NUMBER``, ``folders/N``, ``organizations/N``."""
@@ -30,7 +30,7 @@ class Company:
         return [one for one in self.assets if places & set(one["ancestors"])]
 
     def numbered(self, parent: str) -> str:
-        """The parent by number where it names a project by id."""
+        """The parent by number, if it is a project by ID."""
         for one in self.assets:
             data = one.get("resource", {}).get("data", {})
             if parent.startswith("projects/") and f"projects/{data.get('projectId')}" == parent:
@@ -46,7 +46,7 @@ def project(
     above: Sequence[str],
     policy: Mapping[str, Any] | None = None,
 ) -> Asset:
-    """A project's own asset. Without a policy a group owns it."""
+    """A project's own asset. The default policy makes a group its owner."""
     data = {
         "projectId": identifier,
         "projectNumber": number,
@@ -57,9 +57,9 @@ def project(
     }
     full = f"//cloudresourcemanager.googleapis.com/projects/{number}"
     chain = (f"projects/{number}", *above)
-    owned = {"bindings": [{"role": "roles/owner", "members": ["group:cloud-admins@example.com"]}]}
-    told = policy if policy is not None else owned
-    return asset("cloudresourcemanager.googleapis.com/Project", full, data, chain, iamPolicy=told)
+    default = {"bindings": [{"role": "roles/owner", "members": ["group:cloud-admins@example.com"]}]}
+    chosen = policy if policy is not None else default
+    return asset("cloudresourcemanager.googleapis.com/Project", full, data, chain, iamPolicy=chosen)
 
 
 def bucket(
@@ -75,7 +75,7 @@ def bucket(
     uniform: bool = True,
     prevention: str = "inherited",
 ) -> Asset:
-    """A bucket as Cloud Asset Inventory tells it: empty parts for what is not set, no false booleans."""
+    """A bucket as in Cloud Asset Inventory: unset parts are empty, false booleans are omitted."""
     number = above[0].removeprefix("projects/")
     switch = {"enabled": True} if uniform else {}
     data = {
@@ -126,7 +126,7 @@ def sink(name: str, above: Sequence[str], destination: str, **more: Any) -> Asse
 
 
 def contact(number: int, above: Sequence[str], mail: str, *categories: str) -> Asset:
-    """An essential contact of the nearest of ``above``, confirmed."""
+    """A confirmed essential contact of the nearest of ``above``."""
     data = {
         "name": f"{above[0]}/contacts/{number}",
         "email": mail,

@@ -13,8 +13,8 @@ _WORLD = ["0.0.0.0/0"]
 
 
 def assets(identifier: str, above: Sequence[str]) -> list[Asset]:
-    """Good and bad ones of each, and what is none of them: a container service, the service behind a
-    function, the entry of a database elsewhere."""
+    """Compliant and non-compliant ones of each, and assets that are not collected: a container service, the
+    service behind a function, the entry of an external database."""
     return [
         *_machines(identifier, above),
         *_functions(identifier, above),
@@ -49,8 +49,8 @@ def _machines(identifier: str, above: Sequence[str]) -> list[Asset]:
 
 
 def _functions(identifier: str, above: Sequence[str]) -> list[Asset]:
-    made = {"goog-managed-by": "cloudfunctions"}
-    by_itself = {
+    managed = {"goog-managed-by": "cloudfunctions"}
+    standalone = {
         "run.googleapis.com/build-function-target": "notify",
         "run.googleapis.com/build-enable-automatic-updates": "true",
     }
@@ -68,7 +68,7 @@ def _functions(identifier: str, above: Sequence[str]) -> list[Asset]:
             "europe-west1",
             "resize-media",
             above,
-            labels=made,
+            labels=managed,
             annotations={"run.googleapis.com/build-function-target": "resize"},
         ),
         function(
@@ -80,7 +80,7 @@ def _functions(identifier: str, above: Sequence[str]) -> list[Asset]:
             generation="GEN_1",
         ),
         service(
-            identifier, "europe-west1", "pay-notify", above, labels={"owner": "pay"}, annotations=by_itself
+            identifier, "europe-west1", "pay-notify", above, labels={"owner": "pay"}, annotations=standalone
         ),
         service(identifier, "us-central1", "batch-api", above, labels=_BATCH),
     ]
@@ -176,10 +176,10 @@ def machine(
     status: str = "RUNNING",
     group: str | None = None,
 ) -> Asset:
-    """An instance with one interface; ``public`` adds to its access configuration. ``group``: the managed
-    instance group that made it."""
+    """An instance with one interface; ``public`` extends its access configuration. ``group``: the managed
+    instance group that created it."""
     number = above[0].removeprefix("projects/")
-    maker = f"projects/{number}/zones/{zone}/instanceGroupManagers/{group}"
+    creator = f"projects/{number}/zones/{zone}/instanceGroupManagers/{group}"
     path = f"projects/{identifier}/zones/{zone}/instances/{name}"
     nat = {"kind": "compute#accessConfig", "name": "External NAT", "type": "ONE_TO_ONE_NAT"}
     data = {
@@ -200,7 +200,7 @@ def machine(
         ],
         "metadata": {
             "kind": "compute#metadata",
-            "items": [{"key": "created-by", "value": maker}] if group else [],
+            "items": [{"key": "created-by", "value": creator}] if group else [],
         },
         **({"labels": dict(labels)} if labels else {}),
     }
@@ -260,7 +260,7 @@ def service(
 
 
 def pool(name: str, *, upgraded: bool = True, group: str | None = None) -> Mapping[str, Any]:
-    """A node pool; no false booleans, as assets have it. ``group``: the instance group that it is made of."""
+    """A node pool; false booleans are omitted, as in assets. ``group``: its instance group."""
     return {
         "name": name,
         "status": "RUNNING",
@@ -271,10 +271,10 @@ def pool(name: str, *, upgraded: bool = True, group: str | None = None) -> Mappi
 
 
 def node_pool(
-    identifier: str, location: str, of: str, data: Mapping[str, Any], above: Sequence[str]
+    identifier: str, location: str, cluster_name: str, data: Mapping[str, Any], above: Sequence[str]
 ) -> Asset:
     """The asset of a node pool."""
-    full = f"{_cluster(identifier, location, of)}/nodePools/{data['name']}"
+    full = f"{_cluster(identifier, location, cluster_name)}/nodePools/{data['name']}"
     return asset("container.googleapis.com/NodePool", full, data, above, location=location)
 
 
@@ -288,7 +288,7 @@ def cluster(
     pools: Sequence[Mapping[str, Any]] | None = None,
     **more: Any,
 ) -> Asset:
-    """A cluster of a region or of one zone."""
+    """A regional or zonal cluster."""
     data = {
         "name": name,
         "location": location,
@@ -321,8 +321,8 @@ def database(
     policy: str = "ALWAYS",
     **more: Any,
 ) -> Asset:
-    """A Cloud SQL instance. With ``networks`` it has a public address that lets these in."""
-    let_in = [{"kind": "sql#aclEntry", "value": network} for network in networks or ()]
+    """A Cloud SQL instance. With ``networks`` it has a public address that allows these."""
+    allowed = [{"kind": "sql#aclEntry", "value": network} for network in networks or ()]
     data = {
         "kind": "sql#instance",
         "name": name,
@@ -336,7 +336,7 @@ def database(
             "kind": "sql#settings",
             "tier": "db-custom-2-7680",
             "activationPolicy": policy,
-            "ipConfiguration": {"authorizedNetworks": let_in, "ipv4Enabled": networks is not None},
+            "ipConfiguration": {"authorizedNetworks": allowed, "ipv4Enabled": networks is not None},
             "backupConfiguration": dict(backups or {"kind": "sql#backupConfiguration"}),
             **({"userLabels": dict(labels)} if labels else {}),
         },

@@ -1,4 +1,4 @@
-"""What Google Cloud's APIs say when something goes wrong: status codes, messages and details."""
+"""Errors of Google Cloud's APIs: status codes, messages and details."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _UID = "eYhDkfYCu-dOCjuj8X4Am9-spkxs0-kX5YnhAJmc3PZ7pmNNfSsqtQ"
 
 
 def error(fault: Fault, call: GcpCall, resource: str) -> Any:
-    """The ``google.rpc.Status`` of a fault, in the words of https://cloud.google.com/apis/design/errors."""
+    """The ``google.rpc.Status`` of a fault, as described in https://cloud.google.com/apis/design/errors."""
     service = "orgpolicy" if call.operation == "GetEffectivePolicy" else "cloudasset"
     api = f"{service}.googleapis.com"
     if fault == "denied":
-        told = {"permission": call.permission, "resource": resource}
+        metadata = {"permission": call.permission, "resource": resource}
         text = f"Permission '{call.permission}' denied on resource '{resource}' (or it may not exist)."
-        return _status(7, text, _info("IAM_PERMISSION_DENIED", api, told))
+        return _status(7, text, _info("IAM_PERMISSION_DENIED", api, metadata))
     if fault == "denied_by_organisation":
         text = f"Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: {_UID}"
-        told = {"uid": _UID, "service": api, "consumer": resource}
-        return _status(7, text, _violation(), _info("SECURITY_POLICY_VIOLATED", "googleapis.com", told))
+        metadata = {"uid": _UID, "service": api, "consumer": resource}
+        return _status(7, text, _violation(), _info("SECURITY_POLICY_VIOLATED", "googleapis.com", metadata))
     if fault == "expired":
         return _status(
             16, "Request had invalid authentication credentials.", _info("ACCESS_TOKEN_EXPIRED", api, {})
@@ -38,18 +38,18 @@ def error(fault: Fault, call: GcpCall, resource: str) -> Any:
 
 
 def service_disabled(consumer: str) -> Any:
-    """The answer where the quota project has not enabled Cloud Asset Inventory."""
+    """The answer if the quota project has not enabled the Cloud Asset API."""
     text = (
         f"Cloud Asset API has not been used in project {consumer} before or it is disabled. Enable it by "
         f"visiting https://console.developers.google.com/apis/api/cloudasset.googleapis.com/overview"
         f"?project={consumer} then retry."
     )
-    told = {"service": "cloudasset.googleapis.com", "consumer": f"projects/{consumer}"}
-    return _status(7, text, _info("SERVICE_DISABLED", "googleapis.com", told))
+    metadata = {"service": "cloudasset.googleapis.com", "consumer": f"projects/{consumer}"}
+    return _status(7, text, _info("SERVICE_DISABLED", "googleapis.com", metadata))
 
 
 def unknown_project(resource: str) -> Any:
-    """The answer for a project that does not exist: the same as for one that may not be seen."""
+    """The answer for a project that does not exist: the same as for one without access."""
     text = (
         f"Permission 'cloudasset.assets.listResource' denied on resource '{resource}' (or it may not exist)."
     )

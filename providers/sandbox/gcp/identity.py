@@ -1,4 +1,4 @@
-"""Who can do what in the sample project: its policy, service accounts, their keys, and a role of its own."""
+"""Access to the sample project: its policy, service accounts, their keys, and a custom role."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FOREVER = "9999-12-31T23:59:59Z"
 
 
 def policy(identifier: str, number: str) -> Mapping[str, Any]:
-    """The project's policy, with audit logs of data for all services."""
+    """The project's policy, with Data Access audit logs for all services."""
     accounts = f"{identifier}.iam.gserviceaccount.com"
     return {
         "version": 3,
@@ -152,8 +152,8 @@ def key(
     kind: str = "USER_MANAGED",
     **more: Any,
 ) -> Asset:
-    """A key of a service account. As the real inventory does, the asset's name has the account's number and
-    the data its address."""
+    """A key of a service account. As in the real inventory, the asset's name contains the account's number
+    and the data its address."""
     mail = f"{name}@{identifier}.iam.gserviceaccount.com"
     data = {
         "name": f"projects/{identifier}/serviceAccounts/{mail}/keys/{number}",

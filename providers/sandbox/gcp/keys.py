@@ -11,7 +11,7 @@ _SERVICE = "cloudkms.googleapis.com"
 
 
 def assets(identifier: str, above: Sequence[str]) -> list[Asset]:
-    """Keys of every state, the versions of one that has no primary, and the key rings' policies."""
+    """Keys in every state, the versions of a key without a primary, and the key rings' policies."""
     here = f"projects/{identifier}/locations"
     team = {"members": ["group:data-team@example.com"], "role": "roles/cloudkms.admin"}
     partner = {"members": ["group:partner@example.net"], "role": "roles/cloudkms.cryptoKeyDecrypter"}
@@ -65,7 +65,7 @@ def key(
     state: str = "ENABLED",
     **more: Any,
 ) -> Asset:
-    """A crypto key; only a symmetric one tells its primary version."""
+    """A crypto key; only a symmetric one has a primary version."""
     algorithm = "GOOGLE_SYMMETRIC_ENCRYPTION" if purpose == "ENCRYPT_DECRYPT" else "EC_SIGN_P256_SHA256"
     primary = {
         "name": f"{name}/cryptoKeyVersions/1",

@@ -13,13 +13,13 @@ Allowed = Sequence[Mapping[str, Any]]
 
 
 def tcp(*ports: str) -> Mapping[str, Any]:
-    """TCP, all of it or these ports."""
+    """TCP, on all or these ports."""
     return {"IPProtocol": "tcp", **({"ports": list(ports)} if ports else {})}
 
 
 def assets(identifier: str, above: Sequence[str], root: Sequence[str]) -> list[Asset]:
-    """A default network as it is born, a network of one's own behind a load balancer, one that is open and
-    has nothing in it; and the organisation's policy."""
+    """A default network as created, a network behind a load balancer, an open one without instances; and the
+    organisation's policy."""
     everything = [{"IPProtocol": "all"}]
     inside = [tcp("0-65535"), {"IPProtocol": "udp", "ports": ["0-65535"]}, {"IPProtocol": "icmp"}]
     return [
@@ -88,7 +88,7 @@ def network(
 def rule(
     identifier: str,
     name: str,
-    of: str,
+    network_name: str,
     above: Sequence[str],
     sources: Sequence[str],
     allowed: Allowed,
@@ -97,12 +97,12 @@ def rule(
     priority: int = 1000,
     **more: Any,
 ) -> Asset:
-    """A VPC firewall rule for what comes in."""
+    """A VPC firewall rule for ingress."""
     path = f"projects/{identifier}/global/firewalls/{name}"
     data = {
         "kind": "compute#firewall",
         "name": name,
-        "network": f"{_COMPUTE}/projects/{identifier}/global/networks/{of}",
+        "network": f"{_COMPUTE}/projects/{identifier}/global/networks/{network_name}",
         "selfLink": f"{_COMPUTE}/{path}",
         "direction": "INGRESS",
         "priority": priority,
@@ -125,7 +125,7 @@ def policy(
     rules: Sequence[Mapping[str, Any]],
     path: str | None = None,
 ) -> Asset:
-    """A firewall policy that is associated with what is ``attached``."""
+    """A firewall policy associated with the targets in ``attached``."""
     full = path or f"locations/global/firewallPolicies/{number}"
     data = {
         "kind": "compute#firewallPolicy",
@@ -144,7 +144,7 @@ def policy(
 def policy_rule(
     priority: int, action: str, sources: Sequence[str], traffic: Allowed, **more: Any
 ) -> Mapping[str, Any]:
-    """A rule of a firewall policy; ``match`` adds to what it matches."""
+    """A rule of a firewall policy; ``match`` extends its match."""
     match = {"srcIpRanges": list(sources), "layer4Configs": list(traffic), **more.pop("match", {})}
     return {
         "kind": "compute#firewallPolicyRule",

@@ -14,7 +14,7 @@ from providers.sandbox.gcp.company import PROJECT, Company, example_shop
 from providers.sandbox.gcp.faults import error, service_disabled, unknown_project
 
 MALFORMED = b"\x0a\xff\xff\xff\x0fnot a message"
-"""A body whose first field says that it is longer than the body."""
+"""A body whose first field claims to be longer than the body."""
 
 
 class GcpSandbox:
@@ -25,9 +25,9 @@ class GcpSandbox:
         self.calls: Counter[str] = Counter()
         self.company = company if company is not None else example_shop()
         self.page = page
-        """Assets of one page at most, so that every listing pages."""
+        """The most assets of one page, few enough for listings to have several pages."""
         self.disabled: str | None = None
-        """A quota project on which the Cloud Asset API is switched off."""
+        """A quota project on which the Cloud Asset API is disabled."""
         self._server: Any = None
         self._port = 0
         self._stopped = threading.Event()
@@ -68,7 +68,7 @@ class GcpSandbox:
         self._server.start()
 
     def stop(self) -> None:
-        """Ends it, and what hangs in it."""
+        """Stops the server and its hanging calls."""
         self._stopped.set()
         if self._server is not None:
             self._server.stop(grace=None)
@@ -80,7 +80,7 @@ class GcpSandbox:
         level = "organization" if request.parent.startswith("organizations/") else "project"
         content = asset_v1.ContentType(request.content_type).name
         call = GcpCall("ListAssets", tuple(request.asset_types), content, level)  # type: ignore[arg-type]
-        if self._goes_wrong(call, request.parent, context):
+        if self._fails(call, request.parent, context):
             return MALFORMED
         part = "iamPolicy" if content == "IAM_POLICY" else "resource"
         found = [
@@ -96,11 +96,11 @@ class GcpSandbox:
         from google.cloud import asset_v1
         from google.protobuf.json_format import ParseDict
 
-        if self._goes_wrong(GcpCall("SearchAllResources", ()), request.scope, context):
+        if self._fails(GcpCall("SearchAllResources", ()), request.scope, context):
             return MALFORMED
-        asked = request.read_mask.paths
+        fields = request.read_mask.paths
         found = [
-            {key: value for key, value in _searched(asset).items() if key in asked}
+            {key: value for key, value in _searched(asset).items() if key in fields}
             for asset in self.company.within(request.scope)
         ]
         chosen, following = self._cut(found, request)
@@ -112,15 +112,15 @@ class GcpSandbox:
         from google.protobuf.json_format import ParseDict
 
         parent, _, constraint = request.name.partition("/policies/")
-        if self._goes_wrong(GcpCall("GetEffectivePolicy", (constraint,)), parent, context):
+        if self._fails(GcpCall("GetEffectivePolicy", (constraint,)), parent, context):
             return MALFORMED
         number = self.company.numbered(parent).removeprefix("projects/")
         enforce = (number, constraint) in self.company.enforced
         body = {"name": request.name, "spec": {"rules": [{"enforce": enforce}]}}
         return ParseDict(body, orgpolicy_v2.Policy.pb()())
 
-    def _goes_wrong(self, call: GcpCall, parent: str, context: Any) -> bool:
-        """Aborts the call, or lets it hang, as the fault wants; true where it answers with garbage."""
+    def _fails(self, call: GcpCall, parent: str, context: Any) -> bool:
+        """Aborts the call or lets it hang, as the fault requires; true if the answer must be malformed."""
         from grpc_status import rpc_status  # type: ignore[import-untyped]
 
         self.calls[call.name] += 1
@@ -150,7 +150,7 @@ class GcpSandbox:
 
 
 def _searched(asset: Mapping[str, Any]) -> dict[str, Any]:
-    """An asset as a search tells it: without its configuration."""
+    """An asset as a search result: without its configuration."""
     return {
         "name": asset["name"],
         "assetType": asset["assetType"],
@@ -160,7 +160,7 @@ def _searched(asset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Threads(Executor):
-    """A daemon thread for each call: one that hangs never keeps the process from ending."""
+    """A daemon thread for each call: a hanging one never keeps the process from ending."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -168,7 +168,7 @@ class _Threads(Executor):
         def work() -> None:
             try:
                 future.set_result(fn(*args, **kwargs))
-            except BaseException as failure:  # noqa: BLE001  (carried to whoever waits)
+            except BaseException as failure:  # noqa: BLE001  (passed on to the caller)
                 future.set_exception(failure)
 
         threading.Thread(target=work, name="gcp-sandbox", daemon=True).start()

@@ -1,4 +1,4 @@
-"""``gapscan ownership diff``: which controls change hands between two ownership files."""
+"""``gapscan ownership diff``: the changes of ownership between two ownership files."""
 
 from __future__ import annotations
 
@@ -15,37 +15,43 @@ if TYPE_CHECKING:
     from scanner.catalogue.control import Control
     from scanner.catalogue.responsibility import Catalogue
     from scanner.cli.places import EstatePlace
-    from scanner.ownership.changes import CustomerControls, Holding, OwnershipChange
+    from scanner.ownership.changes import Assignment, CustomerControls, OwnershipChange
 
-_SHOWN = 5
-"""Controls and places that a line names."""
+_LISTED = 5
+"""Maximum controls listed per line."""
 
 _TITLES = {
-    "lost": "FALL TO NOBODY",
-    "hands": "FROM OWNER TO OWNER",
-    "gained": "HAVE AN OWNER NOW",
+    "lost": "LOSE THEIR OWNER",
+    "hands": "CHANGE THEIR OWNER",
+    "gained": "GAIN AN OWNER",
     "otherwise": "CONTESTED OR MISATTRIBUTED, BEFORE OR AFTER",
     "excuse": "EXCEPTIONS AND DECLARATIONS",
 }
 
 
 def diff(
-    old: Annotated[str, typer.Argument(help="The ownership file as it was.")],
-    new: Annotated[str, typer.Argument(help="The ownership file as it is to be.")],
+    old: Annotated[str, typer.Argument(help="The old ownership file.")],
+    new: Annotated[str, typer.Argument(help="The new ownership file.")],
     snapshot: Annotated[
-        str | None, typer.Argument(help="A snapshot: tells exactly on how many resources of each account.")
+        str | None, typer.Argument(help="A snapshot, for exact numbers of resources by account.")
     ] = None,
     config: Annotated[
         str | None, typer.Option(help="gapscan.yaml with paths and tags of scopes.", metavar="FILE")
     ] = None,
-    now: option.Now = None,
+    now: Annotated[
+        str | None,
+        typer.Option(
+            help="Evaluate ages and expiries at this time (ISO 8601). [default: the snapshot's, else now]",
+            metavar="TIME",
+        ),
+    ] = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     everything: option.Everything = False,
 ) -> None:
-    """Tell what changes hands, what falls to nobody, and what has an owner now.
+    """Show which controls lose, change or gain their owner.
 
-    Without a snapshot the lines are compared at every place that one of them names; where two lines meet
-    that select by different things, only a snapshot can tell. The exit code is 0 whatever changes.
+    Without a snapshot, the files are compared at every place that a line names; where lines that select by
+    different criteria overlap, only a snapshot is exact. The exit code is 0 whatever changes.
     """
     with exit_on_error():
         import json
@@ -58,19 +64,19 @@ def diff(
         from scanner.cli.moment import moment
         from scanner.cli.places import from_snapshot
         from scanner.cli.screen import screen
-        from scanner.ownership.changes import by_lines, on_resources
+        from scanner.ownership.changes import changes_by_line, changes_on_resources
         from scanner.ownership.file.load import load_ownership
         from scanner.ownership.resolve.resolver import Resolver
         from scanner.run.config import load_config
 
         if form not in ("text", "json"):
-            raise Usage(f"--format {form}: it is text or json")
+            raise Usage(f"--format {form}: expected text or json")
         catalogue = load_catalogue()
         before, after = load_ownership(Path(old), catalogue), load_ownership(Path(new), catalogue)
         time = moment(now)
         if snapshot is None:
             time = time or datetime.now(UTC)
-            changes = by_lines(Resolver(before, catalogue, time), Resolver(after, catalogue, time))
+            changes = changes_by_line(Resolver(before, catalogue, time), Resolver(after, catalogue, time))
         else:
             scopes = load_config(Path(config)).scopes if config else {}
             stated = {scope: StatedScope(text.path, text.tags) for scope, text in scopes.items()}
@@ -78,35 +84,35 @@ def diff(
             estate = from_snapshot(Path(snapshot), catalogue, stated, paths)
             time = time or estate.finished
             resolvers = Resolver(before, catalogue, time), Resolver(after, catalogue, time)
-            changes = on_resources(*resolvers, _judged(estate.places, catalogue))
-        with screen() as out:
+            changes = changes_on_resources(*resolvers, _customer_controls(estate.places, catalogue))
+        with screen() as print_line:
             if form == "json":
                 counts = {kind: sum(change.kind == kind for change in changes) for kind in _TITLES}
                 entries = [change.model_dump(mode="json") for change in changes]
-                out(json.dumps({"counts": counts, "changes": entries}, indent=2))
+                print_line(json.dumps({"counts": counts, "changes": entries}, indent=2))
             else:
                 for line in _text(changes, snapshot is not None, everything):
-                    out(line)
+                    print_line(line)
 
 
-def _judged(places: Iterable[EstatePlace], catalogue: Catalogue) -> Iterator[CustomerControls]:
-    """Each resource with the controls that expect its kind; a scope with those that are judged there."""
+def _customer_controls(places: Iterable[EstatePlace], catalogue: Catalogue) -> Iterator[CustomerControls]:
+    """Each resource with the controls that expect its kind; each scope with those assessed per scope."""
     from scanner.ownership.changes import CustomerControls
 
     expecting: dict[tuple[str, str], list[Control]] = {}
     for place in places:
-        subject = place.subject
-        key = (subject.provider, subject.kind)
+        target = place.target
+        key = (target.provider, target.kind)
         if key not in expecting:
             expecting[key] = [
                 control
                 for control in catalogue.controls.values()
-                if subject.kind in control.kinds.get(subject.provider, ())
-                or (place.whole and control.evidence != "auto")
+                if target.kind in control.kinds.get(target.provider, ())
+                or (place.is_scope and control.evidence != "auto")
             ]
         parties = tuple((control.id, place.party(control, catalogue)) for control in expecting[key])
         if parties:
-            yield CustomerControls(subject, f"{subject.provider} {subject.scope}", parties)
+            yield CustomerControls(target, f"{target.provider} {target.scope}", parties)
 
 
 def _text(changes: Iterable[OwnershipChange], exact: bool, everything: bool) -> Iterator[str]:
@@ -114,7 +120,7 @@ def _text(changes: Iterable[OwnershipChange], exact: bool, everything: bool) -> 
 
     found = tuple(changes)
     if not found:
-        yield "Nothing changes hands."
+        yield "No change of ownership."
     for number, (kind, some) in enumerate(groupby(found, key=lambda change: change.kind)):
         members = tuple(some)
         if number:
@@ -124,18 +130,18 @@ def _text(changes: Iterable[OwnershipChange], exact: bool, everything: bool) -> 
         yield from _lines(members, everything)
     if not exact:
         yield ""
-        yield "Compared line by line. With a snapshot: on how many resources, and where lines meet."
+        yield "Compared line by line. A snapshot adds numbers of resources, and places where lines overlap."
 
 
 def _lines(changes: tuple[OwnershipChange, ...], everything: bool) -> Iterator[str]:
-    """The changes of one kind; controls that change alike at one place are told together."""
+    """The changes of one kind; controls with the same change at one place share an entry."""
     groups: dict[tuple[str, str, str], list[OwnershipChange]] = {}
     for change in changes:
-        before, after = _held(change)
+        before, after = _before_and_after(change)
         groups.setdefault((before, after, change.where), []).append(change)
     for (before, after, where), members in groups.items():
         names = list(dict.fromkeys(change.control for change in members))
-        shown = names if everything or len(names) <= _SHOWN else names[:_SHOWN]
+        shown = names if everything or len(names) <= _LISTED else names[:_LISTED]
         more = f" … {len(names) - len(shown)} more (--all)" if len(shown) < len(names) else ""
         yield f"  {before} → {after}  {where}{_resources(members)}"
         yield f"    {', '.join(shown)}{more}"
@@ -144,15 +150,15 @@ def _lines(changes: tuple[OwnershipChange, ...], everything: bool) -> Iterator[s
             yield f"    {' → '.join(dict.fromkeys(sources))}"
 
 
-def _held(change: OwnershipChange) -> tuple[str, str]:
+def _before_and_after(change: OwnershipChange) -> tuple[str, str]:
     if change.kind != "excuse":
         return str(change.before), str(change.after)
-    return _excuse(change.before), _excuse(change.after)
+    return _exceptions(change.before), _exceptions(change.after)
 
 
-def _excuse(held: Holding) -> str:
-    text = [held.exception, held.not_applicable]
-    return " and ".join(name for name in text if name) or "no exception"
+def _exceptions(assignment: Assignment) -> str:
+    names = [assignment.exception, assignment.not_applicable]
+    return " and ".join(name for name in names if name) or "no exception"
 
 
 def _resources(members: list[OwnershipChange]) -> str:

@@ -1,4 +1,4 @@
-"""``gapscan ownership explain``: why a control's owner is who it is."""
+"""``gapscan ownership explain``: how a control got its owner."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli import options as option
 from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
@@ -19,24 +18,24 @@ if TYPE_CHECKING:
     from scanner.ownership.explain.trace import Explanation
 
     _Group = tuple[Explanation, list[EstatePlace]]
-    """An explanation, and the places where it holds."""
+    """An explanation, and the places that it applies to."""
 
 
 def explain(
     control: Annotated[str, typer.Argument(help="The id of a control.")],
     resource: Annotated[
         str | None,
-        typer.Argument(help="An id, a name, or a part of one. [default: each account as a whole]"),
+        typer.Argument(help="An id, a name, or a part of one. [default: each account]"),
     ] = None,
     ownership: Annotated[
         str | None, typer.Option(help="ownership.yaml: who owns which control.", metavar="FILE")
     ] = None,
     snapshot: Annotated[
-        str | None, typer.Option(help="A snapshot that has the resource.", metavar="SNAPSHOT")
+        str | None, typer.Option(help="A snapshot with the resource.", metavar="SNAPSHOT")
     ] = None,
     report: Annotated[
         str | None,
-        typer.Option(help="A JSON report instead; it tells no paths and services.", metavar="REPORT"),
+        typer.Option(help="A JSON report instead, which has no paths and services.", metavar="REPORT"),
     ] = None,
     account: Annotated[
         str | None, typer.Option(help="Only this account, by its id or name.", metavar="ACCOUNT")
@@ -44,13 +43,18 @@ def explain(
     config: Annotated[
         str | None, typer.Option(help="gapscan.yaml with paths and tags of scopes.", metavar="FILE")
     ] = None,
-    now: option.Now = None,
+    now: Annotated[
+        str | None,
+        typer.Option(
+            help="Evaluate ages and expiries at this time (ISO 8601). [default: the snapshot's or report's]",
+            metavar="TIME",
+        ),
+    ] = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """Tell which lines fit, which one won and why, and what would change it.
+    """Explain an owner: the lines that match, which one won and why, and what would change it.
 
-    Accounts with the same answer are told of together. The time is that of the snapshot or report, unless
-    --now says otherwise. The exit code is 0 whoever owns it.
+    Accounts with the same answer are shown together. The exit code is 0 whoever the owner is.
     """
     with exit_on_error():
         from pathlib import Path
@@ -66,15 +70,15 @@ def explain(
         from scanner.run.config import load_config
 
         if form not in ("text", "json"):
-            raise Usage(f"--format {form}: it is text or json")
+            raise Usage(f"--format {form}: expected text or json")
         if (snapshot is None) == (report is None):
-            raise Usage("give either --snapshot or --report: where is the resource to be looked up?")
+            raise Usage("give either --snapshot or --report to look up the resource in")
         catalogue = load_catalogue()
         wanted = the_control(control, catalogue)
         settings = load_config(Path(config)) if config else None
         named = ownership or (settings.ownership if settings else None)
         if named is None:
-            raise Usage("--ownership is missing: without a file nobody owns anything")
+            raise Usage("--ownership is missing: without a file there are no owners")
         file = load_ownership(Path(named), catalogue)
         scopes = settings.scopes if settings else {}
         stated = {scope: StatedScope(text.path, text.tags) for scope, text in scopes.items()}
@@ -82,23 +86,23 @@ def explain(
         resolver = Resolver(file, catalogue, moment(now) or estate.finished)
         places = [estate.find(resource, account)] if resource is not None else estate.scopes(account)
         explained = [
-            (trace(resolver, wanted.id, place.subject, place.party(wanted, catalogue)), place)
+            (trace(resolver, wanted.id, place.target, place.party(wanted, catalogue)), place)
             for place in places
         ]
-        with screen() as out:
+        with screen() as print_line:
             if form == "json":
                 import json
 
                 entries = [_record(explanation, place) for explanation, place in explained]
-                told_too = {"notes": list(estate.notes)} if estate.notes else {}
-                out(json.dumps({**told_too, "explanations": entries}, indent=2))
+                notes = {"notes": list(estate.notes)} if estate.notes else {}
+                print_line(json.dumps({**notes, "explanations": entries}, indent=2))
             else:
                 for line in _text(wanted, _grouped(explained), estate.notes):
-                    out(line)
+                    print_line(line)
 
 
 def the_control(name: str, catalogue: Catalogue) -> Control:
-    """The control of an id or former id. Raises ``Usage``."""
+    """The control with this current or former id. Raises ``Usage``."""
     from scanner.catalogue.responsibility import UnknownControl
     from scanner.cli.exits import Usage
 
@@ -107,7 +111,7 @@ def the_control(name: str, catalogue: Catalogue) -> Control:
     except UnknownControl as error:
         raise Usage(str(error)) from None
     if len(found) != 1:
-        raise Usage(f"{name} means {len(found)} controls: name one of them (gapscan controls list)")
+        raise Usage(f"{name} matches {len(found)} controls: name one of them (gapscan controls list)")
     return catalogue.controls[next(iter(found))]
 
 
@@ -130,7 +134,7 @@ def _estate(
 def _grouped(explained: Iterable[tuple[Explanation, EstatePlace]]) -> Sequence[_Group]:
     groups: dict[str, _Group] = {}
     for explanation, place in explained:
-        # What is missed and advised names the place itself; it is told for the first of a group.
+        # Near misses and advice name the place itself; they are shown for the first of a group.
         key = explanation.model_dump_json(exclude={"misses", "changes"})
         groups.setdefault(key, (explanation, []))[1].append(place)
     return tuple(groups.values())
@@ -155,11 +159,11 @@ def _text(control: Control, groups: Sequence[_Group], notes: Sequence[str]) -> I
 
 
 def _record(explanation: Explanation, place: EstatePlace) -> dict[str, object]:
-    subject = place.subject
+    target = place.target
     return {
-        "provider": subject.provider,
-        "scope": subject.scope,
-        "path": subject.path if isinstance(subject.path, str) else None,
-        "resource": None if place.whole else {"id": place.id, "kind": subject.kind, "name": place.name},
+        "provider": target.provider,
+        "scope": target.scope,
+        "path": target.path if isinstance(target.path, str) else None,
+        "resource": None if place.is_scope else {"id": place.id, "kind": target.kind, "name": place.name},
         **explanation.model_dump(mode="json"),
     }

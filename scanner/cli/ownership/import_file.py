@@ -1,4 +1,4 @@
-"""``gapscan ownership import``: an ownership file from a table or from a provider's CAIQ."""
+"""``gapscan ownership import``: an ownership file from a table or a provider's CAIQ."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from scanner.catalogue.responsibility import Catalogue
     from scanner.exchange.draft import Draft
 
-_SHOWN = 50
-"""Rows that are told one by one; the file has all of them."""
+_LISTED = 50
+"""Maximum rows listed in the output; the file lists all of them."""
 
 
 class TableFormat(StrEnum):
-    """What the table is."""
+    """What the table contains."""
 
     csv = "csv"
     caiq = "caiq"
 
 
 class CloudName(StrEnum):
-    """Whose answers a CAIQ has."""
+    """The provider that answered a CAIQ."""
 
     aws = "aws"
     azure = "azure"
@@ -35,7 +35,7 @@ class CloudName(StrEnum):
 
 
 class CaiqModel(StrEnum):
-    """The kind of service that a CAIQ is about."""
+    """The service model that a CAIQ is about."""
 
     iaas = "iaas"
     caas = "caas"
@@ -49,7 +49,7 @@ def import_file(
     columns: Annotated[
         list[str] | None,
         typer.Option(
-            help="Which column says what: control, owner, responsible, consulted, informed, contact, "
+            help="The column of each field: control, owner, responsible, consulted, informed, contact, "
             "where.account (or another key of where), where.tags.KEY. #3 is the third column. Repeatable.",
             metavar="FIELD=HEADER,…",
         ),
@@ -58,23 +58,21 @@ def import_file(
         TableFormat,
         typer.Option("--format", help="A table of owners, or a provider's CAIQ v4 (its ownership column)."),
     ] = TableFormat.csv,
-    provider: Annotated[
-        CloudName | None, typer.Option(help="CAIQ: the cloud whose answers they are.")
-    ] = None,
+    provider: Annotated[CloudName | None, typer.Option(help="CAIQ: the cloud that answered.")] = None,
     service_model: Annotated[
-        CaiqModel | None, typer.Option(help="CAIQ: the kind of service it is about. [default: all]")
+        CaiqModel | None, typer.Option(help="CAIQ: the service model. [default: all]")
     ] = None,
     out: Annotated[str, typer.Option(help="File to write.", metavar="FILE")] = "ownership.yaml",
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Write nothing unless every row can be used.")
     ] = False,
 ) -> None:
-    """Draft an ownership file from a table that names controls and teams, or from a provider's CAIQ.
+    """Draft an ownership file from a table of controls and teams, or from a provider's CAIQ.
 
-    Controls are named by our ids, or by ids of related requirements (CCM, NIST 800-53, ISO 27001, CIS,
-    PCI DSS). Rows that cannot be used are told with their number, and so are rows that contradict each
-    other. Of a CAIQ, only what both the provider and our model call the provider's is in force.
+    Controls are identified by gapscan's ids or by ids of related requirements (CCM, NIST 800-53, ISO 27001,
+    CIS, PCI DSS). Unusable and conflicting rows are reported by number. Of a CAIQ, only lines that both the
+    provider and gapscan's model call the provider's are in force.
     """
     with exit_on_error():
         from pathlib import Path
@@ -85,7 +83,7 @@ def import_file(
 
         path, target = Path(table), Path(out)
         if target.is_file() and not force:
-            raise Usage(f"{out}: exists already: choose another --out, or replace it with --force")
+            raise Usage(f"{out}: already exists: choose another --out, or overwrite it with --force")
         catalogue = load_catalogue()
         if form is TableFormat.caiq:
             from scanner.exchange.caiq import draft_of as draft_of_caiq
@@ -110,11 +108,11 @@ def import_file(
         if strict and draft.left_out:
             raise Usage("\n".join([*map(str, draft.left_out), "nothing was written (--strict)"]))
         _write(draft, target, catalogue)
-        _tell(draft, out)
+        _print_result(draft, out)
 
 
 def _write(draft: Draft, path: Path, catalogue: Catalogue) -> None:
-    """Puts the file in place if it is a valid ownership file."""
+    """Writes the file if it is a valid ownership file. Raises ``Usage`` if not."""
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
@@ -132,20 +130,20 @@ def _write(draft: Draft, path: Path, catalogue: Catalogue) -> None:
             load_ownership(trial, catalogue)
         except DocumentError as error:
             first = error.problems[0].message
-            raise Usage(f"{draft.source}: its rows make no valid ownership file: {first}") from None
+            raise Usage(f"{draft.source}: its rows do not make a valid ownership file: {first}") from None
     replace_all({path: text})
 
 
-def _tell(draft: Draft, out: str) -> None:
+def _print_result(draft: Draft, out: str) -> None:
     import sys
 
     from scanner.base.terminal import printable
 
     for title, problems in (("left out", draft.left_out), ("to be decided", draft.warnings)):
-        for problem in problems[:_SHOWN]:
+        for problem in problems[:_LISTED]:
             print(printable(f"{title}: {problem}"), file=sys.stderr)
-        if len(problems) > _SHOWN:
-            print(f"{title}: {len(problems) - _SHOWN:,} more, all of them in {out}", file=sys.stderr)
+        if len(problems) > _LISTED:
+            print(f"{title}: {len(problems) - _LISTED:,} more, all listed in {out}", file=sys.stderr)
     print(
         f"{out}: {draft.lines:,} lines in force and {len(draft.teams):,} teams from {draft.rows:,} rows "
         f"(left out: {len(draft.left_out):,}, to be decided: {len(draft.warnings):,})"

@@ -1,4 +1,4 @@
-"""``gapscan ownership init``: draft an ownership file from what a snapshot shows."""
+"""``gapscan ownership init``: draft an ownership file from a snapshot."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from scanner.cli.exits import exit_on_error
 def init(
     snapshot: Annotated[str, typer.Argument(help="A snapshot that gapscan collect wrote.")],
     out: Annotated[
-        str, typer.Option("--out", help="Where the draft goes.", metavar="FILE")
+        str, typer.Option("--out", help="Where to write the draft.", metavar="FILE")
     ] = "ownership.yaml",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Draft an ownership file: teams and lines from tags, account names and contacts.
 
-    Every guess is marked as one, with what it rests on. Make a snapshot first: gapscan collect aws.
+    Every guess is marked, with its basis. Create a snapshot first: gapscan collect aws.
     """
     with exit_on_error():
         from datetime import UTC, datetime
@@ -34,7 +34,7 @@ def init(
 
         path = Path(out)
         if path.exists() and not force:
-            raise Usage(f"{out}: is already there; --force overwrites it")
+            raise Usage(f"{out}: already exists: overwrite it with --force")
         catalogue = load_catalogue()
         collected = read_snapshot(Path(snapshot))
         domains = [domain for domain in catalogue.domains if domain != "plat"]
@@ -42,8 +42,8 @@ def init(
         replace_all({path: text}, check=lambda new: load_ownership(new[path], catalogue))
         file = load_ownership(path, catalogue)
         lines, teams = (
-            f"{len(one)} {noun}{'' if len(one) == 1 else 's'}"
-            for one, noun in ((file.owners, "line"), (file.teams, "team"))
+            f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
+            for items, name in ((file.owners, "line"), (file.teams, "team"))
         )
-        print(printable(f"{out}: {lines}, {teams}, every one a guess: put them right"))
+        print(printable(f"{out}: {lines}, {teams}, all of them guesses: review and correct them"))
         print(printable(f"Next: gapscan ownership lint {out} --snapshot {snapshot}"))

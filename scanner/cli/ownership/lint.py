@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scanner.cli import options as option
 from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from scanner.model.inventory import Inventory
     from scanner.ownership.file.file import OwnershipFile
 
-    _Told = tuple[str, int, Severity, str, str, list[str]]
+    _Row = tuple[str, int, Severity, str, str, list[str]]
     """File, line, severity, code, message and controls."""
 
 
@@ -25,19 +24,27 @@ def lint(
     ownership: Annotated[str, typer.Argument(help="The ownership file.")],
     snapshot: Annotated[
         str | None,
-        typer.Option(help="Also tell which lines fit nothing of this snapshot.", metavar="SNAPSHOT"),
+        typer.Option(help="Also report lines that match nothing in this snapshot.", metavar="SNAPSHOT"),
     ] = None,
     fail_on: Annotated[
         str,
-        typer.Option(help="Exit with 1 from here on: low to critical, or never.", metavar="SEVERITY"),
+        typer.Option(
+            help="Exit with 1 from this severity on: low to critical, or never.", metavar="SEVERITY"
+        ),
     ] = "medium",
-    now: option.Now = None,
+    now: Annotated[
+        str | None,
+        typer.Option(
+            help="Evaluate ages and expiries at this time (ISO 8601). [default: now]",
+            metavar="TIME",
+        ),
+    ] = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """Check the file: mistakes (exit code 2), and what is wrong with its lines today (exit code 1).
+    """Check the file: errors (exit code 2), and defects of its lines today (exit code 1).
 
-    Lapsed teams, overdue reviews, expired contracts, exceptions and statements, lines that contradict each
-    other; with a snapshot also lines that fit nothing.
+    Defects are missing teams, overdue reviews, expired contracts, exceptions and attestations, and
+    conflicting lines; with a snapshot also lines that match nothing.
     """
     with exit_on_error():
         import json
@@ -54,14 +61,14 @@ def lint(
         from scanner.run.snapshot import read_snapshot
 
         if fail_on not in (*SEVERITIES, "never"):
-            raise Usage(f"--fail-on {fail_on}: it is {', '.join(SEVERITIES)} or never")
+            raise Usage(f"--fail-on {fail_on}: expected {', '.join(SEVERITIES)} or never")
         if form not in ("text", "json"):
-            raise Usage(f"--format {form}: it is text or json")
+            raise Usage(f"--format {form}: expected text or json")
         catalogue = load_catalogue()
         file = load_ownership(Path(ownership), catalogue)
         resolver = Resolver(file, catalogue, moment(now) or datetime.now(UTC))
         defects = [*resolver.defects(), *resolver.wrong_claims()]
-        lines: list[_Told] = [
+        lines: list[_Row] = [
             (one.file, one.line, one.severity, one.code, one.message, list(one.controls)) for one in defects
         ]
         if snapshot is not None:
@@ -85,20 +92,22 @@ def _controls(controls: list[str]) -> str:
 
 def _summary(file: OwnershipFile, defects: int) -> str:
     text = f"{len(file.files)} files" if len(file.files) > 1 else file.file
-    found = "nothing to mend" if not defects else f"{defects} to mend"
+    found = "no defects" if not defects else _count(defects, "defect")
     return f"{text}: {_count(len(file.owners), 'line')}, {_count(len(file.teams), 'team')}: {found}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
-def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Told]:
-    """Lines whose ``where`` fits no resource of the snapshot, for certain."""
+def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Row]:
+    """Lines whose ``where`` certainly matches no resource of the snapshot."""
     from scanner.assess.targets import OwnershipTargets
-    from scanner.ownership.file.usage import idle
+    from scanner.ownership.file.usage import unused_lines
 
-    subjects = OwnershipTargets(inventory, catalogue)
-    for line in idle(file, (subjects.of(one) for one in (*inventory.resources, *inventory.blind_spots))):
-        text = f"fits nothing in the snapshot: {line.where}"
+    targets = OwnershipTargets(inventory, catalogue)
+    for line in unused_lines(
+        file, (targets.of(one) for one in (*inventory.resources, *inventory.blind_spots))
+    ):
+        text = f"matches nothing in the snapshot: {line.where}"
         yield line.file, line.number, "low", "idle", text, sorted(line.controls)

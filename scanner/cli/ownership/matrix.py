@@ -1,4 +1,4 @@
-"""``gapscan ownership matrix``: controls × scopes, with owner and state."""
+"""``gapscan ownership matrix``: controls × scopes or teams, with owners and states."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MatrixFormat(StrEnum):
-    """How the matrix is written."""
+    """The format of the matrix."""
 
     text = "text"
     csv = "csv"
@@ -27,7 +27,7 @@ class MatrixFormat(StrEnum):
 
 
 class Across(StrEnum):
-    """What the columns are."""
+    """The columns of the matrix."""
 
     scope = "scope"
     team = "team"
@@ -39,13 +39,13 @@ def matrix(
     ] = None,
     snapshot: Annotated[
         str | None,
-        typer.Option(help="A snapshot to judge instead, by the built-in rules.", metavar="SNAPSHOT"),
+        typer.Option(help="A snapshot to assess with the built-in rules instead.", metavar="SNAPSHOT"),
     ] = None,
     ownership: Annotated[
-        str | None, typer.Option(help="ownership.yaml to judge the snapshot with.", metavar="FILE")
+        str | None, typer.Option(help="ownership.yaml to assess the snapshot with.", metavar="FILE")
     ] = None,
     config: Annotated[
-        str | None, typer.Option(help="gapscan.yaml to judge the snapshot with.", metavar="FILE")
+        str | None, typer.Option(help="gapscan.yaml to assess the snapshot with.", metavar="FILE")
     ] = None,
     form: Annotated[
         MatrixFormat,
@@ -56,10 +56,10 @@ def matrix(
         str | None, typer.Option(help="File to write. [default: standard output]", metavar="FILE")
     ] = None,
 ) -> None:
-    """Show who owns which control where, and how it stands: the worst state and all owners of each.
+    """Show who owns which control where: all owners and the worst state of each.
 
-    OSCAL says "satisfied" only where every part of a control in a scope is owned and was seen to pass. The
-    exit code is 0 whatever the states are.
+    OSCAL says "satisfied" only where every part of a control in a scope is owned and passes. The exit code
+    is 0 whatever the states are.
     """
     with exit_on_error():
         from pathlib import Path
@@ -70,13 +70,13 @@ def matrix(
         if (report is None) == (snapshot is None):
             raise Usage("give either --report or --snapshot")
         if report is not None and (ownership is not None or config is not None):
-            raise Usage("--ownership and --config are for --snapshot: a report has been judged already")
+            raise Usage("--ownership and --config are for --snapshot: a report is already assessed")
         if form is MatrixFormat.oscal and by is Across.team:
             raise Usage("--by team is not for --format oscal, which has a component for each scope")
         if report is not None:
             head = _reported(Path(report))
         else:
-            head = _judged(
+            head = _assessed(
                 Path(str(snapshot)), Path(ownership) if ownership else None, Path(config) if config else None
             )
         _write(matrix_of(head, by.value), form, Path(out) if out else None)
@@ -96,7 +96,7 @@ def _write(made: OwnershipMatrix, form: MatrixFormat, path: Path | None) -> None
         _render(made, form, sys.stdout)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of standard output has seen enough.
+        # The reader closed standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -128,10 +128,16 @@ def _reported(path: Path) -> Head:
         raise damaged(path, error) from None
 
 
-def _judged(path: Path, ownership: Path | None, config: Path | None) -> Head:
+def _assessed(path: Path, ownership: Path | None, config: Path | None) -> Head:
+    from scanner.assess.assessment import assess
     from scanner.cli.assess import stored
-    from scanner.cli.plan import Options, plan
-    from scanner.cli.run import judge
+    from scanner.cli.options import AssessmentOptions, RuleOptions
+    from scanner.cli.requests import assessment_request, configuration
+    from scanner.report.build import build
 
-    planned = plan(Options(ownership=ownership, config=config))
-    return judge(planned, stored(path, planned)).head
+    rules = RuleOptions(config=str(config) if config else None)
+    options = AssessmentOptions(ownership=str(ownership) if ownership else None)
+    request = assessment_request(configuration(rules), rules, options)
+    collected = stored(path, request)
+    request = request.at(collected.finished)
+    return build(collected, assess(collected.inventory, request), request).head

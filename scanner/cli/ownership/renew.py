@@ -1,4 +1,4 @@
-"""``gapscan ownership renew``: set review dates, by team, path or id."""
+"""``gapscan ownership renew``: set review dates of lines, by team, path or id."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def renew(
     ],
     team: Annotated[Many, typer.Option(help="Lines of this team. Repeatable.", metavar="TEAM")] = None,
     path: Annotated[
-        Many, typer.Option(help="Lines for this place in the hierarchy and below.", metavar="PATH")
+        Many, typer.Option(help="Lines of this path in the hierarchy and below.", metavar="PATH")
     ] = None,
     line: Annotated[
         Many, typer.Option("--id", help="The line with this id. Repeatable.", metavar="ID")
@@ -33,11 +33,13 @@ def renew(
     on: Annotated[
         str | None, typer.Option(help="The day of the review. [default: today]", metavar="DAY")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would change.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the changes without writing them.")
+    ] = False,
 ) -> None:
-    """Set the review date of lines, with a reference to the approval. Lines that fit all options are meant.
+    """Set the review date and approval of the lines that match all options.
 
-    Only the two values change; comments, order and everything else stay as they are.
+    Only these two values change; comments, order and everything else stay as they are.
     """
     with exit_on_error():
         from datetime import UTC, date, datetime
@@ -51,7 +53,7 @@ def renew(
         from scanner.ownership.file.renew import renewed
 
         if not (team or path or line or everything):
-            raise Usage("say which lines: --team, --path, --id or --all")
+            raise Usage("select lines with --team, --path, --id or --all")
         if not approval.strip():
             raise Usage("--approval is empty: name a ticket or a pull request")
         try:
@@ -60,16 +62,16 @@ def renew(
         except ValueError:
             raise Usage(f"--on {on}: expected a day such as 2026-11-22") from None
         if day > today:
-            raise Usage(f"--on {on}: is still to come; today is {today.isoformat()} (UTC)")
+            raise Usage(f"--on {on}: is in the future; today is {today.isoformat()} (UTC)")
         root, catalogue = Path(ownership), load_catalogue()
         file = load_ownership(root, catalogue)
         chosen = _chosen(file, team or [], path or [], line or [])
         found = [one for one in file.owners if chosen(one)]
         if not found:
-            raise Usage(f"{ownership}: no line fits")
+            raise Usage(f"{ownership}: no line matches")
         texts = renewed(root, file, chosen, day, approval)
         for one in found:
-            before = one.text.reviewed.isoformat() if one.text.reviewed else "never by itself"
+            before = one.text.reviewed.isoformat() if one.text.reviewed else "no date of its own"
             change = f"{before} → {day.isoformat()} ({one.text.accountable})"
             print(printable(f"{one.file}:{one.number}: {change}"))
         if not dry_run:
@@ -86,7 +88,7 @@ def _chosen(
     known = {line.text.id for line in file.owners if line.text.id is not None}
     for id in ids:
         if id not in known:
-            raise Usage(f"--id {id}: no line has it{suggestion(id, known)}")
+            raise Usage(f"--id {id}: no line has this id{suggestion(id, known)}")
     wanted = set()
     for name in teams:
         if (team := file.team(name)) is None:

@@ -1,1 +1,1 @@
-"""The cloud-neutral nouns. Each facet means the same on every cloud; its docstring says what."""
+"""The cloud-neutral kinds of resource. Each facet has one meaning on all clouds, given by its docstring."""

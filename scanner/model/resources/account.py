@@ -1,4 +1,4 @@
-"""The scope itself as a resource, and its regions: absence of something is a fact about them."""
+"""The scope itself and its regions as resources: the absence of something is a fact about them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from scanner.model.resources.base import Resource
 
 
 class PasswordPolicy(BaseModel):
-    """What the cloud itself demands of passwords."""
+    """Password requirements enforced by the cloud itself."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     minimum_length: int
     """Characters."""
     reuse_prevention: int
-    """Earlier passwords that may not come again; 0 for none."""
+    """Number of previous passwords that cannot be reused; 0 for none."""
     maximum_age_days: int | None
     """``None`` when passwords never expire."""
 
@@ -30,23 +30,23 @@ class Account(Resource):
 
     organisation: Observed[str | None]
     """Id of the organisation (AWS Organizations, Entra tenant, Google Cloud organisation) that the scope
-    belongs to and whose guardrails reach it; ``None`` when it stands alone."""
+    belongs to and whose guardrails apply to it; ``None`` for a standalone scope."""
     path: Observed[str | None]
-    """Place in the hierarchy by names from the root, without the scope itself: ``/Root/Workloads/Prod``
-    (OUs), ``/mg-root/mg-prod`` (management groups), ``/org/prod`` (folders); ``None`` when it stands
-    alone."""
+    """Path in the hierarchy by names from the root, without the scope itself: ``/Root/Workloads/Prod``
+    (OUs), ``/mg-root/mg-prod`` (management groups), ``/org/prod`` (folders); ``None`` for a standalone
+    scope."""
     security_contacts: Observed[tuple[str, ...]]
-    """Mail addresses registered to receive the provider's security notices for this scope, sorted."""
+    """Email addresses registered to receive the provider's security notices for this scope, sorted."""
     public_access_block: Observed[bool | None]
-    """True when a switch above the stores forbids public access to all object storage of the scope,
-    whatever a store says; false when the switch exists and is not (fully) on; ``None`` where the cloud
-    has no such switch."""
+    """True if a setting above the buckets blocks public access to all object storage of the scope,
+    regardless of the buckets' own settings; false if the setting exists and is not (fully) on; ``None`` where
+    the cloud has no such setting."""
     password_policy: Observed[PasswordPolicy | None]
-    """The account's own policy for passwords of its users; ``None`` when it has none (AWS: the default of AWS
-    holds), and where accounts have no passwords of their own (Azure, Google Cloud)."""
+    """The account's own password policy for its users; ``None`` if it has none (AWS: the AWS default
+    applies), and where accounts have no passwords of their own (Azure, Google Cloud)."""
     audit_trails: Observed[tuple[str, ...]]
-    """Names, sorted, of what now carries the scope's control-plane writes in all regions to a store that
-    the customer chose (beyond the history that the provider keeps by itself)."""
+    """Names, sorted, of the trails that currently deliver the scope's control-plane write events in all
+    regions to a destination that the customer chose (beyond the provider's built-in history)."""
 
 
 class Region(Resource):
@@ -55,4 +55,4 @@ class Region(Resource):
     kind: ClassVar[str] = "region"
 
     audit_trails: Observed[tuple[str, ...]]
-    """As :attr:`Account.audit_trails`, of what covers this region."""
+    """As :attr:`Account.audit_trails`, for the trails that cover this region."""

@@ -1,4 +1,4 @@
-"""The control-plane audit trail and where its records go."""
+"""The control-plane audit trail and the destinations of its records."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ class AuditTrail(Resource):
     kind: ClassVar[str] = "audit_trail"
 
     logging: Observed[bool]
-    """It delivers records now: started, enabled, and its last delivery did not fail where the cloud tells."""
+    """It currently delivers records: started, enabled, and the last delivery did not fail (where the cloud
+    reports it)."""
     all_regions: Observed[bool]
-    """It carries the records of every region of the scope."""
+    """It includes the records of every region of the scope."""
     organisation_wide: Observed[bool]
-    """It is made above the scope, for all scopes of the organisation or of a folder or management group."""
+    """It is defined above the scope, for the whole organisation, a folder or a management group."""
     records_writes: Observed[bool]
-    """All control-plane writes are in it: no selector, category or filter leaves some out."""
+    """It includes all control-plane writes: no selector, category or filter excludes any."""
     records_data_access: Observed[bool | None]
-    """Reads and writes of stored objects, across all stores of the scope, are in it too; ``None`` where the
-    cloud keeps such records elsewhere (Azure: per storage account)."""
+    """It also includes reads and writes of objects in all buckets of the scope; ``None`` where the cloud
+    keeps such records elsewhere (Azure: per storage account)."""
     tamper_evident: Observed[bool | None]
     """Digests prove that delivered records are unchanged (CloudTrail log file validation); ``None`` where the
-    cloud has no such switch."""
+    cloud has no such setting."""
     customer_key: Observed[bool | None]
     """Records are encrypted with a key that the customer controls; ``None`` where that is a property of the
     destination alone."""
     destinations: Observed[tuple[str, ...]]
-    """Canonical ids of the stores that records go to, sorted: buckets, storage accounts, log buckets,
+    """Canonical ids of the destinations of records, sorted: buckets, storage accounts, log buckets,
     workspaces, topics."""
     storage_public: Observed[bool | None]
-    """A bucket that records go to can be read or written by anyone. ``None`` when none of the destinations is
-    object storage; unknown where one is that the inventory does not hold (another account keeps it)."""
+    """A destination bucket can be read or written by anyone. ``None`` if no destination is object storage;
+    unknown if a destination bucket is not in the inventory (it belongs to another account)."""
     storage_protected: Observed[bool | None]
-    """Every bucket that records go to keeps earlier versions and is not public. ``None`` and unknown as
-    above."""
+    """Every destination bucket keeps previous versions and is not public. ``None`` and unknown as above."""
 
     derived: ClassVar[frozenset[str]] = frozenset({"storage_public", "storage_protected"})

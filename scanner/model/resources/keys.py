@@ -1,4 +1,4 @@
-"""Encryption keys that the customer made."""
+"""Customer-managed encryption keys."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from scanner.model.resources.base import Resource
 
 
 class Key(Resource):
-    """A customer-managed KMS key, a Key Vault key, a Cloud KMS crypto key; none of the provider's own."""
+    """A customer-managed KMS key, Key Vault key or Cloud KMS crypto key; not the provider's own keys."""
 
     kind: ClassVar[str] = "key"
 
     enabled: Observed[bool]
     """It can be used now."""
     rotates: Observed[bool | None]
-    """New key material comes by itself; ``None`` where it cannot (asymmetric, imported or external keys)."""
+    """Automatic rotation is enabled; ``None`` where it is not supported (asymmetric, imported or external
+    keys)."""
     rotation_days: Observed[int | None]
-    """Days between rotations; ``None`` when it does not rotate by itself."""
+    """Days between automatic rotations; ``None`` if there are none."""
     pending_deletion: Observed[bool]
-    """It is scheduled to be destroyed (Key Vault: the key is soft-deleted; Cloud KMS: its primary
-    version)."""
+    """It is scheduled for deletion (Key Vault: the key is soft-deleted; Cloud KMS: its primary version)."""
     deletion_delayed: Observed[bool]
-    """Nobody can destroy it at once: a waiting period or purge protection stands before it."""
+    """It cannot be destroyed immediately: a waiting period or purge protection applies."""
     open_to_others: Observed[bool]
-    """Its policy or bindings let anyone, or a principal outside the organisation, use or manage it without a
-    condition that narrows who."""
+    """Its policy or bindings allow anyone, or a principal outside the organisation, to use or manage it
+    without a condition that restricts who."""

@@ -1,4 +1,4 @@
-"""Every kind of resource that gapscan knows."""
+"""Every supported kind of resource."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Firewalls: what the internet may reach, by real arithmetic on addresses and ports."""
+"""Firewalls: what is reachable from the internet, computed from address and port ranges."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from scanner.model.resources.base import Resource
 
 
 class Firewall(Resource):
-    """An EC2 security group, an Azure network security group, the VPC firewall rules of one network."""
+    """An EC2 security group, an Azure network security group, or the VPC firewall rules of one network."""
 
     kind: ClassVar[str] = "firewall"
 
     attached: Observed[bool]
-    """Something stands behind it: an interface, a subnet, a network with instances."""
+    """It is in use: attached to an interface, a subnet, or a network with instances."""
     default: Observed[bool]
-    """The one that comes with the network and is used where nothing else is chosen."""
+    """It is created with the network and is used where no other is chosen."""
     open_to_world: Observed[tuple[str, ...]]
-    """What anyone on the internet may reach, over IPv4 or IPv6, after denials that go first: ``tcp 22``,
+    """What anyone on the internet can reach, over IPv4 or IPv6, after deny rules with precedence: ``tcp 22``,
     ``tcp 8000-8100``, ``udp 53``, ``all`` for every protocol and port; sorted."""
     admin_ports_open: Observed[tuple[str, ...]]
-    """The administrative and database services among them, in words: ``SSH (tcp 22)``, …"""
+    """The administrative and database services among them: ``SSH (tcp 22)``, …"""
     everything_open: Observed[bool]
-    """Every port of TCP, of UDP or of all protocols is open to anyone."""
+    """All ports of TCP, of UDP or of all protocols are open to anyone."""
     default_allows: Observed[bool]
-    """For a default firewall: it lets anything in or out that its owner did not write (AWS default group with
+    """For a default firewall: it allows traffic that its owner did not configure (AWS default group with
     rules, Google Cloud default network rules). False for others."""

@@ -1,1 +1,1 @@
-"""Why an owner is who it is: the lines that fit, the one that won, and what would change it."""
+"""Explains ownership: the lines that fit, the line that won, and what would change the result."""

@@ -1,4 +1,4 @@
-"""What would change an owner: facts that could not be read, a line of one's own, and time."""
+"""What would change an owner: reading unread facts, a more specific line, and time."""
 
 from __future__ import annotations
 
@@ -15,109 +15,110 @@ from scanner.ownership.resolve.selection import OwnershipTarget
 
 
 class Ending(FrozenModel):
-    """Something that ends, or falls due, after a day."""
+    """Something that ends or becomes overdue after a day."""
 
     day: date
-    """The last day on which it is as it is now."""
+    """The last day before the change."""
     what: str
 
 
 def what_would_change(
-    known: PreparedFile,
+    prepared: PreparedFile,
     control: str,
-    subject: OwnershipTarget,
+    target: OwnershipTarget,
     answer: Ownership,
     deciding: Sequence[Line[OwnerText]],
 ) -> Iterator[str]:
-    """What would give another answer, in sentences without a full stop."""
+    """What would change the answer, in phrases without a full stop."""
     if "owner_uncertain" in answer.flags:
-        yield from _reading(known, subject)
-    living = [line for line in deciding if known.outcomes.living(line)]
-    places = " and ".join(f"{line.file}:{line.number}" for line in (living or deciding))
-    if deciding and not living:
+        yield from _unread(prepared, target)
+    active = [line for line in deciding if prepared.outcomes.has_active_team(line)]
+    places = " and ".join(f"{line.file}:{line.number}" for line in (active or deciding))
+    if deciding and not active:
         yield f"naming an active team in {places}"
-    if answer.status == "contested" and len(living) > 1:
-        ids = [line.text.id for line in living if line.text.id is not None]
+    if answer.status == "contested" and len(active) > 1:
+        ids = [line.text.id for line in active if line.text.id is not None]
         yield f"`overrides: [{ids[0] if ids else 'ID'}]` on one of {places}, or a narrower `where`"
     if answer.status == "misattributed":
         yield f"`claim: customer`, or a managed-service contract that covers {control}, in {places}"
-    yield _narrower(known, control, subject, deciding)
+    yield _more_specific(control, target, deciding)
 
 
-def _reading(known: PreparedFile, subject: OwnershipTarget) -> Iterator[str]:
-    for noun, value in (
-        ("tags", subject.tags),
-        ("path", subject.path),
-        ("account's tags", subject.account_tags),
+def _unread(prepared: PreparedFile, target: OwnershipTarget) -> Iterator[str]:
+    for name, value in (
+        ("tags", target.tags),
+        ("path", target.path),
+        ("account's tags", target.account_tags),
     ):
-        if isinstance(value, Unknown) and (noun != "path" or known.file.uses_paths):
+        if isinstance(value, Unknown) and (name != "path" or prepared.file.uses_paths):
             calls = sorted({cause.permission or cause.call for cause in value.causes})
-            yield f"reading the {noun} ({', '.join(calls)})"
+            yield f"reading the {name} ({', '.join(calls)})"
 
 
-def _narrower(
-    known: PreparedFile, control: str, subject: OwnershipTarget, deciding: Sequence[Line[OwnerText]]
-) -> str:
-    """A line that would win over all that decide now."""
+def _more_specific(control: str, target: OwnershipTarget, deciding: Sequence[Line[OwnerText]]) -> str:
+    """A line that would take precedence over the deciding lines."""
     if not deciding:
-        return f"a line for {control}, everywhere or with `where: {{account: '{subject.scope}'}}`"
+        return f"a line for {control}, everywhere or with `where: {{account: '{target.scope}'}}`"
     if any(line.controls[control].specificity != "exact" for line in deciding):
-        return f"a line that names {control} exactly, wherever it fits"
+        return f"a line that names {control} exactly, wherever it matches"
     clauses = [clause for line in deciding for clause in line.clauses]
     if any(clause.resources is not None for clause in clauses):
-        return f"a line for {control} and this resource that says more (its tags or account), or `overrides`"
+        return f"a line for {control} and this resource with more conditions (tags, account), or `overrides`"
     if any(clause.tags is not None for clause in clauses):
-        return f"a line for {control} and this very resource"
+        return f"a line for {control} and this exact resource"
     return f"a line for {control} by tag or resource"
 
 
 def endings(
-    known: PreparedFile,
+    prepared: PreparedFile,
     control: str,
     place: PlaceFacts,
     answer: Ownership,
     deciding: Sequence[Line[OwnerText]],
 ) -> tuple[Ending, ...]:
-    """What ends or falls due at this place, soonest first."""
-    found = [*_line_endings(known, control, answer, deciding), *_excuse_endings(known, control, place)]
-    team = known.file.teams.get(answer.owner or "")
+    """What ends or becomes overdue at this place, soonest first."""
+    found = [*_line_endings(prepared, control, answer, deciding), *_waiver_endings(prepared, control, place)]
+    team = prepared.file.teams.get(answer.owner or "")
     if answer.specificity == "inferred" and team is not None and team.disbanded_on is not None:
         found.append(Ending(day=team.disbanded_on, what=f"the last day of team {answer.owner}"))
     return tuple(sorted(set(found), key=lambda ending: (ending.day, ending.what)))
 
 
 def _line_endings(
-    known: PreparedFile, control: str, answer: Ownership, deciding: Sequence[Line[OwnerText]]
+    prepared: PreparedFile, control: str, answer: Ownership, deciding: Sequence[Line[OwnerText]]
 ) -> Iterator[Ending]:
-    file, now = known.file, known.now
+    file, now = prepared.file, prepared.now
     for line in deciding:
         place = f"{line.file}:{line.number}"
         id = file.accountable(line)
         team = file.teams.get(id or "")
         stays = f"; {id} stays accountable" if answer.status == "owned" else ""
         if team is not None and team.disbanded_on is not None and not is_over(team.disbanded_on, now):
-            yield Ending(day=team.disbanded_on, what=f"the last day of team {id}: {place} lapses")
+            what = f"the last day of team {id}: {place} then assigns no owner"
+            yield Ending(day=team.disbanded_on, what=what)
         for name in line.text.contract:
             contract = file.contracts[name]
             if control in file.covers[name] and not is_over(contract.expires, now):
-                told = f"contract {name} with {contract.party} ends{stays}"
-                yield Ending(day=contract.expires, what=told)
-        held = file.review(line.file)
-        reviewed = line.text.reviewed or (held[1].day if held is not None else None)
+                yield Ending(day=contract.expires, what=f"contract {name} with {contract.party} ends{stays}")
+        default = file.review(line.file)
+        reviewed = line.text.reviewed or (default[1].day if default is not None else None)
         if reviewed is not None and has_begun(reviewed, now):
             due = _later(reviewed, file.settings.review_every + file.settings.review_grace)
             if due is not None and not is_over(due, now):
                 yield Ending(day=due, what=f"the review of {place} is overdue{stays}")
 
 
-def _excuse_endings(known: PreparedFile, control: str, place: PlaceFacts) -> Iterator[Ending]:
-    for source, made in ((known.exceptions, place.exceptions), (known.declarations, place.declarations)):
-        for excuse in made:
-            if control in excuse.line.controls and excuse.certain and excuse.standing == "in_force":
-                noun = "exception" if source.noun == "exception" else "declaration"
-                yield Ending(day=excuse.line.text.expires, what=f"{noun} {excuse.line.text.id} ends")
+def _waiver_endings(prepared: PreparedFile, control: str, place: PlaceFacts) -> Iterator[Ending]:
+    for source, waivers in (
+        (prepared.exceptions, place.exceptions),
+        (prepared.declarations, place.declarations),
+    ):
+        label = "exception" if source.kind == "exception" else "declaration"
+        for waiver in waivers:
+            if control in waiver.line.controls and waiver.certain and waiver.status == "in_force":
+                yield Ending(day=waiver.line.text.expires, what=f"{label} {waiver.line.text.id} ends")
 
 
 def _later(day: date, wait: timedelta) -> date | None:
-    """A date at the end of time has no day after it."""
+    """``day + wait``; ``None`` if that is beyond ``date.max``."""
     return None if date.max - day < wait else day + wait

@@ -1,4 +1,4 @@
-"""Lines that nearly fit: what one condition kept away."""
+"""Near misses: lines that fail to fit by a single condition."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from scanner.ownership.file.file import Line, OwnershipFile
 from scanner.ownership.file.schema import OwnerText
 from scanner.ownership.resolve.selection import Clause, Facts, OwnershipTarget
 
-_MOST = 10
-"""More would be the file again."""
+_MAX_MISSES = 10
+"""More would repeat the file."""
 
 
-class Miss(FrozenModel):
-    """A line that means the control, and does not fit because of a single condition."""
+class NearMiss(FrozenModel):
+    """A line that selects the control and does not fit because of a single condition."""
 
     file: str
     line: int
@@ -23,29 +23,29 @@ class Miss(FrozenModel):
     why: str
 
 
-def misses(file: OwnershipFile, control: str, facts: Facts, subject: OwnershipTarget) -> tuple[Miss, ...]:
-    """The lines that one condition kept away, in the order of the file; no more than ten."""
-    found: list[Miss] = []
+def misses(file: OwnershipFile, control: str, facts: Facts, target: OwnershipTarget) -> tuple[NearMiss, ...]:
+    """The near misses in the order of the file; at most ten."""
+    found: list[NearMiss] = []
     for line in file.owners:
-        if len(found) == _MOST:
+        if len(found) == _MAX_MISSES:
             break
         if control in line.controls and all(clause.fits(facts) == "no" for clause in line.clauses):
-            found += _of(line, facts, subject)
+            found += _of(line, facts, target)
     return tuple(found)
 
 
-def _of(line: Line[OwnerText], facts: Facts, subject: OwnershipTarget) -> Iterator[Miss]:
+def _of(line: Line[OwnerText], facts: Facts, target: OwnershipTarget) -> Iterator[NearMiss]:
     for clause in line.clauses:
         failing = [
             condition.name
             for condition in fields(clause)
-            if (asked := getattr(clause, condition.name)) is not None
-            and replace(Clause(), **{condition.name: asked}).fits(facts) == "no"
+            if (value := getattr(clause, condition.name)) is not None
+            and replace(Clause(), **{condition.name: value}).fits(facts) == "no"
         ]
         if len(failing) == 1:
-            wanted, given = _wanted(line, clause, failing[0]), _given(clause, failing[0], subject)
-            why = f"it is for {wanted}, and this {given}"
-            yield Miss(file=line.file, line=line.number, accountable=line.text.accountable, why=why)
+            wanted, given = _wanted(line, clause, failing[0]), _given(clause, failing[0], target)
+            why = f"it applies to {wanted}, and this {given}"
+            yield NearMiss(file=line.file, line=line.number, accountable=line.text.accountable, why=why)
             return
 
 
@@ -56,26 +56,26 @@ def _wanted(line: Line[OwnerText], clause: Clause, name: str) -> str:
         return " and ".join(f"tag {key}={' or '.join(sorted(values))}" for key, values in clause.tags or ())
     if name in ("account_pattern", "resource_pattern"):
         return f"a pattern ({line.where})"
-    noun = {"accounts": "account", "resources": "resource"}.get(name, name)
-    return f"{noun} {' or '.join(sorted(getattr(clause, name)))}"
+    label = {"accounts": "account", "resources": "resource"}.get(name, name)
+    return f"{label} {' or '.join(sorted(getattr(clause, name)))}"
 
 
-def _given(clause: Clause, name: str, subject: OwnershipTarget) -> str:
+def _given(clause: Clause, name: str, target: OwnershipTarget) -> str:
     if name == "tags":
-        tags = subject.tags if isinstance(subject.tags, Mapping) else {}
+        tags = target.tags if isinstance(target.tags, Mapping) else {}
         mine = {key.lower(): value for key, value in tags.items()}
-        told = [
+        differences = [
             f"{key}={mine[key]}" if key in mine else f"no {key}"
             for key, values in clause.tags or ()
             if mine.get(key, "").lower() not in values
         ]
-        return f"has {' and '.join(told)}"
+        return f"has {' and '.join(differences)}"
     if name == "path":
-        return f"is in {subject.path}" if isinstance(subject.path, str) else "stands in no hierarchy"
+        return f"is in {target.path}" if isinstance(target.path, str) else "is in no hierarchy"
     if name in ("accounts", "account_pattern"):
-        return f"is in {subject.scope}"
+        return f"is in {target.scope}"
     if name in ("resources", "resource_pattern"):
-        return f"is {subject.name or subject.resource_id or 'another'}"
-    given = getattr(subject, name)
-    given = getattr(subject, name)
+        return f"is {target.name or target.resource_id or 'another resource'}"
+    given = getattr(target, name)
+    given = getattr(target, name)
     return f"is in no {name}" if given is None else f"is {given}"

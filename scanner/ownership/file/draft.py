@@ -1,4 +1,4 @@
-"""A first ownership file, drafted from what a scan shows; every guess is marked as one."""
+"""Drafts a first ownership file from a scan; every guess is marked as one."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from scanner.model.resources.base import Resource
 from scanner.model.resources.identity import Tenant
 from scanner.ownership.file.schema import INFERRED_DOMAINS, Settings
 
-_ENOUGH = 0.5
-"""The share of an account's tagged resources that must name one owner for the account to be guessed so."""
-_SHOWN = 60
+_MAJORITY = 0.5
+"""The share of an account's tagged resources that must name the same owner for it to be the guess."""
+_MAX_COMMENT = 60
 
 
 @dataclass
 class _Scope:
-    """What one scope shows."""
+    """A scope, and the owner tags of its resources."""
 
     resource: Account | Tenant
     owners: Counter[str] = field(default_factory=Counter)
-    """Owner tags of its resources, as written."""
+    """Number of resources by owner tag, as written."""
     untagged: int = 0
     unread: int = 0
 
 
 @dataclass
 class _Teams:
-    """Teams that tags and names suggest, by id."""
+    """Teams found in tags and names, by id."""
 
     names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     why: dict[str, str] = field(default_factory=dict)
 
     def of(self, name: str, why: str) -> str:
-        """The id of the team that goes by a name."""
+        """The id of the team with this name."""
         id = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "team"
         self.names[id].add(name)
         self.why.setdefault(id, why)
@@ -49,14 +49,14 @@ class _Teams:
 
 
 def draft(inventory: Inventory, domains: Sequence[str], today: date) -> str:
-    """The text of the file. It loads as it is, and says at each line what the guess rests on."""
+    """The text of the file. It is valid as it is, and each line says what its guess is based on."""
     scopes = _scopes(inventory)
     teams = _Teams()
     for _, scope in sorted(scopes.items()):
         for name, number in sorted(scope.owners.items()):
             teams.of(name, f"the owner tag of {_many(number, 'resource')} in {scope.resource.name}")
     lines = [line for _, scope in sorted(scopes.items()) for line in _owner(scope, teams, domains)]
-    return "\n".join([*_head(today), *_written(teams), "owners:", *lines, *_TAIL, ""])
+    return "\n".join([*_header(today), *_team_lines(teams), "owners:", *lines, *_EXAMPLES, ""])
 
 
 def _scopes(inventory: Inventory) -> dict[tuple[str, str], _Scope]:
@@ -87,75 +87,75 @@ def _tag(resource: Resource, keys: Sequence[str]) -> str | None:
     return next((folded[key] for key in keys if folded.get(key)), None)
 
 
-def _head(today: date) -> list[str]:
+def _header(today: date) -> list[str]:
     return [
-        "# A draft of who answers for which control. Nothing in it is known: each line tells what its",
-        "# guess rests on. Put it right, and check it with: gapscan ownership lint ownership.yaml",
+        "# Draft: which team is accountable for which controls. Every line is a guess and says what it is",
+        "# based on. Correct it, then check it with: gapscan ownership lint ownership.yaml",
         "version: 1",
         f"reviewed: {today.isoformat()}",
     ]
 
 
-_TAIL = [
-    "# A control that somebody else owns, wherever it is:",
+_EXAMPLES = [
+    "# Controls that another team owns everywhere:",
     "#  - {controls: [log], accountable: TEAM}",
-    "# What the provider does, shown by its certificate:",
+    "# The provider's controls, backed by its certificate:",
     '#  - {controls: ["plat.*"], claim: provider, contract: aws-soc2, accountable: TEAM}',
     "# contracts:",
     "#   aws-soc2: {party: aws, type: certificate, covers: [plat], expires: YYYY-MM-DD}",
 ]
 
 
-def _written(teams: _Teams) -> Iterator[str]:
+def _team_lines(teams: _Teams) -> Iterator[str]:
     yield "teams:"
     for id, names in sorted(teams.names.items()):
         aliases = sorted(name for name in names if name.strip().lower() != id)
-        told = f"aliases: [{', '.join(map(json.dumps, aliases))}]" if aliases else ""
-        yield f"  {json.dumps(id)}: {{{told}}}  # guess: {_comment(teams.why[id])}; add its contact"
+        fields = f"aliases: [{', '.join(map(json.dumps, aliases))}]" if aliases else ""
+        yield f"  {json.dumps(id)}: {{{fields}}}  # guess: {_comment(teams.why[id])}; add its contact"
 
 
 def _owner(scope: _Scope, teams: _Teams, domains: Sequence[str]) -> Iterator[str]:
     account = scope.resource
     if isinstance(account, Tenant):
-        team = teams.of("identity", "somebody runs the directory")
+        team = teams.of("identity", "placeholder: the directory needs an owner")
         where, controls = "{provider: entra}", "[iam]"
         why = f"the directory {account.name} has no owner tag"
     else:
         name, why = _best(scope)
         team = teams.of(name, why)
         where = f"{{provider: {account.provider}, account: {json.dumps(account.scope)}}}"
-        # A line would silence the tags: what they may tell is left to them where there are any.
-        told = [domain for domain in domains if not scope.owners or domain not in INFERRED_DOMAINS]
-        controls = f"[{', '.join(told)}]"
+        # A line takes precedence over tags, so domains that owner tags cover are left to the tags.
+        listed = [domain for domain in domains if not scope.owners or domain not in INFERRED_DOMAINS]
+        controls = f"[{', '.join(listed)}]"
     yield f"  # {_comment(account.name)}: guess: {_comment(why)}"
     if scope.owners:
-        yield f"  # {', '.join(INFERRED_DOMAINS)} there follow the owner tags of its resources."
+        yield f"  # {', '.join(INFERRED_DOMAINS)} are left to the owner tags of its resources."
     if scope.unread:
-        yield f"  # The tags of {_many(scope.unread, 'resource')} there could not be read."
+        yield f"  # The tags of {_many(scope.unread, 'resource')} could not be read."
     if isinstance(account, Account) and isinstance(account.security_contacts, tuple):
         for contact in account.security_contacts[:3]:
-            yield f"  # Security notices for it go to {_comment(contact)}."
+            yield f"  # Security contact: {_comment(contact)}."
     yield f"  - {{controls: {controls}, where: {where}, accountable: {json.dumps(team)}}}"
 
 
 def _best(scope: _Scope) -> tuple[str, str]:
-    """The likeliest team of an account, and why."""
+    """The most likely team of an account, and why."""
     keys = [key for source in Settings().inferred if source.from_ == "account_tag" for key in source.keys]
     if (tagged := _tag(scope.resource, [*keys, "team"])) is not None:
-        return tagged, "the account's own owner tag says so"
+        return tagged, "the account's owner tag"
     if scope.owners:
         name, number = min(scope.owners.items(), key=lambda pair: (-pair[1], pair[0]))
         every = sum(scope.owners.values())
-        if number > _ENOUGH * every:
+        if number > _MAJORITY * every:
             return name, f"{number} of {_many(every, 'tagged resource')} name it"
-    return scope.resource.name, "nothing names an owner: this is only the account's name"
+    return scope.resource.name, "the account's name, as nothing names an owner"
 
 
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _many(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _comment(text: str) -> str:
-    """Text of the cloud in a comment: it ends no line and begins no other."""
+    """Text from the cloud as part of a comment: on one line, shortened."""
     shown = printable(text)
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+    return shown if len(shown) <= _MAX_COMMENT else shown[:_MAX_COMMENT] + "…"

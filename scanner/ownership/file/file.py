@@ -1,4 +1,4 @@
-"""The ownership file once it is loaded: every name resolved, every line with its place in the file."""
+"""The loaded ownership file: all names are resolved, and every line has its place in the file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from scanner.ownership.file.schema import (
+    AttestationText,
     Contract,
     DocumentText,
-    ExcuseText,
     OwnerText,
     Settings,
-    StatementText,
     Team,
+    WaiverText,
 )
 from scanner.ownership.resolve.selection import EVERYTHING, Clause
 
@@ -23,37 +23,37 @@ Specificity = Literal["exact", "glob", "domain", "everything", "catch_all", "inf
 """How a control got its owner: by its id, a pattern, its domain, ``*`` with a ``where``, ``*`` without,
 or by a tag."""
 
-TextT = TypeVar("TextT", bound=OwnerText | StatementText | ExcuseText)
+TextT = TypeVar("TextT", bound=OwnerText | AttestationText | WaiverText)
 
 
-class Chosen(NamedTuple):
-    """The selector by which a line means a control; greater is more specific."""
+class ControlMatch(NamedTuple):
+    """The selector by which a line selects a control; greater is more specific."""
 
     rank: int
     specificity: Specificity
     selector: str
 
     @classmethod
-    def by(cls, selector: str, specificity: Specificity) -> Chosen:
+    def of(cls, selector: str, specificity: Specificity) -> ControlMatch:
         """With the rank of its specificity."""
         return cls(("everything", "domain", "glob", "exact").index(specificity), specificity, selector)
 
 
 @dataclass(frozen=True, eq=False)
 class Line(Generic[TextT]):
-    """A line of ``owners``, ``statements``, ``exceptions`` or ``not_applicable``."""
+    """A line of ``owners``, ``attestations``, ``exceptions`` or ``not_applicable``."""
 
     text: TextT
     file: str
     number: int
     """Line in the file, from 1."""
     id: str
-    """Its own id, else one made of what it says; stays when lines move."""
-    controls: Mapping[str, Chosen]
-    """Every control that it means, and the most specific selector that does."""
+    """Its own id, or a hash of its content; stays the same when lines move."""
+    controls: Mapping[str, ControlMatch]
+    """Every control that it selects, with the most specific selector."""
     clauses: tuple[Clause, ...]
     where: str
-    """Where it holds, in words; empty for everywhere."""
+    """Its ``where`` in words; empty without one."""
 
     @property
     def everywhere(self) -> bool:
@@ -61,15 +61,15 @@ class Line(Generic[TextT]):
         return self.clauses == EVERYTHING
 
     def source(self, control: str) -> str:
-        """Where it stands and by what it means the control, for people."""
-        chosen = self.controls[control]
-        noun = {"domain": "domain ", "everything": "every control: "}.get(chosen.specificity, "")
-        told = [noun + chosen.selector, *([self.where] if self.where else [])]
-        return f"{self.file}:{self.number} ({', '.join(told)})"
+        """File, line number and the selector that selects the control, for display."""
+        match = self.controls[control]
+        label = {"domain": "domain ", "everything": "every control: "}.get(match.specificity, "")
+        details = [label + match.selector, *([self.where] if self.where else [])]
+        return f"{self.file}:{self.number} ({', '.join(details)})"
 
 
 class Review(NamedTuple):
-    """When the lines of a file were reviewed, and the line that says so."""
+    """The review date of a file, and the line that sets it."""
 
     day: date
     line: int
@@ -90,7 +90,7 @@ class OwnershipFile:
     file: str
     """Its name in sources and findings."""
     files: tuple[str, ...]
-    """It and all that it includes, relative to its folder."""
+    """It and all files that it includes, relative to its folder."""
     digest: str
     """SHA-256 of all content."""
     settings: Settings
@@ -102,43 +102,43 @@ class OwnershipFile:
     contract_places: Mapping[str, tuple[str, int]]
     """File and line of each contract."""
     documents: tuple[ReadDocument, ...]
-    statements: tuple[Line[StatementText], ...]
-    exceptions: tuple[Line[ExcuseText], ...]
-    not_applicable: tuple[Line[ExcuseText], ...]
+    attestations: tuple[Line[AttestationText], ...]
+    exceptions: tuple[Line[WaiverText], ...]
+    not_applicable: tuple[Line[WaiverText], ...]
     reviews: Mapping[str, Review]
-    """By file: the review of its lines that have none of their own; the root's holds for all files."""
+    """By file: the review of its lines that have no date of their own; the root's is the default."""
     catalog: Mapping[str, tuple[str, str]]
-    """Owners by resource id or name, as a Backstage catalog tells them, each with its file and line."""
+    """Owners in a Backstage catalog by resource id or name, each with file and line."""
     scopes: Mapping[str, tuple[Clause, ...]]
-    """The selections that have a name."""
+    """The named selections."""
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
         return {name.strip().lower(): id for id, team in self.teams.items() for name in (id, *team.aliases)}
 
     def team(self, name: str) -> str | None:
-        """The id of the team that goes by a name, whatever its case; ``None``: there is none."""
+        """The id of the team with this id or alias, ignoring case; ``None`` if there is no such team."""
         return self._names.get(name.strip().lower())
 
     def accountable(self, line: Line[OwnerText]) -> str | None:
-        """The id of the team that a line names, or its name if there is no such team; ``None``: none."""
+        """The id of the team that a line names, or the name as written if there is no such team."""
         name = line.text.accountable
         return None if name is None else self.team(name) or name
 
-    def routes(self, line: Line[OwnerText], control: str) -> bool:
-        """Whether a line only tells whom to ask about a control: ``*`` without a ``where``."""
+    def contact_only(self, line: Line[OwnerText], control: str) -> bool:
+        """Whether a line only names a contact for a control and no owner: ``*`` without a ``where``."""
         everything = line.everywhere and line.controls[control].specificity == "everything"
         return everything and not self.settings.catch_all_confers_ownership
 
     def review(self, file: str) -> tuple[str, Review] | None:
-        """The review that holds for the lines of a file that have none, and the file that tells it."""
+        """The default review of the lines of a file, with the name of the file that sets it."""
         for name in (file, self.file):
             if name in self.reviews:
                 return name, self.reviews[name]
         return None
 
     def active(self, name: str, now: datetime) -> bool:
-        """Whether a team of that name exists and has not been disbanded."""
+        """Whether a team of that name exists and is not disbanded."""
         id = self.team(name)
         if id is None:
             return False
@@ -157,7 +157,7 @@ class OwnershipFile:
         """The clauses of all lines."""
         return (
             *(clause for line in self.owners for clause in line.clauses),
-            *(clause for line in self.statements for clause in line.clauses),
+            *(clause for line in self.attestations for clause in line.clauses),
             *(clause for line in (*self.exceptions, *self.not_applicable) for clause in line.clauses),
         )
 

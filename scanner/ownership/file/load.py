@@ -1,4 +1,4 @@
-"""Reading an ownership file: every mistake is told with file, line and, where a name is close, that name."""
+"""Loads an ownership file. Every mistake is reported with file, line and, if close, the intended name."""
 
 from __future__ import annotations
 
@@ -10,37 +10,36 @@ from pathlib import Path
 
 from scanner.base.yaml import DocumentError, suggestion
 from scanner.catalogue.responsibility import Catalogue, UnknownControl
-from scanner.ownership.file.file import Chosen, Line, OwnershipFile, ReadDocument, Review, TextT
+from scanner.ownership.file.file import ControlMatch, Line, OwnershipFile, ReadDocument, Review, TextT
 from scanner.ownership.file.schema import (
     AnyOf,
+    AttestationText,
     DocumentText,
-    ExcuseText,
     OwnershipText,
     OwnerText,
-    StatementText,
+    WaiverText,
     Where,
 )
-from scanner.ownership.file.sources import NOT_FOR_EXCUSES, SourceFiles, read_sources
+from scanner.ownership.file.sources import NOT_FOR_WAIVERS, SourceFiles, read_sources
 from scanner.ownership.resolve.backstage import read_catalogs
 from scanner.ownership.resolve.selection import EVERYTHING, compile_selection, is_pattern
 
 
 def load_ownership(path: Path, catalogue: Catalogue) -> OwnershipFile:
-    """The file at ``path`` with all that it includes.
+    """The file at ``path`` with all files that it includes.
 
     Raises :class:`~scanner.base.yaml.DocumentError` with every mistake.
     """
     sources = read_sources(path)
-    loading = _Loading(sources, sources.whole(), catalogue)
-    file = loading.file()
+    file = _Loader(sources, sources.merge(), catalogue).file()
     if sources.problems:
         raise DocumentError(sources.problems)
     return file
 
 
 @dataclass
-class _Loading:
-    """One file on its way; mistakes are gathered in ``problems``."""
+class _Loader:
+    """Resolves the names of a file; mistakes are collected in ``sources.problems``."""
 
     sources: SourceFiles
     text: OwnershipText
@@ -72,9 +71,11 @@ class _Loading:
             covers=covers,
             contract_places={id: self._place("contracts", id) for id in self.text.contracts},
             documents=tuple(self._document(index, one) for index, one in enumerate(self.text.documents)),
-            statements=tuple(self._statement(index, line) for index, line in enumerate(self.text.statements)),
-            exceptions=tuple(self._excuses("exceptions", self.text.exceptions)),
-            not_applicable=tuple(self._excuses("not_applicable", self.text.not_applicable)),
+            attestations=tuple(
+                self._attestation(index, line) for index, line in enumerate(self.text.attestations)
+            ),
+            exceptions=tuple(self._waivers("exceptions", self.text.exceptions)),
+            not_applicable=tuple(self._waivers("not_applicable", self.text.not_applicable)),
             reviews={
                 file.name: Review(file.text.reviewed, file.document.line("reviewed"))
                 for file in self.sources.files
@@ -88,24 +89,24 @@ class _Loading:
         file, own = self.sources.place(*loc)
         return file.name, file.document.line(*own)
 
-    def _problem(self, said: str, *loc: str | int) -> None:
-        self.sources.problem(said, *loc)
+    def _problem(self, message: str, *loc: str | int) -> None:
+        self.sources.problem(message, *loc)
 
     def _check_teams(self) -> None:
         for id, team in self.text.teams.items():
-            self._named(id, id, "teams", id)
+            self._register_name(id, id, "teams", id)
             for index, alias in enumerate(team.aliases):
-                self._named(alias, id, "teams", id, "aliases", index)
+                self._register_name(alias, id, "teams", id, "aliases", index)
             if team.status == "active" and team.disbanded_on is not None:
-                self._problem("but its status is active", "teams", id, "disbanded_on")
+                self._problem("conflicts with status: active", "teams", id, "disbanded_on")
 
-    def _named(self, name: str, team: str, *loc: str | int) -> None:
+    def _register_name(self, name: str, team: str, *loc: str | int) -> None:
         other = self._teams.setdefault(name.strip().lower(), team)
         if other != team:
-            self._problem(f"{name!r} already means team {other}", *loc)
+            self._problem(f"{name!r} is already a name of team {other}", *loc)
 
     def _team(self, name: str, *loc: str | int, parties: bool = False) -> str:
-        """The id of a team that must exist; with ``parties`` a party of a contract will do."""
+        """The id of a team that must exist; with ``parties``, a party to a contract is also valid."""
         known = self._teams.get(name.strip().lower())
         others = {contract.party for contract in self.text.contracts.values()} if parties else set()
         if known is None and name not in others:
@@ -113,9 +114,9 @@ class _Loading:
             self._problem(f"no team {name!r}{hint}", *loc)
         return known or name
 
-    def _controls(self, selectors: Iterable[str], *loc: str | int) -> dict[str, Chosen]:
-        """Every control that the selectors mean, each by the most specific of them."""
-        chosen: dict[str, Chosen] = {}
+    def _controls(self, selectors: Iterable[str], *loc: str | int) -> dict[str, ControlMatch]:
+        """Every control that the selectors select, each by the most specific selector."""
+        matches: dict[str, ControlMatch] = {}
         for index, selector in enumerate(selectors):
             try:
                 controls = self.catalogue.select(selector)
@@ -123,9 +124,9 @@ class _Loading:
                 self._problem(str(error), *loc, index)
                 continue
             for control in controls:
-                new = _chosen(selector, self.catalogue)
-                chosen[control] = max(new, chosen.get(control, new))
-        return chosen
+                new = _control_match(selector, self.catalogue)
+                matches[control] = max(new, matches.get(control, new))
+        return matches
 
     def _check_settings(self) -> None:
         for index, source in enumerate(self.text.settings.inferred):
@@ -161,14 +162,14 @@ class _Loading:
 
     def _line(self, text: TextT, section: str, index: int) -> Line[TextT]:
         selection = self._selection(text.where, section, index, "where")
-        told = text.model_dump(mode="json", include={"controls", "where", "accountable", "claim", "by"})
-        own = None if isinstance(text, StatementText) else text.id
-        made = hashlib.sha256(json.dumps([section, told], sort_keys=True).encode()).hexdigest()[:12]
+        content = text.model_dump(mode="json", include={"controls", "where", "accountable", "claim", "by"})
+        own = None if isinstance(text, AttestationText) else text.id
+        digest = hashlib.sha256(json.dumps([section, content], sort_keys=True).encode()).hexdigest()[:12]
         return Line(
             text=text,
             file=self.sources.place(section, index)[0].name,
             number=self.sources.line(section, index),
-            id=own or made,
+            id=own or digest,
             controls=self._controls(text.controls, section, index, "controls"),
             clauses=EVERYTHING if selection is None else compile_selection(selection),
             where=f"scope {text.where}" if isinstance(text.where, str) else _words(selection),
@@ -177,9 +178,9 @@ class _Loading:
     def _owner(self, index: int, text: OwnerText) -> Line[OwnerText]:
         place = ("owners", index)
         if text.accountable is None and text.claim != "provider":
-            self._problem("missing: every line names the team that answers", *place, "accountable")
+            self._problem("missing: every line needs an accountable team", *place, "accountable")
         if text.claim == "third_party" and not text.contract:
-            self._problem("missing: a third party works by contract", *place, "contract")
+            self._problem("missing: claim third_party needs a contract", *place, "contract")
         for role in ("responsible", "consulted", "informed"):
             for number, name in enumerate(getattr(text, role)):
                 self._team(name, *place, role, number, parties=True)
@@ -190,7 +191,7 @@ class _Loading:
         return self._line(text, "owners", index)
 
     def _check_owners(self, owners: tuple[Line[OwnerText], ...]) -> None:
-        """Ids differ, and overrides name other lines without going round in a circle."""
+        """Checks that ids are unique, and that overrides name existing lines and are not circular."""
         ids: dict[str, OwnerText] = {}
         for index, line in enumerate(owners):
             if line.text.id is not None:
@@ -206,23 +207,23 @@ class _Loading:
                 elif line.text.id is not None and _reaches(id, line.text.id, ids):
                     self._problem(f"{id!r} overrides this line", *place)
 
-    def _statement(self, index: int, text: StatementText) -> Line[StatementText]:
-        place = ("statements", index)
+    def _attestation(self, index: int, text: AttestationText) -> Line[AttestationText]:
+        place = ("attestations", index)
         self._team(text.by, *place, "by")
         if text.expires < text.made:
-            self._problem("before it is made", *place, "expires")
-        return self._line(text, "statements", index)
+            self._problem("before its `made` date", *place, "expires")
+        return self._line(text, "attestations", index)
 
     def _document(self, index: int, text: DocumentText) -> ReadDocument:
         self._team(text.by, "documents", index, "by")
         return ReadDocument(text, *self._place("documents", index))
 
-    def _excuses(self, section: str, texts: tuple[ExcuseText, ...]) -> Iterator[Line[ExcuseText]]:
+    def _waivers(self, section: str, texts: tuple[WaiverText, ...]) -> Iterator[Line[WaiverText]]:
         for index, text in enumerate(texts):
-            self._check_excuse(section, index, text)
+            self._check_waiver(section, index, text)
             yield self._line(text, section, index)
 
-    def _check_excuse(self, section: str, index: int, text: ExcuseText) -> None:
+    def _check_waiver(self, section: str, index: int, text: WaiverText) -> None:
         place = (section, index)
         earlier = [*self.text.exceptions, *self.text.not_applicable]
         position = index + (len(self.text.exceptions) if section == "not_applicable" else 0)
@@ -234,39 +235,39 @@ class _Loading:
         self._controls(text.compensating, *place, "compensating")
         if text.created is not None:
             if text.expires < text.created:
-                self._problem("before it is created", *place, "expires")
+                self._problem("before its `created` date", *place, "expires")
             longest = self.text.settings.max_exception
             if section == "exceptions" and text.expires - text.created > longest:
-                told = f"more than {longest.days} days after {text.created} (settings.max_exception)"
-                self._problem(told, *place, "expires")
+                message = f"more than {longest.days} days after {text.created} (settings.max_exception)"
+                self._problem(message, *place, "expires")
         raw_where = self.sources.raw(section, index).get("where")
         if text.where is None:
             if section == "exceptions" and raw_where is None:
-                self._problem("missing: say what is excepted", *place, "where")
+                self._problem("missing: an exception needs a where", *place, "where")
             return
         selection = self.text.scopes.get(text.where) if isinstance(text.where, str) else text.where
         wheres = selection.any if isinstance(selection, AnyOf) else (selection,) if selection else ()
         for where in wheres:
-            self._check_excused(where, *place, "where")
+            self._check_waiver_where(where, *place, "where")
 
-    def _check_excused(self, where: Where, *loc: str | int) -> None:
-        for key in where.model_fields_set & NOT_FOR_EXCUSES.keys():
-            self._problem(NOT_FOR_EXCUSES[key], *loc)
+    def _check_waiver_where(self, where: Where, *loc: str | int) -> None:
+        for key in where.model_fields_set & NOT_FOR_WAIVERS.keys():
+            self._problem(NOT_FOR_WAIVERS[key], *loc)
         for resource in where.resource or ():
             if is_pattern(resource):
-                told = f"cannot select by a pattern of names: {resource}; write the whole id"
-                self._problem(told, *loc, "resource")
+                message = f"cannot select by a name pattern: {resource}; write the full id"
+                self._problem(message, *loc, "resource")
             elif "/" not in resource and ":" not in resource and not where.account:
-                told = f"{resource} may exist in several accounts: add the account, or write the whole id"
-                self._problem(told, *loc, "resource")
+                message = f"{resource} may exist in several accounts: add the account, or write the full id"
+                self._problem(message, *loc, "resource")
 
 
-def _chosen(selector: str, catalogue: Catalogue) -> Chosen:
+def _control_match(selector: str, catalogue: Catalogue) -> ControlMatch:
     if selector == "*":
-        return Chosen.by(selector, "everything")
+        return ControlMatch.of(selector, "everything")
     if selector in catalogue.domains:
-        return Chosen.by(selector, "domain")
-    return Chosen.by(selector, "glob" if any(sign in selector for sign in "*?[") else "exact")
+        return ControlMatch.of(selector, "domain")
+    return ControlMatch.of(selector, "glob" if any(char in selector for char in "*?[") else "exact")
 
 
 def _reaches(start: str, end: str, lines: Mapping[str, OwnerText]) -> bool:
@@ -288,9 +289,9 @@ def _words(selection: Where | AnyOf | None) -> str:
         return ""
     if isinstance(selection, AnyOf):
         return " or ".join(_words(where) for where in selection.any)
-    told = []
+    words = []
     for name in sorted(selection.model_fields_set - {"tags"}):
-        told.append(f"{name} {' or '.join(getattr(selection, name))}")
+        words.append(f"{name} {' or '.join(getattr(selection, name))}")
     for key, values in sorted((selection.tags or {}).items()):
-        told.append(f"tag {key}={' or '.join(values)}")
-    return ", ".join(told)
+        words.append(f"tag {key}={' or '.join(values)}")
+    return ", ".join(words)

@@ -1,4 +1,4 @@
-"""Renewing review dates: the file is changed at the lines concerned, and nowhere else."""
+"""Renews review dates in place: only the lines concerned change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scanner.ownership.file.file import Line, OwnershipFile
 from scanner.ownership.file.schema import OwnerText
 
 _LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
-"""What YAML takes for the end of a line."""
+"""Line breaks in YAML."""
 
 Place = tuple[int, int]
 """Line and column, from 0."""
@@ -26,7 +26,7 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class _Edit:
-    """Text that goes between two places."""
+    """A replacement of the text between two places."""
 
     start: Place
     end: Place
@@ -40,9 +40,9 @@ def renewed(
     reviewed: date,
     approval: str,
 ) -> Mapping[Path, str]:
-    """The new text of every file that has a chosen line: its ``reviewed`` and ``approval`` are set.
+    """The new text of every file with a chosen line, with its ``reviewed`` and ``approval`` set.
 
-    Comments, order and everything else stay as they are. Raises
+    Comments, order and everything else are unchanged. Raises
     :class:`~scanner.base.yaml.DocumentError` where a line cannot be changed in place.
     """
     lines: dict[str, set[int]] = defaultdict(set)
@@ -65,13 +65,13 @@ def _changed(path: Path, name: str, numbers: set[int], reviewed: date, approval:
             made = [_set(entry, key, value) for key, value in values.items()]
             for edit in made:
                 if not _at(entry.start_mark) <= edit.start <= edit.end <= _at(entry.end_mark):
-                    told = "an alias stands where the review would go: set it by hand"
-                    raise DocumentError([Problem(name, number, told)])
+                    message = "the review is set through a YAML alias: edit it by hand"
+                    raise DocumentError([Problem(name, number, message)])
             edits.extend(made)
     new = _apply(text, edits)
     before = _without_reviews(text)
     if before is None or _without_reviews(new) != before:
-        raise DocumentError([Problem(name, min(numbers), "cannot be changed in place: set it by hand")])
+        raise DocumentError([Problem(name, min(numbers), "cannot be changed in place: edit it by hand")])
     return new
 
 
@@ -80,7 +80,7 @@ def _owners(root: Any) -> list[Any]:
 
 
 def _without_reviews(text: str) -> Any:
-    """Everything that a renewal leaves as it is; ``None`` where the text has not the form of a file."""
+    """The content that a renewal must not change; ``None`` if the text is not an ownership file."""
     try:
         value = yaml.safe_load(text)
         for line in value["owners"]:
@@ -92,9 +92,9 @@ def _without_reviews(text: str) -> Any:
 
 
 def _set(entry: Any, key: str, value: str) -> _Edit:
-    """Replaces the value of a key, or adds it: in braces after the last one, in a block before the first.
+    """Replaces the value of a key, or adds the key: last in a flow mapping, first in a block.
 
-    (A block's last value may end at the beginning of a later line, after comments.)
+    (The last value of a block may end at the start of a later line, after comments.)
     """
     for known, node in entry.value:
         if known.value == key:

@@ -1,6 +1,6 @@
-"""The ownership file as people write it: one pydantic model for each part, and the JSON Schema for editors.
+"""The schema of the ownership file: a pydantic model for each part, and the JSON Schema for editors.
 
-What needs the whole file (names that must exist, ids that must differ) is checked when it is loaded.
+Checks that need the whole file (names must exist, ids must be unique) run when it is loaded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scanner.base.models import FrozenModel
 from scanner.model.resources.base import ProviderName
 
 INFERRED_DOMAINS = ("app", "data", "compute", "res")
-"""The domains in which a tag may name an owner unless the settings say otherwise."""
+"""The domains in which tags name owners by default."""
 
 _DURATION = re.compile(r"(\d{1,5})([dw])")
 
@@ -38,9 +38,9 @@ def _day(value: Any) -> Any:
         try:
             return date.fromisoformat(value)
         except ValueError:
-            raise ValueError(f"there is no day {value}") from None
+            raise ValueError(f"{value} is not a valid date") from None
     if isinstance(value, datetime) or not isinstance(value, date):
-        raise ValueError(f"expected a day such as 2027-05-31, not {value}")
+        raise ValueError(f"expected a date such as 2027-05-31, not {value}")
     return value
 
 
@@ -53,7 +53,7 @@ def _duration(value: Any) -> Any:
 
 def _one_team(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        raise ValueError("names exactly one team; others are responsible, consulted or informed")
+        raise ValueError("must name exactly one team; list others as responsible, consulted or informed")
     return value
 
 
@@ -61,7 +61,7 @@ def _path(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if "*" in value:
-        raise ValueError(f"a path cannot hold patterns: {value}; it selects all that is below it")
+        raise ValueError(f"a path cannot contain patterns: {value}; it selects everything below it")
     if not value.startswith("/") or not value.strip("/"):
         raise ValueError(f"expected a path from the root such as /Root/Workloads, not {value!r}")
     return value
@@ -69,7 +69,7 @@ def _path(value: Any) -> Any:
 
 def _tag_value(value: Any) -> Any:
     if isinstance(value, str) and "*" in value:
-        raise ValueError(f"a tag's value cannot hold a pattern: {value}; list the values")
+        raise ValueError(f"a tag value cannot contain a pattern: {value}; list the values")
     return value
 
 
@@ -84,14 +84,14 @@ def _include(value: Any) -> Any:
 _Json = dict[str, Any]
 Provider = Literal["aws", "azure", "gcp", "entra"]
 ContactKind = Literal["aws.alternate.security", "azure.security", "gcp.essential.security"]
-"""The contacts for security notices that each cloud keeps for a scope."""
+"""The security contacts of a scope on each cloud."""
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[
     tuple[Name, ...], BeforeValidator(_many, json_schema_input_type=str | list[str]), Field(min_length=1)
 ]
 """One name or several."""
 Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=date)]
-"""A calendar day; what expires on it does so at its end, UTC."""
+"""A calendar date; what expires on it expires at the end of the day, UTC."""
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration, json_schema_input_type=Annotated[str, Field(pattern=r"^\d{1,5}[dw]$")]),
@@ -104,23 +104,22 @@ TagValue = Annotated[Name, BeforeValidator(_tag_value, json_schema_input_type=st
 
 
 class Where(FrozenModel):
-    """Which resources are meant: all the keys given must fit, each with any of its values.
+    """Selects resources: every key given must match, each by any of its values.
 
-    Ids and names of resources are compared as written (on Azure without regard to case), all else
-    without regard to case.
+    Resource ids and names are case-sensitive (except on Azure); everything else ignores case.
     """
 
     provider: Annotated[
         tuple[Provider, ...] | None,
         BeforeValidator(_many, json_schema_input_type=Provider | list[Provider]),
     ] = None
-    """A cloud; ``entra``: the directories behind Azure subscriptions, which ``azure`` does not mean."""
+    """A cloud. ``entra`` selects the directories behind Azure subscriptions, which ``azure`` does not."""
     path: Annotated[
         tuple[Path, ...] | None, BeforeValidator(_many, json_schema_input_type=str | list[str])
     ] = None
-    """A place in the hierarchy (OU, management group, folder), with all that is below it."""
+    """An OU, management group or folder, with everything below it."""
     account: Names | None = None
-    """Account, subscription or project ids, in quotes; ``*`` and ``?`` make patterns."""
+    """Account, subscription or project ids, in quotes; ``*`` and ``?`` are wildcards."""
     region: Names | None = None
     service: Names | None = None
     """The cloud's service, such as s3."""
@@ -137,22 +136,22 @@ class Where(FrozenModel):
         | None,
         Field(min_length=1),
     ] = None
-    """Tags or labels, each with the values that fit."""
+    """Tags or labels, each with the values that match."""
     resource: Names | None = None
-    """Whole ids, or their last parts; for owners also names, and patterns with ``*`` and ``?``."""
+    """Full ids, or their last parts; for owners also names, and patterns with ``*`` and ``?``."""
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _is_not_empty(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("is empty: leave it out, or say what it selects")
+            raise ValueError("is empty: remove it, or say what it selects")
         for name in self.model_fields_set:
             if getattr(self, name) in (None, ()):
-                raise ValueError(f"{name} is empty: leave it out, or say what it selects")
+                raise ValueError(f"{name} is empty: remove it, or say what it selects")
         return self
 
 
 class AnyOf(FrozenModel):
-    """Resources that any of several selections means."""
+    """Resources that any of several selections selects."""
 
     any: Annotated[tuple[Where, ...], Field(min_length=1)]
 
@@ -171,11 +170,11 @@ Selection = Annotated[
     Annotated[Name, Tag("name")] | Annotated[Where, Tag("where")] | Annotated[AnyOf, Tag("any")],
     Discriminator(_form),
 ]
-"""The name of an entry of ``scopes``, or the selection itself."""
+"""The name of an entry of ``scopes``, or an inline selection."""
 
 
 class Team(FrozenModel):
-    """A team of the customer's."""
+    """A team of the customer."""
 
     name: Name | None = None
     contact: Name | None = None
@@ -183,14 +182,14 @@ class Team(FrozenModel):
     jira: Name | None = None
     oncall: Name | None = None
     aliases: Names = Field(default=())
-    """Other names of it, as tags spell them."""
+    """Other names of the team, as used in tags."""
     status: Literal["active", "disbanded"] = "active"
     disbanded_on: Day | None = None
     """Its last day."""
 
 
 class ProvidedBy(FrozenModel):
-    """The scope of the organisation's that provides a control for others."""
+    """The scope of the organisation that provides a common control for others."""
 
     provider: ProviderName
     account: Name
@@ -198,69 +197,72 @@ class ProvidedBy(FrozenModel):
 
 
 class OwnerText(FrozenModel):
-    """A line of ``owners``: who is accountable for controls somewhere."""
+    """A line of ``owners``: who is accountable for which controls, and where."""
 
     id: Name | None = None
     controls: Names
     """Control ids, patterns, domains, or ``*``."""
     where: Selection | None = None
     accountable: OneTeam | None = None
-    """The one team that answers for them."""
+    """The one accountable team."""
     responsible: Names = Field(default=())
-    """Who does the work: teams, or parties of contracts."""
+    """Who does the work: teams, or parties to contracts."""
     consulted: Names = Field(default=())
     informed: Names = Field(default=())
     claim: Literal["customer", "provider", "third_party"] = "customer"
-    """Whose work the line says that it is."""
+    """The party that the line makes responsible."""
     contract: Names = Field(default=())
-    """The contracts that it relies on."""
+    """The contracts that the line relies on."""
     provided_by: ProvidedBy | None = None
-    """Another scope provides the control here: its state there is the state here."""
+    """Common control: another scope provides it, and the state there is the state here."""
     reviewed: Day | None = None
     approval: Name | None = None
-    """Where the last review was agreed, such as a ticket or a pull request."""
+    """Approval of the last review, such as a ticket or a pull request."""
     overrides: Names = Field(default=())
-    """Ids of lines that do not count wherever this one fits."""
+    """Ids of lines that have no effect wherever this one fits."""
 
 
 class Contract(FrozenModel):
-    """What another party has signed."""
+    """A contract with another party."""
 
     party: Name
     type: Literal["certificate", "managed_service"]
-    """A certificate tells how a provider does its part; a managed service does the customer's."""
+    """A certificate attests the provider's part; a managed service takes over the customer's."""
     ref: Name | None = None
     covers: Names
     sla: Name | None = None
     expires: Day
 
 
-class StatementText(FrozenModel):
-    """What only a person can attest."""
+class AttestationText(FrozenModel):
+    """An attestation: what only a person can assert, dated."""
 
     controls: Names
     where: Selection | None = None
     by: Name
-    """The team that says so."""
+    """The team that attests."""
     made: Day
     expires: Day
     evidence: Name | None = None
 
 
 class DocumentText(FrozenModel):
-    """What a provider says of the split, read for some of its services."""
+    """The provider's documentation of shared responsibility, reviewed for some of its services."""
 
     provider: ProviderName
     services: Names
     """The cloud's services, such as s3; ``*`` for all."""
     reviewed: Day
     by: Name
-    """The team that read it."""
+    """The team that reviewed it."""
     ref: Name | None = None
 
 
-class ExcuseText(FrozenModel):
-    """An exception, or why controls do not apply. Cannot select by tags: who can tag could excuse."""
+class WaiverText(FrozenModel):
+    """An exception, or a declaration that controls do not apply.
+
+    Cannot select by tags: anyone who can set tags could waive a control.
+    """
 
     id: Name
     controls: Names
@@ -268,46 +270,46 @@ class ExcuseText(FrozenModel):
     owner: Name
     """The team that bears the risk."""
     approver: Name
-    """The team that agreed; another one."""
+    """The team that approved; must differ from the owner."""
     reason: Name
     ticket: Name
     created: Day | None = None
     expires: Day
     compensating: Names = Field(default=())
-    """Controls that make up for it."""
+    """Compensating controls."""
 
 
 class Sensitive(FrozenModel):
-    """Which resources are sensitive."""
+    """The tags that mark sensitive resources."""
 
     tags: Mapping[Name, Names]
 
 
 class InferenceSource(FrozenModel):
-    """A source of owners where the file says nothing."""
+    """A source of owners where no line of the file names one."""
 
     from_: Literal["resource_tag", "account_tag", "backstage", "contact"] = Field(alias="from")
     """A tag of the resource or its account, an entity of a Backstage catalog, or the security contacts
     of an account, which are only informed."""
     keys: Names = Field(default=())
-    """Tags, the first that is there settles it."""
+    """Tag keys; the first one present decides."""
     domains: Names = INFERRED_DOMAINS
     files: Annotated[tuple[Include, ...], BeforeValidator(_many, json_schema_input_type=str | list[str])] = ()
-    """Backstage: the catalog's files, as patterns below this file."""
+    """Backstage: the catalog's files, as patterns below this file's folder."""
     annotation: Name = "gapscan/resource"
-    """Backstage: the annotation that names resources by id or name, with commas between."""
+    """Backstage: the annotation that lists resource ids or names, separated by commas."""
     kinds: Annotated[
         tuple[ContactKind, ...],
         BeforeValidator(_many, json_schema_input_type=ContactKind | list[ContactKind]),
     ] = ()
-    """Contact: which ones."""
+    """Contact: the kinds of contact."""
     role: Literal["informed"] = "informed"
 
     @model_validator(mode="after")
-    def _fits_its_origin(self) -> Self:
+    def _keys_match_source(self) -> Self:
         takes = {"backstage": {"files", "annotation"}, "contact": {"kinds", "role"}}.get(self.from_, {"keys"})
         for name in sorted(self.model_fields_set - {"from_", "domains"} - takes):
-            raise ValueError(f"{name} is not for {self.from_}, which takes {', '.join(sorted(takes))}")
+            raise ValueError(f"{name} does not apply to {self.from_}, which takes {', '.join(sorted(takes))}")
         needed = {"backstage": "files", "contact": "kinds"}.get(self.from_, "keys")
         if not getattr(self, needed):
             raise ValueError(f"{needed} is missing: {self.from_} needs it")
@@ -315,14 +317,14 @@ class InferenceSource(FrozenModel):
 
 
 class Settings(FrozenModel):
-    """How the file is read."""
+    """Settings of the ownership file."""
 
     review_every: Duration = timedelta(days=180)
     review_grace: Duration = timedelta(days=30)
     max_exception: Duration = timedelta(days=365)
     """The longest time from an exception's creation to its expiry."""
     catch_all_confers_ownership: StrictBool = False
-    """Whether ``*`` without ``where`` owns; else it only tells whom to ask."""
+    """Whether ``*`` without ``where`` assigns an owner; otherwise it only names a contact."""
     sensitive: Sensitive | None = None
     inferred: tuple[InferenceSource, ...] = (
         InferenceSource.model_validate({"from": "resource_tag", "keys": ("owner", "team", "app:owner")}),
@@ -331,7 +333,7 @@ class Settings(FrozenModel):
 
 
 class IncludedText(FrozenModel):
-    """A file that an ownership file includes: any of its parts but the settings."""
+    """An included file: any part of an ownership file except the settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="included file of gapscan ownership")
 
@@ -342,20 +344,20 @@ class IncludedText(FrozenModel):
     """Files that are part of this one, as patterns below its folder, such as ``owners.d/*.yaml``."""
     teams: Mapping[Name, Team] = Field(default={})
     scopes: Mapping[Name, Inline] = Field(default={})
-    """Selections with a name, for any ``where``."""
+    """Named selections, for use in any ``where``."""
     owners: tuple[OwnerText, ...] = ()
     contracts: Mapping[Name, Contract] = Field(default={})
     documents: tuple[DocumentText, ...] = ()
-    """The provider's documents that were read, by service."""
-    statements: tuple[StatementText, ...] = ()
-    exceptions: tuple[ExcuseText, ...] = ()
-    not_applicable: tuple[ExcuseText, ...] = ()
+    """The provider's documents that were reviewed, by service."""
+    attestations: tuple[AttestationText, ...] = ()
+    exceptions: tuple[WaiverText, ...] = ()
+    not_applicable: tuple[WaiverText, ...] = ()
     reviewed: Day | None = None
     """The review date of all lines of this file that have none of their own."""
 
 
 class OwnershipText(IncludedText):
-    """An ownership file: who in the organisation answers for which controls."""
+    """An ownership file: which team is accountable for which controls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="gapscan ownership file")
 
@@ -364,6 +366,6 @@ class OwnershipText(IncludedText):
 
 
 def schema_json() -> _Json:
-    """The JSON Schema of the file, for editors."""
+    """The JSON Schema of the ownership file, for editors."""
     schema = OwnershipText.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,25 +1,25 @@
-"""Which lines of an ownership file are of use: those that something in an estate fits."""
+"""Finds the lines of an ownership file that fit nothing in an estate."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from scanner.ownership.file.file import Line, OwnershipFile
-from scanner.ownership.file.schema import ExcuseText, OwnerText, StatementText
-from scanner.ownership.resolve.facts import Lens
+from scanner.ownership.file.schema import AttestationText, OwnerText, WaiverText
+from scanner.ownership.resolve.facts import FactExtractor
 from scanner.ownership.resolve.selection import Facts, OwnershipTarget
 
-AnyLine = Line[OwnerText] | Line[StatementText] | Line[ExcuseText]
+AnyLine = Line[OwnerText] | Line[AttestationText] | Line[WaiverText]
 
 
-def idle(file: OwnershipFile, subjects: Iterable[OwnershipTarget]) -> tuple[AnyLine, ...]:
-    """The lines with a ``where`` that no subject fits, not even one whose tags or path were not read."""
-    lens = Lens.of(file)
-    every: tuple[AnyLine, ...] = (*file.owners, *file.statements, *file.exceptions, *file.not_applicable)
+def unused_lines(file: OwnershipFile, targets: Iterable[OwnershipTarget]) -> tuple[AnyLine, ...]:
+    """The lines with a ``where`` that fit no target; a possible fit (unread tags or path) counts as a fit."""
+    extractor = FactExtractor.of(file)
+    every: tuple[AnyLine, ...] = (*file.owners, *file.attestations, *file.exceptions, *file.not_applicable)
     left = {id(line) for line in every if not line.everywhere}
     seen: set[Facts] = set()
-    for subject in subjects:
-        facts = lens.facts(subject)
+    for target in targets:
+        facts = extractor.facts(target)
         if facts in seen:
             continue
         seen.add(facts)

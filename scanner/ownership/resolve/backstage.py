@@ -1,4 +1,4 @@
-"""Owners from a Backstage catalog: which entity names a resource, and who owns the entity.
+"""Owners from a Backstage catalog: the entity that names a resource, and its owner.
 
 Descriptor format: https://backstage.io/docs/features/software-catalog/descriptor-format
 """
@@ -14,13 +14,13 @@ from scanner.ownership.file.schema import InferenceSource, Settings
 from scanner.ownership.file.sources import SourceFiles
 
 MAX_FILES = 20_000
-"""More files than this are taken for a mistaken pattern."""
+"""More files than this indicate a wrong pattern."""
 
 
 def read_catalogs(sources: SourceFiles, settings: Settings) -> Mapping[str, tuple[str, str]]:
-    """Owner and place (file:line) by resource id or name, in lower case; the first entity that names it.
+    """Owner and place (file:line) by resource id or name, in lower case; the first entity that names it wins.
 
-    Mistakes are noted in ``sources``: a resource that two entities with different owners name is one.
+    Mistakes are recorded in ``sources``; two entities with different owners that name one resource are one.
     """
     owners: dict[str, tuple[str, str]] = {}
     for index, source in enumerate(settings.inferred):
@@ -34,8 +34,8 @@ def read_catalogs(sources: SourceFiles, settings: Settings) -> Mapping[str, tupl
                     name = path.absolute().relative_to(sources.folder).as_posix()
                     known = owners.setdefault(resource, (owner, f"{name}:{line}"))
                     if known[0] != owner:
-                        told = f"{resource}: owned by {owner}, but by {known[0]} in {known[1]}"
-                        sources.problems.append(document.problem(told, *_at(document, line)))
+                        message = f"{resource}: owned by {owner} here, but by {known[0]} in {known[1]}"
+                        sources.problems.append(document.problem(message, *_at(document, line)))
     return owners
 
 
@@ -57,7 +57,7 @@ def _files(sources: SourceFiles, pattern: str, place: tuple[str | int, ...]) -> 
 def _entities(
     sources: SourceFiles, source: InferenceSource, path: Path
 ) -> Iterator[tuple[str, str, Document, int]]:
-    """Every resource that an entity of the file names, with the entity's owner."""
+    """Every resource that an entity of the file names, with the owner and place of the entity."""
     try:
         documents = read_all(path)
     except DocumentError as error:
@@ -70,8 +70,8 @@ def _entities(
         line = document.line("metadata", "annotations", source.annotation)
         owner = _text(document.value, "spec", "owner")
         if owner is None:
-            told = f"an entity names resources ({source.annotation}), and has no spec.owner"
-            sources.problems.append(document.problem(told, "metadata", "annotations", source.annotation))
+            message = f"an entity with resources ({source.annotation}) needs a spec.owner"
+            sources.problems.append(document.problem(message, "metadata", "annotations", source.annotation))
             continue
         for resource in named.split(","):
             if resource.strip():

@@ -1,6 +1,6 @@
-"""Reducing a resource to what the lines of one file can tell apart, so that answers can be shared.
+"""Reduces a resource to the facts that the lines of a file can distinguish, so that answers can be shared.
 
-Most estates have far fewer kinds of answer than resources: a region, account or folder that no line names
+Most estates have far fewer distinct answers than resources: a region, account or folder that no line names
 cannot change an owner.
 """
 
@@ -18,8 +18,8 @@ from scanner.ownership.resolve.selection import HIDDEN, Facts, Hidden, Ownership
 
 
 @dataclass(frozen=True)
-class Lens:
-    """What a file looks at; everything else about a resource cannot change its owner."""
+class FactExtractor:
+    """The facts that a file uses; everything else about a resource cannot change its owner."""
 
     accounts: frozenset[str]
     account_patterns: tuple[re.Pattern[str], ...]
@@ -27,25 +27,25 @@ class Lens:
     regions: frozenset[str]
     services: frozenset[str]
     tags: Mapping[str, frozenset[str]]
-    """The values of tags that lines select by."""
+    """The tag values that lines select by, by key."""
     resource_keys: frozenset[str]
-    """The tags of resources that may name an owner."""
+    """The keys of resource tags that may name an owner."""
     account_keys: frozenset[str]
     resources: frozenset[str]
     """The ids and names that lines select by, in lower case."""
     patterns: tuple[re.Pattern[str], ...]
     catalog: Mapping[str, tuple[str, str]]
-    """Owners and their sources by resource id or name, in lower case."""
+    """Owners with file and line, by resource id or name in lower case."""
     _any_pattern: re.Pattern[str] | None
-    """Matches what any of the patterns matches."""
-    _alike: dict[tuple[re.Pattern[str], ...], str] = field(default_factory=dict)
-    """The first account that matches just these patterns and that no line names."""
+    """All patterns as one."""
+    _representatives: dict[tuple[re.Pattern[str], ...], str] = field(default_factory=dict)
+    """By the patterns that it matches: the first account that no line names."""
     _seen_accounts: dict[str, str] = field(default_factory=dict)
     _seen_paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, file: OwnershipFile) -> Lens:
-        """The lens of a file."""
+    def of(cls, file: OwnershipFile) -> FactExtractor:
+        """The extractor of a file."""
         tags: dict[str, set[str]] = defaultdict(set)
         for clause in file.clauses:
             for key, values in clause.tags or ():
@@ -69,23 +69,23 @@ class Lens:
             else None,
         )
 
-    def facts(self, subject: OwnershipTarget) -> Facts:
-        """What the file can see of a resource."""
-        resource, patterns = self._resource(subject)
-        region = subject.region.lower() if subject.region is not None else None
-        service = subject.service.lower() if subject.service is not None else None
+    def facts(self, target: OwnershipTarget) -> Facts:
+        """The facts of a resource that the file uses."""
+        resource, patterns = self._resource(target)
+        region = target.region.lower() if target.region is not None else None
+        service = target.service.lower() if target.service is not None else None
         return Facts(
-            provider=subject.cloud,
-            account=self._account(subject.scope),
-            path=self._path(subject.path),
+            provider=target.cloud,
+            account=self._account(target.scope),
+            path=self._path(target.path),
             region=region if region in self.regions else None,
             service=service if service in self.services else None,
-            kind=subject.kind,
-            tags=self._tags(subject.tags),
-            account_tags=self._account_tags(subject.account_tags),
+            kind=target.kind,
+            tags=self._tags(target.tags),
+            account_tags=self._account_tags(target.account_tags),
             resource=resource,
             patterns=patterns,
-            entry=self._entry(subject),
+            entry=self._entry(target),
         )
 
     def _account(self, scope: str) -> str:
@@ -94,12 +94,12 @@ class Lens:
             known = scope.lower()
             if known not in self.accounts:
                 matched = tuple(pattern for pattern in self.account_patterns if pattern.match(known))
-                known = self._alike.setdefault(matched, known)
+                known = self._representatives.setdefault(matched, known)
             self._seen_accounts[scope] = known
         return known
 
     def _path(self, path: Observed[str | None]) -> tuple[str, ...] | Hidden:
-        """The longest part of the path that any line names: what is below it makes no difference."""
+        """The longest prefix of the path that any line names: the rest makes no difference."""
         if not self.paths or path is None:
             return ()
         if isinstance(path, Unknown):
@@ -126,25 +126,25 @@ class Lens:
         folded = fold_tags(tags, self.account_keys)
         return HIDDEN if folded is HIDDEN else frozenset(folded.items())
 
-    def _resource(self, subject: OwnershipTarget) -> tuple[tuple[str, ...], frozenset[re.Pattern[str]]]:
-        """The ids of a resource if any line selects by one of them, and the patterns that it matches."""
-        if subject.resource_id is None or not (self.resources or self.patterns):
+    def _resource(self, target: OwnershipTarget) -> tuple[tuple[str, ...], frozenset[re.Pattern[str]]]:
+        """The ids of a resource if any line selects by one, and the patterns that it matches."""
+        if target.resource_id is None or not (self.resources or self.patterns):
             return (), _NONE
-        ids = (subject.resource_id, last_part(subject.resource_id))
-        meant = any(name.lower() in self.resources for name in ids)
+        ids = (target.resource_id, last_part(target.resource_id))
+        selected = any(name.lower() in self.resources for name in ids)
         matched = _NONE
-        told = (*ids, *([subject.name] if subject.name is not None else []))
-        if self._any_pattern is not None and any(self._any_pattern.match(name) for name in told):
+        names = (*ids, *([target.name] if target.name is not None else []))
+        if self._any_pattern is not None and any(self._any_pattern.match(name) for name in names):
             matched = frozenset(
-                pattern for pattern in self.patterns if any(pattern.match(name) for name in told)
+                pattern for pattern in self.patterns if any(pattern.match(name) for name in names)
             )
-        return (ids if meant else ()), matched
+        return (ids if selected else ()), matched
 
-    def _entry(self, subject: OwnershipTarget) -> tuple[str, str] | None:
-        """What the catalog says of a resource: by its id, else by the end of it, else by its name."""
-        if not self.catalog or subject.resource_id is None:
+    def _entry(self, target: OwnershipTarget) -> tuple[str, str] | None:
+        """The catalog entry of a resource: by its id, else the last part of it, else its name."""
+        if not self.catalog or target.resource_id is None:
             return None
-        names = (subject.resource_id, last_part(subject.resource_id), subject.name or "")
+        names = (target.resource_id, last_part(target.resource_id), target.name or "")
         return next((entry for name in names if (entry := self.catalog.get(name.lower()))), None)
 
 
@@ -156,9 +156,9 @@ def _unique(patterns: Iterable[re.Pattern[str] | None]) -> tuple[re.Pattern[str]
 
 
 def fold_tags(tags: Observed[Mapping[str, str]], keys: Collection[str]) -> dict[str, str] | Hidden:
-    """The tags with one of the keys (in lower case), without regard to case.
+    """The tags with one of the keys, keys and values in lower case.
 
-    Spellings of one key that disagree are as good as unread. Without keys there is nothing to read.
+    Spellings of a key with different values count as unread. Without keys there is nothing to read.
     """
     if not keys:
         return {}

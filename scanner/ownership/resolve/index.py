@@ -1,7 +1,7 @@
-"""Finding the lines that can fit a resource without looking at every line.
+"""An index that finds the lines that can fit a resource without checking every line.
 
-Each clause is filed under the narrowest thing that it asks for. A resource is looked up by all that it has;
-what is found is then examined clause by clause, so that the index decides nothing by itself.
+Each clause is indexed by its narrowest condition. A resource is looked up by all its facts, and every clause
+found is then checked in full: the index only preselects.
 """
 
 from __future__ import annotations
@@ -13,47 +13,47 @@ from typing import Generic, NamedTuple
 from scanner.ownership.file.file import Line, TextT
 from scanner.ownership.resolve.selection import HIDDEN, Clause, Facts
 
-_Drawer = tuple[object, ...]
+_Key = tuple[object, ...]
 
 
-class Fitting(NamedTuple, Generic[TextT]):
+class FittingLine(NamedTuple, Generic[TextT]):
     """A line that fits a place, or may fit it."""
 
     position: int
-    """Of the clause among all of the index."""
+    """Of the clause among all clauses of the index."""
     line: Line[TextT]
     clause: Clause
     certain: bool
-    """False: a tag or path that could not be read decides."""
+    """False: an unread tag or path decides."""
 
 
 class ClauseIndex(Generic[TextT]):
-    """The clauses of some lines."""
+    """The clauses of some lines, indexed."""
 
     def __init__(self, lines: Iterable[Line[TextT]]) -> None:
         self._clauses = tuple((line, clause) for line in lines for clause in line.clauses)
-        self._drawers: dict[_Drawer, list[int]] = defaultdict(list)
+        self._positions: dict[_Key, list[int]] = defaultdict(list)
         for position, (_, clause) in enumerate(self._clauses):
-            for drawer in dict.fromkeys(_drawers(clause)):
-                self._drawers[drawer].append(position)
+            for key in dict.fromkeys(_keys_of_clause(clause)):
+                self._positions[key].append(position)
 
-    def fitting(self, facts: Facts) -> tuple[Fitting[TextT], ...]:
+    def fitting(self, facts: Facts) -> tuple[FittingLine[TextT], ...]:
         """Every clause that fits or may fit, in the order of the lines."""
         if not self._clauses:
             return ()
-        drawers = self._drawers
-        positions = [place for drawer in _opened(facts) for place in drawers.get(drawer, ())]
+        known = self._positions
+        positions = [position for key in _keys_of_facts(facts) for position in known.get(key, ())]
         found = []
         for position in sorted(set(positions)):
             line, clause = self._clauses[position]
             fit = clause.fits(facts)
             if fit != "no":
-                found.append(Fitting(position, line, clause, fit == "yes"))
+                found.append(FittingLine(position, line, clause, fit == "yes"))
         return tuple(found)
 
 
-def _drawers(clause: Clause) -> Iterator[_Drawer]:
-    """Where a clause is filed: under each value of its narrowest condition."""
+def _keys_of_clause(clause: Clause) -> Iterator[_Key]:
+    """The index keys of a clause: each value of its narrowest condition."""
     if clause.resources is not None:
         yield from (("resource", name.lower()) for name in clause.resources)
     elif clause.accounts is not None:
@@ -71,16 +71,16 @@ def _drawers(clause: Clause) -> Iterator[_Drawer]:
         yield ("others",)
 
 
-def _opened(facts: Facts) -> list[_Drawer]:
-    """Where everything that can fit these facts is filed."""
-    opened: list[_Drawer] = [("others",), ("kind", facts.kind), ("account", facts.account)]
-    opened += [("resource", name.lower()) for name in facts.resource]
+def _keys_of_facts(facts: Facts) -> list[_Key]:
+    """The index keys of every clause that can fit these facts."""
+    keys: list[_Key] = [("others",), ("kind", facts.kind), ("account", facts.account)]
+    keys += [("resource", name.lower()) for name in facts.resource]
     if facts.tags is HIDDEN:
-        opened.append(("tags",))
+        keys.append(("tags",))
     else:
-        opened += [("tag", key, value) for key, value in facts.tags]
+        keys += [("tag", key, value) for key, value in facts.tags]
     if facts.path is HIDDEN:
-        opened.append(("paths",))
+        keys.append(("paths",))
     else:
-        opened += [("path", facts.path[:length]) for length in range(1, len(facts.path) + 1)]
-    return opened
+        keys += [("path", facts.path[:length]) for length in range(1, len(facts.path) + 1)]
+    return keys

@@ -1,4 +1,4 @@
-"""Owners from tags and catalogs, where the file says nothing."""
+"""Infers owners from tags and catalogs where no line of the file names one."""
 
 from __future__ import annotations
 
@@ -10,60 +10,60 @@ from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.schema import InferenceSource
 from scanner.ownership.resolve.selection import HIDDEN, Facts
 
-_SHOWN = 80
+_MAX_VALUE = 80
 
 
 @dataclass(frozen=True)
-class Guess:
-    """What tags and catalogs tell. Neither team nor flag: they tell nothing."""
+class InferredOwner:
+    """The owner that tags and catalogs name. Neither team nor flag: they name none."""
 
     team: str | None = None
     source: str | None = None
     unknown_team: bool = False
-    """Something is named that is no active team."""
+    """The name given is not that of an active team."""
     uncertain: bool = False
-    """Tags that could not be read might name one."""
+    """Unread tags may name an owner."""
 
 
-def infer(file: OwnershipFile, domain: str, facts: Facts, now: datetime) -> Guess:
-    """The team that the first source in the order of the settings names.
+def infer(file: OwnershipFile, domain: str, facts: Facts, now: datetime) -> InferredOwner:
+    """The team that the first source, in the order of the settings, names.
 
-    A name that is there settles it: if it is no active team, it is nobody, and no later source is asked.
+    The first name found decides: if it is not an active team, there is no owner; later sources are ignored.
     """
     for source in file.settings.inferred:
         if domain not in source.domains:
             continue
         if source.from_ == "backstage":
-            told = facts.entry
-            if told is not None:
-                return _named(file, told[0], f"catalog {told[1]} (owner {_printable(told[0])})", now)
-        elif source.from_ != "contact":  # who is merely informed owns nothing
+            if facts.entry is not None:
+                owner, place = facts.entry
+                return _inferred(file, owner, f"catalog {place} (owner {_printable(owner)})", now)
+        elif source.from_ != "contact":  # contacts are informed and own nothing
             on_resource = source.from_ == "resource_tag"
             tags = facts.tags if on_resource else facts.account_tags
             if tags is HIDDEN:
-                return Guess(uncertain=True)
+                return InferredOwner(uncertain=True)
             values = dict(tags)
             for key in source.keys:
                 value = values.get(key.lower(), "").strip()
                 if value:
-                    noun = facts.kind if on_resource else "account"
-                    return _named(file, value, f"tag {key}={_printable(value)} on the {noun}", now)
-    return Guess()
+                    holder = facts.kind if on_resource else "account"
+                    return _inferred(file, value, f"tag {key}={_printable(value)} on the {holder}", now)
+    return InferredOwner()
 
 
-def _named(file: OwnershipFile, name: str, source: str, now: datetime) -> Guess:
+def _inferred(file: OwnershipFile, name: str, source: str, now: datetime) -> InferredOwner:
     team = file.team(name)
     if team is None or not file.active(team, now):
-        return Guess(source=source, unknown_team=True)
-    return Guess(team=team, source=source)
+        return InferredOwner(source=source, unknown_team=True)
+    return InferredOwner(team=team, source=source)
 
 
 def keys_of(sources: Iterable[InferenceSource], origin: str) -> frozenset[str]:
-    """The keys, in lower case, that any source of an origin looks at."""
+    """The tag keys, in lower case, of all sources of an origin."""
     return frozenset(key.lower() for source in sources if source.from_ == origin for key in source.keys)
 
 
 def _printable(value: str) -> str:
-    """A tag's value for people: anyone who can tag wrote it."""
-    shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in value)
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+    """A tag value for display: shortened, unprintable characters replaced; anyone can set tags."""
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in value)
+    return shown if len(shown) <= _MAX_VALUE else shown[:_MAX_VALUE] + "…"

@@ -1,7 +1,7 @@
-"""Selection: whether a ``where`` means a resource, and which of two is more specific. Three-valued.
+"""Selection: whether a ``where`` selects a resource, and which of two is more specific. Three-valued.
 
 A ``where`` is compiled to clauses, each with a fixed rank; a resource is reduced to the facts that clauses
-look at. Where tags or the path could not be read, a clause that looks at them fits *maybe*.
+use. If the tags or the path are unread, a clause that uses them fits *maybe*.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.schema import AnyOf, Where
 
 Fit = Literal["yes", "no", "maybe"]
-"""Whether a clause means a resource; ``maybe``: an unread tag or path decides."""
+"""Whether a clause selects a resource; ``maybe``: an unread tag or path decides."""
 
 Rank = tuple[int, ...]
 """How specific a clause is: greater is more specific."""
 
 
 DIRECTORY = "entra"
-"""What lines call the provider of a directory behind Azure subscriptions."""
+"""The provider, in lines, of a directory behind Azure subscriptions."""
 
 
 class Hidden(Enum):
-    """Stands for what could not be read."""
+    """Stands for unread tags or an unread path."""
 
     HIDDEN = "hidden"
 
@@ -42,57 +42,57 @@ Tags = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True)
 class OwnershipTarget:
-    """A resource as an ownership file can select it. The scope itself is the account resource."""
+    """A resource as an ownership file selects it; the scope itself is its account resource."""
 
     provider: ProviderName
     scope: str
     """Account, subscription or project id."""
     path: Observed[str | None]
-    """The scope's place in the hierarchy; ``None``: it stands alone."""
+    """The scope's path in the hierarchy; ``None``: it is in none."""
     region: str | None
     service: str | None
     kind: str
     tags: Observed[Mapping[str, str]]
     account_tags: Observed[Mapping[str, str]]
-    """The tags of the scope that holds it."""
+    """The tags of its scope."""
     resource_id: str | None
     name: str | None
     directory: bool = False
-    """It is, or is in, the directory behind the provider's scopes."""
+    """Whether it is, or is in, the directory behind the provider's scopes."""
     contacts: tuple[str, ...] = ()
-    """Mail addresses that get the provider's security notices for the scope, as far as they were read."""
+    """Mail addresses of the scope's security contacts, as far as they were read."""
 
     @property
     def cloud(self) -> str:
-        """The provider by which a line means it: a directory is no Azure subscription."""
+        """The provider by which a line selects it: a directory is not an Azure subscription."""
         return DIRECTORY if self.directory else self.provider
 
 
 class Facts(NamedTuple):
-    """What of a subject any line of a file can tell apart. Equal facts have equal owners."""
+    """The facts of a target that the lines of a file can distinguish. Equal facts have equal owners."""
 
     provider: str
-    """As lines call it."""
+    """As named in lines."""
     account: str
-    """The account; one that no line names is represented by the first of its like."""
+    """The account; one that no line names is replaced by the first that matches the same patterns."""
     path: tuple[str, ...] | Hidden
-    """As far as any line names it."""
+    """The prefix that some line names."""
     region: str | None
     service: str | None
     kind: str
     tags: Tags | Hidden
     account_tags: Tags | Hidden
     resource: tuple[str, ...]
-    """Its id and the last part of it, if any line selects by one of them."""
+    """Its id and the last part of the id, if any line selects by one of them."""
     patterns: frozenset[re.Pattern[str]]
     """The patterns of lines that its id or name matches."""
     entry: tuple[str, str] | None = None
-    """The owner that the software catalog names for it, with the place that says so."""
+    """The owner in the software catalog, with file and line."""
 
 
 @dataclass(frozen=True)
 class Clause:
-    """Conditions that must all hold; ``None`` holds for everything."""
+    """Conditions that must all hold; ``None`` always holds."""
 
     provider: frozenset[str] | None = None
     path: tuple[str, ...] | None = None
@@ -120,8 +120,8 @@ class Clause:
         )
 
     def fits(self, facts: Facts) -> Fit:
-        """Whether a resource is meant."""
-        if not (self._holds(facts) and self._names(facts)):
+        """Whether it selects a resource."""
+        if not (self._scope_fits(facts) and self._resource_fits(facts)):
             return "no"
         certain = True
         if self.path is not None:
@@ -138,8 +138,8 @@ class Clause:
                         return "no"
         return "yes" if certain else "maybe"
 
-    def _holds(self, facts: Facts) -> bool:
-        """Whether the conditions hold that can always be told."""
+    def _scope_fits(self, facts: Facts) -> bool:
+        """Whether the conditions on facts that are always known hold."""
         if self.account_pattern is not None and not self.account_pattern.match(facts.account):
             return False
         return (
@@ -150,7 +150,7 @@ class Clause:
             and (self.kind is None or facts.kind in self.kind)
         )
 
-    def _names(self, facts: Facts) -> bool:
+    def _resource_fits(self, facts: Facts) -> bool:
         if self.resource_pattern is not None:
             return self.resource_pattern in facts.patterns
         if self.resources is None:
@@ -160,7 +160,7 @@ class Clause:
         return any(fold(name) in wanted for name in facts.resource)
 
     def can_meet(self, other: Clause) -> bool:
-        """Whether one resource could fit both. Two patterns are taken to be able to."""
+        """Whether one resource could fit both; two patterns always could."""
         for name in ("provider", "region", "service", "kind"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine is not None and theirs is not None and not mine & theirs:
@@ -173,7 +173,7 @@ class Clause:
         return accounts_meet and self.can_meet_unseen(other)
 
     def can_meet_unseen(self, other: Clause) -> bool:
-        """Whether one resource could have a path and tags that fit both."""
+        """Whether one path and set of tags could fit both."""
         if self.path is not None and other.path is not None:
             shared = min(len(self.path), len(other.path))
             if self.path[:shared] != other.path[:shared]:
@@ -182,7 +182,7 @@ class Clause:
         return all(key not in theirs or values & theirs[key] for key, values in self.tags or ())
 
     def entails(self, other: Clause, facts: Facts) -> bool:
-        """Whether, for hidden tags or path, this one cannot fit without the other fitting too."""
+        """Whether, with unread tags or path, the other fits whenever this one does."""
         if facts.tags is HIDDEN and other.tags is not None:
             mine = dict(self.tags or ())
             if not all(key in mine and mine[key] <= values for key, values in other.tags):
@@ -205,7 +205,7 @@ EVERYTHING = (Clause(),)
 
 
 def compile_selection(selection: Where | AnyOf | None) -> tuple[Clause, ...]:
-    """The clauses of a ``where``: one for each alternative that has a rank of its own."""
+    """The clauses of a ``where``: one for each alternative with its own rank."""
     if selection is None:
         return EVERYTHING
     wheres = selection.any if isinstance(selection, AnyOf) else (selection,)
@@ -236,12 +236,12 @@ def _clauses(where: Where) -> Iterator[Clause]:
 
 
 def is_pattern(name: str) -> bool:
-    """Whether an account or resource is given by a pattern."""
+    """Whether the name of an account or resource is a pattern."""
     return "*" in name or "?" in name
 
 
 def _split(names: tuple[str, ...] | None) -> list[tuple[str, ...] | None]:
-    """Exact names and patterns apart, since they differ in rank."""
+    """Exact names and patterns separately, since they differ in rank."""
     if names is None:
         return [None]
     exact = tuple(name for name in names if not is_pattern(name))
@@ -258,10 +258,10 @@ def _pattern(globs: tuple[str, ...], flags: re.RegexFlag) -> re.Pattern[str]:
 
 
 def parts(path: str) -> tuple[str, ...]:
-    """The names along a path."""
+    """The names along a path, in lower case."""
     return tuple(name for name in path.lower().split("/") if name)
 
 
 def last_part(resource_id: str) -> str:
-    """What follows the last ``/`` or ``:`` of an id."""
+    """The part of an id after the last ``/`` or ``:``."""
     return re.split(r"[/:]", resource_id)[-1] or resource_id

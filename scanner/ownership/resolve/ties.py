@@ -1,4 +1,4 @@
-"""Whether two of many clauses could fit one resource whose tags and path are not known."""
+"""Finds pairs of clauses that could fit the same resource when its tags and path are unknown."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def first_tie(members: Sequence[tuple[str | None, Clause]]) -> tuple[int, int] |
 
 
 def ties(members: Sequence[tuple[str | None, Clause]]) -> Iterator[tuple[int, int]]:
-    """The positions of every two that differ in team and could fit the same resource.
+    """The positions of every pair with different teams that could fit the same resource.
 
-    Looks at tags and paths alone: everything else of the clauses is known to fit. Sets of members are the
-    bits of a number, so that hundreds of lines which differ in the value of a tag are compared at once.
+    Compares tags and paths only: all other conditions are known to fit. Sets of members are bit sets, so that
+    hundreds of lines with different values of a tag are compared at once.
     """
     everyone = (1 << len(members)) - 1
     teams: dict[str | None, int] = defaultdict(int)
-    asking: dict[str, int] = defaultdict(int)
-    taking: dict[tuple[str, str], int] = defaultdict(int)
+    with_key: dict[str, int] = defaultdict(int)
+    with_value: dict[tuple[str, str], int] = defaultdict(int)
     at: dict[tuple[str, ...], int] = defaultdict(int)
     below: dict[tuple[str, ...], int] = defaultdict(int)
     anywhere = 0
@@ -30,9 +30,9 @@ def ties(members: Sequence[tuple[str | None, Clause]]) -> Iterator[tuple[int, in
         bit = 1 << position
         teams[team] |= bit
         for key, values in clause.tags or ():
-            asking[key] |= bit
+            with_key[key] |= bit
             for value in values:
-                taking[key, value] |= bit
+                with_value[key, value] |= bit
         if clause.path is None:
             anywhere |= bit
         else:
@@ -44,8 +44,8 @@ def ties(members: Sequence[tuple[str | None, Clause]]) -> Iterator[tuple[int, in
         for key, values in clause.tags or ():
             alike = 0
             for value in values:
-                alike |= taking[key, value]
-            others &= alike | ~asking[key]
+                alike |= with_value[key, value]
+            others &= alike | ~with_key[key]
         if clause.path is not None:
             along = anywhere | below[clause.path]
             for length in range(1, len(clause.path)):

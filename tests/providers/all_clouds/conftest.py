@@ -1,4 +1,4 @@
-"""The three simulated clouds, scanned in this process through the real SDK clients."""
+"""The three simulated clouds, scanned in-process through the real SDK clients."""
 
 from __future__ import annotations
 
@@ -12,67 +12,68 @@ import pytest
 
 from providers.sandbox import Fault, Sandbox
 from providers.sandbox.company import write_files
+from scanner.assess.assessment import Assessment, assess
 from scanner.assess.gate import Terms
+from scanner.assess.request import AssessmentRequest
 from scanner.assess.states import GATES
 from scanner.catalogue.responsibility import load_catalogue
-from scanner.collect.provider import Limits, Request
+from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.load import load_ownership
-from scanner.ownership.resolve.resolver import Resolver
-from scanner.rule.rules import BUILTIN, load_packs
-from scanner.run.scan import Assessment, Criteria, assess, collect, wanted_by
+from scanner.rule.packs import BUILTIN, load_packs
+from scanner.run.scan import CollectionRequest, collect, wanted_by
 
 SANDBOXES = {"azure": "AzureSandbox", "gcp": "GcpSandbox"}
 CATALOGUE = load_catalogue()
 PACK = load_packs([BUILTIN], CATALOGUE)
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
 REGIONS: dict[ProviderName, tuple[str, ...]] = {"aws": ("eu-west-1", "us-east-1")}
-"""Where the sample company is: each region more would ask the same, and only take longer."""
+"""The sample company's regions: more regions would repeat the same calls and only take longer."""
 LIMITS = Limits(connect_seconds=5, read_seconds=10, attempts=1)
 
 
 @dataclass
 class Cloud:
-    """One simulated cloud with the means to scan it."""
+    """One simulated cloud, and how to scan it."""
 
     name: ProviderName
     sandbox: Sandbox
     ownership: Path
-    before: Inventory = field(init=False)
-    """What a clean scan saw, where a test keeps it."""
+    clean_inventory: Inventory = field(init=False)
+    """The inventory of a scan without faults, if a test sets it."""
     operations: tuple[str, ...] = ()
-    """What it asked."""
+    """The operations of that scan."""
     requests: int = 0
-    """How often it asked."""
+    """Its number of requests."""
 
     def scan(
         self, fault: Callable[[str], Fault | None] = lambda _: None, limits: Limits = LIMITS
     ) -> tuple[Inventory, Assessment]:
-        """A scan with everything that the command line would do, without a gate."""
+        """A scan as by the command line, without a gate."""
         self.sandbox.fault = fault
         self.sandbox.calls.clear()
         chosen = PACK.choose()
-        request = Request(self.name, regions=REGIONS.get(self.name, ()))
+        connection = ConnectionRequest(self.name, regions=REGIONS.get(self.name, ()))
+        wanted = wanted_by(chosen, path=True, catalogue=CATALOGUE)
+        reading = CollectionRequest(connections=(connection,), wanted=wanted, limits=limits)
         connect = {self.name: import_module(f"providers.{self.name}.scopes").connect}
-        inventory = collect(
-            [request], connect, wanted_by(chosen, path=True, catalogue=CATALOGUE), limits
-        ).inventory
-        criteria = Criteria(
+        inventory = collect(reading, connect).inventory
+        requested = AssessmentRequest(
             chosen=chosen,
             pack=PACK,
             catalogue=CATALOGUE,
             controls=frozenset(CATALOGUE.controls),
-            resolver=Resolver(load_ownership(self.ownership, CATALOGUE), CATALOGUE, NOW),
+            ownership=load_ownership(self.ownership, CATALOGUE),
             terms=Terms(GATES["none"]),
             now=NOW,
         )
-        return inventory, assess(inventory, criteria)
+        return inventory, assess(inventory, requested)
 
 
 @pytest.fixture(scope="session")
 def running(aws_of_all: Sandbox) -> Iterator[Mapping[str, Sandbox]]:
-    """The sandboxes that all tests here use."""
+    """The sandboxes that all tests here share."""
     own: dict[str, Sandbox] = {
         name: getattr(import_module(f"providers.sandbox.{name}.server"), kind)()
         for name, kind in SANDBOXES.items()

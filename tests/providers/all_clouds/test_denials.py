@@ -1,4 +1,4 @@
-"""Whatever cannot be read: verdicts only ever turn to unknown, and nothing vanishes without a trace."""
+"""Denied and failed calls: verdicts change only to unknown, and nothing disappears without a blind spot."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 from providers.sandbox import Fault
 from tests.providers.all_clouds.conftest import PACK, Cloud
-from tests.providers.all_clouds.law import verdicts, worse_only
+from tests.providers.all_clouds.invariants import assert_only_unknown_added, verdicts
 
 FAULTS: tuple[Fault, ...] = (
     "denied",
@@ -18,7 +18,7 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def test_the_clean_scan_sees_everything(cloud: Cloud) -> None:
+def test_a_scan_without_faults_is_complete(cloud: Cloud) -> None:
     inventory, assessment = cloud.scan()
     assert [target.reached for target in inventory.targets] == [True]
     assert not assessment.decision.causes
@@ -30,41 +30,43 @@ def test_the_clean_scan_sees_everything(cloud: Cloud) -> None:
 
 def test_each_read_call_denied_in_turn(cloud: Cloud) -> None:
     before, clean = cloud.scan()
-    whole = verdicts(clean)
+    clean_verdicts = verdicts(clean)
     operations = sorted(cloud.sandbox.calls)
     assert len(operations) > 5
-    hidden = 0
+    unknown = 0
     for denied in operations:
         inventory, assessment = cloud.scan(lambda name, denied=denied: "denied" if name == denied else None)
         if not any(target.reached for target in inventory.targets):
             assert assessment.decision.exit == 4, denied
             assert all(target.message for target in inventory.targets), denied
             continue
-        worse_only(whole, before, inventory, assessment)
+        assert_only_unknown_added(clean_verdicts, before, inventory, assessment)
         if assessment.decision.causes:
-            hidden += 1
+            unknown += 1
             assert assessment.decision.exit == 3, denied
             assert not assessment.decision.complete
         else:
-            assert verdicts(assessment) == whole, f"{denied}: nothing is unknown, so nothing may change"
-    assert hidden > len(operations) / 2
+            assert verdicts(assessment) == clean_verdicts, (
+                f"{denied}: nothing is unknown, so nothing may change"
+            )
+    assert unknown > len(operations) / 2
 
 
-def test_random_sets_of_calls_going_wrong_in_all_ways(cloud: Cloud) -> None:
+def test_random_sets_of_calls_with_random_faults(cloud: Cloud) -> None:
     before, clean = cloud.scan()
-    whole = verdicts(clean)
+    clean_verdicts = verdicts(clean)
     operations = sorted(cloud.sandbox.calls)
-    chance = random.Random(7)
+    rng = random.Random(7)
     for _ in range(6):
         broken = {
-            name: chance.choice(
+            name: rng.choice(
                 ["denied", "denied_by_organisation", "throttled", "malformed", "reset", "failing"]
             )
-            for name in chance.sample(operations, k=max(2, len(operations) // 3))
+            for name in rng.sample(operations, k=max(2, len(operations) // 3))
         }
         inventory, assessment = cloud.scan(lambda name, broken=broken: broken.get(name))
         if any(target.reached for target in inventory.targets):
-            worse_only(whole, before, inventory, assessment)
+            assert_only_unknown_added(clean_verdicts, before, inventory, assessment)
             assert assessment.decision.exit in (3, 4) or not assessment.decision.causes
 
 
@@ -72,12 +74,12 @@ def test_everything_denied(cloud: Cloud) -> None:
     inventory, assessment = cloud.scan(lambda name: "denied")
     assert assessment.decision.exit == 4
     assert not any(f.verdict in ("pass", "fail") for f in assessment.coverage.findings)
-    told = [target.message for target in inventory.targets if not target.reached]
-    assert all(told) or assessment.decision.causes
+    messages = [target.message for target in inventory.targets if not target.reached]
+    assert all(messages) or assessment.decision.causes
 
 
-def test_an_owner_that_depends_on_a_tag_is_uncertain_without_it(cloud: Cloud) -> None:
-    """Tags come with the listing on Azure and Google Cloud, and from a call of their own on AWS."""
+def test_an_owner_that_depends_on_an_unknown_tag_is_uncertain(cloud: Cloud) -> None:
+    """Tags come with the listing on Azure and Google Cloud, and from a separate call on AWS."""
     _, clean = cloud.scan()
     _, hidden = cloud.scan(lambda name: "denied" if name == "s3:GetBucketTagging" else None)
     before = {f.uid: f for f in clean.coverage.findings}

@@ -1,4 +1,4 @@
-"""What is printed as needed is what is asked: no more, and no less."""
+"""The printed permissions are exactly those of the calls that a scan makes."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from tests.providers.all_clouds.conftest import CATALOGUE, PACK, Cloud
 
 CONDITIONAL = {
     "aws": {
-        "s3:GetBucketLocation": "asked where ListBuckets does not tell the region",
-        "kms:DescribeKey": "asked where a bucket or region has keys",
+        "s3:GetBucketLocation": "called if ListBuckets does not return the region",
+        "kms:DescribeKey": "called if a bucket or region has keys",
     },
     "azure": {
-        "Microsoft.KeyVault/ManagedHsmKeys_List": "asked where there is a managed HSM",
-        "Microsoft.KeyVault/ManagedHsmKeys_Get": "asked where there is a managed HSM",
-        "Microsoft.Resources/Subscriptions_Get": "asked where subscriptions are named",
-        "Microsoft.Resources/Subscriptions_ListLocations": "asked where regions are named",
+        "Microsoft.KeyVault/ManagedHsmKeys_List": "called if there is a managed HSM",
+        "Microsoft.KeyVault/ManagedHsmKeys_Get": "called if there is a managed HSM",
+        "Microsoft.Resources/Subscriptions_Get": "called if subscriptions are requested",
+        "Microsoft.Resources/Subscriptions_ListLocations": "called if regions are requested",
     },
     "gcp": {},
 }
-"""Calls of the tables that a scan of the sample company as a whole has no reason to make."""
+"""Calls of the tables that a full scan of the sample company does not need."""
 
 SIGN_IN = {
     "aws": {"sts:GetCallerIdentity"},
     "azure": {"Microsoft.Entra/Discovery", "Microsoft.Entra/Token"},
     "gcp": set(),
 }
-"""What is asked before there is anything to read; it needs no permission."""
+"""Sign-in calls, which need no permission."""
 
 
-def test_the_calls_of_a_whole_scan_are_the_calls_of_the_tables(cloud: Cloud) -> None:
+def test_the_calls_of_a_full_scan_are_the_calls_of_the_tables(cloud: Cloud) -> None:
     grants = import_module(f"providers.{cloud.name}.permissions")
     cloud.scan()
     made = set(cloud.sandbox.calls) - SIGN_IN[cloud.name]
     needed = grants.calls_for(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)))
-    assert made - set(needed) == set(), "asked, and not among the permissions"
-    assert set(needed) - made <= set(CONDITIONAL[cloud.name]), "among the permissions, and never asked"
+    assert made - set(needed) == set(), "called, but not among the permissions"
+    assert set(needed) - made <= set(CONDITIONAL[cloud.name]), "among the permissions, but never called"
     assert grants.permissions(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE))) == {
         permission for permission in needed.values() if permission is not None
     }
@@ -62,17 +62,17 @@ def gapscan(cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_granting_what_is_missing_settles_the_unknowns(cloud: Cloud, tmp_path: Path) -> None:
-    """The identity lacks three permissions; what the report calls missing is granted; nothing is unknown."""
+def test_granting_the_missing_permissions_resolves_the_unknowns(cloud: Cloud, tmp_path: Path) -> None:
+    """Granting the permissions that the report lists as missing leaves nothing unknown."""
     grants = import_module(f"providers.{cloud.name}.permissions")
     cloud.scan()
     permission_of = grants.calls_for(collectable(wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)))
-    bucket_calls = {
+    denied_calls = {
         "aws": ["s3:GetBucketVersioning", "s3:GetBucketLogging", "iam:GetAccountPasswordPolicy"],
         "azure": ["Microsoft.Storage/BlobContainers_List", "Microsoft.Security/SecurityContacts_List"],
         "gcp": ["orgpolicy:GetEffectivePolicy(storage.secureHttpTransport)"],
     }[cloud.name]
-    lacking = {permission_of[name] for name in bucket_calls}
+    lacking = {permission_of[name] for name in denied_calls}
     cloud.sandbox.fault = lambda name: "denied" if permission_of.get(name) in lacking else None
     report = tmp_path / "report.json"
     first = gapscan(cloud, "scan", cloud.name, "--gate", "none", "--report", f"json={report}")
@@ -88,7 +88,7 @@ def test_granting_what_is_missing_settles_the_unknowns(cloud: Cloud, tmp_path: P
     assert (nothing.returncode, nothing.stdout) == (0, "")
 
 
-def test_the_documents_are_what_the_clouds_take(cloud: Cloud) -> None:
+def test_the_documents_have_the_format_of_the_cloud(cloud: Cloud) -> None:
     done = gapscan(cloud, "permissions", cloud.name)
     assert done.returncode == 0
     if cloud.name == "aws":
@@ -109,7 +109,7 @@ def test_a_report_of_another_cloud_is_refused(cloud: Cloud, tmp_path: Path) -> N
     other = "azure" if cloud.name == "aws" else "aws"
     refused = gapscan(cloud, "permissions", other, "--missing", str(report))
     assert refused.returncode == 2
-    assert f"is of no scan of {other}" in refused.stderr
+    assert f"is not from a scan of {other}" in refused.stderr
 
 
 @pytest.mark.parametrize("name", ["data.bucket-not-public", "net.firewall-admin-closed"])

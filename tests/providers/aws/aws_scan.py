@@ -7,21 +7,21 @@ from typing import Any
 
 from providers.aws.scopes import COLLECTORS, connect
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Limits, Request
+from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Wanted
 from scanner.model.resources.base import Resource
 
-HOME = Request("aws", regions=("eu-west-1", "us-east-1"))
-"""Where the sample company is: each region more would be asked the same, and only take longer."""
-WHOLE = Request("aws")
+HOME = ConnectionRequest("aws", regions=("eu-west-1", "us-east-1"))
+"""The regions of the sample company: every other region would only make the scan slower."""
+WHOLE = ConnectionRequest("aws")
 QUICK = Limits(connect_seconds=2.0, read_seconds=5.0, attempts=1)
 EVERYTHING = {collector.kind.kind: frozenset(collector.facets) for collector in COLLECTORS}
 Scan = Callable[..., Inventory]
 
 
-def run(request: Request, limits: Limits = QUICK, wanted: Wanted = EVERYTHING) -> Inventory:
+def run(request: ConnectionRequest, limits: Limits = QUICK, wanted: Wanted = EVERYTHING) -> Inventory:
     provider = connect(request, limits)
     workers = Workers(8)
     collection = Collection(workers)
@@ -36,7 +36,7 @@ def named(inventory: Inventory, kind: str) -> dict[str, Resource]:
 
 
 def known(resource: Resource) -> dict[str, Any]:
-    """The facets that could be told, by name."""
+    """The known facets by name."""
     return {
         name: getattr(resource, name)
         for name in resource.collected()

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from providers.sandbox.aws.server import AwsSandbox
-from scanner.collect.provider import Limits, Request
+from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.model.inventory import Inventory, Wanted
 from tests.providers.aws.aws_scan import EVERYTHING, HOME, QUICK, Scan, run
 
 
 @pytest.fixture
 def sandbox(aws_sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch) -> AwsSandbox:
-    """The sample account, without faults, and the SDK pointed at it."""
+    """The sample account without faults; the SDK points at it."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in aws_sandbox.environment.items():
@@ -24,7 +24,7 @@ def sandbox(aws_sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch) -> AwsSand
 @pytest.fixture
 def scan(sandbox: AwsSandbox) -> Scan:
     def scanned(
-        request: Request | None = None, limits: Limits = QUICK, wanted: Wanted = EVERYTHING
+        request: ConnectionRequest | None = None, limits: Limits = QUICK, wanted: Wanted = EVERYTHING
     ) -> Inventory:
         return run(request or HOME, limits, wanted)
 
@@ -38,7 +38,7 @@ def kept() -> dict[str, Inventory]:
 
 @pytest.fixture
 def whole(kept: dict[str, Inventory], scan: Scan, request: pytest.FixtureRequest) -> Inventory:
-    """One scan of what the file is about, its ``WANTED``, for all who only look."""
+    """One scan of the test module's ``WANTED``, shared by its read-only tests."""
     if not kept:
         kept["whole"] = scan(wanted=request.module.WANTED)
     return kept["whole"]
@@ -48,5 +48,5 @@ def whole(kept: dict[str, Inventory], scan: Scan, request: pytest.FixtureRequest
 def recordings() -> Path:
     folder = Path(__file__).parents[3].parent / "shared" / "recordings"
     if not folder.is_dir():
-        pytest.skip(f"no recorded answers in {folder}")
+        pytest.skip(f"no recorded responses in {folder}")
     return folder / "aws"

@@ -10,7 +10,7 @@ from providers.aws import audit
 from providers.aws.audit import AUDIT_TRAILS
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.audit import AuditTrail
@@ -74,13 +74,13 @@ def test_every_facet_but_the_derived_ones_is_collected() -> None:
     assert AUDIT_TRAILS.facets.keys() == AuditTrail.facets() - AuditTrail.derived
 
 
-def test_trails_are_as_the_company_made_them(whole: Inventory) -> None:
+def test_trails_are_as_the_company_created_them(whole: Inventory) -> None:
     trails = named(whole, "audit_trail")
     assert {name: known(trail) for name, trail in trails.items()} == TRAILS
     assert whole.blind_spots == ()
 
 
-def test_a_trail_of_all_regions_is_one_resource_in_its_home_region(whole: Inventory) -> None:
+def test_a_multi_region_trail_is_one_resource_in_its_home_region(whole: Inventory) -> None:
     (trail,) = (trail for trail in whole.resources if trail.name == "store-access")
     assert (trail.id, trail.region, trail.scope) == (
         "arn:aws:cloudtrail:eu-west-1:111122223333:trail/store-access",
@@ -89,7 +89,7 @@ def test_a_trail_of_all_regions_is_one_resource_in_its_home_region(whole: Invent
     )
 
 
-def test_what_other_kinds_ask_too_is_asked_once(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_calls_shared_with_other_kinds_are_made_once(scan: Scan, sandbox: AwsSandbox) -> None:
     kinds = {**WANTED, "account": frozenset({"audit_trails"}), "region": frozenset({"audit_trails"})}
     scan(WHOLE, wanted=kinds)
     assert sandbox.calls["cloudtrail:DescribeTrails"] == len(ENABLED_BY_DEFAULT)
@@ -97,11 +97,11 @@ def test_what_other_kinds_ask_too_is_asked_once(scan: Scan, sandbox: AwsSandbox)
         assert sandbox.calls[f"cloudtrail:{operation}"] == len(TRAILS)
 
 
-def test_a_trail_is_told_by_another_region_where_its_own_is_closed(
+def test_a_trail_is_read_from_another_region_if_its_own_is_closed(
     scan: Scan, sandbox: AwsSandbox, whole: Inventory
 ) -> None:
-    # With eu-west-1 left out, its trail of all regions still shows in us-east-1.
-    found = scan(Request("aws", regions=("us-east-1",)), wanted=WANTED)
+    # Without eu-west-1, its multi-region trail is still listed in us-east-1.
+    found = scan(ConnectionRequest("aws", regions=("us-east-1",)), wanted=WANTED)
     assert named(found, "audit_trail").keys() == {"store-access", "events-2019"}
     (trail,) = (trail for trail in found.resources if trail.name == "store-access")
     assert trail == named(whole, "audit_trail")["store-access"]
@@ -133,7 +133,7 @@ def test_a_read_that_fails_hides_its_own_facets_and_nothing_else(
     assert hidden == facets
 
 
-def test_what_a_trail_itself_settles_needs_no_selectors(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_facets_decided_by_the_trail_itself_need_no_selectors(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.fault = lambda name: "denied" if name == "cloudtrail:GetEventSelectors" else None
     trails = named(scan(wanted=WANTED), "audit_trail")
     assert known(trails["payments-events"])["records_data_access"] is False
@@ -160,12 +160,12 @@ def test_without_the_list_of_regions_the_kind_is_a_blind_spot(scan: Scan, sandbo
     assert (spot.kind, spot.region, spot.cause.permission) == ("audit_trail", None, "ec2:DescribeRegions")
 
 
-def test_an_unnamed_kind_is_not_asked_for(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_a_kind_that_is_not_wanted_is_not_collected(scan: Scan, sandbox: AwsSandbox) -> None:
     scan(wanted={"bucket": EVERYTHING["bucket"] & {"versioning", "tags"}})
     assert not [name for name in sandbox.calls if name.startswith("cloudtrail:")]
 
 
-def test_a_trail_of_the_organisation_is_one_also_in_a_member() -> None:
+def test_an_organisation_trail_is_recognised_in_a_member_account() -> None:
     theirs = {**ITEM, "TrailARN": "arn:aws:cloudtrail:eu-west-1:444455556666:trail/all"}
     assert audit.to_organisation_wide(theirs) is True
     assert audit.to_organisation_wide({**ITEM, "IsOrganizationTrail": True}) is True
@@ -176,7 +176,7 @@ def test_a_trail_of_the_organisation_is_one_also_in_a_member() -> None:
     assert (header["scope"], header["id"]) == ("111122223333", theirs["TrailARN"])
 
 
-def test_tags_of_the_organisations_trail_are_not_shown_to_members() -> None:
+def test_tags_of_an_organisation_trail_are_unknown_in_member_accounts() -> None:
     theirs = {**ITEM, "TrailARN": "arn:aws:cloudtrail:eu-west-1:444455556666:trail/all"}
     found = audit.tags(None, theirs)  # type: ignore[arg-type]
     assert isinstance(found, Unknown)
@@ -219,7 +219,7 @@ KMS, RDS = "kms.amazonaws.com", "rdsdata.amazonaws.com"
         (selected(plain("ReadOnly")), False),
         (selected(plain(management=False)), False),
         (selected(plain(out=(KMS,))), False),
-        # What one selector leaves out, another takes.
+        # What one selector excludes, another selects.
         (selected(plain(out=(KMS,)), plain(out=(RDS,))), True),
         (selected(plain("ReadOnly"), plain("WriteOnly")), True),
         (advanced([MANAGEMENT]), True),
@@ -237,7 +237,7 @@ KMS, RDS = "kms.amazonaws.com", "rdsdata.amazonaws.com"
         (advanced(list(DATA)), False),
     ],
 )
-def test_writes_are_recorded_where_nothing_is_left_out(answer: Any, expected: bool) -> None:
+def test_writes_are_recorded_if_nothing_is_excluded(answer: Any, expected: bool) -> None:
     assert audit.to_records_writes(ITEM, answer) is expected
 
 
@@ -272,11 +272,11 @@ BUCKET = "arn:aws:s3:::one/"
         (advanced([MANAGEMENT]), False),
     ],
 )
-def test_objects_are_recorded_where_none_is_left_out(answer: Any, expected: bool) -> None:
+def test_object_access_is_recorded_if_no_object_is_excluded(answer: Any, expected: bool) -> None:
     assert audit.to_records_objects(ITEM, answer) is expected
 
 
-def test_where_records_go() -> None:
+def test_destinations() -> None:
     assert audit.to_destinations({**ITEM, "partition": "aws-cn"}) == ("arn:aws-cn:s3:::logs",)
     group = "arn:aws:logs:eu-west-1:111122223333:log-group:trail"
     with_group = {**ITEM, "CloudWatchLogsLogGroupArn": f"{group}:*"}
@@ -284,12 +284,12 @@ def test_where_records_go() -> None:
 
 
 @pytest.mark.parametrize("key", [None, ""])
-def test_without_a_key_the_customer_controls_none(key: str | None) -> None:
+def test_without_a_kms_key_there_is_no_customer_key(key: str | None) -> None:
     assert audit.to_customer_key({**ITEM, "KmsKeyId": key}) is False
 
 
 @pytest.mark.parametrize(
-    ("function", "lost"),
+    ("function", "missing"),
     [
         (audit.to_all_regions, "IsMultiRegionTrail"),
         (audit.to_tamper_evident, "LogFileValidationEnabled"),
@@ -298,9 +298,9 @@ def test_without_a_key_the_customer_controls_none(key: str | None) -> None:
         (audit.header, "HomeRegion"),
     ],
 )
-def test_what_is_not_said_is_not_false(function: Any, lost: str) -> None:
+def test_a_missing_field_is_not_false(function: Any, missing: str) -> None:
     with pytest.raises((KeyError, TypeError)):
-        function({key: value for key, value in ITEM.items() if key != lost})
+        function({key: value for key, value in ITEM.items() if key != missing})
 
 
 def recorded(recordings: Path, operation: str) -> list[dict[str, Any]]:
@@ -315,11 +315,11 @@ def test_every_recorded_trail_is_understood(recordings: Path) -> None:
         for answer in recorded(recordings, "DescribeTrails")
         for trail in answer["trailList"]
     ]
-    told = [facet.reads[0].function for facet in AUDIT_TRAILS.facets.values() if not facet.reads[0].call]
+    mappings = [facet.reads[0].function for facet in AUDIT_TRAILS.facets.values() if not facet.reads[0].call]
     for trail in trails:
         assert audit.header(trail).keys() == set(AuditTrail.model_fields) - AuditTrail.facets()
-        for function in told:
-            function(trail)
+        for mapping in mappings:
+            mapping(trail)
     assert {
         t["Name"] for t in trails if audit.to_organisation_wide(t) and "644160558196" in t["TrailARN"]
     } == {"orgTrail"}

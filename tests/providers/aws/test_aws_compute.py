@@ -13,7 +13,7 @@ from providers.aws.compute import CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES, Members
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import Resource
@@ -37,7 +37,7 @@ FACTS: dict[str, dict[str, dict[str, object]]] = {
         "resize-images": {"runtime_updates": "on_update"},
         "legacy-export": {"runtime_updates": "manual"},
         "fraud-score": {"runtime_updates": "own_image"},
-        # Its setting says "by itself", but Lambda has no more fixes for its runtime.
+        # Its setting is "Auto", but Lambda no longer patches its runtime.
         "nightly-2019": {"runtime_updates": "manual"},
     },
     "container_cluster": {
@@ -58,7 +58,7 @@ def test_every_facet_is_collected() -> None:
         assert collector.facets.keys() == collector.kind.facets()
 
 
-def test_everything_is_as_the_company_made_it(whole: Inventory) -> None:
+def test_resources_are_as_the_company_created_them(whole: Inventory) -> None:
     for kind, resources in FACTS.items():
         found = named(whole, kind)
         assert {
@@ -69,7 +69,7 @@ def test_everything_is_as_the_company_made_it(whole: Inventory) -> None:
     assert whole.blind_spots == ()
 
 
-def test_tags_and_names_are_those_that_people_know(whole: Inventory) -> None:
+def test_ids_names_and_tags(whole: Inventory) -> None:
     machine = named(whole, "virtual_machine")["ledger-worker"]
     assert machine.tags == {
         "Name": "ledger-worker",
@@ -88,25 +88,25 @@ def test_tags_and_names_are_those_that_people_know(whole: Inventory) -> None:
     assert types == {"aws.ec2.instance", "aws.lambda.function", "aws.eks.cluster"}
 
 
-def test_what_a_function_is_given_does_not_reach_a_record(scan: Scan) -> None:
+def test_environment_variables_of_a_function_are_not_recorded(scan: Scan) -> None:
     for resource in scan(wanted={"function": WANTED["function"]}).resources:
         assert "TABLE" not in json.dumps(resource.to_record())
 
 
-def test_a_region_is_asked_in_bulk(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_a_region_is_listed_in_bulk(scan: Scan, sandbox: AwsSandbox) -> None:
     scan(WHOLE, wanted=WANTED)
     for call in ("ec2:DescribeInstances", "lambda:ListFunctions", "eks:ListClusters"):
         assert sandbox.calls[call] == len(ENABLED_BY_DEFAULT), call
-    # Neither an image nor a deprecated runtime is asked about.
+    # Not called for container images and deprecated runtimes.
     assert sandbox.calls["lambda:GetRuntimeManagementConfig"] == 3
     assert sandbox.calls["eks:DescribeCluster"] == 3
     sandbox.calls.clear()
-    found = scan(Request("aws", regions=("us-east-1", "af-south-1")), wanted=WANTED)
+    found = scan(ConnectionRequest("aws", regions=("us-east-1", "af-south-1")), wanted=WANTED)
     assert sandbox.calls["ec2:DescribeInstances"] == 1
     assert {resource.region for resource in found.resources} == {"us-east-1"}
 
 
-def test_instances_are_read_for_clusters_only_where_there_are_any(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_instances_are_listed_only_in_regions_with_clusters(scan: Scan, sandbox: AwsSandbox) -> None:
     scan(wanted={"container_cluster": WANTED["container_cluster"]})
     assert sandbox.calls["ec2:DescribeInstances"] == 1
 
@@ -121,7 +121,7 @@ DEPENDENT: dict[str, tuple[str, set[tuple[str, str]]]] = {
     "eks:DescribeCluster": (
         "container_cluster",
         {(name, facet) for name in EVERY_CLUSTER for facet in ("tags", "nodes", "endpoint_open")}
-        # The others have nodes that are known not to be upgraded.
+        # The other clusters have nodes that are known not to be upgraded.
         | {("shop", "node_upgrades")},
     ),
     "eks:ListNodegroups": (
@@ -129,7 +129,7 @@ DEPENDENT: dict[str, tuple[str, set[tuple[str, str]]]] = {
         {(name, "nodes") for name in EVERY_CLUSTER}
         | {("shop", "node_upgrades"), ("payments", "node_upgrades")},
     ),
-    # EKS runs nodes of the other in any case.
+    # For the other cluster, Auto Mode is enough: EKS operates nodes in any case.
     "eks:ListFargateProfiles": (
         "container_cluster",
         {("payments", "nodes"), ("batch-old", "nodes")},
@@ -161,7 +161,7 @@ def test_a_read_that_fails_hides_its_own_facets_and_nothing_else(
     kind, expected = DEPENDENT[call]
     sandbox.fault = lambda name: fault if name == call else None
     regions = ("eu-west-1", "us-east-1") if kind == "function" else ("eu-west-1",)
-    found = scan(Request("aws", regions=regions), wanted={kind: WANTED[kind]})
+    found = scan(ConnectionRequest("aws", regions=regions), wanted={kind: WANTED[kind]})
     assert hidden(found) == expected
     before = {resource.id: known(resource) for resource in whole.resources if resource.kind == kind}
     assert before.keys() == {resource.id for resource in found.resources}
@@ -170,8 +170,8 @@ def test_a_read_that_fails_hides_its_own_facets_and_nothing_else(
         assert values == {name: before[resource.id][name] for name in values}
         for unknown in resource.unknowns().values():
             (cause,) = unknown.causes
-            told_apart = fault in ("denied", "denied_by_organisation", "throttled")
-            assert cause.reason == (fault if told_apart else "error")
+            has_reason = fault in ("denied", "denied_by_organisation", "throttled")
+            assert cause.reason == (fault if has_reason else "error")
             assert (cause.call, cause.permission) == (call, call if fault == "denied" else None)
     assert found.blind_spots == ()
 
@@ -183,7 +183,7 @@ def test_a_region_that_cannot_be_listed_is_a_blind_spot(
 ) -> None:
     kind = LISTS[call]
     sandbox.fault = lambda name: fault if name == call else None
-    found = scan(Request("aws", regions=("eu-west-1", "us-east-1")), wanted={kind: WANTED[kind]})
+    found = scan(ConnectionRequest("aws", regions=("eu-west-1", "us-east-1")), wanted={kind: WANTED[kind]})
     assert found.resources == ()
     assert {(spot.kind, spot.region, spot.cause.call) for spot in found.blind_spots} == {
         (kind, region, call) for region in ("eu-west-1", "us-east-1")
@@ -202,7 +202,7 @@ def test_without_the_list_of_regions_the_kind_is_a_blind_spot(
 
 
 class Pages:
-    """A caller that has pages of a listing."""
+    """A caller with fixed pages of a listing."""
 
     def __init__(self, *pages: Any) -> None:
         self._pages = pages
@@ -216,8 +216,8 @@ class Pages:
         yield from self._pages
 
 
-def test_half_a_list_keeps_what_came() -> None:
-    question = listing(compute.DESCRIBE_INSTANCES, compute.kept)
+def test_a_partial_list_keeps_what_was_read() -> None:
+    question = listing(compute.DESCRIBE_INSTANCES, compute.keep_machine)
     machine = {"InstanceId": "i-1", "State": {"Name": "running"}}
     caller = Pages([machine], CUT, [machine])
     assert question.ask(caller, PLACE) == RegionListing(({"InstanceId": "i-1"},), CUT)  # type: ignore[arg-type]
@@ -232,13 +232,13 @@ def test_half_a_list_keeps_what_came() -> None:
         ({"Name": "pending"}, True),
         ({"Name": "shutting-down"}, False),
         ({"Name": "terminated"}, False),
-        # A state that is not told, or not known, hides no machine.
+        # A missing or unknown state hides no machine.
         ({}, True),
         ({"Name": "hibernating"}, True),
     ],
 )
-def test_only_machines_that_still_are_one_count(state: Any, there: bool) -> None:
-    assert (compute.kept({"InstanceId": "i-1", "State": state}) is not None) is there
+def test_terminated_machines_are_skipped(state: Any, there: bool) -> None:
+    assert (compute.keep_machine({"InstanceId": "i-1", "State": state}) is not None) is there
 
 
 def machine(*interfaces: Any, **more: Any) -> dict[str, Any]:
@@ -264,22 +264,22 @@ def tagged(**tags: str) -> list[dict[str, str]]:
         (machine({"PrivateIpAddress": "10.0.0.4", "Ipv6Addresses": []}), False),
     ],
 )
-def test_an_address_that_the_internet_can_reach(item: Any, expected: bool) -> None:
+def test_public_address(item: Any, expected: bool) -> None:
     assert compute.to_public_address(item) is expected
 
 
-def test_without_its_interfaces_nothing_is_said_of_a_machines_addresses() -> None:
+def test_without_interfaces_the_public_address_is_an_error() -> None:
     with pytest.raises(KeyError):
         compute.to_public_address({"InstanceId": "i-1"})
 
 
-def test_a_machine_goes_by_its_name_tag_or_its_id() -> None:
+def test_a_machine_is_named_by_its_name_tag_or_its_id() -> None:
     assert compute.header(machine(Tags=tagged(Name="web")))["name"] == "web"
     assert compute.header(machine(Tags=tagged(Name="")))["name"] == "i-1"
     assert compute.header(machine())["name"] == "i-1"
 
 
-def test_only_the_tag_of_eks_itself_makes_a_node() -> None:
+def test_only_the_tag_that_eks_itself_sets_makes_a_node() -> None:
     ours = [*tagged(**{"eks:cluster-name": "prod"}), *tagged(**{"kubernetes.io/cluster/prod": "owned"})]
     assert compute.to_node_of(machine(Tags=ours)) is None
     theirs = tagged(**{"aws:eks:cluster-name": "prod"})
@@ -296,12 +296,12 @@ def test_only_the_tag_of_eks_itself_makes_a_node() -> None:
         ({"PackageType": "Zip", "Runtime": "python2.7"}, None, "manual"),
     ],
 )
-def test_how_a_runtime_gets_its_fixes(item: Any, answer: Any, expected: str) -> None:
+def test_how_a_runtime_is_updated(item: Any, answer: Any, expected: str) -> None:
     assert compute.to_runtime_updates(item, answer) == expected
 
 
 @pytest.mark.parametrize("answer", [{}, {"UpdateRuntimeOn": "Sometimes"}])
-def test_an_update_mode_that_is_not_known_is_an_error(answer: Any) -> None:
+def test_an_unknown_update_mode_is_an_error(answer: Any) -> None:
     with pytest.raises(KeyError):
         compute.to_runtime_updates({"PackageType": "Zip", "Runtime": "python3.13"}, answer)
 
@@ -327,7 +327,7 @@ def endpoint(public: bool, *sources: str) -> dict[str, Any]:
         (cluster(resourcesVpcConfig={"endpointPublicAccess": True}), True),
     ],
 )
-def test_who_reaches_the_control_plane(answer: Any, expected: bool) -> None:
+def test_whether_the_control_plane_is_open(answer: Any, expected: bool) -> None:
     assert compute.to_endpoint_open({}, answer) is expected
 
 
@@ -339,7 +339,7 @@ def test_who_reaches_the_control_plane(answer: Any, expected: bool) -> None:
         endpoint(True, "anyone"),
     ],
 )
-def test_an_endpoint_of_another_form_is_an_error(answer: Any) -> None:
+def test_an_endpoint_with_another_format_is_an_error(answer: Any) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         compute.to_endpoint_open({}, answer)
 
@@ -363,7 +363,7 @@ def test_auto_mode_and_hybrid_nodes() -> None:
         ([machine(Tags=tagged(**{"eks:eks-cluster-name": "prod"}))], {None}),
         ([machine(Tags=tagged(**{"aws:eks:cluster-name": "other", "eks:cluster-name": "prod"}))], set()),
         ([machine(Tags=tagged(**{"kubernetes.io/cluster/prod-2": "owned"}))], set()),
-        # The instances of Auto Mode are EKS's own.
+        # EKS operates the instances of Auto Mode itself.
         (
             [
                 machine(
@@ -391,7 +391,7 @@ def members(*groups: str | None, missing: Unknown | None = None) -> Members:
         (frozenset(), members(), False),
         (frozenset({"a"}), members("a"), False),
         (frozenset({"a"}), members("a", None), True),
-        # What says that it is of a group that the cluster does not have is of none.
+        # A node that names a group that the cluster does not have is self-managed.
         (frozenset({"a"}), members("b"), True),
         (DENIED, members(), False),
         (DENIED, members("a"), DENIED),
@@ -401,7 +401,7 @@ def members(*groups: str | None, missing: Unknown | None = None) -> Members:
         (frozenset({"a"}), CUT, CUT),
     ],
 )
-def test_nodes_that_the_customer_runs_alone(groups: Any, found: Any, expected: Any) -> None:
+def test_self_managed_nodes(groups: Any, found: Any, expected: Any) -> None:
     assert compute.self_managed(groups, found) == expected
 
 
@@ -421,10 +421,10 @@ def test_nodes_that_the_customer_runs_alone(groups: Any, found: Any, expected: A
         ((True, False, False, DENIED, members()), DENIED, DENIED),
     ],
 )
-def test_every_way_in_which_nodes_are_operated(facts: Any, expected: Any, upgraded: Any) -> None:
-    assert compute.ways(*facts) == expected
+def test_how_nodes_are_operated_and_upgraded(facts: Any, expected: Any, upgraded: Any) -> None:
+    assert compute.node_management(*facts) == expected
     _, hybrid, _, groups, found = facts
-    assert compute.upgraded(hybrid, groups, found) == upgraded
+    assert compute.nodes_upgraded(hybrid, groups, found) == upgraded
 
 
 def recorded(recordings: Path, service: str, operation: str) -> list[dict[str, Any]]:
@@ -444,7 +444,7 @@ def test_recorded_instances_are_understood(recordings: Path) -> None:
         for group in answer["Reservations"]
         for entry in group["Instances"]
     ]
-    machines = [{**kept, **PLACE} for entry in entries if (kept := compute.kept(entry)) is not None]
+    machines = [{**kept, **PLACE} for entry in entries if (kept := compute.keep_machine(entry)) is not None]
     assert len(entries) - len(machines) == 23
     public = 0
     for item in machines:
@@ -453,7 +453,7 @@ def test_recorded_instances_are_understood(recordings: Path) -> None:
         compute.to_node_of(item)
         if "NetworkInterfaces" in item:
             public += compute.to_public_address(item)
-            # The console's public address is one of those that are looked at.
+            # The public address that the console shows is among those that are read.
             assert compute.to_public_address(item) or not item.get("PublicIpAddress")
     assert public > 40
 
@@ -464,27 +464,27 @@ def test_recorded_functions_are_understood(recordings: Path) -> None:
         for answer in recorded(recordings, "lambda", "ListFunctions")
         for entry in answer["Functions"]
     ]
-    told = []
+    updates = []
     for item in functions:
         assert complete(compute.function_header(item), Function)
-        waits = compute.management(_Asked(), item)  # type: ignore[arg-type]
-        told.append(compute.to_runtime_updates(item, waits))
-    assert told.count("own_image") == 2
-    assert told.count("manual") == 27
-    assert told.count("automatic") == 2
+        answer = compute.runtime_management(_Automatic(), item)  # type: ignore[arg-type]
+        updates.append(compute.to_runtime_updates(item, answer))
+    assert updates.count("own_image") == 2
+    assert updates.count("manual") == 27
+    assert updates.count("automatic") == 2
     for answer in recorded(recordings, "lambda", "ListTags"):
         assert compute.to_function_tags({}, answer) == answer["Tags"]
 
 
-class _Asked:
-    """A caller of which everything is updated by itself."""
+class _Automatic:
+    """A caller that reports automatic updates for every function."""
 
     def answer(self, call: Any, item: Any) -> Any:
         return {"UpdateRuntimeOn": "Auto"}
 
 
 def test_recorded_clusters_are_understood(recordings: Path) -> None:
-    auto, opened, untold = [], [], 0
+    auto, opened, missing = [], [], 0
     for answer in recorded(recordings, "eks", "DescribeCluster"):
         name, region = answer["cluster"]["name"], answer["cluster"]["arn"].split(":")[3]
         item = {**PLACE, "account": "644160558196", "region": region, "name": name}
@@ -495,13 +495,13 @@ def test_recorded_clusters_are_understood(recordings: Path) -> None:
         if compute.to_auto_mode(item, answer):
             auto.append(name)
         if "endpointPublicAccess" not in answer["cluster"]["resourcesVpcConfig"]:
-            # From before a control plane's address could be closed.
-            untold += 1
+            # Recorded before the public endpoint could be disabled.
+            missing += 1
             with pytest.raises(KeyError):
                 compute.to_endpoint_open(item, answer)
         elif compute.to_endpoint_open(item, answer):
             opened.append(name)
     assert auto == ["serious-bluegrass-ladybug"]
-    assert untold == 3
+    assert missing == 3
     assert "devk8s" in opened
     assert not any(name.startswith("c7n-test") for name in opened)

@@ -12,14 +12,14 @@ from providers.aws.databases import DATABASES
 from providers.aws.scopes import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.compute import Database
 from tests.providers.aws.aws_scan import WHOLE, Scan, known, named
 
 WANTED = {"database": Database.facets()}
-HERE = Request("aws", regions=("eu-west-1",))
+HERE = ConnectionRequest("aws", regions=("eu-west-1",))
 FAULTS: tuple[Fault, ...] = ("denied", "denied_by_organisation", "throttled", "malformed", "reset", "failing")
 INSTANCES, CLUSTERS = "rds:DescribeDBInstances", "rds:DescribeDBClusters"
 PLACE = {"account": "111122223333", "partition": "aws", "region": "eu-west-1"}
@@ -36,7 +36,7 @@ FACTS: dict[str, dict[str, object]] = {
     "reports": {"open_to_world": True, "backed_up": False, "minor_upgrades": False},
     "erp": {"minor_upgrades": False, "os_access": True},
     "orders": {"serverless": True},
-    # The cluster's own setting is on; one of a member's is enough to hold it back.
+    # The cluster's own setting is on; a single member with it off is enough.
     "sessions": {"minor_upgrades": False},
 }
 
@@ -45,7 +45,7 @@ def test_every_facet_is_collected() -> None:
     assert DATABASES.facets.keys() == Database.facets()
 
 
-def test_databases_are_as_the_company_made_them(whole: Inventory) -> None:
+def test_databases_are_as_the_company_created_them(whole: Inventory) -> None:
     found = named(whole, "database")
     assert {name: known(database) for name, database in found.items()} == {
         name: {**PLAIN, **facts, "tags": found[name].tags} for name, facts in FACTS.items()
@@ -67,11 +67,11 @@ def test_a_database_is_named_by_its_arn(whole: Inventory) -> None:
     )
 
 
-def test_a_region_is_asked_twice_however_many_there_are(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_a_region_takes_two_listings(scan: Scan, sandbox: AwsSandbox) -> None:
     scan(WHOLE, wanted=WANTED)
     assert sandbox.calls[INSTANCES] == sandbox.calls[CLUSTERS] == len(ENABLED_BY_DEFAULT)
     sandbox.calls.clear()
-    found = scan(Request("aws", regions=("us-east-1", "af-south-1")), wanted=WANTED)
+    found = scan(ConnectionRequest("aws", regions=("us-east-1", "af-south-1")), wanted=WANTED)
     assert sandbox.calls[INSTANCES] == 1
     assert found.resources == ()
 
@@ -94,7 +94,7 @@ def test_without_clusters_the_instances_are_seen(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_without_instances_what_hangs_on_members_is_unknown(
+def test_without_instances_what_depends_on_members_is_unknown(
     scan: Scan, sandbox: AwsSandbox, whole: Inventory, fault: Fault
 ) -> None:
     sandbox.fault = lambda name: fault if name == INSTANCES else None
@@ -119,7 +119,7 @@ def test_without_the_list_of_regions_the_kind_is_a_blind_spot(scan: Scan, sandbo
 
 
 class Lists:
-    """A caller that has listed the instances and clusters of a region."""
+    """A caller with fixed instances and clusters of a region."""
 
     def __init__(self, instances: Any, clusters: Any) -> None:
         self._lists = {databases.INSTANCES: instances, databases.CLUSTERS: clusters}
@@ -130,7 +130,7 @@ class Lists:
 
 
 def instance(name: str = "a", **facts: Any) -> dict[str, Any]:
-    told = {
+    defaults = {
         "DBInstanceIdentifier": name,
         "DBInstanceArn": f"arn:aws:rds:eu-west-1:111122223333:db:{name}",
         "DBInstanceClass": "db.m6g.large",
@@ -140,12 +140,12 @@ def instance(name: str = "a", **facts: Any) -> dict[str, Any]:
         "AutoMinorVersionUpgrade": True,
         "TagList": [],
     }
-    return {**PLACE, **told, **facts}
+    return {**PLACE, **defaults, **facts}
 
 
 def cluster(*members: Any, **facts: Any) -> dict[str, Any]:
-    """A cluster as it is judged: with its members."""
-    told = {
+    """A cluster as the mappings see it: with its members."""
+    defaults = {
         "DBClusterIdentifier": "c",
         "Engine": "aurora-postgresql",
         "EngineMode": "provisioned",
@@ -153,25 +153,25 @@ def cluster(*members: Any, **facts: Any) -> dict[str, Any]:
         "AutoMinorVersionUpgrade": True,
         "TagList": [],
     }
-    return {**PLACE, **told, "members": members, **facts}
+    return {**PLACE, **defaults, "members": members, **facts}
 
 
 def seen(instances: Any, clusters: Any) -> RegionListing:
     return databases.databases(Lists(instances, clusters), PLACE)  # type: ignore[arg-type]
 
 
-def test_members_are_not_counted_beside_their_cluster() -> None:
+def test_members_are_not_listed_in_addition_to_their_cluster() -> None:
     first, second = instance("c-1", DBClusterIdentifier="c"), instance("c-2", DBClusterIdentifier="c")
     alone, other = instance("a"), instance("d-1", DBClusterIdentifier="d")
     whole = {**PLACE, "DBClusterIdentifier": "c", "DBClusterMembers": [{"DBInstanceIdentifier": "c-1"}]}
     found = seen([first, alone, other, second], [whole])
     assert found.missing is None
-    # No list names the cluster of the other one, so that it would be in none.
+    # The cluster of the other one is not listed: it counts as standalone.
     assert [item.get("DBInstanceIdentifier") for item in found.items] == ["a", "d-1", None]
     assert found.items[2]["members"] == (first, second)
 
 
-def test_members_of_clusters_that_could_not_be_listed_are_not_counted_alone() -> None:
+def test_members_of_clusters_that_could_not_be_listed_are_not_standalone() -> None:
     found = seen([instance("d-1", DBClusterIdentifier="d")], RegionListing((), CUT))
     assert (found.items, found.missing) == ((), CUT)
 
@@ -187,13 +187,13 @@ def test_a_member_that_was_not_listed_is_unknown(instances: Any, reason: str) ->
     assert member.causes[0].reason == reason
 
 
-def test_members_that_are_not_told_are_unknown() -> None:
+def test_missing_members_are_unknown() -> None:
     (item,) = seen([], [{**PLACE, "DBClusterIdentifier": "c"}]).items
     assert [type(member) for member in item["members"]] == [Unknown]
 
 
 @pytest.mark.parametrize("engine", ["docdb", "neptune"])
-def test_databases_of_other_sorts_are_left_to_their_own_kind(engine: str) -> None:
+def test_databases_that_are_not_relational_are_skipped(engine: str) -> None:
     assert databases.relational(instance(Engine=engine)) is None
     assert databases.relational(instance(Engine="aurora-mysql")) is not None
 
@@ -211,11 +211,11 @@ def test_databases_of_other_sorts_are_left_to_their_own_kind(engine: str) -> Non
         (cluster(instance(PubliclyAccessible=True), CUT), True),
     ],
 )
-def test_what_the_internet_may_connect_to(item: Any, expected: Any) -> None:
+def test_open_to_the_internet(item: Any, expected: Any) -> None:
     assert databases.to_open(item) == expected
 
 
-def test_who_reaches_a_limitless_cluster_is_not_said() -> None:
+def test_whether_a_limitless_cluster_is_open_is_unknown() -> None:
     limitless = cluster(ClusterScalabilityType="limitless")
     assert isinstance(databases.to_open(limitless), Unknown)
     assert databases.to_serverless(limitless) is True
@@ -251,11 +251,11 @@ def test_who_reaches_a_limitless_cluster_is_not_said() -> None:
         ),
     ],
 )
-def test_who_installs_minor_versions(item: Any, expected: Any) -> None:
+def test_automatic_minor_version_upgrades(item: Any, expected: Any) -> None:
     assert databases.to_minor_upgrades(item) == expected
 
 
-def test_a_cluster_from_before_it_had_the_setting_leaves_it_to_its_members() -> None:
+def test_for_a_cluster_without_the_setting_the_members_count() -> None:
     older = cluster(instance())
     del older["AutoMinorVersionUpgrade"]
     assert databases.to_minor_upgrades(older) is True
@@ -276,7 +276,7 @@ def test_a_cluster_from_before_it_had_the_setting_leaves_it_to_its_members() -> 
         (cluster(instance(), CUT), False),
     ],
 )
-def test_where_no_server_is_chosen(item: Any, expected: Any) -> None:
+def test_serverless(item: Any, expected: Any) -> None:
     assert databases.to_serverless(item) == expected
 
 
@@ -284,12 +284,12 @@ def test_where_no_server_is_chosen(item: Any, expected: Any) -> None:
     ("engine", "expected"),
     [("custom-oracle-ee", True), ("custom-sqlserver-ev", True), ("oracle-ee", False), ("postgres", False)],
 )
-def test_only_rds_custom_lets_the_customer_in(engine: str, expected: bool) -> None:
+def test_only_rds_custom_gives_os_access(engine: str, expected: bool) -> None:
     assert databases.to_os_access(instance(Engine=engine)) is expected
 
 
 @pytest.mark.parametrize(("days", "expected"), [(0, False), (1, True), (35, True)])
-def test_backups_are_kept_for_days_or_not_made(days: int, expected: bool) -> None:
+def test_zero_days_of_retention_mean_no_backups(days: int, expected: bool) -> None:
     assert databases.to_backed_up(instance(BackupRetentionPeriod=days)) is expected
 
 
@@ -304,7 +304,7 @@ def test_backups_are_kept_for_days_or_not_made(days: int, expected: bool) -> Non
         ("TagList", databases.to_tags),
     ],
 )
-def test_what_is_not_told_is_not_made_up(name: str, read: Any) -> None:
+def test_a_missing_field_is_an_error(name: str, read: Any) -> None:
     item = instance()
     del item[name]
     with pytest.raises(KeyError):
@@ -329,19 +329,19 @@ MAPPINGS = {
 
 def test_recorded_instances_are_understood(recordings: Path) -> None:
     entries = [e for answer in recorded(recordings, "DescribeDBInstances") for e in answer["DBInstances"]]
-    told: dict[str, list[Any]] = {name: [] for name in MAPPINGS}
+    facts: dict[str, list[Any]] = {name: [] for name in MAPPINGS}
     for entry in entries:
         item = {**PLACE, **entry}
         for name, mapping in MAPPINGS.items():
             if name in entry:
-                told[name].append(mapping(item))
+                facts[name].append(mapping(item))
         if "DBInstanceArn" in entry:
             header = databases.header(item)
             assert header.keys() == set(Database.model_fields) - Database.facets()
-    assert told["PubliclyAccessible"].count(True) == 20
-    assert told["BackupRetentionPeriod"].count(False) == 9
-    assert not any(told["DBInstanceClass"])
-    assert not any(told["Engine"])
+    assert facts["PubliclyAccessible"].count(True) == 20
+    assert facts["BackupRetentionPeriod"].count(False) == 9
+    assert not any(facts["DBInstanceClass"])
+    assert not any(facts["Engine"])
 
 
 def test_recorded_clusters_are_understood(recordings: Path) -> None:
@@ -349,15 +349,15 @@ def test_recorded_clusters_are_understood(recordings: Path) -> None:
     listed = seen([], [{**PLACE, **entry} for entry in entries])
     assert listed.missing is None
     assert len(listed.items) == len(entries) == 22
-    told: list[Any] = []
+    serverless: list[Any] = []
     for item in listed.items:
         if "BackupRetentionPeriod" in item:
             assert databases.to_backed_up(item) is True
         assert databases.to_os_access(item) is False
         databases.to_open(item)
-        told.append(databases.to_serverless(item))
+        serverless.append(databases.to_serverless(item))
         if "DBClusterArn" in item:
             header = databases.header(item)
             assert header.keys() == set(Database.model_fields) - Database.facets()
-    assert told.count(True) == 2
-    assert sum(isinstance(each, Unknown) for each in told) > 0
+    assert serverless.count(True) == 2
+    assert sum(isinstance(each, Unknown) for each in serverless) > 0

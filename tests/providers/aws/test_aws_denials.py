@@ -15,7 +15,7 @@ from tests.providers.aws.aws_scan import EVERYTHING, WHOLE, Scan, known, named
 
 BUCKETS = {"bucket": EVERYTHING["bucket"]}
 EXPOSURE = {"public_read", "public_write", "public_via"}
-# Every call that a scan makes, with the facets that are told by nothing else.
+# Every call that a scan makes, with the facets that depend on it.
 DEPENDENT: dict[str, tuple[str, set[str]]] = {
     "s3:GetBucketAcl": ("bucket", EXPOSURE),
     "s3:GetBucketEncryption": ("bucket", {"encryption"}),
@@ -38,9 +38,9 @@ DEPENDENT: dict[str, tuple[str, set[str]]] = {
     "cloudtrail:GetEventSelectors": ("account", {"audit_trails"}),
 }
 LISTS = {"s3:ListBuckets": "bucket", "ec2:DescribeRegions": "region"}
-# The account goes by its id when its alias is denied; a location is asked only of S3 that does not tell it.
+# A denied alias only changes the account's name; GetBucketLocation is called only without BucketRegion.
 ELSEWHERE = {"iam:ListAccountAliases", "s3:GetBucketLocation", "sts:GetCallerIdentity", "sts:AssumeRole"}
-# Of users, keys and roles: test_aws_identity_denials.py.
+# Tested for users, keys and roles in test_aws_identity_denials.py.
 ELSEWHERE |= {
     "iam:GenerateCredentialReport",
     "iam:GetAccountAuthorizationDetails",
@@ -48,7 +48,7 @@ ELSEWHERE |= {
     "iam:GetCredentialReport",
     "organizations:ListAccounts",
 }
-# The tests of audit trails, keys and firewalls deny these.
+# Tested with audit trails, keys and firewalls.
 ELSEWHERE |= {
     "cloudtrail:ListTags",
     "ec2:DescribeNetworkInterfaces",
@@ -61,7 +61,7 @@ ELSEWHERE |= {
     "kms:ListKeys",
     "kms:ListResourceTags",
 }
-# Of machines, functions, clusters and databases: test_aws_compute.py and test_aws_databases.py.
+# Tested for machines, functions, clusters and databases in test_aws_compute.py and test_aws_databases.py.
 ELSEWHERE |= {
     "ec2:DescribeInstances",
     "eks:DescribeCluster",
@@ -155,12 +155,12 @@ def test_a_list_that_fails_is_a_blind_spot(
     assert facts(inventory) == others
 
 
-def test_a_denied_alias_leaves_the_account_its_id_as_name(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_with_a_denied_alias_the_account_is_named_by_its_id(scan: Scan, sandbox: AwsSandbox) -> None:
     broken(sandbox, "iam:ListAccountAliases", "denied")
     assert named(scan(wanted={"account": EVERYTHING["account"]}), "account").keys() == {"111122223333"}
 
 
-def test_what_a_block_settles_stays_known_without_acl_and_policy(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_what_a_block_decides_stays_known_without_acl_and_policy(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.fault = lambda name: (
         "denied" if name in ("s3:GetBucketAcl", "s3:GetBucketPolicy", "s3:GetBucketPolicyStatus") else None
     )
@@ -171,7 +171,7 @@ def test_what_a_block_settles_stays_known_without_acl_and_policy(scan: Scan, san
     assert isinstance(buckets["www-old"].public_write, Unknown)  # type: ignore[attr-defined]
 
 
-def test_a_policy_that_s3_calls_public_but_is_not_shown_hides_both_reading_and_writing(
+def test_an_unread_policy_that_s3_reports_as_public_hides_reading_and_writing(
     scan: Scan, sandbox: AwsSandbox
 ) -> None:
     broken(sandbox, "s3:GetBucketPolicy", "denied")
@@ -191,9 +191,9 @@ def test_no_failure_of_a_bucket_read_becomes_an_answer(
     broken(sandbox, call, fault)
     inventory = scan(wanted={"bucket": frozenset(DEPENDENT[call][1])})
     hidden = unknowns(inventory)
-    told_apart = fault if fault in ("denied_by_organisation", "throttled") else "error"
-    assert {cause.reason for unknown in hidden.values() for cause in unknown.causes} == {told_apart}
-    # These two are open, one through its ACL and one through its policy: every read matters to one of them.
+    reason = fault if fault in ("denied_by_organisation", "throttled") else "error"
+    assert {cause.reason for unknown in hidden.values() for cause in unknown.causes} == {reason}
+    # These two are open, one by its ACL and one by its policy: every read matters to one of them.
     assert {where[2] for where in hidden if where[1] in ("www-old", "payroll-export")} == DEPENDENT[call][1]
 
 
@@ -214,7 +214,7 @@ def test_no_failure_of_an_account_read_becomes_an_answer(
     assert {cause.call for cause in value.causes} == {call}
 
 
-def test_an_answer_that_does_not_come_is_unknown_after_the_limit(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_a_missing_response_is_unknown_after_the_timeout(scan: Scan, sandbox: AwsSandbox) -> None:
     broken(sandbox, "account:GetAlternateContact", "hang")
     limits = Limits(connect_seconds=0.5, read_seconds=0.5, attempts=1)
     inventory = scan(limits=limits, wanted={"account": frozenset({"security_contacts"})})
@@ -223,7 +223,7 @@ def test_an_answer_that_does_not_come_is_unknown_after_the_limit(scan: Scan, san
     assert "timeout" in unknown.causes[0].message.lower()
 
 
-def test_a_region_that_the_organisation_closed_keeps_its_place(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_a_region_that_the_organisation_denies_is_still_listed(scan: Scan, sandbox: AwsSandbox) -> None:
     broken(sandbox, "cloudtrail:DescribeTrails", "denied_by_organisation")
     inventory = scan(WHOLE, wanted={"region": REGIONS.kind.facets()})
     regions = named(inventory, "region")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.model.inventory import Inventory
 from scanner.model.resources.storage import Bucket, Encryption
 from tests.providers.aws.aws_scan import EVERYTHING, WHOLE, Scan, named
@@ -43,13 +43,13 @@ def kept() -> dict[str, Inventory]:
 
 @pytest.fixture
 def whole(kept: dict[str, Inventory], scan: Scan) -> Inventory:
-    """One scan of everything, for all who only look."""
+    """One scan of everything, shared by the read-only tests."""
     if not kept:
         kept["whole"] = scan(WHOLE)
     return kept["whole"]
 
 
-def test_buckets_are_as_the_company_made_them(whole: Inventory) -> None:
+def test_buckets_are_as_the_company_created_them(whole: Inventory) -> None:
     buckets = named(whole, "bucket")
     assert buckets.keys() == ESTATE.keys()
     for name, facts in ESTATE.items():
@@ -58,7 +58,7 @@ def test_buckets_are_as_the_company_made_them(whole: Inventory) -> None:
         assert {facet: getattr(bucket, facet) for facet in OFF} == {**OFF, **facts}, name
 
 
-def test_a_bucket_is_named_by_its_arn_and_lies_in_its_own_region(whole: Inventory) -> None:
+def test_a_bucket_is_identified_by_its_arn_and_in_its_own_region(whole: Inventory) -> None:
     bucket = named(whole, "bucket")["www-old"]
     assert (bucket.id, bucket.region, bucket.scope, bucket.type, bucket.service) == (
         "arn:aws:s3:::www-old",
@@ -75,7 +75,7 @@ def test_tags_are_read(whole: Inventory) -> None:
     assert buckets["payroll-export"].tags == {"env": "prod"}
 
 
-def test_the_account_is_told_with_its_place_in_the_organisation(whole: Inventory) -> None:
+def test_the_account_has_its_path_in_the_organisation(whole: Inventory) -> None:
     (account,) = named(whole, "account").values()
     assert account.unknowns() == {}
     assert account.name == "payments-prod"
@@ -88,7 +88,7 @@ def test_the_account_is_told_with_its_place_in_the_organisation(whole: Inventory
     assert account.audit_trails == ()  # type: ignore[attr-defined]
 
 
-def test_a_trail_of_one_region_covers_that_region_alone(whole: Inventory) -> None:
+def test_a_single_region_trail_covers_only_its_region(whole: Inventory) -> None:
     regions = named(whole, "region")
     assert regions.keys() == ENABLED_BY_DEFAULT
     covered = {name: region.audit_trails for name, region in regions.items()}  # type: ignore[attr-defined]
@@ -107,13 +107,13 @@ def test_a_region_that_is_not_enabled_is_a_blind_spot(whole: Inventory) -> None:
 
 
 def test_only_the_named_regions_are_scanned(scan: Scan) -> None:
-    inventory = scan(Request("aws", regions=("us-east-1", "af-south-1")))
+    inventory = scan(ConnectionRequest("aws", regions=("us-east-1", "af-south-1")))
     assert named(inventory, "bucket").keys() == {"www-old"}
     assert named(inventory, "region").keys() == {"us-east-1"}
     assert {spot.region for spot in inventory.blind_spots} == {"af-south-1"}
 
 
-def test_facets_that_nobody_wants_are_not_asked_for(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_facets_that_are_not_wanted_are_not_collected(scan: Scan, sandbox: AwsSandbox) -> None:
     inventory = scan(wanted={"bucket": frozenset({"versioning"})})
     assert sandbox.calls.keys() == {
         "sts:GetCallerIdentity",
@@ -143,7 +143,7 @@ def test_a_listing_of_many_pages_is_read_to_its_end(scan: Scan, sandbox: AwsSand
     assert sandbox.calls["s3:ListBuckets"] == 4
 
 
-def test_half_a_listing_keeps_what_came_and_says_so(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_a_partial_listing_is_kept_with_a_blind_spot(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.page_size = 3
     sandbox.fault = lambda name: "failing" if name == "s3:ListBuckets" and sandbox.calls[name] == 2 else None
     inventory = scan(WHOLE, wanted={"bucket": Bucket.facets()})

@@ -115,34 +115,34 @@ def facts(resource: Resource, names: dict[str, Any]) -> dict[str, Any]:
     return {name: getattr(resource, name) for name in names}
 
 
-def test_users_are_as_the_company_made_them(whole: Inventory) -> None:
+def test_users_are_as_the_company_created_them(whole: Inventory) -> None:
     users = named(whole, "user")
     assert users.keys() == USERS.keys()
-    for name, told in USERS.items():
+    for name, expected in USERS.items():
         assert users[name].unknowns() == {}
-        assert facts(users[name], QUIET) == {**QUIET, **told}, name
+        assert facts(users[name], QUIET) == {**QUIET, **expected}, name
 
 
-def test_a_user_goes_by_its_arn(whole: Inventory) -> None:
+def test_a_user_is_identified_by_its_arn(whole: Inventory) -> None:
     users = named(whole, "user")
     user, root = users["legacy-export"], users["root"]
     assert (user.id, user.type, user.region) == (f"{OWN}:user/service/legacy-export", "aws.iam.user", None)
     assert (root.id, root.type, root.tags) == (f"{OWN}:root", "aws.iam.root", {})
 
 
-def test_the_id_of_a_key_is_nowhere(whole: Inventory) -> None:
+def test_the_id_of_a_key_is_not_recorded(whole: Inventory) -> None:
     assert named(whole, "user")["deploy-bot"].tags == {"owner": "product"}
     assert not any("AKIA" in str(resource.to_record()) for resource in whole.resources)
 
 
 def test_keys_are_those_that_exist(whole: Inventory) -> None:
     keys = named(whole, "access_key")
-    told = {
+    found = {
         name: (key.holder, key.active, key.created, key.last_used, key.expires)  # type: ignore[attr-defined]
         for name, key in keys.items()
     }
     used = at(2026, 11, 13, 7, 15)
-    assert told == {
+    assert found == {
         "root key 1": ("root", True, at(2021, 4, 12, 8, 40, 10), used, None),
         "deploy-bot key 1": ("deploy-bot", False, at(2023, 9, 14, 11, 0, 5), at(2024, 8, 1, 4), None),
         "deploy-bot key 2": ("deploy-bot", True, at(2026, 10, 30, 8), at(2026, 11, 21, 23, 50), None),
@@ -152,11 +152,11 @@ def test_keys_are_those_that_exist(whole: Inventory) -> None:
     assert all(key.unknowns() == {} for key in keys.values())
 
 
-def test_roles_are_as_the_company_made_them(whole: Inventory) -> None:
+def test_roles_are_as_the_company_created_them(whole: Inventory) -> None:
     roles = named(whole, "role")
     assert roles.keys() == ROLES.keys()
-    for name, told in ROLES.items():
-        assert facts(roles[name], {**PLAIN, "principal": ""}) == {**PLAIN, **told}, name
+    for name, expected in ROLES.items():
+        assert facts(roles[name], {**PLAIN, "principal": ""}) == {**PLAIN, **expected}, name
 
 
 def test_only_the_last_use_of_a_policy_is_unknown(whole: Inventory) -> None:
@@ -185,14 +185,14 @@ def test_the_password_policy(scan: Scan) -> None:
     )
 
 
-def test_many_small_pages_tell_the_same(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
+def test_many_small_pages_give_the_same_result(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
     sandbox.page_size = 3
     inventory = scan(wanted=IDENTITIES)
     assert tuple(inventory.resources) == tuple(whole.resources)
     assert sandbox.calls["iam:GetAccountAuthorizationDetails"] == 8
 
 
-def test_each_thing_is_asked_once_for_all_kinds(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
+def test_each_call_is_made_once_for_all_kinds(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
     scan(wanted=IDENTITIES)
     assert sandbox.calls == {
         "sts:GetCallerIdentity": 1,
@@ -205,7 +205,7 @@ def test_each_thing_is_asked_once_for_all_kinds(scan: Scan, sandbox: AwsSandbox,
     }
 
 
-def test_keys_alone_need_no_more_than_the_report(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
+def test_keys_alone_need_only_the_report(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
     scan(wanted={"access_key": IDENTITIES["access_key"]})
     assert sandbox.calls.keys() == {
         "sts:GetCallerIdentity",
@@ -220,8 +220,8 @@ def test_a_new_report_is_waited_for(scan: Scan, sandbox: AwsSandbox) -> None:
     assert sandbox.calls["iam:GetCredentialReport"] == 2
 
 
-def test_half_of_the_details_keep_what_came(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
-    """With the last page the managed policies are lost: what they allow and deny is unknown then."""
+def test_partial_details_are_kept(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
+    """The managed policies are on the missing last page: what they allow and deny is unknown."""
     sandbox.page_size = 19
     call = "iam:GetAccountAuthorizationDetails"
     sandbox.fault = lambda name: "failing" if name == call and sandbox.calls[name] == 2 else None
@@ -232,9 +232,9 @@ def test_half_of_the_details_keep_what_came(scan: Scan, sandbox: AwsSandbox, who
     assert before.keys() <= after.keys()
     for name in ("AdministratorAccess of legacy-export", "deploy"):
         assert isinstance(named(inventory, "role")[name].everything, Unknown)  # type: ignore[attr-defined]
-    # A policy that was not read may let its holder do everything.
+    # A policy that was not read may give its holder administrator access.
     assert "ReadOnlyAccess of report-reader" in named(inventory, "role")
     for id_, resource in before.items():
         for facet in resource.collected():
-            told = getattr(after[id_], facet)
-            assert isinstance(told, Unknown) or told == getattr(resource, facet)
+            value = getattr(after[id_], facet)
+            assert isinstance(value, Unknown) or value == getattr(resource, facet)

@@ -34,31 +34,31 @@ def healthy(kept: dict[str, Inventory], scan: Scan) -> Inventory:
 
 def broken(sandbox: AwsSandbox, calls: set[str], fault: Fault) -> None:
     sandbox.identities.written = False
-    sandbox.identities.looks = 0
+    sandbox.identities.polls = 0
     sandbox.fault = lambda name: fault if name in calls else None
 
 
 def compared(healthy: Inventory, inventory: Inventory) -> dict[tuple[str, str], set[str]]:
-    """The facets that have become unknown, by kind and name; whatever else changed is a failure."""
+    """The facets that became unknown, by kind and name; any other change fails the test."""
     before = {resource.id: resource for resource in healthy.resources}
     hidden: dict[tuple[str, str], set[str]] = {}
     for resource in inventory.resources:
         for facet in resource.collected():
-            told, then = getattr(resource, facet), getattr(before[resource.id], facet)
-            if isinstance(told, Unknown) and not isinstance(then, Unknown):
+            value, expected = getattr(resource, facet), getattr(before[resource.id], facet)
+            if isinstance(value, Unknown) and not isinstance(expected, Unknown):
                 hidden.setdefault((resource.kind, resource.name), set()).add(facet)
             else:
-                assert told == then, (resource.name, facet)
-    lost = before.keys() - {resource.id for resource in inventory.resources}
+                assert value == expected, (resource.name, facet)
+    missing = before.keys() - {resource.id for resource in inventory.resources}
     unlisted = {spot.kind for spot in inventory.blind_spots}
-    assert {before[id_].kind for id_ in lost} <= unlisted
+    assert {before[id_].kind for id_ in missing} <= unlisted
     return hidden
 
 
 def causes(inventory: Inventory) -> set[tuple[str, str, Any]]:
-    told = [spot.cause for spot in inventory.blind_spots]
-    told += [c for r in inventory.resources for unknown in r.unknowns().values() for c in unknown.causes]
-    return {(cause.reason, cause.call, cause.permission) for cause in told if cause.reason != "unsupported"}
+    found = [spot.cause for spot in inventory.blind_spots]
+    found += [c for r in inventory.resources for unknown in r.unknowns().values() for c in unknown.causes]
+    return {(cause.reason, cause.call, cause.permission) for cause in found if cause.reason != "unsupported"}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def causes(inventory: Inventory) -> set[tuple[str, str, Any]]:
         (call, fault)
         for call in ("iam:GenerateCredentialReport", "iam:GetCredentialReport")
         for fault in FAULTS
-        # AWS writes the report also where its answer to that is cut off.
+        # AWS generates the report even if its response is truncated.
         if (call, fault) != ("iam:GenerateCredentialReport", "malformed")
     ],
 )
@@ -86,7 +86,7 @@ def test_without_a_report_users_are_still_listed(
     assert causes(inventory) == {(reason, call, PERMISSIONS[call] if fault == "denied" else None)}
 
 
-def test_a_report_that_somebody_else_had_written_serves_as_well(
+def test_a_report_that_someone_else_generated_is_used(
     scan: Scan, sandbox: AwsSandbox, healthy: Inventory
 ) -> None:
     broken(sandbox, {"iam:GenerateCredentialReport"}, "denied")
@@ -95,7 +95,7 @@ def test_a_report_that_somebody_else_had_written_serves_as_well(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_without_details_the_report_tells_of_users(
+def test_without_details_users_are_read_from_the_report(
     scan: Scan, sandbox: AwsSandbox, healthy: Inventory, fault: Fault
 ) -> None:
     broken(sandbox, {DETAILS}, fault)
@@ -108,9 +108,7 @@ def test_without_details_the_report_tells_of_users(
     assert causes(inventory) == {(reason, DETAILS, PERMISSIONS[DETAILS] if fault == "denied" else None)}
 
 
-def test_without_both_there_are_blind_spots_alone(
-    scan: Scan, sandbox: AwsSandbox, healthy: Inventory
-) -> None:
+def test_without_both_there_are_only_blind_spots(scan: Scan, sandbox: AwsSandbox, healthy: Inventory) -> None:
     broken(sandbox, {"iam:GenerateCredentialReport", DETAILS}, "denied")
     inventory = scan(wanted=IDENTITIES)
     assert tuple(inventory.resources) == ()
@@ -127,7 +125,7 @@ def test_without_the_summary_only_the_password_of_the_root_user_is_unknown(
     scan: Scan, sandbox: AwsSandbox, healthy: Inventory, fault: Fault
 ) -> None:
     broken(sandbox, {"iam:GetAccountSummary"}, fault)
-    # It can be used all the same: it has a key.
+    # The root user is still known to be enabled: it has a key.
     assert compared(healthy, scan(wanted=IDENTITIES)) == {("user", "root"): {"password"}}
 
 
@@ -141,7 +139,7 @@ def test_without_the_accounts_of_the_organisation_other_accounts_may_be_outside(
     assert compared(healthy, inventory) == {("role", name): {"external"} for name in others}
 
 
-def test_without_the_organisation_a_condition_on_it_says_nothing(
+def test_without_the_organisation_a_condition_on_it_is_unknown(
     scan: Scan, sandbox: AwsSandbox, healthy: Inventory
 ) -> None:
     broken(sandbox, {"organizations:DescribeOrganization"}, "denied")
@@ -152,7 +150,9 @@ def test_without_the_organisation_a_condition_on_it_says_nothing(
     }
 
 
-def test_with_all_denied_nothing_is_claimed(scan: Scan, sandbox: AwsSandbox, healthy: Inventory) -> None:
+def test_with_all_calls_denied_there_are_only_blind_spots(
+    scan: Scan, sandbox: AwsSandbox, healthy: Inventory
+) -> None:
     broken(sandbox, {name for name in PERMISSIONS if name != "sts:GetCallerIdentity"}, "denied")
     inventory = scan(wanted=IDENTITIES)
     assert tuple(inventory.resources) == ()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from providers.aws.policies.bucket_statements import matches
 from providers.aws.policies.patterns import intersect, narrowest, widest
-from providers.aws.policies.privileges import GIVING, PolicyHolder, ReadPolicy
+from providers.aws.policies.privileges import GRANTING_RIGHTS, PolicyHolder, ReadPolicy
 from providers.aws.policies.statements import statements
 from scanner.model.evidence import Unknown
 
@@ -32,10 +32,10 @@ def deny(action: str | list[str] = "*", resource: str | list[str] = "*", **more:
 
 
 def rights(policies: Sequence[ReadPolicy], boundary: ReadPolicy | None = None) -> tuple[object, object]:
-    """Everything, and the giving of rights; ``?`` for unknown."""
+    """Whether it has administrator access and whether it may grant permissions; ``?`` for unknown."""
     identity = PolicyHolder(policies, boundary, "aws", ACCOUNT)
-    told = (identity.everything, identity.grants_rights)
-    return tuple("?" if isinstance(each, Unknown) else each for each in told)  # type: ignore[return-value]
+    found = (identity.everything, identity.grants_rights)
+    return tuple("?" if isinstance(each, Unknown) else each for each in found)  # type: ignore[return-value]
 
 
 OWN = f"arn:aws:iam::{ACCOUNT}"
@@ -82,7 +82,7 @@ UNSURE = {"StringEquals": {"aws:PrincipalTag/team": "platform"}}
         ([allow("sts:AssumeRole", f"{OWN}:role/team-*")], (False, False)),
         ([allow("sts:AssumeRole", "arn:aws:iam::444455556666:role/*")], (False, False)),
         ([allow("sso:PutInlinePolicyToPermissionSet")], (False, True)),
-        # It may take every role that trusts the account as a whole.
+        # It may assume every role that trusts the whole account.
         ([POWER_USER], (False, True)),
         ([POWER_USER, allow("iam:*")], (True, True)),
         ([{**POWER_USER, "NotAction": ["aws-portal:*"]}], (True, True)),
@@ -113,7 +113,7 @@ def test_what_is_allowed(found: Sequence[Statement], expected: tuple[object, obj
         (deny(), (False, False)),
         (deny("iam:*"), (False, True)),
         (deny(["iam:*", "sts:*", "sso:*"]), (False, False)),
-        # Who may still change policies may lift the denial.
+        # Who may still change policies can remove the denial.
         (deny("organizations:LeaveOrganization"), (True, True)),
         (deny("s3:*"), (True, True)),
         (deny("iam:CreateUser"), (True, True)),
@@ -130,13 +130,15 @@ def test_what_is_allowed(found: Sequence[Statement], expected: tuple[object, obj
         ({"Effect": "Deny", "Action": "*", "NotResource": f"{OWN}:role/own"}, (True, True)),
     ],
 )
-def test_a_denial_counts_where_nobody_can_lift_it(denial: Statement, expected: tuple[object, object]) -> None:
+def test_a_denial_counts_unless_the_identity_can_remove_it(
+    denial: Statement, expected: tuple[object, object]
+) -> None:
     assert rights([policy(allow(), denial)]) == expected
     assert rights([policy(allow()), policy(denial)]) == expected
     assert rights([policy(allow())], policy(allow(), denial)) == expected
 
 
-def test_denying_giving_by_iam_leaves_the_giving_by_roles() -> None:
+def test_without_iam_actions_permissions_are_granted_by_assuming_roles() -> None:
     assert rights([policy(allow("iam:*"), deny("iam:*"), allow("sts:AssumeRole"))]) == (False, True)
     assert rights([policy(allow("iam:*"), deny("iam:*"))]) == (False, False)
 
@@ -160,13 +162,13 @@ def test_a_boundary_must_allow_it_too(boundary: ReadPolicy, expected: tuple[obje
 def test_a_policy_that_was_not_read_hides_what_it_could_change() -> None:
     assert rights([UNREAD]) == ("?", "?")
     assert rights([policy(allow("s3:*")), UNREAD]) == ("?", "?")
-    # It could deny.
+    # It could contain a Deny.
     assert rights([policy(allow()), UNREAD]) == ("?", "?")
     assert rights([UNREAD], policy(allow("s3:*"))) == (False, False)
 
 
 @given(st.data())
-def test_hiding_a_policy_never_turns_the_answer(data: st.DataObject) -> None:
+def test_hiding_a_policy_only_makes_the_result_unknown(data: st.DataObject) -> None:
     texts = st.sampled_from(
         [
             allow(),
@@ -217,12 +219,12 @@ def test_case_of_elements_does_not_matter() -> None:
     assert rights([statements(found, "identity")]) == (True, True)
 
 
-def test_every_right_that_gives_rights_is_an_action_of_its_service() -> None:
+def test_every_granting_right_is_an_action_of_its_service() -> None:
     import botocore.session
 
     session = botocore.session.get_session()
     names = {"iam": "iam", "sts": "sts", "sso": "sso-admin"}
-    for right in GIVING:
+    for right in GRANTING_RIGHTS:
         service, _, action = right.action.partition(":")
         known = {name.lower() for name in session.get_service_model(names[service]).operation_names}
         assert action in known, right.action
@@ -232,7 +234,7 @@ TEXTS = ["".join(each) for size in range(8) for each in itertools.product("ab", 
 
 
 @given(st.text(alphabet="ab*?", max_size=5), st.text(alphabet="ab*?", max_size=5))
-def test_patterns_intersect_where_a_text_fits_both(first: str, second: str) -> None:
+def test_patterns_intersect_if_a_text_matches_both(first: str, second: str) -> None:
     both = any(matches(first, text) and matches(second, text) for text in TEXTS)
     assert intersect(first, second) is both
     assert intersect(second, first) is both

@@ -1,4 +1,4 @@
-"""Real answers of IAM, recorded by others, through the mappings."""
+"""The mappings with real responses of IAM, recorded by other projects."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_facts_of_a_recorded_report(recordings: Path) -> None:
     assert report.mfa(old_root) is False
     assert report.certificate(old_root) is True
     assert report.last_used(old_root) == datetime(2016, 11, 25, 14, 19, 48, tzinfo=UTC)
-    # The second key is there, but not active.
+    # The second key exists, but is not active.
     assert report.created(old_root, 2) == datetime(2007, 10, 13, 16, 49, 50, tzinfo=UTC)
     assert report.active(old_root, 2) is False
     never = rows["arn:aws:iam::644160558196:user/jeff"]
@@ -93,7 +93,7 @@ def test_every_password_policy_is_understood(recordings: Path) -> None:
 
 
 class Answering:
-    """A caller that holds the details already."""
+    """A caller with fixed details."""
 
     def __init__(self, details: Details) -> None:
         self.details = details
@@ -126,16 +126,16 @@ def test_every_recorded_role_is_understood(recordings: Path) -> None:
 
 
 def test_facts_of_recorded_roles(recordings: Path) -> None:
-    told = {
+    trusts = {
         role["RoleName"]: trust(role["AssumeRolePolicyDocument"], ITEM["account"])
         for role in roles(recordings)
     }
-    custodian = told["CloudCustodianRole"]
+    custodian = trusts["CloudCustodianRole"]
     assert custodian.principal_type == "group"
     assert "arn:aws:iam::644160558196:root" in custodian.principal
     assert "lambda.amazonaws.com" in custodian.principal
-    assert told["c7n-pratyush-test"].principal == "nobody"
-    assert (told["app1"].principal, told["app1"].principal_type) == ("ec2.amazonaws.com", "workload")
+    assert trusts["c7n-pratyush-test"].principal == "nobody"
+    assert (trusts["app1"].principal, trusts["app1"].principal_type) == ("ec2.amazonaws.com", "workload")
 
 
 def test_recorded_policies(recordings: Path) -> None:
@@ -143,13 +143,13 @@ def test_recorded_policies(recordings: Path) -> None:
         statements(document(answer["PolicyVersion"]["Document"]), "identity")
         for answer in answered(recordings, "GetPolicyVersion")
     ]
-    told = []
+    privileges = []
     for policy in found:
         details = Details("aws", ITEM["account"], {}, {}, [], {"arn": policy})
-        held = {"AttachedManagedPolicies": [{"PolicyName": "p", "PolicyArn": "arn"}]}
-        identity = details.identity(held)
-        told.append((identity.everything, identity.grants_rights))
-    assert sorted(told, key=str) == [(False, False), (True, True)]
+        holder = {"AttachedManagedPolicies": [{"PolicyName": "p", "PolicyArn": "arn"}]}
+        identity = details.identity(holder)
+        privileges.append((identity.everything, identity.grants_rights))
+    assert sorted(privileges, key=str) == [(False, False), (True, True)]
 
 
 @pytest.mark.parametrize("field", ["id", "management_account"])

@@ -50,7 +50,7 @@ def user(**cells: str) -> dict[str, str]:
     return {**USER, **cells}
 
 
-def told(value: Observed[Any]) -> Any:
+def or_unknown(value: Observed[Any]) -> Any:
     return "?" if isinstance(value, Unknown) else value
 
 
@@ -97,7 +97,7 @@ MARCH, MAY = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 5, 1, 6, tzinfo=UT
 def test_cells(
     function: Callable[[report.Row], Observed[Any]], cells: dict[str, str], expected: object
 ) -> None:
-    assert told(function(user(**cells))) == expected
+    assert or_unknown(function(user(**cells))) == expected
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_cells(
         (report.last_used, {"access_key_1_last_used_date": ""}),
     ],
 )
-def test_a_cell_of_another_form_is_an_error(
+def test_a_cell_with_another_format_is_an_error(
     function: Callable[[report.Row], Observed[Any]], cells: dict[str, str]
 ) -> None:
     with pytest.raises(ValueError):
@@ -123,7 +123,7 @@ def test_a_report_is_read_by_its_columns() -> None:
     assert row.items() >= USER.items()
     more = f"{COLUMNS},additional_credentials_info"
     (row,) = report.rows(text(user(additional_credentials_info="1"), columns=more))
-    assert told(report.active_keys(row)) == "?"
+    assert or_unknown(report.active_keys(row)) == "?"
 
 
 @pytest.mark.parametrize(
@@ -138,13 +138,13 @@ def test_a_report_is_read_by_its_columns() -> None:
         text(user(user='"half')),
     ],
 )
-def test_a_report_that_is_cut_off_or_of_another_form_is_an_error(content: bytes | str) -> None:
+def test_a_report_that_is_truncated_or_has_another_format_is_an_error(content: bytes | str) -> None:
     with pytest.raises(ValueError):
         report.rows(content)
 
 
 class Answering:
-    """A caller that gives the prepared answers, in turn."""
+    """A caller that returns the prepared answers in order."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = iter(answers)
@@ -170,13 +170,13 @@ def read(*answers: Any, pauses: tuple[float, ...] = (1.0, 2.0)) -> tuple[Any, li
 STARTED, READY = {"State": "STARTED"}, {"Content": text(user()).encode()}
 
 
-def test_a_report_that_is_there_is_taken_at_once() -> None:
+def test_an_existing_report_is_used_immediately() -> None:
     found, asked, slept = read(STARTED, READY)
     assert ([row["user"] for row in found], slept) == (["reader"], [])
     assert asked == ["GenerateCredentialReport", "GetCredentialReport"]
 
 
-def test_a_report_in_progress_is_waited_for_but_not_for_ever() -> None:
+def test_a_report_in_progress_is_waited_for_up_to_a_limit() -> None:
     found, _, slept = read(STARTED, None, None, READY)
     assert ([row["user"] for row in found], slept) == (["reader"], [1.0, 2.0])
     late, asked, slept = read(STARTED, None, None, None)
@@ -221,21 +221,21 @@ def names(listing: Observed[PrincipalListing]) -> Iterator[tuple[str, bool]]:
         yield item["name"], isinstance(item["row"], Unknown)
 
 
-def test_a_user_that_is_newer_than_the_report_is_listed_and_one_that_is_gone_is_not() -> None:
+def test_a_user_newer_than_the_report_is_listed_and_a_deleted_one_is_not() -> None:
     rows = report.rows(text(user(), user(user="gone", arn=f"{OWN}:user/gone")))
     listing = list_users(Details(rows, page("reader", "new")), ITEM)  # type: ignore[arg-type]
     assert dict(names(listing)) == {"root": True, "reader": False, "new": True}
 
 
-def test_a_user_that_half_of_the_details_do_not_name_is_listed_all_the_same() -> None:
+def test_a_user_missing_from_partial_details_is_listed() -> None:
     caller = Details(report.rows(text(user())), page("other"))
     details = caller.found["iam:GetAccountAuthorizationDetails"]
-    caller.found["iam:GetAccountAuthorizationDetails"] = type(details)(**{**vars(details), "lost": DENIED})
+    caller.found["iam:GetAccountAuthorizationDetails"] = type(details)(**{**vars(details), "missing": DENIED})
     listing = list_users(caller, ITEM)  # type: ignore[arg-type]
     assert dict(names(listing)) == {"root": True, "reader": False, "other": True}
     assert isinstance(listing, PrincipalListing)
     reader = next(item for item in listing.items if item["name"] == "reader")
-    assert (reader["detail"], listing.lost) == (DENIED, None)
+    assert (reader["detail"], listing.missing) == (DENIED, None)
 
 
 def test_keys_beyond_the_second_are_a_blind_spot() -> None:
@@ -244,8 +244,8 @@ def test_keys_beyond_the_second_are_a_blind_spot() -> None:
     listing = list_keys(Details(rows, page()), ITEM)  # type: ignore[arg-type]
     assert isinstance(listing, PrincipalListing)
     assert [item["name"] for item in listing.items] == ["reader", "b"]
-    assert listing.lost is not None
-    assert listing.lost.causes[0].reason == "unsupported"
+    assert listing.missing is not None
+    assert listing.missing.causes[0].reason == "unsupported"
 
 
 def test_a_role_whose_trust_policy_cannot_be_read_is_listed() -> None:
@@ -258,7 +258,7 @@ def test_a_role_whose_trust_policy_cannot_be_read_is_listed() -> None:
     assert isinstance(item["trust"], Unknown)
 
 
-def test_a_policy_or_group_that_the_answer_does_not_hold_is_not_taken_for_harmless() -> None:
+def test_a_policy_or_group_missing_from_the_response_is_unknown() -> None:
     attached = {"PolicyName": "p", "PolicyArn": f"{OWN}:policy/p"}
     holder = {"Arn": f"{OWN}:user/u", "UserName": "u"}
     for detail in ({**holder, "AttachedManagedPolicies": [attached]}, {**holder, "GroupList": ["g"]}):
@@ -274,7 +274,7 @@ def test_a_policy_or_group_that_the_answer_does_not_hold_is_not_taken_for_harmle
     )
 
 
-def test_the_version_of_a_policy_that_counts() -> None:
+def test_the_default_version_of_a_policy_counts() -> None:
     arn = f"{OWN}:policy/p"
     wide, narrow = ({"Statement": {"Effect": "Allow", "Action": a, "Resource": "*"}} for a in ("*", "s3:*"))
     versions = [

@@ -9,7 +9,7 @@ import pytest
 from providers.aws.policies.trust import Organisation, RoleHome, trust
 from scanner.model.evidence import Unknown
 
-OWN, SISTER, MANAGEMENT, STRANGER = "111122223333", "444455556666", "555566667777", "999988887777"
+OWN, SISTER, MANAGEMENT, OUTSIDER = "111122223333", "444455556666", "555566667777", "999988887777"
 ORG = "o-aa111bb222"
 DENIED = Unknown.because("denied", "organizations:ListAccounts", "organizations:ListAccounts", "no")
 HOME = RoleHome(OWN, Organisation(ORG, MANAGEMENT), frozenset({OWN, SISTER, MANAGEMENT}))
@@ -41,13 +41,13 @@ def web(principal: str, condition: Mapping[str, Any] | None = None) -> Mapping[s
 
 
 def external(*found: Mapping[str, Any], home: RoleHome = HOME) -> object:
-    told = trust({"Statement": list(found)}, OWN).external(home)
-    return "?" if isinstance(told, Unknown) else told
+    value = trust({"Statement": list(found)}, OWN).external(home)
+    return "?" if isinstance(value, Unknown) else value
 
 
 def conditioned(*found: Mapping[str, Any]) -> object:
-    told = trust({"Statement": list(found)}, OWN).conditioned
-    return "?" if isinstance(told, Unknown) else told
+    value = trust({"Statement": list(found)}, OWN).conditioned
+    return "?" if isinstance(value, Unknown) else value
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def conditioned(*found: Mapping[str, Any]) -> object:
             f"arn:aws:sts::{OWN}:assumed-role/r/s",
             "workload",
         ),
-        ({"AWS": STRANGER}, STRANGER, "account"),
-        ({"AWS": f"arn:aws:iam::{STRANGER}:user/u"}, f"arn:aws:iam::{STRANGER}:user/u", "account"),
+        ({"AWS": OUTSIDER}, OUTSIDER, "account"),
+        ({"AWS": f"arn:aws:iam::{OUTSIDER}:user/u"}, f"arn:aws:iam::{OUTSIDER}:user/u", "account"),
         ({"AWS": "*"}, "*", "public"),
         ("*", "*", "public"),
         ({"AWS": "AIDAIOSFODNN7EXAMPLE"}, "AIDAIOSFODNN7EXAMPLE", "user"),
         ({"AWS": "AROAIOSFODNN7EXAMPLE"}, "AROAIOSFODNN7EXAMPLE", "workload"),
         ({"Service": "ec2.amazonaws.com", "AWS": OWN}, f"{OWN}, ec2.amazonaws.com", "group"),
-        ({"Service": "ec2.amazonaws.com", "AWS": STRANGER}, f"{STRANGER}, ec2.amazonaws.com", "account"),
+        ({"Service": "ec2.amazonaws.com", "AWS": OUTSIDER}, f"{OUTSIDER}, ec2.amazonaws.com", "account"),
     ],
 )
 def test_principals(principal: Any, expected: str, type_: str) -> None:
@@ -108,8 +108,8 @@ def test_identity_providers(provider: str, type_: str, outside: object) -> None:
         (allow({"AWS": OWN}), False, False, False, False),
         (allow({"AWS": SISTER}), False, "?", True, "?"),
         (allow({"AWS": MANAGEMENT}), False, False, True, "?"),
-        (allow({"AWS": STRANGER}), True, "?", True, "?"),
-        (allow({"AWS": [SISTER, STRANGER]}), True, "?", True, "?"),
+        (allow({"AWS": OUTSIDER}), True, "?", True, "?"),
+        (allow({"AWS": [SISTER, OUTSIDER]}), True, "?", True, "?"),
         (allow(ANYONE), True, True, True, True),
         (allow({"AWS": "AIDAIOSFODNN7EXAMPLE"}), "?", "?", "?", "?"),
         (allow(ANYONE, {"StringEquals": {"aws:PrincipalOrgID": ORG}}), False, False, True, "?"),
@@ -134,7 +134,7 @@ def test_identity_providers(provider: str, type_: str, outside: object) -> None:
         ),
         (allow(ANYONE, {"StringEqualsIfExists": {"aws:PrincipalOrgID": ORG}}), True, True, True, True),
         (allow(ANYONE, {"StringNotEquals": {"aws:PrincipalOrgID": ORG}}), True, True, True, True),
-        (allow({"AWS": STRANGER}, {"StringEquals": {"aws:PrincipalOrgID": ORG}}), False, False, True, "?"),
+        (allow({"AWS": OUTSIDER}, {"StringEquals": {"aws:PrincipalOrgID": ORG}}), False, False, True, "?"),
         (allow(ANYONE, {"StringEquals": {"aws:PrincipalAccount": OWN}}), False, False, False, False),
         (allow(ANYONE, {"StringEquals": {"aws:PrincipalAccount": SISTER}}), False, "?", True, "?"),
         (
@@ -155,15 +155,15 @@ def test_outside(
     assert [external(statement, home=home) for home in homes] == [with_all, as_member, alone, blind]
 
 
-def test_the_list_of_accounts_settles_it_without_the_organisation() -> None:
+def test_the_list_of_accounts_is_enough_without_the_organisation() -> None:
     listed = RoleHome(OWN, DENIED, frozenset({OWN, SISTER}))
     assert external(allow({"AWS": SISTER}), home=listed) is False
-    assert external(allow({"AWS": STRANGER}), home=listed) is True
+    assert external(allow({"AWS": OUTSIDER}), home=listed) is True
 
 
-def test_what_is_unknown_names_the_call_that_would_settle_it() -> None:
-    told = trust({"Statement": [allow({"AWS": STRANGER})]}, OWN).external(MEMBER)
-    assert told == DENIED
+def test_an_unknown_names_the_call_that_would_resolve_it() -> None:
+    found = trust({"Statement": [allow({"AWS": OUTSIDER})]}, OWN).external(MEMBER)
+    assert found == DENIED
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_everyone_within_a_condition(condition: Mapping[str, Any], type_: str) -
         ({"StringEquals": {"aws:PrincipalOrgID": ORG}}, True),
         ({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}, True),
         ({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}, False),
-        ({"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{STRANGER}:role/*"}}, True),
+        ({"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{OUTSIDER}:role/*"}}, True),
         ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}}, False),
         ({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, False),
         ({"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}, False),
@@ -210,8 +210,8 @@ def test_everyone_within_a_condition(condition: Mapping[str, Any], type_: str) -
         ({"StringEquals": {"sts:ExternalId": "x"}, "NumericLessThan": {"sts:DurationSeconds": "1"}}, True),
     ],
 )
-def test_a_condition_that_narrows_who_may_take_the_role(condition: Any, expected: object) -> None:
-    assert conditioned(allow({"AWS": STRANGER}, condition)) == expected
+def test_a_condition_that_narrows_who_may_assume_the_role(condition: Any, expected: object) -> None:
+    assert conditioned(allow({"AWS": OUTSIDER}, condition)) == expected
 
 
 @pytest.mark.parametrize(
@@ -243,11 +243,11 @@ def test_claims_of_other_identity_providers() -> None:
     assert conditioned(web(CLUSTER, pod)) is True
 
 
-def test_only_strangers_need_to_be_narrowed() -> None:
+def test_only_outsiders_need_to_be_narrowed() -> None:
     service = allow({"Service": "ec2.amazonaws.com"})
-    narrowed = allow({"AWS": STRANGER}, {"StringEquals": {"sts:ExternalId": "shop-1"}})
+    narrowed = allow({"AWS": OUTSIDER}, {"StringEquals": {"sts:ExternalId": "shop-1"}})
     assert conditioned(service, narrowed) is True
-    assert conditioned(narrowed, allow({"AWS": STRANGER})) is False
+    assert conditioned(narrowed, allow({"AWS": OUTSIDER})) is False
     assert conditioned(service) is False
     sourced = {"StringEquals": {"aws:SourceAccount": OWN}}
     assert conditioned(allow({"Service": "s3.amazonaws.com"}, sourced)) is True
@@ -262,29 +262,29 @@ def test_a_denial_to_all_other_organisations() -> None:
     )
     found = trust({"Statement": [allow(ANYONE), closing]}, OWN)
     assert (found.principal_type, found.external(HOME), found.conditioned) == ("account", False, True)
-    assert external(allow({"AWS": STRANGER}), closing, home=MEMBER) is False
-    # What a denial does that is not understood is not counted in the role's favour.
+    assert external(allow({"AWS": OUTSIDER}), closing, home=MEMBER) is False
+    # A denial that is not understood is ignored.
     odd = deny({"StringNotLike": {"aws:PrincipalOrgID": "o-*"}})
     assert external(allow(ANYONE), odd) is True
 
 
-def test_what_is_denied_to_all_is_taken_by_nobody() -> None:
+def test_a_role_denied_to_everyone_has_no_principal() -> None:
     found = trust({"Statement": [allow(ANYONE), deny()]}, OWN)
     assert (found.principal, found.external(HOME), found.conditioned) == ("nobody", False, False)
     assert trust({"Statement": [deny()]}, OWN).principal_type == "workload"
 
 
-def test_all_but_a_few_is_everyone() -> None:
+def test_not_principal_is_everyone() -> None:
     found = trust({"Statement": {"Effect": "Allow", "NotPrincipal": {"AWS": OWN}, "Action": "sts:*"}}, OWN)
     assert (found.principal_type, found.external(HOME)) == ("public", True)
 
 
-def test_what_only_tags_a_session_takes_no_role() -> None:
-    assert trust({"Statement": [allow({"AWS": STRANGER}, action="sts:TagSession")]}, OWN).sources == ()
-    assert trust({"Statement": [allow({"AWS": STRANGER}, action="sts:Assume*")]}, OWN).sources
+def test_tagging_a_session_assumes_no_role() -> None:
+    assert trust({"Statement": [allow({"AWS": OUTSIDER}, action="sts:TagSession")]}, OWN).sources == ()
+    assert trust({"Statement": [allow({"AWS": OUTSIDER}, action="sts:Assume*")]}, OWN).sources
 
 
-def test_a_policy_may_come_as_text() -> None:
+def test_a_policy_may_be_json_text() -> None:
     assert trust(json.dumps({"Statement": [allow(ANYONE)]}), OWN).principal_type == "public"
 
 

@@ -10,7 +10,7 @@ from providers.aws import keys
 from providers.aws.account import DESCRIBE_ORGANISATION
 from providers.aws.identity import MEMBERS as MEMBERS_CHAIN
 from providers.aws.keys import KEYS
-from providers.aws.policies.key_policy import account_of, openings
+from providers.aws.policies.key_policy import account_of, outside_access
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.model.evidence import Unknown
@@ -77,7 +77,7 @@ def test_every_facet_is_collected() -> None:
     assert KEYS.facets.keys() == Key.facets() - Key.derived
 
 
-def test_keys_are_as_the_company_made_them(whole: Inventory) -> None:
+def test_keys_are_as_the_company_created_them(whole: Inventory) -> None:
     found = named(whole, "key")
     assert {name: known(key) for name, key in found.items()} == {
         name: {**facts, "deletion_delayed": True} for name, facts in SAMPLE.items()
@@ -91,9 +91,9 @@ def test_a_key_is_named_by_its_arn_and_its_alias(whole: Inventory) -> None:
     assert named(whole, "key")["www-old"].region == "us-east-1"
 
 
-def test_the_keys_of_aws_are_no_resources(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
+def test_aws_managed_keys_are_skipped(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
     scan(wanted=WANTED)
-    # The alias of AWS tells its key, which need not be described.
+    # A key with an alias of AWS is AWS managed and need not be described.
     assert sandbox.calls["kms:DescribeKey"] == len(SAMPLE)
     sandbox.calls.clear()
     sandbox.fault = lambda name: "denied" if name == "kms:ListAliases" else None
@@ -102,7 +102,7 @@ def test_the_keys_of_aws_are_no_resources(scan: Scan, sandbox: AwsSandbox, whole
     assert [key.id for key in found.resources] == [key.id for key in whole.resources]
 
 
-def test_without_aliases_keys_go_by_their_id_and_nothing_is_unknown(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_without_aliases_keys_are_named_by_id_and_nothing_is_unknown(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.fault = lambda name: "denied" if name == "kms:ListAliases" else None
     found = scan(wanted=WANTED)
     assert ITEM["KeyId"] in named(found, "key")
@@ -110,14 +110,14 @@ def test_without_aliases_keys_go_by_their_id_and_nothing_is_unknown(scan: Scan, 
     assert found.blind_spots == ()
 
 
-def test_a_key_of_which_nobody_tells_whose_it_is_is_a_blind_spot(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_a_key_with_an_unknown_manager_is_a_blind_spot(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.fault = lambda name: "denied" if name in ("kms:DescribeKey", "kms:ListAliases") else None
     found = scan(wanted=WANTED)
     assert found.resources == ()
     assert {spot.cause.call for spot in found.blind_spots} == {"kms:DescribeKey", "kms:ListAliases"}
 
 
-def test_aliases_are_asked_once_for_a_region(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_aliases_are_listed_once_per_region(scan: Scan, sandbox: AwsSandbox) -> None:
     scan(WHOLE, wanted=WANTED)
     assert sandbox.calls["kms:ListAliases"] == sandbox.calls["kms:ListKeys"] == len(ENABLED_BY_DEFAULT)
     assert sandbox.calls["kms:GetKeyRotationStatus"] == len(SAMPLE) - 1
@@ -224,13 +224,13 @@ def test_rotation(answer: Any, rotates: bool | None, days: int | None) -> None:
         (keys.to_tags, {"Tags": [], "Truncated": True}),
     ],
 )
-def test_an_answer_of_another_form_is_an_error(function: Any, answer: Any) -> None:
+def test_a_response_with_another_format_is_an_error(function: Any, answer: Any) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         function(ITEM, answer)
 
 
 class Fixed:
-    """A caller with fixed answers that writes down what it is asked."""
+    """A caller with fixed answers that records its calls."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
@@ -269,7 +269,7 @@ METADATA = {"KeyState": "Enabled", "Origin": "AWS_KMS", "KeySpec": "SYMMETRIC_DE
         ({**METADATA, "Origin": "EXTERNAL_KEY_STORE"}, False),
     ],
 )
-def test_only_keys_that_can_rotate_are_asked_whether_they_do(metadata: Any, asked: bool) -> None:
+def test_rotation_is_read_only_for_keys_that_support_it(metadata: Any, asked: bool) -> None:
     status = {"KeyRotationEnabled": True}
     caller = Fixed(DescribeKey={"KeyMetadata": metadata}, GetKeyRotationStatus=status)
     assert keys.rotation(caller, ITEM) == (status if asked else None)  # type: ignore[arg-type]
@@ -319,7 +319,7 @@ def open_to_others(*statements: Any, organisation: Any = ORGANISATION, members: 
         ([allow({"AWS": THEM})], True),
         ([allow({"AWS": f"arn:aws:iam::{THEM}:role/reader"})], True),
         ([allow({"AWS": [f"arn:aws:iam::{US}:role/r", "arn:aws:iam::222233334444:root"]})], False),
-        # The management account is of the organisation, also where the accounts are not listed.
+        # The management account belongs to the organisation, even if it is not listed.
         ([allow({"AWS": "arn:aws:iam::777788889999:root"})], False),
         ([allow({"Service": "cloudtrail.amazonaws.com"}, "kms:GenerateDataKey*")], False),
         ([allow({"AWS": "AROAEXAMPLEEXAMPLE12"})], False),
@@ -337,7 +337,7 @@ def open_to_others(*statements: Any, organisation: Any = ORGANISATION, members: 
         ([{"Effect": "Allow", "Principal": "*", "NotAction": "kms:Decrypt", "Resource": "*"}], True),
     ],
 )
-def test_whom_statements_let_in(statements: list[Any], expected: object) -> None:
+def test_statements_that_give_access(statements: list[Any], expected: object) -> None:
     assert open_to_others(*statements) == expected
 
 
@@ -374,7 +374,7 @@ def test_whom_statements_let_in(statements: list[Any], expected: object) -> None
         (when("IpAddress", "aws:SourceIp", "0.0.0.0/0"), True),
         (when("Bool", "aws:PrincipalIsAWSService", "true"), False),
         (when("StringEquals", "aws:PrincipalServiceName", "s3.amazonaws.com"), False),
-        # These say how the key is used, not by whom.
+        # These restrict how the key is used, not by whom.
         (when("StringEquals", "kms:ViaService", "s3.eu-west-1.amazonaws.com"), True),
         (when("StringEquals", "kms:EncryptionContext:app", "shop"), True),
         (when("Bool", "kms:GrantIsForAWSResource", "true"), True),
@@ -386,7 +386,7 @@ def test_whom_statements_let_in(statements: list[Any], expected: object) -> None
         (when("StringEqualsIgnoreCase", "kms:RecipientAttestation:ImageSha384", "ab"), "?"),
     ],
 )
-def test_conditions_that_narrow_who(condition: dict[str, Any], expected: object) -> None:
+def test_conditions_that_narrow_access(condition: dict[str, Any], expected: object) -> None:
     assert open_to_others(allow(ANY, **condition)) == expected
 
 
@@ -433,14 +433,14 @@ def test_denials(statements: list[Any], expected: object) -> None:
         assert open_to_others(*statements) == expected
 
 
-def test_a_denial_to_all_but_ours_shuts_out_the_others() -> None:
+def test_a_denial_with_not_principal_excludes_all_others() -> None:
     but_us = {"Effect": "Deny", "NotPrincipal": {"AWS": ROOT}, "Action": "kms:*", "Resource": "*"}
     assert open_to_others(allow(ANY), but_us) is False
     but_them = {**but_us, "NotPrincipal": {"AWS": [ROOT, THEIRS]}}
     assert open_to_others(allow(ANY), but_them) is True
 
 
-def test_what_hangs_on_an_organisation_that_is_not_told_is_unknown() -> None:
+def test_what_depends_on_an_unknown_organisation_is_unknown() -> None:
     of_org = allow(ANY, **when("StringEquals", "aws:PrincipalOrgID", ORG))
     assert open_to_others(of_org, organisation=DENIED) == "?"
     assert open_to_others(allow({"AWS": THEIRS}), organisation=DENIED) == "?"
@@ -450,7 +450,7 @@ def test_what_hangs_on_an_organisation_that_is_not_told_is_unknown() -> None:
     assert open_to_others(allow(ANY), organisation=DENIED, members=DENIED) is True
 
 
-def test_an_account_that_stands_alone_has_only_outsiders() -> None:
+def test_without_an_organisation_all_other_accounts_are_outside() -> None:
     assert open_to_others(allow({"AWS": THEIRS}), organisation=None) is True
     of_org = allow(ANY, **when("StringEquals", "aws:PrincipalOrgID", ORG))
     assert open_to_others(of_org, organisation=None) is True
@@ -459,7 +459,7 @@ def test_an_account_that_stands_alone_has_only_outsiders() -> None:
 @pytest.mark.parametrize(
     "statements", [[], [allow(ANY)], [allow(ANY, **when("StringEquals", "kms:CallerAccount", US))]]
 )
-def test_the_organisation_is_asked_for_only_where_it_matters(statements: list[Any]) -> None:
+def test_the_organisation_is_read_only_if_it_matters(statements: list[Any]) -> None:
     caller = Fixed(GetKeyPolicy={"Policy": policy(OWN, *statements)})
     keys.exposure(caller, ITEM)  # type: ignore[arg-type]
     assert caller.asked == ["GetKeyPolicy"]
@@ -499,7 +499,7 @@ def test_every_recorded_key_is_understood(recordings: Path) -> None:
             assert keys.to_pending_deletion(ITEM, metadata) is False
             keys.rotation(caller, ITEM)  # type: ignore[arg-type]
         else:
-            # Cut down by hand to three fields; a key without a state tells nothing.
+            # Recordings reduced by hand to three fields, without the state.
             shortened += 1
             with pytest.raises(KeyError):
                 keys.to_enabled(ITEM, metadata)
@@ -519,7 +519,7 @@ def test_every_recorded_alias_and_tag_is_understood(recordings: Path) -> None:
 
 def test_every_recorded_policy_is_understood(recordings: Path) -> None:
     found = [
-        openings(answer["Policy"], "644160558196", ORG).strangers
+        outside_access(answer["Policy"], "644160558196", ORG).anyone
         for answer in recorded(recordings, "GetKeyPolicy")
     ]
     assert sorted(map(str, found)) == ["False"] * 3 + ["True"] * 5

@@ -83,7 +83,7 @@ def test_encryption(answer: Any, expected: Encryption | None) -> None:
         (account.to_public_access_block, {}),
     ],
 )
-def test_an_answer_of_another_form_is_never_a_fact(function: Any, answer: Any) -> None:
+def test_a_response_with_another_format_is_an_error(function: Any, answer: Any) -> None:
     with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
         function(ITEM, answer)
 
@@ -109,7 +109,7 @@ def test_location(constraint: str | None, region: str) -> None:
     assert storage.to_region(ITEM, {"LocationConstraint": constraint}) == {"region": region}
 
 
-def test_the_listing_tells_the_region_before_the_location_does() -> None:
+def test_the_region_of_the_listing_takes_precedence_over_the_location() -> None:
     item = {**ITEM, "BucketRegion": "sa-east-1"}
     assert storage.to_region(item, item) == {"region": "sa-east-1"}
 
@@ -153,16 +153,16 @@ CASES: list[tuple[tuple[Any, ...], Any, Any]] = [
     ((frozenset(), True, False, False, True, POLICY, True, False), False, ()),
     ((frozenset(), True, False, False, True, POLICY, False, True), False, ()),
     ((OPEN, False, False, False, True, POLICY, False, False), True, ("ACL", "bucket policy")),
-    # One side is open whatever the other hides, but how it is open is then not known.
+    # Open by one is open, even if the other is unknown, but then it is unknown what opens it.
     ((OPEN, False, False, False, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN), True, UNKNOWN),
     ((UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, True, POLICY, False, False), True, UNKNOWN),
-    # What is shut needs no evidence of what it shuts.
+    # Proof of closed needs no other evidence.
     ((UNKNOWN, UNKNOWN, True, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, True), False, ()),
     ((UNKNOWN, True, UNKNOWN, UNKNOWN, None, UNKNOWN, UNKNOWN, UNKNOWN), False, ()),
-    # A policy that S3 does not call public can leave it to access points.
+    # A policy that S3 does not report as public can delegate to access points.
     ((UNKNOWN, True, UNKNOWN, UNKNOWN, False, UNKNOWN, UNKNOWN, UNKNOWN), UNKNOWN, UNKNOWN),
     ((frozenset(), UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, SHUT, UNKNOWN, UNKNOWN), False, ()),
-    # And whatever could matter and is hidden makes it unknown.
+    # Any other missing evidence makes it unknown.
     ((UNKNOWN, False, False, False, False, SHUT, False, False), UNKNOWN, UNKNOWN),
     ((OPEN, UNKNOWN, False, False, False, SHUT, False, False), UNKNOWN, UNKNOWN),
     ((OPEN, False, UNKNOWN, False, False, SHUT, False, False), UNKNOWN, UNKNOWN),
@@ -226,7 +226,7 @@ def test_advanced_event_selectors(fields: Any, expected: bool) -> None:
     assert audit.records_writes({"AdvancedEventSelectors": [{"FieldSelectors": fields}]}) is expected
 
 
-def test_a_trail_without_any_selector_is_not_an_answer() -> None:
+def test_a_trail_without_any_selector_is_an_error() -> None:
     with pytest.raises(ValueError):
         audit.records_writes({"TrailARN": "arn:aws:cloudtrail:eu-west-1:111122223333:trail/t"})
 
@@ -283,7 +283,7 @@ def test_refusals(code: str, status: int, message: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("code", "permission"), [("AccessDenied", "s3:X"), ("ExpiredToken", None), ("InternalError", None)]
 )
-def test_a_permission_settles_only_what_lacks_one(code: str, permission: str | None) -> None:
+def test_a_permission_is_named_only_for_a_denial(code: str, permission: str | None) -> None:
     status = 500 if code == "InternalError" else 403
     response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     assert from_response(response, "s3:X", "s3:X").causes[0].permission == permission
@@ -334,7 +334,7 @@ def test_a_throttled_client_slows_down_and_recovers() -> None:
     assert clock.now == before
 
 
-def test_many_throttlings_at_once_count_once_and_the_pace_has_a_floor() -> None:
+def test_simultaneous_throttlings_count_once_and_the_pace_has_a_minimum() -> None:
     clock = Clock()
     pace = ClientPace(clock, clock.sleep)
     pace.wait()

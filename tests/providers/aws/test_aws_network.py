@@ -10,7 +10,7 @@ from providers.aws import network
 from providers.aws.network import FIREWALLS, Reach
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.network import Firewall
@@ -51,8 +51,8 @@ def items(*rules: dict[str, Any], name: str = "g", out: tuple[Any, ...] = ()) ->
 
 
 def rule(protocol: str = "tcp", ports: tuple[int, int] | None = (22, 22), **sources: Any) -> dict[str, Any]:
-    told = {} if ports is None else {"FromPort": ports[0], "ToPort": ports[1]}
-    return {"IpProtocol": protocol, **told, **sources}
+    range_ = {} if ports is None else {"FromPort": ports[0], "ToPort": ports[1]}
+    return {"IpProtocol": protocol, **range_, **sources}
 
 
 ANYONE: dict[str, Any] = {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -62,7 +62,7 @@ DENIED = Unknown.because("denied", "ec2:GetManagedPrefixListEntries", "ec2:GetMa
 
 
 class Lists:
-    """A caller that knows prefix lists."""
+    """A caller with fixed prefix lists."""
 
     def __init__(self, **lists: Any) -> None:
         self.lists = lists
@@ -92,7 +92,7 @@ def test_every_facet_is_collected() -> None:
     assert FIREWALLS.facets.keys() == Firewall.facets() - Firewall.derived
 
 
-def test_groups_are_as_the_company_made_them(whole: Inventory) -> None:
+def test_groups_are_as_the_company_created_them(whole: Inventory) -> None:
     groups = named(whole, "firewall")
     for name, facts in GROUPS.items():
         assert {facet: getattr(groups[name], facet) for facet in CLOSED} == {**CLOSED, **facts}, name
@@ -104,7 +104,7 @@ def test_groups_are_as_the_company_made_them(whole: Inventory) -> None:
     assert whole.blind_spots == ()
 
 
-def test_default_groups_are_told_apart_by_their_network(whole: Inventory) -> None:
+def test_default_groups_are_named_with_their_vpc(whole: Inventory) -> None:
     defaults = [g for g in whole.resources if isinstance(g, Firewall) and g.default is True]
     assert [(g.region, g.default_allows) for g in sorted(defaults, key=lambda g: str(g.region))] == [
         ("eu-west-1", False),
@@ -113,20 +113,20 @@ def test_default_groups_are_told_apart_by_their_network(whole: Inventory) -> Non
     assert all(group.name.startswith("default (vpc-") for group in defaults)
 
 
-def test_a_group_is_named_by_its_arn(whole: Inventory) -> None:
+def test_a_group_is_identified_by_its_arn(whole: Inventory) -> None:
     group = named(whole, "firewall")["bastion-old"]
     assert group.id.startswith("arn:aws:ec2:eu-west-1:111122223333:security-group/sg-")
     assert (group.region, group.type, group.tags) == ("eu-west-1", "aws.ec2.security-group", {"env": "prod"})
 
 
-def test_only_enabled_and_chosen_regions_are_asked(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_only_enabled_and_requested_regions_are_listed(scan: Scan, sandbox: AwsSandbox) -> None:
     scan(WHOLE, wanted=WANTED)
     assert sandbox.calls["ec2:DescribeSecurityGroups"] == len(ENABLED_BY_DEFAULT)
-    # Interfaces are read once for all groups of a region, a prefix list once for all that name it.
+    # Interfaces are listed once per region, a prefix list once for all groups that name it.
     assert sandbox.calls["ec2:DescribeNetworkInterfaces"] == 2
     assert sandbox.calls["ec2:GetManagedPrefixListEntries"] == 1
     sandbox.calls.clear()
-    found = scan(Request("aws", regions=("us-east-1", "af-south-1")), wanted=WANTED)
+    found = scan(ConnectionRequest("aws", regions=("us-east-1", "af-south-1")), wanted=WANTED)
     assert sandbox.calls["ec2:DescribeSecurityGroups"] == 1
     assert {group.region for group in found.resources} == {"us-east-1"}
 
@@ -158,9 +158,7 @@ def test_a_read_that_fails_hides_its_own_facets_and_nothing_else(
     assert found.blind_spots == ()
 
 
-def test_a_prefix_list_that_is_not_shown_hides_the_groups_that_name_it_alone(
-    scan: Scan, sandbox: AwsSandbox
-) -> None:
+def test_an_unread_prefix_list_hides_only_the_groups_that_name_it(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.fault = lambda name: "denied" if name == "ec2:GetManagedPrefixListEntries" else None
     found = named(scan(wanted=WANTED), "firewall")
     assert {name for name, group in found.items() if group.unknowns()} == {"office-admin"}
@@ -196,7 +194,7 @@ def test_without_the_list_of_regions_the_kind_is_a_blind_spot(scan: Scan, sandbo
         (items(rule("17", (53, 53), **ANYONE)), ("udp 53",)),
         (items(rule("-1", None, **ANYONE)), ("all",)),
         (items(rule("icmp", (-1, -1), **ANYONE)), ("icmp",)),
-        # A type and a code are no ports.
+        # An ICMP type and code are not ports.
         (items(rule("icmp", (15, -1), **ANYONE)), ("icmp",)),
         (items(rule("58", (-1, -1), **ANYONE_V6)), ("icmpv6",)),
         (items(rule("50", None, **ANYONE)), ("50",)),
@@ -214,16 +212,16 @@ def test_what_rules_open(item: Any, expected: tuple[str, ...]) -> None:
     [
         (["198.51.100.0/24"], ()),
         (["0.0.0.0/1", "128.0.0.0/1"], ("tcp 22",)),
-        # The ranges of one service of AWS's are not the internet.
+        # The ranges of one AWS service are not the internet.
         (["54.231.0.0/17", "52.216.0.0/15"], ()),
         ([], ()),
     ],
 )
-def test_a_prefix_list_is_what_it_holds(entries: list[str], expected: tuple[str, ...]) -> None:
+def test_a_prefix_list_is_resolved_to_its_entries(entries: list[str], expected: tuple[str, ...]) -> None:
     assert opened(items(rule(**LIST)), pl_1=entries) == expected
 
 
-def test_a_prefix_list_that_was_not_read_hides_only_what_hangs_on_it() -> None:
+def test_an_unread_prefix_list_hides_only_what_depends_on_it() -> None:
     item = items(rule(ports=(8080, 8080), **LIST))
     found = reach(item, pl_1=DENIED)
     assert network.to_open(item, found) == DENIED
@@ -248,7 +246,7 @@ def test_a_prefix_list_that_was_not_read_hides_only_what_hangs_on_it() -> None:
         {"FromPort": 22, "ToPort": 22, **ANYONE},
     ],
 )
-def test_a_rule_of_another_form_is_an_error(permission: Any) -> None:
+def test_a_rule_with_another_format_is_an_error(permission: Any) -> None:
     with pytest.raises((KeyError, ValueError, TypeError)):
         reach(items(permission))
 
@@ -312,7 +310,7 @@ def test_recorded_interfaces_are_understood(recordings: Path) -> None:
             assert not isinstance(found, Unknown)
             attached |= found
         else:
-            # Cut down by hand: without its groups an interface tells nothing, and that is not "none".
+            # Recordings reduced by hand: an interface without "Groups" is an error, not one without groups.
             shortened += 1
             with pytest.raises(KeyError):
                 network.interfaces(Recorded(), answer)  # type: ignore[arg-type]

@@ -1,5 +1,5 @@
-"""Under moto's own IAM: a reader with the printed policy sees, without a part of it does not, and with what
-``--missing`` prints sees again."""
+"""With moto's IAM enforced: without a part of the printed policy, facets are unknown; with the policy that
+``--missing`` prints, they are known again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 
 REGION = "us-east-1"
 THEMES = ("--control", "log", "--control", "net", "--control", "key")
-"""Where the actions that moto asks its policies for have their true names."""
+"""Controls for whose calls moto checks the real IAM action names."""
 LACKING = {
     "cloudtrail:GetEventSelectors",
     "cloudtrail:GetTrailStatus",
@@ -31,7 +31,7 @@ LACKING = {
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    """moto's server as a process of its own, since its IAM is switched on for all."""
+    """moto's server in a separate process, since its IAM enforcement is global."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -54,7 +54,7 @@ def endpoint() -> Iterator[str]:
 
 
 class Reader:
-    """An IAM user, and gapscan run with its access key."""
+    """An IAM user, and gapscan running with its access key."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -72,11 +72,11 @@ class Reader:
         )
 
     def grant(self, name: str, document: str) -> None:
-        """A policy more; only while moto asks for none."""
+        """Adds a policy; only possible while moto does not enforce IAM."""
         self.iam.put_user_policy(UserName="reader", PolicyName=name, PolicyDocument=document)
 
     def enforce(self, free: int) -> None:
-        """From the ``free``-th request on, moto asks its policies."""
+        """Makes moto enforce IAM after ``free`` more requests."""
         urllib.request.urlopen(
             urllib.request.Request(
                 f"{self.endpoint}/moto-api/reset-auth",
@@ -114,12 +114,12 @@ class Reader:
 
 
 def unseen(report: dict[str, Any]) -> set[str]:
-    """The permissions that the report calls missing."""
+    """The permissions that the report lists as missing."""
     causes = [cause for finding in report["findings"] for cause in finding["unknowns"]]
     return {cause["permission"] for cause in [*causes, *report["blind_spots"]]}
 
 
-def test_what_missing_prints_settles_the_unknowns(endpoint: str, tmp_path: Path) -> None:
+def test_the_policy_printed_by_missing_resolves_the_unknowns(endpoint: str, tmp_path: Path) -> None:
     reader = Reader(endpoint)
     reader.administrator("s3").create_bucket(Bucket="example-logs")
     reader.administrator("cloudtrail").create_trail(Name="example", S3BucketName="example-logs")

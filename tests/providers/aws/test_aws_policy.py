@@ -1,4 +1,4 @@
-"""What bucket policies open, and whether they refuse plaintext: by the text, and with S3's own verdict."""
+"""What bucket policies open and whether they refuse plaintext: by the text and with S3's own verdict."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def deny(condition: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]
 
 def by_text(*statements: dict[str, Any]) -> tuple[object, object]:
     found = openness(policy(*statements), "b", "aws")
-    told = (found.by_text("read"), found.by_text("write"))
-    return tuple("?" if isinstance(each, Unknown) else each for each in told)  # type: ignore[return-value]
+    values = (found.by_text("read"), found.by_text("write"))
+    return tuple("?" if isinstance(each, Unknown) else each for each in values)  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_principal(principal: Any, opens: object) -> None:
     assert by_text(allow(principal=principal)) == (opens, False)
 
 
-def test_all_but_somebody_is_everyone() -> None:
+def test_not_principal_is_everyone() -> None:
     statement = allow()
     statement["NotPrincipal"] = {"AWS": "arn:aws:iam::444455556666:root"}
     del statement["Principal"]
@@ -97,7 +97,7 @@ def test_action(action: Any, read: bool, write: bool) -> None:
         (["s3:*"], False, False),
     ],
 )
-def test_all_actions_but_some(left_out: list[str], read: bool, write: bool) -> None:
+def test_not_action(left_out: list[str], read: bool, write: bool) -> None:
     statement = allow()
     del statement["Action"]
     assert by_text({**statement, "NotAction": left_out}) == (read, write)
@@ -170,13 +170,13 @@ def test_condition(condition: dict[str, Any], opens: object) -> None:
         (deny(Principal={"AWS": "arn:aws:iam::444455556666:root"}), False),
     ],
 )
-def test_a_denial_of_everything_to_strangers_closes_what_is_allowed(
+def test_a_denial_of_everything_to_the_public_closes_the_bucket(
     statement: dict[str, Any], closes: bool
 ) -> None:
     assert by_text(allow("s3:*"), statement) == (not closes, not closes)
 
 
-def test_a_denial_to_all_but_somebody_does_not_count_as_one_to_everyone() -> None:
+def test_a_denial_with_not_principal_does_not_close_the_bucket() -> None:
     statement = deny()
     del statement["Principal"]
     assert by_text(allow(), {**statement, "NotPrincipal": {"AWS": "111122223333"}}) == (True, False)
@@ -189,7 +189,7 @@ UNSURE = {"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}
     ("statements", "public", "read", "write"),
     [
         ([allow()], True, True, False),
-        # S3 cannot have found closed what is open beyond doubt.
+        # S3's verdict contradicts the text, which proves it open.
         ([allow()], False, "?", False),
         ([allow("s3:GetBucketTagging")], True, False, False),
         ([allow("s3:GetObject", Condition=UNSURE)], True, True, False),
@@ -208,13 +208,13 @@ UNSURE = {"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}
 )
 def test_with_the_verdict_of_s3(statements: Any, public: bool, read: object, write: object) -> None:
     found = openness(policy(*statements), "b", "aws")
-    told = [found.given(public, "read"), found.given(public, "write")]
-    assert ["?" if isinstance(each, Unknown) else each for each in told] == [read, write]
+    values = [found.with_verdict(public, "read"), found.with_verdict(public, "write")]
+    assert ["?" if isinstance(each, Unknown) else each for each in values] == [read, write]
 
 
 def test_without_a_policy_nothing_is_open() -> None:
     assert NOTHING_OPEN.by_text("read") is False
-    assert NOTHING_OPEN.given(False, "write") is False
+    assert NOTHING_OPEN.with_verdict(False, "write") is False
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_tls_only(statements: Any, refuses: bool) -> None:
     assert refuses_plaintext(policy(*statements), "b", "aws") is refuses
 
 
-def test_a_statement_may_stand_alone() -> None:
+def test_a_statement_need_not_be_in_a_list() -> None:
     assert openness(json.dumps({"Statement": allow()}), "b", "aws").by_text("read") is True
 
 
@@ -316,6 +316,6 @@ def test_patterns_match_as_a_naive_matcher_does(pattern: str, text: str) -> None
     assert statement.covers(text) is naive(pattern, text)
 
 
-def test_a_hostile_pattern_takes_no_time() -> None:
+def test_a_hostile_pattern_is_matched_quickly() -> None:
     (statement,) = parse(policy(deny(Resource="*a" * 5000)))
     assert not statement.covers("a" * 4000 + "b")

@@ -1,4 +1,4 @@
-"""Real answers, recorded by others, through the mappings."""
+"""The mappings with real responses, recorded by other projects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def first(function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def trails(item: Any, answer: Any) -> set[str]:
-    """The fields of DescribeTrails that are relied on."""
+    """The required fields of DescribeTrails."""
     return {
         trail["Name"] + trail["TrailARN"] + trail["HomeRegion"] + str(trail["IsMultiRegionTrail"])
         for trail in answer["trailList"]
@@ -30,7 +30,7 @@ def trails(item: Any, answer: Any) -> set[str]:
 
 
 def encryption(item: Any, answer: Any) -> Encryption | None:
-    """All keys that the recorded buckets name are the customer's, by the recorded answers of DescribeKey."""
+    """All keys of the recorded buckets are customer managed, by the recorded responses of DescribeKey."""
     return storage.to_encryption(item, answer and {**answer, "KeyMetadata": {"KeyManager": "CUSTOMER"}})
 
 
@@ -60,7 +60,7 @@ def recorded(recordings: Path, name: str) -> list[dict[str, Any]]:
 
 
 def answers(recordings: Path, name: str) -> list[Any]:
-    """What the caller would have answered: the response, or ``None`` for a code that is listed absent."""
+    """The caller's answers: the response, or ``None`` for an error code in ``absent``."""
     found: list[Any] = []
     for row in recorded(recordings, name):
         if row["status"] < 300:
@@ -85,7 +85,7 @@ def test_every_recorded_error_is_listed_as_absent_or_a_denial(recordings: Path, 
     assert codes - CALLS[name].absent <= {"AccessDenied", "AccessDeniedException"}
 
 
-def test_buckets_of_a_listing_have_what_a_header_needs(recordings: Path) -> None:
+def test_listed_buckets_have_the_fields_of_the_header(recordings: Path) -> None:
     lines = (recordings / "s3.jsonl").read_text(encoding="utf-8").splitlines()
     names = {
         bucket["Name"]
@@ -114,7 +114,7 @@ def test_recorded_facts(recordings: Path) -> None:
     delivering = [audit.is_delivering(a) for a in answers(recordings, "cloudtrail:GetTrailStatus")]
     assert delivering.count(False) == 2
     policies = [storage.to_openness(ITEM, a) for a in answers(recordings, "s3:GetBucketPolicy")]
-    # Two buckets leave it to access points who reads them.
+    # Two buckets delegate reading to access points.
     reads = [policy.by_text("read") for policy in policies]
     assert sum(isinstance(read, Unknown) for read in reads) == 2
     assert all(read is False for read in reads if not isinstance(read, Unknown))

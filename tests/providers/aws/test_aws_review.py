@@ -1,4 +1,4 @@
-"""What could pass for "closed", "the customer's" or "none" although it proves nothing of the kind."""
+"""Responses that must not be mistaken for "closed", "customer managed" or "none"."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from providers.aws.client.session import open_session
 from providers.aws.policies.bucket_exposure import openness
 from providers.aws.scopes import all_calls, calls, connect
 from providers.sandbox.aws.server import AwsSandbox
-from scanner.collect.provider import Request, Unreachable
+from scanner.collect.provider import ConnectionRequest, Unreachable
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
 from tests.providers.aws.aws_scan import QUICK, Scan, named
@@ -30,11 +30,11 @@ ACCOUNT = "111122223333"
 S3 = "http://s3.amazonaws.com/doc/2006-03-01/"
 SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 Reply = Callable[[str, dict[str, Any]], str]
-"""What an endpoint says, from the operation or the query, and the JSON body of the request."""
+"""An endpoint's response body, from the operation or the query, and the JSON body of the request."""
 
 
 class Endpoint:
-    """An AWS on this machine that says one thing, and the caller that asks it."""
+    """A local AWS endpoint with a fixed response, and its caller."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -42,7 +42,9 @@ class Endpoint:
         """The region that each request was signed for."""
 
     def caller(self) -> AwsCaller:
-        return AwsCaller(open_session(Request("aws"), QUICK, tuple(all_calls())), ACCOUNT, "aws", frozenset())
+        return AwsCaller(
+            open_session(ConnectionRequest("aws"), QUICK, tuple(all_calls())), ACCOUNT, "aws", frozenset()
+        )
 
     def answer(self, call: AwsQuestion, **item: str) -> Any:
         caller = self.caller()
@@ -73,7 +75,7 @@ def serve(sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             do_GET = do_POST = do
 
             def log_message(self, *_: Any) -> None:
-                """The console is the tests'."""
+                """Logs nothing."""
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
@@ -104,7 +106,7 @@ def block(name: str, text: str) -> str:
     ("text", "public"),
     [("true", True), ("TRUE", True), (" True\n", True), ("false", False), ("FALSE", False)],
 )
-def test_a_boolean_counts_however_it_is_written(
+def test_a_boolean_is_read_in_any_spelling(
     serve: Callable[[Reply], Endpoint], text: str, public: bool
 ) -> None:
     answer = serve(lambda *_: status(text)).answer(storage.GET_POLICY_STATUS)
@@ -112,7 +114,7 @@ def test_a_boolean_counts_however_it_is_written(
 
 
 @pytest.mark.parametrize("text", ["", " ", "maybe", "1", "yes", "truefalse", "<Value>true</Value>"])
-def test_a_boolean_that_is_none_is_never_false(serve: Callable[[Reply], Endpoint], text: str) -> None:
+def test_an_invalid_boolean_is_never_false(serve: Callable[[Reply], Endpoint], text: str) -> None:
     answer = serve(lambda *_: status(text)).answer(storage.GET_POLICY_STATUS)
     assert isinstance(answer, Unknown)
     (cause,) = answer.causes
@@ -122,19 +124,19 @@ def test_a_boolean_that_is_none_is_never_false(serve: Callable[[Reply], Endpoint
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_of_a_block_is_checked(serve: Callable[[Reply], Endpoint], name: str) -> None:
-    told = serve(lambda *_: block(name, "TRUE")).answer(storage.GET_BLOCK)
-    assert told["PublicAccessBlockConfiguration"] == {each: each == name for each in SETTINGS}
+    answer = serve(lambda *_: block(name, "TRUE")).answer(storage.GET_BLOCK)
+    assert answer["PublicAccessBlockConfiguration"] == {each: each == name for each in SETTINGS}
     assert isinstance(serve(lambda *_: block(name, "on")).answer(storage.GET_BLOCK), Unknown)
 
 
 @pytest.mark.parametrize(
     "body", ["", "<html/>", f'<Error xmlns="{S3}"><Code>X</Code></Error>', "<PolicyStatus>"]
 )
-def test_another_document_is_no_verdict(serve: Callable[[Reply], Endpoint], body: str) -> None:
+def test_another_document_is_unknown(serve: Callable[[Reply], Endpoint], body: str) -> None:
     assert isinstance(serve(lambda *_: body).answer(storage.GET_POLICY_STATUS), Unknown)
 
 
-def test_a_listing_does_not_end_with_a_boolean_that_is_none(serve: Callable[[Reply], Endpoint]) -> None:
+def test_an_invalid_boolean_does_not_end_a_listing(serve: Callable[[Reply], Endpoint]) -> None:
     def aliases(truncated: str) -> str:
         return (
             "<ListAccountAliasesResponse><ListAccountAliasesResult><AccountAliases/>"
@@ -168,7 +170,7 @@ def policy(*statements: dict[str, Any]) -> str:
 
 
 def exposed(text: str, public: Any, *, restricted: bool = False) -> Any:
-    """Whether reading is open by a policy of which S3 says this."""
+    """Whether the policy opens reading, with ``public`` as S3's verdict."""
     found = openness(text, "b", "aws") if text else DENIED
     return storage.open_by_policy("read", frozenset(), True, False, False, public, found, restricted, False)
 
@@ -187,10 +189,10 @@ PLAINTEXT = {"Bool": {"aws:SecureTransport": "false"}}
         [denied("s3:GetObject", {}, Principal={"AWS": "444455556666"})],
     ],
 )
-def test_s3_calling_closed_what_the_text_proves_open_is_a_contradiction(deny: list[dict[str, Any]]) -> None:
-    told = exposed(policy(ANYONE, *deny), False)
-    assert isinstance(told, Unknown)
-    assert "contradict" in told.causes[0].message
+def test_s3_reporting_not_public_what_the_text_proves_open_is_unknown(deny: list[dict[str, Any]]) -> None:
+    found = exposed(policy(ANYONE, *deny), False)
+    assert isinstance(found, Unknown)
+    assert "contradict" in found.causes[0].message
     assert exposed(policy(ANYONE, *deny), True) is True
     assert exposed(policy(ANYONE, *deny), False, restricted=True) is False
 
@@ -203,7 +205,7 @@ def test_s3_calling_closed_what_the_text_proves_open_is_a_contradiction(deny: li
         {"Null": {"aws:PrincipalOrgID": "true"}},
     ],
 )
-def test_s3_weighs_denials_that_the_text_alone_does_not_settle(condition: dict[str, Any]) -> None:
+def test_s3_decides_on_denials_that_the_text_leaves_undecided(condition: dict[str, Any]) -> None:
     assert exposed(policy(ANYONE, denied("s3:GetObject", condition)), False) is False
     all_but = {"NotPrincipal": {"AWS": "444455556666"}}
     statement = denied("s3:GetObject", condition, **all_but)
@@ -211,7 +213,7 @@ def test_s3_weighs_denials_that_the_text_alone_does_not_settle(condition: dict[s
     assert exposed(policy(ANYONE, statement), False) is False
 
 
-# Denials that a stranger can avoid
+# Denials that the sender can avoid
 
 
 @pytest.mark.parametrize(
@@ -228,18 +230,18 @@ def test_s3_weighs_denials_that_the_text_alone_does_not_settle(condition: dict[s
     ],
 )
 @pytest.mark.parametrize("operator", ["StringNotEquals", "StringNotEqualsIfExists", "StringNotLike"])
-def test_what_the_sender_sets_shuts_nobody_out(key: str, operator: str) -> None:
+def test_a_denial_on_what_the_sender_sets_closes_nothing(key: str, operator: str) -> None:
     value = "arn:aws:kms:eu-west-1:111122223333:key/7d0f3f9a-1f3c-4c55-9b0a-9c1f7a2f4e11"
     found = openness(policy(ANYONE, denied("s3:*", {operator: {key: value}})), "b", "aws")
     assert not found.closed
     assert found.by_text("read") is True
 
 
-def test_a_grant_that_asks_for_a_key_is_not_closed_by_the_text() -> None:
+def test_a_grant_that_requires_a_key_is_undecided_by_the_text() -> None:
     key = {"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "arn:aws:kms:::key/k"}}
     found = openness(policy({**ANYONE, "Action": "s3:PutObject", "Condition": key}), "b", "aws")
     assert isinstance(found.by_text("write"), Unknown)
-    assert found.given(False, "write") is False
+    assert found.with_verdict(False, "write") is False
 
 
 # Access points
@@ -253,21 +255,22 @@ THROUGH = [
 
 @pytest.mark.parametrize("condition", THROUGH)
 @pytest.mark.parametrize("public", [False, True, DENIED])
-def test_what_is_left_to_access_points_is_not_known(condition: dict[str, Any], public: Any) -> None:
+def test_what_is_delegated_to_access_points_is_unknown(condition: dict[str, Any], public: Any) -> None:
     text = policy({**ANYONE, "Condition": condition})
     assert isinstance(exposed(text, public), Unknown)
     assert exposed(text, public, restricted=True) is False
 
 
 @pytest.mark.parametrize("condition", THROUGH)
-def test_access_points_open_nothing_more_than_they_are_given(condition: dict[str, Any]) -> None:
+def test_access_points_open_only_what_is_delegated(condition: dict[str, Any]) -> None:
     ours = {
         **condition,
         "StringNotEquals": {},
         "ForAnyValue:StringEquals": {"aws:PrincipalOrgID": "o-aa111bb222"},
     }
     assert exposed(policy({**ANYONE, "Condition": ours}), False) is False
-    assert openness(policy({**ANYONE, "Condition": condition}), "b", "aws").given(False, "write") is False
+    found = openness(policy({**ANYONE, "Condition": condition}), "b", "aws")
+    assert found.with_verdict(False, "write") is False
 
 
 def test_a_denial_to_all_but_an_access_point_closes_nothing() -> None:
@@ -275,7 +278,7 @@ def test_a_denial_to_all_but_an_access_point_closes_nothing() -> None:
     assert not openness(text, "b", "aws").closed
 
 
-def test_a_policy_that_is_not_shown_may_leave_it_to_access_points() -> None:
+def test_an_unread_policy_may_delegate_to_access_points() -> None:
     assert exposed("", False) == DENIED
     assert exposed("", None) is False
 
@@ -296,7 +299,7 @@ def test_a_policy_that_is_not_shown_may_leave_it_to_access_points() -> None:
         {},
     ],
 )
-def test_a_grantee_that_nobody_knows_is_not_taken_for_private(grantee: dict[str, str]) -> None:
+def test_an_unknown_grantee_is_an_error(grantee: dict[str, str]) -> None:
     answer = {"Grants": [{"Grantee": grantee, "Permission": "READ"}]}
     with pytest.raises((KeyError, ValueError)):
         storage.to_acl_grants({}, answer)
@@ -341,18 +344,18 @@ def test_an_empty_page_is_not_an_account_without_tags(serve: Callable[[Reply], E
     assert endpoint.answer(TAGS) == {"Tags": [OWNER]}
 
 
-def test_half_of_the_tags_are_not_the_tags(serve: Callable[[Reply], Endpoint]) -> None:
+def test_partial_tags_are_unknown(serve: Callable[[Reply], Endpoint]) -> None:
     assert isinstance(serve(tag_pages({"Tags": [ENV], "NextToken": "1"}, {})).answer(TAGS), Unknown)
     assert isinstance(serve(lambda *_: json.dumps({"NextToken": "1"})).answer(TAGS), Unknown)
 
 
-def test_a_listing_of_tags_without_end_is_given_up(serve: Callable[[Reply], Endpoint]) -> None:
-    told = serve(lambda *_: json.dumps({"Tags": [], "NextToken": "again"})).answer(TAGS)
-    assert isinstance(told, Unknown)
-    assert "does not end" in told.causes[0].message
+def test_an_endless_listing_of_tags_is_unknown(serve: Callable[[Reply], Endpoint]) -> None:
+    answer = serve(lambda *_: json.dumps({"Tags": [], "NextToken": "again"})).answer(TAGS)
+    assert isinstance(answer, Unknown)
+    assert "does not end" in answer.causes[0].message
 
 
-# Whose key it is
+# Who manages a key
 
 KEY_ID = "7d0f3f9a-1f3c-4c55-9b0a-9c1f7a2f4e11"
 
@@ -372,7 +375,7 @@ def encrypted(key: str | None, manager: str = "CUSTOMER", algorithm: str = "aws:
     return lambda name, _: metadata if name == "DescribeKey" else rule
 
 
-def told_encryption(endpoint: Endpoint) -> Any:
+def bucket_encryption(endpoint: Endpoint) -> Any:
     caller = endpoint.caller()
     item = {**caller.item("eu-west-1"), "Name": "b"}
     answer = caller.answer(storage.ENCRYPTION, item)
@@ -381,7 +384,7 @@ def told_encryption(endpoint: Endpoint) -> Any:
     return caller.read(storage.ENCRYPTION, storage.to_encryption, item, answer)
 
 
-@pytest.mark.parametrize(("manager", "whose"), [("CUSTOMER", "customer"), ("AWS", "provider")])
+@pytest.mark.parametrize(("manager", "party"), [("CUSTOMER", "customer"), ("AWS", "provider")])
 @pytest.mark.parametrize(
     ("key", "described"),
     [
@@ -390,17 +393,17 @@ def told_encryption(endpoint: Endpoint) -> Any:
         (KEY_ID, key_arn("eu-west-1")),
     ],
 )
-def test_kms_tells_whose_key_it_is(
-    serve: Callable[[Reply], Endpoint], key: str, described: str, manager: str, whose: Any
+def test_the_key_manager_is_read_from_kms(
+    serve: Callable[[Reply], Endpoint], key: str, described: str, manager: str, party: Any
 ) -> None:
     endpoint = serve(encrypted(key, manager))
-    assert told_encryption(endpoint) == Encryption(key=whose, key_id=key)
+    assert bucket_encryption(endpoint) == Encryption(key=party, key_id=key)
     assert [said for name, said in endpoint.asked if name == "DescribeKey"] == [{"KeyId": described}]
     assert endpoint.regions == ["eu-west-1", described.split(":")[3]]
 
 
 @pytest.mark.parametrize(
-    ("key", "algorithm", "whose"),
+    ("key", "algorithm", "party"),
     [
         (None, "AES256", "provider"),
         (None, "aws:kms", "provider"),
@@ -411,32 +414,30 @@ def test_kms_tells_whose_key_it_is(
         (key_arn("eu-west-1", "alias/pay-data"), "aws:kms", "customer"),
     ],
 )
-def test_nothing_is_asked_where_the_rule_tells(
-    serve: Callable[[Reply], Endpoint], key: str | None, algorithm: str, whose: Any
+def test_kms_is_not_called_if_the_encryption_rule_is_enough(
+    serve: Callable[[Reply], Endpoint], key: str | None, algorithm: str, party: Any
 ) -> None:
     endpoint = serve(encrypted(key, algorithm=algorithm))
-    assert told_encryption(endpoint) == Encryption(key=whose, key_id=key)
+    assert bucket_encryption(endpoint) == Encryption(key=party, key_id=key)
     assert [name for name, _ in endpoint.asked] == ["encryption"]
 
 
 @pytest.mark.parametrize(
     "key", ["arn:aws:s3:::b", "arn:aws:sns:eu-west-1:111122223333:key/x", "arn:", "a:b:c"]
 )
-def test_what_is_no_key_of_kms_is_nobodys(serve: Callable[[Reply], Endpoint], key: str) -> None:
-    assert isinstance(told_encryption(serve(encrypted(key))), Unknown)
+def test_what_is_not_a_kms_key_is_unknown(serve: Callable[[Reply], Endpoint], key: str) -> None:
+    assert isinstance(bucket_encryption(serve(encrypted(key))), Unknown)
 
 
 @pytest.mark.parametrize("manager", ["", "SOMEBODY"])
-def test_an_owner_that_nobody_knows_is_not_the_customer(
-    serve: Callable[[Reply], Endpoint], manager: str
-) -> None:
-    assert isinstance(told_encryption(serve(encrypted(KEY_ID, manager))), Unknown)
+def test_an_unknown_key_manager_is_not_the_customer(serve: Callable[[Reply], Endpoint], manager: str) -> None:
+    assert isinstance(bucket_encryption(serve(encrypted(KEY_ID, manager))), Unknown)
 
 
 ENCRYPTIONS = {"bucket": frozenset({"encryption"})}
 
 
-def test_a_key_is_asked_about_once_for_all_buckets(scan: Scan, sandbox: AwsSandbox) -> None:
+def test_a_key_is_described_once_for_all_buckets(scan: Scan, sandbox: AwsSandbox) -> None:
     buckets = named(scan(wanted=ENCRYPTIONS), "bucket")
     ours = {name for name, b in buckets.items() if b.encryption.key == "customer"}  # type: ignore[attr-defined]
     assert ours == {"pay-receipts", "invoices-2024"}
@@ -444,7 +445,7 @@ def test_a_key_is_asked_about_once_for_all_buckets(scan: Scan, sandbox: AwsSandb
 
 
 @pytest.mark.parametrize("fault", ["denied", "throttled", "malformed", "failing", "reset"])
-def test_a_key_that_kms_does_not_tell_of_hides_the_encryption_of_its_buckets_alone(
+def test_a_key_that_cannot_be_described_hides_only_the_encryption_of_its_buckets(
     scan: Scan, sandbox: AwsSandbox, fault: Any
 ) -> None:
     sandbox.fault = lambda name: fault if name == "kms:DescribeKey" else None
@@ -478,7 +479,7 @@ def test_the_permission_is_among_those_of_the_facet() -> None:
         "//gapscan:hunter2@example.com",
     ],
 )
-def test_the_password_of_an_address_is_not_told(url: str) -> None:
+def test_the_password_of_a_url_is_removed(url: str) -> None:
     line = one_line(f'Could not connect to the endpoint URL: "{url}" now')
     assert "hunter2" not in line
     assert "gapscan" not in line
@@ -486,14 +487,14 @@ def test_the_password_of_an_address_is_not_told(url: str) -> None:
     assert line.endswith(" now")
 
 
-def test_addresses_without_a_password_stay() -> None:
+def test_urls_without_a_password_are_unchanged() -> None:
     line = "see https://example.com:8443/a?b=c&d=e and write to somebody@example.com"
     assert one_line(line) == line
 
 
 def unreachable() -> Unreachable:
     with pytest.raises(Unreachable) as caught:
-        connect(Request("aws"), QUICK)
+        connect(ConnectionRequest("aws"), QUICK)
     return caught.value
 
 
@@ -513,11 +514,11 @@ def test_an_endpoint_that_is_refused_is_named_without_its_password(
     assert "hunter2" not in error.message + error.advice
 
 
-def test_the_refusal_of_plaintext_itself_holds_no_password(
+def test_the_refusal_of_plaintext_contains_no_password(
     sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://gapscan:hunter2@198.51.100.7:9")
-    clients = open_session(Request("aws"), QUICK, tuple(all_calls()))
+    clients = open_session(ConnectionRequest("aws"), QUICK, tuple(all_calls()))
     with pytest.raises(ValueError, match=r"^http://198\.51\.100\.7 is not encrypted"):
         clients.client("sts", None)
 
@@ -525,7 +526,7 @@ def test_the_refusal_of_plaintext_itself_holds_no_password(
 PROCESS = "import sys; sys.stderr.write('no session, SecretAccessKey hunter2'); print('hunter2'); sys.exit(1)"
 
 
-def test_what_a_credential_process_writes_is_not_told(
+def test_the_output_of_a_credential_process_is_not_reported(
     sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     script = tmp_path / "sign_in.py"
@@ -538,8 +539,10 @@ def test_what_a_credential_process_writes_is_not_told(
     error = unreachable()
     assert "custom-process" in error.message
     assert "hunter2" not in error.message + error.advice
-    caller = AwsCaller(open_session(Request("aws"), QUICK, tuple(all_calls())), ACCOUNT, "aws", frozenset())
-    told = caller.answer(storage.GET_VERSIONING, {**caller.item(), "Name": "b"})
-    assert isinstance(told, Unknown)
-    assert "custom-process" in told.causes[0].message
-    assert "hunter2" not in told.causes[0].message
+    caller = AwsCaller(
+        open_session(ConnectionRequest("aws"), QUICK, tuple(all_calls())), ACCOUNT, "aws", frozenset()
+    )
+    answer = caller.answer(storage.GET_VERSIONING, {**caller.item(), "Name": "b"})
+    assert isinstance(answer, Unknown)
+    assert "custom-process" in answer.causes[0].message
+    assert "hunter2" not in answer.causes[0].message

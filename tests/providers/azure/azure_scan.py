@@ -1,4 +1,4 @@
-"""How the tests scan, and how they find things in what came."""
+"""Scan settings of the tests, and helpers that find things in an inventory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.storage import Bucket
 
-NEVER_TOLD = {("role", "last_used"), ("access_key", "last_used")}
-"""Azure keeps neither, so that they are unknown in every scan. A test of identities collects them."""
+ALWAYS_UNKNOWN = {("role", "last_used"), ("access_key", "last_used")}
+"""Azure records neither, so they are unknown in every scan. Only an identity test collects them."""
 WANTED = {
-    kind: facets - {name for of, name in NEVER_TOLD if of == kind}
+    kind: facets - {name for of, name in ALWAYS_UNKNOWN if of == kind}
     for kind, facets in collectable({cls.kind: cls.facets() for cls in KINDS.values()}).items()
 }
 LIMITS = Limits(connect_seconds=5, read_seconds=10, attempts=2)

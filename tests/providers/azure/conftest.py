@@ -11,7 +11,7 @@ from providers.azure.scopes import connect
 from providers.sandbox.azure.estate import sample_estate
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Limits, Request
+from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.collect.workers import Workers
 from scanner.model.inventory import Inventory, Wanted
 from tests.providers.azure.azure_scan import LIMITS, WANTED, Scan
@@ -27,7 +27,7 @@ def server() -> Iterator[AzureSandbox]:
 
 @pytest.fixture
 def azure(server: AzureSandbox, monkeypatch: pytest.MonkeyPatch) -> AzureSandbox:
-    """The running sandbox as new, and the environment that points at it."""
+    """The running sandbox in its initial state, and the environment that points at it."""
     server.fault = lambda operation: None
     server.estate = sample_estate()
     server.calls.clear()
@@ -38,8 +38,10 @@ def azure(server: AzureSandbox, monkeypatch: pytest.MonkeyPatch) -> AzureSandbox
 
 @pytest.fixture
 def scan(azure: AzureSandbox) -> Scan:
-    def run(request: Request | None = None, limits: Limits = LIMITS, wanted: Wanted = WANTED) -> Inventory:
-        provider = connect(request or Request("azure"), limits, sleep=lambda seconds: None)
+    def run(
+        request: ConnectionRequest | None = None, limits: Limits = LIMITS, wanted: Wanted = WANTED
+    ) -> Inventory:
+        provider = connect(request or ConnectionRequest("azure"), limits, sleep=lambda seconds: None)
         workers = Workers(8)
         collection = Collection(workers)
         provider.collect(wanted, collection)
@@ -53,7 +55,7 @@ def scan(azure: AzureSandbox) -> Scan:
 def recordings() -> Callable[[str], list[dict[str, Any]]]:
     folder = Path(__file__).parents[3].parent / "shared" / "recordings" / "azure"
     if not folder.is_dir():
-        pytest.skip("the recorded answers are not beside the repository")
+        pytest.skip("the recorded answers are not available next to the repository")
 
     def read(name: str) -> list[dict[str, Any]]:
         lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()

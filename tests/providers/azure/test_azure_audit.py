@@ -13,7 +13,7 @@ from providers.sandbox.azure.audit import activity_log_setting
 from providers.sandbox.azure.estate import SUBSCRIPTION
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.derived import derive
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.audit import AuditTrail
@@ -28,7 +28,7 @@ WORKSPACE = f"{GROUP}/Microsoft.OperationalInsights/workspaces/w"
 
 @pytest.fixture
 def scan(scan: Scan) -> Scan:
-    """Of the kinds of this theme alone."""
+    """Only the kinds of this theme."""
     return partial(
         scan,
         wanted={
@@ -60,7 +60,7 @@ def log(category: str | None, enabled: Any = True, group: str | None = None) -> 
     return {"category": category, "categoryGroup": group, "enabled": enabled}
 
 
-def test_a_trail_that_keeps_everything(scan: Scan) -> None:
+def test_a_trail_that_exports_everything(scan: Scan) -> None:
     found = trail(scan(), "activity-to-central-logs")
     assert found.id == (
         f"/subscriptions/{SUBSCRIPTION}/providers/microsoft.insights/diagnosticsettings"
@@ -77,7 +77,7 @@ def test_a_trail_that_keeps_everything(scan: Scan) -> None:
     )
 
 
-def test_a_trail_of_policy_events_alone(scan: Scan) -> None:
+def test_a_trail_of_policy_events_only(scan: Scan) -> None:
     inventory = scan()
     found = trail(inventory, "policy-to-dashboard")
     assert (found.logging, found.records_writes) == (False, False)
@@ -95,19 +95,19 @@ def test_a_destination_is_found_among_the_buckets(scan: Scan) -> None:
     assert trail(inventory, "policy-to-dashboard").storage_protected is None
 
 
-def test_no_setting_is_no_trail_and_nothing_unknown(azure: AzureSandbox, scan: Scan) -> None:
+def test_without_settings_there_is_no_trail_and_nothing_unknown(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.activity_log = []
     inventory = scan()
     assert of_kind(inventory, "audit_trail") == []
     assert inventory.complete("azure", SUBSCRIPTION, "audit_trail")
 
 
-def test_named_locations_leave_the_trails_in(scan: Scan) -> None:
-    assert len(of_kind(scan(Request("azure", regions=("northeurope",))), "audit_trail")) == 2
+def test_requested_locations_do_not_exclude_trails(scan: Scan) -> None:
+    assert len(of_kind(scan(ConnectionRequest("azure", regions=("northeurope",))), "audit_trail")) == 2
 
 
 @pytest.mark.parametrize("name", ["a?b", "a/b", ""])
-def test_a_setting_without_a_proper_id_is_a_blind_spot(azure: AzureSandbox, scan: Scan, name: str) -> None:
+def test_a_setting_without_a_valid_id_is_a_blind_spot(azure: AzureSandbox, scan: Scan, name: str) -> None:
     azure.estate.activity_log[1]["id"] = (
         f"/subscriptions/{SUBSCRIPTION}/providers/microsoft.insights/diagnosticSettings/{name}"
     )
@@ -116,7 +116,7 @@ def test_a_setting_without_a_proper_id_is_a_blind_spot(azure: AzureSandbox, scan
     assert [one.name for one in of_kind(inventory, "audit_trail")] == ["activity-to-central-logs"]
 
 
-def test_a_malformed_setting_spoils_itself_alone(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_malformed_setting_affects_only_itself(azure: AzureSandbox, scan: Scan) -> None:
     broken = activity_log_setting(SUBSCRIPTION, "broken", WRITES, workspaceId=WORKSPACE)
     broken["properties"]["logs"][0]["enabled"] = None
     del broken["properties"]["logs"][1]["enabled"]
@@ -127,7 +127,7 @@ def test_a_malformed_setting_spoils_itself_alone(azure: AzureSandbox, scan: Scan
     assert isinstance(found.records_writes, Unknown)
     assert found.destinations == (WORKSPACE.lower(),)
     assert trail(inventory, "activity-to-central-logs").logging is True
-    # Nor can it be told which trails the subscription has.
+    # The subscription's trails cannot be determined either.
     assert ("account", "audit_trails") in unknown_facets(inventory)
 
 
@@ -178,7 +178,7 @@ def test_destinations(item: dict[str, Any], expected: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("name", ["logging", "records_writes", "destinations"])
 @pytest.mark.parametrize("item", [{}, {"properties": None}])
-def test_an_unreadable_setting_is_not_silent(name: str, item: Any) -> None:
+def test_an_unreadable_setting_raises(name: str, item: Any) -> None:
     with pytest.raises(SHAPE):
         fact(name, item)
 

@@ -11,7 +11,7 @@ import pytest
 from providers.azure.compute import CONTAINER_CLUSTERS, FUNCTIONS, INTERFACES, VIRTUAL_MACHINES
 from providers.sandbox.azure.estate import SUBSCRIPTION
 from providers.sandbox.azure.server import AzureSandbox
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.compute import ContainerCluster, Function, VirtualMachine
@@ -25,7 +25,7 @@ GROUP = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/analytics-prod"
 
 @pytest.fixture
 def scan(scan: Scan) -> Scan:
-    """Of the kinds of this theme alone."""
+    """Only the kinds of this theme."""
     kinds = ("virtual_machine", "function", "container_cluster")
     return partial(scan, wanted={kind: WANTED[kind] for kind in kinds})
 
@@ -53,18 +53,16 @@ def test_machines(scan: Scan) -> None:
     assert len(of_kind(inventory, "virtual_machine")) == 5
 
 
-def test_only_the_named_locations_and_yet_what_is_elsewhere_is_joined(
-    azure: AzureSandbox, scan: Scan
-) -> None:
+def test_requested_locations_still_use_resources_of_other_locations(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.compute.row("virtualMachines", "jumphost")["location"] = "North Europe"
-    inventory = scan(Request("azure", regions=("northeurope",)))
+    inventory = scan(ConnectionRequest("azure", regions=("northeurope",)))
     (found,) = of_kind(inventory, "virtual_machine")
     assert (found.name, found.region) == ("jumphost", "northeurope")
     assert isinstance(found, VirtualMachine)
     assert found.public_address is True
 
 
-def test_a_machine_whose_interface_is_not_there_is_unknown(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_machine_without_its_interface_is_unknown(azure: AzureSandbox, scan: Scan) -> None:
     interfaces = azure.estate.compute.rows["networkInterfaces"]
     interfaces[:] = [one for one in interfaces if one["name"] != "jumphost-nic"]
     inventory = scan()
@@ -72,7 +70,7 @@ def test_a_machine_whose_interface_is_not_there_is_unknown(azure: AzureSandbox, 
     assert named(inventory, "virtual_machine", "web-1").public_address is False
 
 
-def test_one_interface_that_cannot_be_read_spoils_its_machine_alone(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_unreadable_interface_affects_only_its_machine(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.compute.row("networkInterfaces", "web-1-nic")["properties"]["ipConfigurations"] = None
     inventory = scan()
     assert isinstance(named(inventory, "virtual_machine", "web-1").public_address, Unknown)
@@ -86,14 +84,12 @@ def test_a_second_interface_counts(azure: AzureSandbox, scan: Scan) -> None:
     assert named(scan(), "virtual_machine", "web-1").public_address is True
 
 
-def test_a_cluster_without_its_group_of_nodes_leaves_it_open_who_is_a_node(
-    azure: AzureSandbox, scan: Scan
-) -> None:
+def test_a_cluster_without_node_resource_group_makes_nodes_unknown(azure: AzureSandbox, scan: Scan) -> None:
     del azure.estate.compute.row("managedClusters", "lab")["properties"]["nodeResourceGroup"]
     assert unknown_facets(scan()) == {("virtual_machine", "node_of")}
 
 
-def test_a_tag_makes_no_node(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_tag_does_not_make_a_node(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.compute.row("virtualMachines", "web-1")["tags"] = {"aks-managed-poolName": "system"}
     assert named(scan(), "virtual_machine", "web-1").node_of is None
 
@@ -103,8 +99,8 @@ def test_a_tag_makes_no_node(azure: AzureSandbox, scan: Scan) -> None:
 
 def updates(kind: str, version: str | None, windows: str | None = None, **more: Any) -> Any:
     (read,) = FUNCTIONS.facets["runtime_updates"].reads
-    told = [{"name": "LinuxFxVersion", "value": version}, {"name": "WindowsFxVersion", "value": windows}]
-    return read.function({"kind": kind, "properties": {"siteProperties": {"properties": told}, **more}})
+    versions = [{"name": "LinuxFxVersion", "value": version}, {"name": "WindowsFxVersion", "value": windows}]
+    return read.function({"kind": kind, "properties": {"siteProperties": {"properties": versions}, **more}})
 
 
 def test_functions(scan: Scan) -> None:
@@ -143,28 +139,28 @@ def test_functions(scan: Scan) -> None:
         ("functionapp,linux,container,azurecontainerapps", "DOCKER|shop.azurecr.io/render:7", "own_image"),
     ],
 )
-def test_how_a_function_gets_its_fixes(kind: str, version: str, expected: str) -> None:
+def test_runtime_updates(kind: str, version: str, expected: str) -> None:
     assert updates(kind, version) == expected
 
 
-def test_windows_containers_are_images_too() -> None:
+def test_windows_containers_are_custom_images() -> None:
     assert updates("functionapp,container,windows", None, "DOCKER|shop.azurecr.io/render:7") == "own_image"
 
 
 @pytest.mark.parametrize("kind", ["functionapp", "functionapp,workflowapp", "functionapp,linux,kubernetes"])
-def test_what_may_pin_a_runtime_unseen_is_not_called_automatic(kind: str) -> None:
+def test_a_runtime_that_may_be_pinned_is_unknown(kind: str) -> None:
     found = updates(kind, None)
     assert isinstance(found, Unknown)
     assert [(cause.reason, cause.permission) for cause in found.causes] == [("unsupported", None)]
 
 
 @pytest.mark.parametrize("version", ["Python", "python|three", "python|3|4", "COMPOSE|x"])
-def test_a_version_that_cannot_be_read_is_no_update(version: str) -> None:
+def test_an_unreadable_version_raises(version: str) -> None:
     with pytest.raises(SHAPE):
         updates("functionapp,linux", version)
 
 
-def test_an_app_without_its_version_is_no_update() -> None:
+def test_a_missing_version_raises() -> None:
     (read,) = FUNCTIONS.facets["runtime_updates"].reads
     for properties in ({}, {"siteProperties": {"properties": []}}, {"siteProperties": None}):
         with pytest.raises(SHAPE):
@@ -206,7 +202,7 @@ def test_clusters(scan: Scan) -> None:
         ({"addonProfiles": {"omsagent": {"enabled": True}}}, ("managed",)),
     ],
 )
-def test_who_operates_nodes(properties: Row, expected: tuple[str, ...]) -> None:
+def test_nodes(properties: Row, expected: tuple[str, ...]) -> None:
     assert fact("nodes", **properties) == expected
     assert fact("nodes", "Automatic", **properties) == ("provider",)
 
@@ -224,7 +220,7 @@ def test_who_operates_nodes(properties: Row, expected: tuple[str, ...]) -> None:
         ({"upgradeChannel": "none", "nodeOSUpgradeChannel": "None"}, False),
     ],
 )
-def test_upgrades_of_nodes(profile: Row, expected: bool) -> None:
+def test_node_upgrades(profile: Row, expected: bool) -> None:
     assert fact("node_upgrades", autoUpgradeProfile=profile) is expected
 
 
@@ -249,11 +245,11 @@ def test_a_channel_with_an_ambiguous_default_is_unknown(profile: Row | None) -> 
         ({"authorizedIPRanges": ["0.0.0.0/1", "128.0.0.0/1"]}, True),
     ],
 )
-def test_who_reaches_the_control_plane(access: Row | None, expected: bool) -> None:
+def test_endpoint_open(access: Row | None, expected: bool) -> None:
     assert fact("endpoint_open", apiServerAccessProfile=access) is expected
 
 
-def test_what_public_network_access_closes_is_not_documented() -> None:
+def test_disabled_public_network_access_is_unknown() -> None:
     assert isinstance(fact("endpoint_open", publicNetworkAccess="Disabled"), Unknown)
     assert fact("endpoint_open", publicNetworkAccess="Enabled") is True
     private = {"enablePrivateCluster": True}
@@ -271,14 +267,14 @@ def test_what_public_network_access_closes_is_not_documented() -> None:
         ("endpoint_open", {"apiServerAccessProfile": {"authorizedIPRanges": ["anyone"]}}),
     ],
 )
-def test_what_cannot_be_read_is_no_answer(facet: str, properties: Row) -> None:
+def test_unreadable_properties_raise(facet: str, properties: Row) -> None:
     with pytest.raises(SHAPE):
         fact(facet, **properties)
     with pytest.raises(SHAPE):
         fact("nodes", "Perhaps")
 
 
-def test_a_cluster_from_before_there_were_sizes() -> None:
+def test_a_cluster_without_sku() -> None:
     assert fact("nodes", None) == ("managed",)
 
 
@@ -286,7 +282,7 @@ def test_a_cluster_from_before_there_were_sizes() -> None:
 
 
 def recorded(recordings: Recordings, name: str, type_: str) -> list[Row]:
-    """Whole resources as Resource Graph would give them: with the subscription, and the usual columns."""
+    """Whole resources as Resource Graph returns them: with the subscription and the usual columns."""
     bodies = [one["body"] for one in recordings(name) if one["body"] and one["method"] == "GET"]
     listed = [one for body in bodies for one in body.get("value", [body])]
     return [
@@ -327,5 +323,5 @@ def test_recorded_clusters(recordings: Recordings) -> None:
         name: CONTAINER_CLUSTERS.facets[name].reads[0].function(item) for name in ("nodes", "endpoint_open")
     }
     assert facts == {"nodes": ("managed",), "endpoint_open": True}
-    # It is older than the channels for the images of nodes.
+    # It predates the node image channels.
     assert isinstance(CONTAINER_CLUSTERS.facets["node_upgrades"].reads[0].function(item), Unknown)

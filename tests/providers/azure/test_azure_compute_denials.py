@@ -1,5 +1,4 @@
-"""Each read about machines, databases, functions and clusters that goes wrong makes just what depends on it
-unknown."""
+"""A failed read about machines, databases, functions or clusters makes what depends on it unknown."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ JOINED = {
     ("database", "serverless"),
     *OPEN,
 }
-"""What is told by rows of other resources, which must be proven to be all."""
+"""Facets from rows of other resources, whose listing must be proven complete."""
 BLIND: Mapping[str, str] = {
     f"{GRAPH}(virtualMachines)": "virtual_machine",
     f"{GRAPH}(sqlServers)": "database",
@@ -48,14 +47,14 @@ BLIND: Mapping[str, str] = {
     f"{GRAPH}(functionApps)": "function",
     f"{GRAPH}(managedClusters)": "container_cluster",
 }
-GONE = {
+TYPES = {
     f"{GRAPH}(sqlServers)": "azure.sql.server",
     f"{GRAPH}(sqlManagedInstances)": "azure.sql.managedinstance",
     f"{GRAPH}(postgresqlFlexibleServers)": "azure.dbforpostgresql.flexibleserver",
     f"{GRAPH}(mysqlFlexibleServers)": "azure.dbformysql.flexibleserver",
     f"{GRAPH}(sqlVirtualMachines)": "azure.sqlvirtualmachine.sqlvirtualmachine",
 }
-"""The types of databases that a listing alone lists."""
+"""The database type of each listing."""
 REASONS: Mapping[Fault, str] = {
     "denied": "denied",
     "denied_by_organisation": "denied_by_organisation",
@@ -69,7 +68,7 @@ REASONS: Mapping[Fault, str] = {
 
 @pytest.fixture
 def scan(scan: Scan) -> Scan:
-    """Of the kinds of this theme alone."""
+    """Only the kinds of this theme."""
     return partial(scan, wanted={kind: WANTED[kind] for kind in KINDS})
 
 
@@ -92,8 +91,8 @@ def test_exactly_the_facets_that_depend_on_it_are_unknown(
     assert {one.id for one in inventory.resources} == set(before)
     for after in inventory.resources:
         for name in after.collected():
-            told = getattr(after, name)
-            assert isinstance(told, Unknown) or told == getattr(before[after.id], name)
+            value = getattr(after, name)
+            assert isinstance(value, Unknown) or value == getattr(before[after.id], name)
 
 
 @pytest.mark.parametrize("fault", sorted(REASONS))
@@ -107,10 +106,12 @@ def test_what_cannot_be_listed_is_a_blind_spot(
         (BLIND[call], call, REASONS[fault])
     }
     for kind in KINDS:
-        seen = {one.id for one in of_kind(inventory, kind)}
-        gone = kind == BLIND[call]
-        assert seen == {
-            one.id for one in of_kind(whole, kind) if not gone or (call in GONE and one.type != GONE[call])
+        listed = {one.id for one in of_kind(inventory, kind)}
+        affected = kind == BLIND[call]
+        assert listed == {
+            one.id
+            for one in of_kind(whole, kind)
+            if not affected or (call in TYPES and one.type != TYPES[call])
         }
 
 
@@ -121,9 +122,7 @@ def test_what_cannot_be_listed_is_a_blind_spot(
         "Microsoft.Authorization/DenyAssignments_List",
     ],
 )
-def test_rows_that_are_not_proven_to_be_all_tell_nothing_about_others(
-    azure: AzureSandbox, scan: Scan, call: str
-) -> None:
+def test_facets_from_an_incomplete_listing_are_unknown(azure: AzureSandbox, scan: Scan, call: str) -> None:
     azure.fault = lambda operation: "denied" if operation == call else None
     inventory = scan()
     assert unknown_facets(inventory) == JOINED
@@ -141,11 +140,11 @@ def test_rows_that_are_not_proven_to_be_all_tell_nothing_about_others(
         ("crm", "Microsoft.Sql/servers/databases/read", ("database", "serverless")),
     ],
 )
-def test_rows_left_out_for_want_of_a_right_make_no_fact(
+def test_facets_from_silently_omitted_rows_are_unknown(
     azure: AzureSandbox, scan: Scan, hidden: str, lacking: str, facet: tuple[str, str]
 ) -> None:
-    """Without the cluster its node would pass for a machine of its own; without the database that has a size,
-    the server for a serverless one."""
+    """Without the cluster its node would count as a stand-alone machine; without the provisioned database,
+    the server as serverless."""
     azure.estate.hidden = {hidden}
     azure.estate.permissions = [{"actions": ["*/read"], "notActions": [lacking]}]
     inventory = scan()

@@ -1,4 +1,4 @@
-"""Connecting: who signs in, what is reached, and what the user is told when nothing is."""
+"""Connecting: the identity, the reached subscriptions, and the messages when none is reached."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from providers.azure.scopes import connect
 from providers.sandbox.azure.estate import CLIENT, OTHER_SUBSCRIPTION, SUBSCRIPTION
 from providers.sandbox.azure.server import AzureSandbox
-from scanner.collect.provider import Limits, Request, Unreachable
+from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from tests.providers.azure.azure_scan import LIMITS
 
 QUICK = Limits(connect_seconds=1, read_seconds=1, attempts=1)
 
 
-def unreachable(request: Request | None = None, limits: Limits = LIMITS) -> Unreachable:
+def unreachable(request: ConnectionRequest | None = None, limits: Limits = LIMITS) -> Unreachable:
     with pytest.raises(Unreachable) as caught:
-        connect(request or Request("azure"), limits)
+        connect(request or ConnectionRequest("azure"), limits)
     error = caught.value
     assert error.provider == "azure"
     assert error.advice
@@ -31,8 +31,8 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_all_subscriptions_that_the_identity_sees(azure: AzureSandbox) -> None:
-    provider = connect(Request("azure", expected=False), LIMITS)
+def test_all_subscriptions_that_the_identity_can_access(azure: AzureSandbox) -> None:
+    provider = connect(ConnectionRequest("azure", expected=False), LIMITS)
     (target,) = provider.targets
     assert (target.scope, target.identity, target.expected) == (SUBSCRIPTION, CLIENT, False)
     assert provider.name == "azure"
@@ -41,7 +41,7 @@ def test_all_subscriptions_that_the_identity_sees(azure: AzureSandbox) -> None:
 def test_no_credentials(azure: AzureSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"):
         monkeypatch.delenv(name)
-    # Keeps the chain from asking the metadata address of virtual machines.
+    # Keeps the chain from querying the instance metadata service.
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     error = unreachable()
     assert "no Azure credentials" in error.message
@@ -49,7 +49,7 @@ def test_no_credentials(azure: AzureSandbox, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "expected"),
     [
         ("AZURE_CLIENT_SECRET", "another", "client secret is wrong"),
         ("AZURE_CLIENT_ID", "00000000-0000-0000-0000-0000000000ff", "no such application"),
@@ -57,11 +57,11 @@ def test_no_credentials(azure: AzureSandbox, monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_wrong_credentials(
-    azure: AzureSandbox, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+    azure: AzureSandbox, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
 ) -> None:
     monkeypatch.setenv(variable, value)
     error = unreachable()
-    assert told in error.message
+    assert expected in error.message
     assert value not in error.message or variable != "AZURE_CLIENT_SECRET"
 
 
@@ -81,14 +81,12 @@ def test_a_sign_in_service_that_hangs(azure: AzureSandbox) -> None:
     assert "sign-in host" in unreachable(limits=QUICK).message
 
 
-def test_a_sign_in_host_where_nobody_listens(azure: AzureSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_sign_in_host(azure: AzureSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", f"https://127.0.0.1:{closed_port()}")
     assert "sign-in host" in unreachable(limits=QUICK).message
 
 
-def test_a_resource_manager_where_nobody_listens(
-    azure: AzureSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_resource_manager(azure: AzureSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_RESOURCE_MANAGER_URL", f"https://127.0.0.1:{closed_port()}")
     assert "could not be listed" in unreachable(limits=QUICK).message
 
@@ -108,45 +106,47 @@ def test_only_https_addresses(
     assert variable in unreachable().message
 
 
-@pytest.mark.parametrize("request_", [Request("azure", profile="prod"), Request("azure", role="arn:x")])
-def test_what_azure_does_not_know(azure: AzureSandbox, request_: Request) -> None:
+@pytest.mark.parametrize(
+    "request_", [ConnectionRequest("azure", profile="prod"), ConnectionRequest("azure", role="arn:x")]
+)
+def test_profiles_and_roles_are_refused(azure: AzureSandbox, request_: ConnectionRequest) -> None:
     assert "no profiles" in unreachable(request_).message
 
 
 @pytest.mark.parametrize(
-    ("scope", "told"),
+    ("scope", "expected"),
     [
         (OTHER_SUBSCRIPTION, "AuthorizationFailed"),
         ("0c0c0c0c-1111-4222-8333-444455556666", "SubscriptionNotFound"),
-        ("analytics-prod", "not the id of a subscription"),
-        ("../providers/x", "not the id of a subscription"),
+        ("analytics-prod", "not a subscription ID"),
+        ("../providers/x", "not a subscription ID"),
     ],
 )
-def test_a_subscription_that_cannot_be_read(azure: AzureSandbox, scope: str, told: str) -> None:
-    error = unreachable(Request("azure", scopes=(scope,)))
+def test_a_subscription_that_cannot_be_read(azure: AzureSandbox, scope: str, expected: str) -> None:
+    error = unreachable(ConnectionRequest("azure", scopes=(scope,)))
     assert error.scope == scope
-    assert told in error.advice
+    assert expected in error.advice
 
 
 def test_several_subscriptions_that_cannot_be_read(azure: AzureSandbox) -> None:
-    error = unreachable(Request("azure", scopes=(OTHER_SUBSCRIPTION, "analytics-prod")))
+    error = unreachable(ConnectionRequest("azure", scopes=(OTHER_SUBSCRIPTION, "analytics-prod")))
     assert "none of the 2" in error.message
 
 
-def test_an_answer_about_another_subscription_is_not_taken(
+def test_an_answer_about_another_subscription_is_rejected(
     azure: AzureSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = {**azure.estate.subscription(), "subscriptionId": OTHER_SUBSCRIPTION}
     monkeypatch.setattr(azure.estate, "subscription", lambda: other)
-    assert "unexpected form" in unreachable(Request("azure", scopes=(SUBSCRIPTION,))).advice
+    assert "unexpected format" in unreachable(ConnectionRequest("azure", scopes=(SUBSCRIPTION,))).advice
 
 
 def test_a_location_that_azure_does_not_offer(azure: AzureSandbox) -> None:
-    error = unreachable(Request("azure", regions=("westeurope", "westeurop")))
+    error = unreachable(ConnectionRequest("azure", regions=("westeurope", "westeurop")))
     assert "westeurop " in error.message
     assert "westeurope" not in error.message
 
 
 def test_locations_that_cannot_be_checked(azure: AzureSandbox) -> None:
     azure.fault = lambda operation: "denied" if "ListLocations" in operation else None
-    assert "could not be checked" in unreachable(Request("azure", regions=("westeurope",))).message
+    assert "could not be checked" in unreachable(ConnectionRequest("azure", regions=("westeurope",))).message

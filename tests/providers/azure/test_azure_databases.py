@@ -12,7 +12,7 @@ from providers.azure.databases import DATABASES, SQL_DATABASES
 from providers.sandbox.azure.compute import rule
 from providers.sandbox.azure.estate import SUBSCRIPTION
 from providers.sandbox.azure.server import AzureSandbox
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.compute import Database
@@ -27,7 +27,7 @@ SQL, INSTANCES, POSTGRESQL, MYSQL, MACHINES = DATABASES
 
 @pytest.fixture
 def scan(scan: Scan) -> Scan:
-    """Databases alone."""
+    """Only databases."""
     return partial(scan, wanted={"database": WANTED["database"]})
 
 
@@ -41,7 +41,7 @@ def facts(inventory: Inventory, name: str) -> dict[str, Observed[bool]]:
     return {facet: getattr(found, facet) for facet in sorted(found.collected() - {"tags"})}
 
 
-def test_every_type_is_collected_whole(scan: Scan) -> None:
+def test_every_type_is_collected_completely(scan: Scan) -> None:
     inventory = scan()
     assert (unknown_facets(inventory), inventory.blind_spots) == (set(), ())
     assert sorted({one.type for one in of_kind(inventory, "database")}) == [
@@ -88,15 +88,15 @@ def test_the_facts_of_each_server(scan: Scan, name: str, expected: dict[str, boo
     assert facts(scan(), name) == expected
 
 
-def test_only_the_named_locations(azure: AzureSandbox, scan: Scan) -> None:
+def test_only_the_requested_locations(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.compute.row("mysqlFlexibleServers", "blog-mysql")["location"] = "North Europe"
-    inventory = scan(Request("azure", regions=("northeurope",)))
+    inventory = scan(ConnectionRequest("azure", regions=("northeurope",)))
     assert [(one.name, one.region) for one in of_kind(inventory, "database")] == [
         ("blog-mysql", "northeurope")
     ]
 
 
-# Who may connect
+# Network access
 
 
 def rules_open(*ranges: tuple[str, str], version: int = 4) -> Any:
@@ -118,7 +118,7 @@ def rules_open(*ranges: tuple[str, str], version: int = 4) -> Any:
         ((("8.0.0.0", "8.127.255.255"), ("8.128.0.0", "8.255.255.255")), True),
     ],
 )
-def test_ranges_are_taken_together(ranges: tuple[tuple[str, str], ...], expected: bool) -> None:
+def test_ranges_are_combined(ranges: tuple[tuple[str, str], ...], expected: bool) -> None:
     assert rules_open(*ranges) is expected
 
 
@@ -130,7 +130,7 @@ def test_ranges_of_ipv6() -> None:
 @pytest.mark.parametrize(
     "ends", [("8.0.0.9", "8.0.0.1"), ("anyone", "8.0.0.1"), ("8.0.0.0/8", "8.0.0.1"), ("", "")]
 )
-def test_a_range_that_cannot_be_read_is_no_closed_one(ends: tuple[str, str]) -> None:
+def test_an_unreadable_range_raises(ends: tuple[str, str]) -> None:
     with pytest.raises(SHAPE):
         rules_open(ends)
 
@@ -146,22 +146,22 @@ def test_a_range_that_cannot_be_read_is_no_closed_one(ends: tuple[str, str]) -> 
         ("postgresqlFlexibleServers", "pilot-pg", False),
     ],
 )
-def test_public_network_access_goes_before_all_rules(
+def test_public_network_access_overrides_rules(
     azure: AzureSandbox, scan: Scan, of: str, name: str, nested: bool, access: str | None, expected: bool
 ) -> None:
     properties = azure.estate.compute.row(of, name)["properties"]
     properties.pop("network", None)
-    told = {"publicNetworkAccess": access}
-    properties.update({"network": told} if nested else told)
+    setting = {"publicNetworkAccess": access}
+    properties.update({"network": setting} if nested else setting)
     assert database(scan(), name).open_to_world is expected
 
 
 @pytest.mark.parametrize(("access", "reason"), [("SecuredByPerimeter", "unsupported"), ("Perhaps", "error")])
 @pytest.mark.parametrize(("of", "name"), [("sqlServers", "shop-sql"), ("mysqlFlexibleServers", "blog-mysql")])
-def test_an_access_that_cannot_be_told_is_not_closed_by_rules(
+def test_unknown_access_is_not_closed_by_rules(
     azure: AzureSandbox, scan: Scan, of: str, name: str, access: str, reason: str
 ) -> None:
-    """A perimeter overrules the server's own rules, which let nobody in."""
+    """A perimeter overrides the server's own rules, which allow nobody."""
     properties = azure.estate.compute.row(of, name)["properties"]
     (properties.get("network") or properties)["publicNetworkAccess"] = access
     inventory = scan()
@@ -171,7 +171,7 @@ def test_an_access_that_cannot_be_told_is_not_closed_by_rules(
 
 
 @pytest.mark.parametrize(("enabled", "expected"), [("Enabled", True), ("Disabled", False), (None, False)])
-def test_rules_of_ipv6_count_where_it_is_on(
+def test_ipv6_rules_count_if_ipv6_is_enabled(
     azure: AzureSandbox, scan: Scan, enabled: str | None, expected: bool
 ) -> None:
     azure.estate.compute.row("sqlServers", "inner-sql")["properties"]["isIPv6Enabled"] = enabled
@@ -180,8 +180,8 @@ def test_rules_of_ipv6_count_where_it_is_on(
     assert database(scan(), "inner-sql").open_to_world is expected
 
 
-def test_half_of_the_rules_are_none(azure: AzureSandbox, scan: Scan) -> None:
-    """The rule that lets everyone in might have been on the page that failed."""
+def test_an_interrupted_list_of_rules_is_unknown(azure: AzureSandbox, scan: Scan) -> None:
+    """A rule open to the internet might have been on the page that failed."""
     call = "Microsoft.DBforMySQL/FirewallRules_ListByServer"
     rules = azure.estate.compute.firewalls["flexibleServers/blog-mysql/firewallRules"]
     rules.extend(
@@ -191,7 +191,7 @@ def test_half_of_the_rules_are_none(azure: AzureSandbox, scan: Scan) -> None:
     assert isinstance(database(scan(), "blog-mysql").open_to_world, Unknown)
 
 
-def test_a_server_that_is_gone_is_not_a_closed_one(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_deleted_server_is_unknown(azure: AzureSandbox, scan: Scan) -> None:
     call = "Microsoft.Sql/FirewallRules_ListByServer"
 
     def vanish(operation: str) -> None:
@@ -236,7 +236,7 @@ def test_a_server_is_serverless_if_all_its_databases_are(sizes: tuple[str, ...],
     assert serverless(*sizes) is expected
 
 
-def test_a_database_without_its_size_spoils_its_server_alone(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_database_without_sku_affects_only_its_server(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.compute.row("sqlDatabases", "crm")["sku"] = None
     inventory = scan()
     assert isinstance(database(inventory, "legacy-sql").serverless, Unknown)
@@ -263,14 +263,14 @@ def test_days_of_backups(properties: Row, expected: bool) -> None:
 @pytest.mark.parametrize(
     "properties", [{}, {"backup": {}}, {"backup": {"backupRetentionDays": None}}, {"storageProfile": {}}]
 )
-def test_a_server_that_does_not_tell_its_backups_is_unknown(properties: Row) -> None:
+def test_missing_backup_settings_raise(properties: Row) -> None:
     (read,) = POSTGRESQL.facets["backed_up"].reads
     with pytest.raises(SHAPE):
         read.function({"properties": properties})
 
 
 @pytest.mark.parametrize("enabled", [None, "true", 1])
-def test_an_instance_whose_endpoint_cannot_be_read_is_not_private(enabled: Any) -> None:
+def test_an_unreadable_endpoint_setting_raises(enabled: Any) -> None:
     (read,) = INSTANCES.facets["open_to_world"].reads
     with pytest.raises(SHAPE):
         read.function({"properties": {"publicDataEndpointEnabled": enabled}})
@@ -279,23 +279,23 @@ def test_an_instance_whose_endpoint_cannot_be_read_is_not_private(enabled: Any) 
 # SQL Server on a machine
 
 
-def connect_by(azure: AzureSandbox, kind: str | None) -> None:
+def set_connectivity(azure: AzureSandbox, kind: str | None) -> None:
     settings = azure.estate.compute.settings["migration-db"]
-    told = {"SQLConnectivityUpdateSettings": {"ConnectivityType": kind}} if kind else None
-    settings["ServerConfigurationsManagementSettings"] = told
+    setting = {"SQLConnectivityUpdateSettings": {"ConnectivityType": kind}} if kind else None
+    settings["ServerConfigurationsManagementSettings"] = setting
     del settings["serverConfigurationsManagementSettings"]
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"), [("PUBLIC", True), ("Public", True), ("PRIVATE", False), ("LOCAL", False)]
 )
-def test_whom_a_machine_listens_to(azure: AzureSandbox, scan: Scan, kind: str, expected: bool) -> None:
-    connect_by(azure, kind)
+def test_connectivity_of_a_machine(azure: AzureSandbox, scan: Scan, kind: str, expected: bool) -> None:
+    set_connectivity(azure, kind)
     assert database(scan(), "migration-db").open_to_world is expected
 
 
-def test_a_server_set_up_by_hand_is_open_or_not_by_what_is_not_seen(azure: AzureSandbox, scan: Scan) -> None:
-    connect_by(azure, None)
+def test_a_manually_configured_server_is_unknown_unless_private(azure: AzureSandbox, scan: Scan) -> None:
+    set_connectivity(azure, None)
     inventory = scan()
     assert isinstance(database(inventory, "migration-db").open_to_world, Unknown)
     assert reasons(inventory) == {("unsupported", "Microsoft.SqlVirtualMachine/SqlVirtualMachines_Get")}
@@ -316,8 +316,13 @@ def test_a_machine_without_an_interface_is_unknown(azure: AzureSandbox, scan: Sc
 )
 def test_settings_of_a_machine(facet: str, name: str) -> None:
     (read,) = MACHINES.facets[facet].reads
-    for told, expected in (({"enable": True}, True), ({"Enable": False}, False), ({}, False), (None, False)):
-        assert read.function({}, {"properties": {name: told}}) is expected
+    for setting, expected in (
+        ({"enable": True}, True),
+        ({"Enable": False}, False),
+        ({}, False),
+        (None, False),
+    ):
+        assert read.function({}, {"properties": {name: setting}}) is expected
     assert read.function({}, {"properties": {}}) is False
     with pytest.raises(SHAPE):
         read.function({}, {"properties": {name: {"enable": "yes"}}})
@@ -329,7 +334,7 @@ def test_settings_of_a_machine(facet: str, name: str) -> None:
 
 
 def recorded(recordings: Recordings, name: str, type_: str) -> list[Row]:
-    """Servers as Resource Graph would give them: with the subscription, and tags or null."""
+    """Servers as Resource Graph returns them: with the subscription, and tags or null."""
     bodies = [one["body"] for one in recordings(name)]
     listed = [one for body in bodies for one in body.get("value", [body]) if "type" in one]
     return [

@@ -1,4 +1,4 @@
-"""Each read that goes wrong makes just what depends on it unknown; nothing vanishes and nothing passes."""
+"""A failed read makes exactly what depends on it unknown; nothing disappears and nothing passes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.providers.azure.azure_scan import Scan, of_kind, reasons, unknown_fac
 
 GRAPH = "Microsoft.ResourceGraph/Resources"
 TRAILS = {("account", "audit_trails"), ("region", "audit_trails")}
-# Facets of buckets whose network is closed stay known without the containers.
+# Facets of buckets without public network access stay known without the containers.
 FACETS: Mapping[str, set[tuple[str, str]]] = {
     "Microsoft.Security/SecurityContacts_List": {("account", "security_contacts")},
     "Microsoft.Insights/SubscriptionDiagnosticSettings_List": TRAILS,
@@ -41,15 +41,15 @@ BLIND: Mapping[str, set[str]] = {
     "Microsoft.Authorization/Permissions_ListForSubscription": LISTED,
     "Microsoft.Authorization/DenyAssignments_List": LISTED,
 }
-# The sample company has none, so its other keys stay.
-NOTHING_THERE = {f"{GRAPH}(managedHsms)"}
-# Tried with a managed HSM, among the tests of keys.
-ELSEWHERE = {
+# The sample company has none, so the other keys remain.
+NO_RESOURCES = {f"{GRAPH}(managedHsms)"}
+# Tested with a managed HSM, in the tests of keys.
+TESTED_ELSEWHERE = {
     *("Microsoft.KeyVault/ManagedHsmKeys_List", "Microsoft.KeyVault/ManagedHsmKeys_Get"),
-    # Tried among the tests of identities.
+    # Tested with identities.
     *test_azure_identity_denials.FACETS,
     *test_azure_identity_denials.BLIND,
-    # Tried among the tests of machines, databases, functions and clusters.
+    # Tested with machines, databases, functions and clusters.
     *test_azure_compute_denials.FACETS,
     *test_azure_compute_denials.BLIND,
 }
@@ -64,9 +64,9 @@ REASONS: Mapping[Fault, str] = {
 }
 
 
-def test_every_call_and_every_fault_is_tried_here() -> None:
+def test_every_call_and_every_fault_is_tested() -> None:
     calls = {call.name for table in COLLECTORS for call in table.calls(table.kind.facets())}
-    assert calls <= set(FACETS) | set(BLIND) | ELSEWHERE
+    assert calls <= set(FACETS) | set(BLIND) | TESTED_ELSEWHERE
     assert set(REASONS) | {"hang"} == set(get_args(Fault))
 
 
@@ -86,9 +86,9 @@ def test_exactly_the_facets_that_depend_on_it_are_unknown(
     assert {spot.kind for spot in inventory.blind_spots} == blind
     assert unknown_facets(inventory) == FACETS[call]
     assert reasons(inventory) == {(REASONS[fault], call)}
-    seen = [one for one in whole.resources if one.kind not in blind]
-    assert [one.id for one in inventory.resources] == [one.id for one in seen]
-    for after, before in zip(inventory.resources, seen, strict=True):
+    listed = [one for one in whole.resources if one.kind not in blind]
+    assert [one.id for one in inventory.resources] == [one.id for one in listed]
+    for after, before in zip(inventory.resources, listed, strict=True):
         untouched = {name for name in before.collected() if (before.kind, name) not in FACETS[call]}
         assert {name: getattr(after, name) for name in untouched} == {
             name: getattr(before, name) for name in untouched
@@ -97,20 +97,20 @@ def test_exactly_the_facets_that_depend_on_it_are_unknown(
 
 @pytest.mark.parametrize("fault", sorted(REASONS))
 @pytest.mark.parametrize("call", sorted(set(BLIND) - set(FACETS)))
-def test_what_cannot_be_listed_or_proven_is_a_blind_spot(
+def test_an_incomplete_listing_is_a_blind_spot(
     azure: AzureSandbox, scan: Scan, whole: Inventory, call: str, fault: Fault
 ) -> None:
     azure.fault = lambda operation: fault if operation == call else None
     inventory = scan()
     assert {spot.kind for spot in inventory.blind_spots} == BLIND[call]
     assert reasons(inventory) == {(REASONS[fault], call)}
-    kept = call.startswith("Microsoft.Authorization/") or call in NOTHING_THERE
+    kept = call.startswith("Microsoft.Authorization/") or call in NO_RESOURCES
     for kind in ("account", "region", "bucket", "audit_trail", "key", "firewall"):
-        lost = kind in BLIND[call] and not kept
-        assert of_kind(inventory, kind) == ([] if lost else of_kind(whole, kind))
+        missing = kind in BLIND[call] and not kept
+        assert of_kind(inventory, kind) == ([] if missing else of_kind(whole, kind))
 
 
-def test_half_a_listing_keeps_what_came(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_interrupted_listing_keeps_its_first_pages(azure: AzureSandbox, scan: Scan) -> None:
     name = f"{GRAPH}(storageAccounts)"
 
     def second_page(operation: str) -> Fault | None:
@@ -123,7 +123,7 @@ def test_half_a_listing_keeps_what_came(azure: AzureSandbox, scan: Scan) -> None
     assert not inventory.complete("azure", SUBSCRIPTION, "bucket")
 
 
-def test_half_the_containers_are_none(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_interrupted_list_of_containers_is_unknown(azure: AzureSandbox, scan: Scan) -> None:
     """The public container might have been on the page that failed."""
     name = "Microsoft.Storage/BlobContainers_List"
     azure.estate.accounts = [one for one in azure.estate.accounts if one.name == "payreceipts"]
@@ -139,7 +139,7 @@ def test_half_the_containers_are_none(azure: AzureSandbox, scan: Scan) -> None:
         "Microsoft.Security/SecurityContacts_List",
     ],
 )
-def test_a_denial_names_the_action_that_would_settle_it(azure: AzureSandbox, scan: Scan, call: str) -> None:
+def test_a_denial_names_the_missing_action(azure: AzureSandbox, scan: Scan, call: str) -> None:
     azure.fault = lambda operation: "denied" if operation == call else None
     actions = {one.name: one.permission for table in COLLECTORS for one in table.calls(table.kind.facets())}
     causes = {
@@ -153,7 +153,7 @@ def test_a_denial_names_the_action_that_would_settle_it(azure: AzureSandbox, sca
 
 @pytest.mark.parametrize("fault", ["throttled", "failing", "reset"])
 @pytest.mark.parametrize("call", [f"{GRAPH}(storageAccounts)", "Microsoft.Storage/BlobContainers_List"])
-def test_what_passes_is_tried_again(
+def test_transient_faults_are_retried(
     azure: AzureSandbox, scan: Scan, whole: Inventory, call: str, fault: Fault
 ) -> None:
     azure.calls.clear()
@@ -161,14 +161,14 @@ def test_what_passes_is_tried_again(
     assert scan().resources == whole.resources
 
 
-def test_a_call_that_stays_throttled_is_tried_as_often_as_allowed(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_throttled_call_is_retried_up_to_the_limit(azure: AzureSandbox, scan: Scan) -> None:
     name = f"{GRAPH}(locations)"
     azure.fault = lambda operation: "throttled" if operation == name else None
     scan(limits=Limits(connect_seconds=5, read_seconds=10, attempts=3))
     assert azure.calls[name] == 3
 
 
-def test_a_call_that_hangs_is_given_up(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_hanging_call_times_out(azure: AzureSandbox, scan: Scan) -> None:
     name = "Microsoft.Security/SecurityContacts_List"
     azure.fault = lambda operation: "hang" if operation == name else None
     inventory = scan(limits=Limits(connect_seconds=2, read_seconds=1.5, attempts=1))
@@ -176,7 +176,7 @@ def test_a_call_that_hangs_is_given_up(azure: AzureSandbox, scan: Scan) -> None:
 
 
 def test_an_unlisted_404_is_not_absence(azure: AzureSandbox, scan: Scan) -> None:
-    """An account that is deleted between the listing and the question is unknown, not unlogged."""
+    """An account that is deleted between the listing and the call is unknown, not unlogged."""
     name = "Microsoft.Insights/DiagnosticSettings_List"
     accounts = azure.estate.accounts
 
@@ -192,7 +192,7 @@ def test_an_unlisted_404_is_not_absence(azure: AzureSandbox, scan: Scan) -> None
     assert ("error", name) in reasons(inventory)
 
 
-def test_one_malformed_row_of_an_answer_spoils_that_resource_alone(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_malformed_row_affects_only_its_resource(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.accounts[0].properties = {"encryption": "?"}
     inventory = scan()
     assert {
@@ -209,14 +209,14 @@ def test_one_malformed_row_of_an_answer_spoils_that_resource_alone(azure: AzureS
 
 
 @pytest.mark.parametrize("name", ["", "x/../../y", "x?y=", "x#y"])
-def test_a_row_without_a_proper_id_is_a_blind_spot(azure: AzureSandbox, scan: Scan, name: str) -> None:
+def test_a_row_without_a_valid_id_is_a_blind_spot(azure: AzureSandbox, scan: Scan, name: str) -> None:
     azure.estate.accounts[0].name = name
     inventory = scan()
     assert {(spot.kind, spot.cause.reason) for spot in inventory.blind_spots} == {("bucket", "error")}
     assert len(of_kind(inventory, "bucket")) == 7
 
 
-def test_a_row_without_a_location_leaves_the_others(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_row_without_a_location_does_not_affect_others(azure: AzureSandbox, scan: Scan) -> None:
     nowhere: Any = None
     azure.estate.accounts[0].location = nowhere
     azure.estate.other_locations = ()
@@ -231,17 +231,17 @@ def test_a_row_without_a_location_leaves_the_others(azure: AzureSandbox, scan: S
 
 
 @pytest.mark.parametrize("base", ["https://evil.example.com", "http://127.0.0.1:1"])
-def test_a_next_page_elsewhere_is_not_followed(
+def test_a_next_page_at_another_host_is_not_followed(
     azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch, base: str
 ) -> None:
-    """Otherwise the token would go there too."""
-    honest = Answers._page
+    """Otherwise the token would be sent there."""
+    original = Answers._page
 
-    def lure(self: Answers, items: Any, path: str, parameters: Any) -> Any:
-        answer = honest(self, items, path, parameters)
+    def redirected(self: Answers, items: Any, path: str, parameters: Any) -> Any:
+        answer = original(self, items, path, parameters)
         return {**answer, "nextLink": f"{base}{path}"} if path.endswith("/containers") else answer
 
-    monkeypatch.setattr(Answers, "_page", lure)
+    monkeypatch.setattr(Answers, "_page", redirected)
     inventory = scan()
     assert unknown_facets(inventory) == FACETS["Microsoft.Storage/BlobContainers_List"]
     assert reasons(inventory) == {("error", "Microsoft.Storage/BlobContainers_List")}

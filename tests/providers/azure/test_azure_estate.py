@@ -8,7 +8,7 @@ from providers.azure.scopes import COLLECTORS, connect
 from providers.sandbox.azure.estate import CLIENT, SUBSCRIPTION, TENANT
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
 from scanner.model.resources.account import Account, Region
@@ -19,7 +19,7 @@ from tests.providers.azure.azure_scan import LIMITS, Scan, bucket, of_kind, unkn
 VAULT = "https://shop-analytics.vault.azure.net"
 
 
-def test_every_kind_is_collected_whole(scan: Scan) -> None:
+def test_every_kind_is_collected_completely(scan: Scan) -> None:
     inventory = scan()
     assert inventory.blind_spots == ()
     assert unknown_facets(inventory) == set()
@@ -109,7 +109,7 @@ def test_a_partly_configured_bucket(scan: Scan) -> None:
     assert bucket(inventory, "wwwold").tls_only is False
 
 
-def test_a_website_container_on_an_open_network_is_undecided(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_website_container_on_an_open_network_is_unknown(azure: AzureSandbox, scan: Scan) -> None:
     for account in azure.estate.accounts:
         if account.name == "statuspage":
             account.properties["publicNetworkAccess"] = "Enabled"
@@ -140,23 +140,23 @@ def test_ids_that_differ_in_case_are_the_same_resource(azure: AzureSandbox, scan
     assert {one.region for one in of_kind(after, "bucket")} == {"westeurope", "northeurope"}
 
 
-def test_only_the_named_locations(scan: Scan) -> None:
-    inventory = scan(Request("azure", regions=("North Europe",)))
+def test_only_the_requested_locations(scan: Scan) -> None:
+    inventory = scan(ConnectionRequest("azure", regions=("North Europe",)))
     assert [one.name for one in of_kind(inventory, "region")] == ["northeurope"]
     assert [one.name for one in of_kind(inventory, "bucket")] == ["reportsarchive", "shopauditlogs"]
     assert len(of_kind(inventory, "account")) == 1
 
 
-def test_what_the_snapshot_counts_is_what_the_cloud_heard(azure: AzureSandbox, scan: Scan) -> None:
+def test_the_snapshot_counts_every_request(azure: AzureSandbox, scan: Scan) -> None:
     inventory = scan()
-    heard = {name: times for name, times in azure.calls.items() if not name.startswith("Microsoft.Entra/")}
-    del heard["Microsoft.Resources/Subscriptions_List"]
-    assert inventory.calls == {"azure": heard}
-    assert heard["Microsoft.Insights/SubscriptionDiagnosticSettings_List"] == 1
+    received = {name: times for name, times in azure.calls.items() if not name.startswith("Microsoft.Entra/")}
+    del received["Microsoft.Resources/Subscriptions_List"]
+    assert inventory.calls == {"azure": received}
+    assert received["Microsoft.Insights/SubscriptionDiagnosticSettings_List"] == 1
 
 
 def test_only_the_wanted_facets_are_asked_for(azure: AzureSandbox) -> None:
-    provider = connect(Request("azure"), LIMITS)
+    provider = connect(ConnectionRequest("azure"), LIMITS)
     workers = Workers(4)
     collection = Collection(workers)
     wanted = {"bucket": frozenset({"encryption"})}
@@ -168,8 +168,8 @@ def test_only_the_wanted_facets_are_asked_for(azure: AzureSandbox) -> None:
     assert not [name for name in inventory.calls["azure"] if name.startswith("Microsoft.Storage/")]
 
 
-def test_what_the_caller_may_not_read_is_never_missing_in_silence(azure: AzureSandbox, scan: Scan) -> None:
-    """Resource Graph leaves rows out without a word: a narrower role must show up as a blind spot."""
+def test_resources_without_read_permission_are_a_blind_spot(azure: AzureSandbox, scan: Scan) -> None:
+    """Resource Graph silently omits rows: a narrower role must show up as a blind spot."""
     azure.estate.hidden = {"payrollexport"}
     azure.estate.permissions = [{"actions": ["Microsoft.Insights/*"], "notActions": []}]
     inventory = scan()
@@ -211,9 +211,9 @@ def test_a_deny_assignment_makes_a_blind_spot(azure: AzureSandbox, scan: Scan) -
     }
 
 
-def test_a_subscription_without_a_role_is_a_target_that_was_not_reached(scan: Scan) -> None:
+def test_a_subscription_without_a_role_is_an_unreached_target(scan: Scan) -> None:
     other = "0b0b0b0b-1111-4222-8333-444455556666"
-    inventory = scan(Request("azure", scopes=(SUBSCRIPTION.upper(), other)))
+    inventory = scan(ConnectionRequest("azure", scopes=(SUBSCRIPTION.upper(), other)))
     assert {one.scope for one in inventory.resources} == {SUBSCRIPTION, TENANT}
     assert [(one.scope, one.reached) for one in inventory.targets] == [(SUBSCRIPTION, True), (other, False)]
     assert "AuthorizationFailed" in (inventory.targets[1].message or "")

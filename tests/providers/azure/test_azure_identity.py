@@ -27,13 +27,13 @@ from providers.sandbox.azure.identity import (
 )
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.identity import AccessKey, Role, Tenant, User
 from scanner.model.resources.kinds import KINDS
-from tests.providers.azure.azure_scan import LIMITS, NEVER_TOLD, Scan, of_kind, reasons, unknown_facets
+from tests.providers.azure.azure_scan import ALWAYS_UNKNOWN, LIMITS, Scan, of_kind, reasons, unknown_facets
 
 FOREIGN = "00000000-0000-0000-0000-0000000000f1"
 
@@ -42,12 +42,12 @@ def users(inventory: Inventory) -> Mapping[str, User]:
     return {one.name.split("@")[0]: one for one in inventory.resources if isinstance(one, User)}
 
 
-def the_tenant(inventory: Inventory) -> Tenant:
+def tenant_of(inventory: Inventory) -> Tenant:
     (found,) = (one for one in inventory.resources if isinstance(one, Tenant))
     return found
 
 
-def gather(provider: AzureProvider, **wanted: frozenset[str]) -> Inventory:
+def collect(provider: AzureProvider, **wanted: frozenset[str]) -> Inventory:
     workers = Workers(8)
     collection = Collection(workers)
     facets = wanted or {kind: KINDS[kind].facets() for kind in ("user", "access_key", "role", "tenant")}
@@ -62,7 +62,7 @@ def sample(azure: AzureSandbox, number: int) -> dict[str, Any]:
 
 
 def test_the_tenant(scan: Scan) -> None:
-    found = the_tenant(scan())
+    found = tenant_of(scan())
     assert (found.scope, found.region, found.partition) == (TENANT, None, "azure")
     assert (found.id, found.name, found.type) == (f"/tenants/{TENANT}", "Example Shop", "azure.entra.tenant")
     assert (found.tags, found.administrators) == ({}, 3)
@@ -84,7 +84,7 @@ def test_users(scan: Scan) -> None:
         "auditor_example.org#EXT#",
         "payments-lead",
     }
-    # Emergency accounts have a factor, but nothing asks for it; the operator has none.
+    # Emergency accounts have MFA registered, but nothing requires it; the operator has none.
     assert {name for name, one in found.items() if not one.mfa} == {
         "emergency-1",
         "emergency-2",
@@ -112,7 +112,7 @@ def test_credentials_of_applications(scan: Scan) -> None:
     assert {one.scope for one in found} == {TENANT}
 
 
-def test_neither_secret_nor_hint_reaches_a_resource(scan: Scan) -> None:
+def test_no_secret_or_hint_in_a_resource(scan: Scan) -> None:
     for one in of_kind(scan(), "access_key"):
         assert "s3c" not in str(one.to_record())
 
@@ -121,7 +121,7 @@ def test_roles(scan: Scan) -> None:
     found = {one.name: one for one in of_kind(scan(), "role") if isinstance(one, Role)}
     assert {one.scope for one in found.values()} == {SUBSCRIPTION}
     assert len(found) == 8
-    told = {
+    facts = {
         (one.name.split(" for ")[0], one.principal_type): (
             one.everything,
             one.grants_rights,
@@ -131,7 +131,7 @@ def test_roles(scan: Scan) -> None:
         for one in found.values()
         if "b1" not in str(one.principal) and not str(one.principal).startswith("0c0c0c0c")
     }
-    assert told == {
+    assert facts == {
         ("Owner", "group"): (True, True, False, False),
         ("Reader", "user"): (False, False, True, False),
         ("User Access Administrator", "user"): (False, True, False, False),
@@ -144,13 +144,13 @@ def test_roles(scan: Scan) -> None:
     assert not any(one.everything or one.grants_rights for one in workloads.values())
 
 
-def test_what_azure_does_not_keep_is_unknown(azure: AzureSandbox) -> None:
-    inventory = gather(connect(Request("azure"), LIMITS))
-    assert unknown_facets(inventory) == NEVER_TOLD
+def test_what_azure_does_not_record_is_unknown(azure: AzureSandbox) -> None:
+    inventory = collect(connect(ConnectionRequest("azure"), LIMITS))
+    assert unknown_facets(inventory) == ALWAYS_UNKNOWN
     assert {reason for reason, _ in reasons(inventory)} == {"unsupported"}
 
 
-def test_without_the_right_to_sign_ins_the_users_stay(azure: AzureSandbox, scan: Scan) -> None:
+def test_users_are_listed_without_sign_in_permission(azure: AzureSandbox, scan: Scan) -> None:
     azure.fault = lambda name: "denied" if name == "Microsoft.Graph/users(signInActivity)" else None
     inventory = scan()
     assert len(users(inventory)) == 7
@@ -159,7 +159,7 @@ def test_without_the_right_to_sign_ins_the_users_stay(azure: AzureSandbox, scan:
     assert (fact.causes[0].reason, fact.causes[0].permission) == ("denied", "AuditLog.Read.All")
 
 
-def test_no_permission_settles_a_missing_licence(
+def test_a_missing_licence_is_unsupported(
     azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
@@ -200,7 +200,7 @@ def test_the_last_sign_in(azure: AzureSandbox, scan: Scan, activity: Any, expect
     assert users(scan())["data-lead"].last_used == expected
 
 
-def test_a_guest_without_a_factor_here_may_have_one_at_home(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_guest_without_mfa_here_may_have_it_at_home(azure: AzureSandbox, scan: Scan) -> None:
     for row in azure.estate.tenant.registrations:
         row["isMfaCapable"] = False
     found = users(scan())
@@ -211,20 +211,20 @@ def test_a_guest_without_a_factor_here_may_have_one_at_home(azure: AzureSandbox,
     assert found["data-lead"].mfa is False
 
 
-def test_security_defaults_ask_everyone(azure: AzureSandbox, scan: Scan) -> None:
+def test_security_defaults_apply_to_everyone(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.tenant.policies = []
     azure.estate.tenant.defaults["isEnabled"] = True
     inventory = scan()
-    found = the_tenant(inventory)
+    found = tenant_of(inventory)
     assert found.administrators_mfa is found.everyone_mfa is found.legacy_sign_in_blocked is True
     assert users(inventory)["emergency-1"].mfa is True
     assert users(inventory)["shop-operator"].mfa is False
 
 
-def test_nothing_asks_anyone(azure: AzureSandbox, scan: Scan) -> None:
+def test_without_policies_nothing_is_required(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.tenant.policies = []
     inventory = scan()
-    found = the_tenant(inventory)
+    found = tenant_of(inventory)
     assert (found.administrators_mfa, found.everyone_mfa, found.legacy_sign_in_blocked) == (False,) * 3
     assert users(inventory)["platform-admin"].mfa is False
 
@@ -239,56 +239,56 @@ def test_a_disabled_user_is_not_in_the_report(azure: AzureSandbox, scan: Scan) -
     assert isinstance(found.mfa, Unknown)
 
 
-def test_more_than_two_accounts_left_out(azure: AzureSandbox, scan: Scan) -> None:
+def test_more_than_two_excluded_accounts(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.tenant.members[EMERGENCY].append(member(4))
     inventory = scan()
-    assert the_tenant(inventory).everyone_mfa is the_tenant(inventory).administrators_mfa is False
+    assert tenant_of(inventory).everyone_mfa is tenant_of(inventory).administrators_mfa is False
     assert users(inventory)["data-lead"].mfa is False
 
 
-def test_a_group_that_is_left_out_and_cannot_be_counted(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_excluded_group_of_unknown_size(azure: AzureSandbox, scan: Scan) -> None:
     del azure.estate.tenant.members[EMERGENCY]
     inventory = scan()
-    assert isinstance(the_tenant(inventory).everyone_mfa, Unknown)
+    assert isinstance(tenant_of(inventory).everyone_mfa, Unknown)
     assert isinstance(users(inventory)["data-lead"].mfa, Unknown)
     assert users(inventory)["shop-operator"].mfa is False
-    assert the_tenant(inventory).administrators == 3
+    assert tenant_of(inventory).administrators == 3
 
 
 def test_a_group_of_administrators_that_cannot_be_read(azure: AzureSandbox, scan: Scan) -> None:
     del azure.estate.tenant.members[ADMINISTRATORS]
     inventory = scan()
-    assert isinstance(the_tenant(inventory).administrators, Unknown)
+    assert isinstance(tenant_of(inventory).administrators, Unknown)
     found = users(inventory)
     assert found["emergency-1"].administrator is True
     assert isinstance(found["shop-operator"].administrator, Unknown)
 
 
-def test_an_administrator_of_unknown_kind_is_not_overlooked(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_administrator_of_unknown_type_makes_the_count_unknown(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.tenant.role_assignments.append(
         {**holds(GLOBAL_ADMINISTRATOR, "user", person(5)), "principal": None}
     )
     inventory = scan()
-    assert isinstance(the_tenant(inventory).administrators, Unknown)
+    assert isinstance(tenant_of(inventory).administrators, Unknown)
     assert isinstance(users(inventory)["shop-operator"].administrator, Unknown)
 
 
-def test_an_administrator_twice_over_counts_once(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_administrator_assigned_twice_counts_once(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.tenant.members[ADMINISTRATORS] = [member(1), member(2)]
-    assert the_tenant(scan()).administrators == 3
+    assert tenant_of(scan()).administrators == 3
 
 
-def test_the_tenant_is_asked_once_for_many_subscriptions(azure: AzureSandbox) -> None:
-    provider = connect(Request("azure"), LIMITS)
+def test_the_tenant_is_read_once_for_many_subscriptions(azure: AzureSandbox) -> None:
+    provider = connect(ConnectionRequest("azure"), LIMITS)
     (one,) = provider.subscriptions
     azure.estate.page = 100
     both = replace(provider, subscriptions=(one, {**one, "subscriptionId": OTHER_SUBSCRIPTION}))
-    inventory = gather(both)
+    inventory = collect(both)
     assert len(users(inventory)) == 7
-    asked = {name: times for name, times in inventory.calls["azure"].items() if "Graph/" in name}
-    assert asked.pop("Microsoft.Graph/groups/transitiveMembers") == 3
-    assert set(asked.values()) == {1}
-    # Who owns the other one cannot be told, so nobody is known to be no administrator.
+    requests = {name: times for name, times in inventory.calls["azure"].items() if "Graph/" in name}
+    assert requests.pop("Microsoft.Graph/groups/transitiveMembers") == 3
+    assert set(requests.values()) == {1}
+    # The owners of the other one are unknown, so any other user may be an administrator.
     found = users(inventory)
     assert found["data-lead"].administrator is True
     assert isinstance(found["shop-operator"].administrator, Unknown)
@@ -296,9 +296,9 @@ def test_the_tenant_is_asked_once_for_many_subscriptions(azure: AzureSandbox) ->
 
 
 def test_another_tenant_is_a_blind_spot(azure: AzureSandbox) -> None:
-    provider = connect(Request("azure"), LIMITS)
+    provider = connect(ConnectionRequest("azure"), LIMITS)
     (one,) = provider.subscriptions
-    inventory = gather(replace(provider, subscriptions=({**one, "tenantId": FOREIGN},)))
+    inventory = collect(replace(provider, subscriptions=({**one, "tenantId": FOREIGN},)))
     assert {(spot.scope, spot.kind, spot.cause.permission) for spot in inventory.blind_spots} == {
         (FOREIGN, kind, None) for kind in ("user", "access_key", "tenant")
     }
@@ -309,25 +309,25 @@ def test_another_tenant_is_a_blind_spot(azure: AzureSandbox) -> None:
     assert guest.everything is False
 
 
-def test_another_organisation_is_not_taken_for_the_tenant(azure: AzureSandbox, scan: Scan) -> None:
+def test_another_organisation_is_rejected(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.tenant.organisation["id"] = FOREIGN
     inventory = scan()
     assert {spot.kind for spot in inventory.blind_spots} == {"tenant"}
     assert of_kind(inventory, "tenant") == []
 
 
-def test_only_what_the_facets_need_is_asked(azure: AzureSandbox) -> None:
-    provider = connect(Request("azure"), LIMITS)
-    inventory = gather(provider, user=frozenset({"external", "enabled"}))
+def test_only_calls_for_the_wanted_facets_are_made(azure: AzureSandbox) -> None:
+    provider = connect(ConnectionRequest("azure"), LIMITS)
+    inventory = collect(provider, user=frozenset({"external", "enabled"}))
     assert set(inventory.calls["azure"]) == {"Microsoft.Graph/users"}
 
 
-def test_no_graph_where_no_identity_is_wanted(azure: AzureSandbox) -> None:
-    inventory = gather(connect(Request("azure"), LIMITS), account=frozenset({"tags"}))
+def test_no_graph_calls_without_wanted_identities(azure: AzureSandbox) -> None:
+    inventory = collect(connect(ConnectionRequest("azure"), LIMITS), account=frozenset({"tags"}))
     assert not [name for name in inventory.calls.get("azure", ()) if name.startswith("Microsoft.Graph/")]
 
 
-def test_a_malformed_user_spoils_that_user_alone(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_malformed_user_affects_only_that_user(azure: AzureSandbox, scan: Scan) -> None:
     sample(azure, 5)["accountEnabled"] = "yes"
     assert unknown_facets(scan()) == {("user", "enabled")}
 
@@ -344,7 +344,7 @@ def test_a_domain_that_is_not_the_tenants(azure: AzureSandbox, scan: Scan) -> No
     assert isinstance(users(scan())["lost"].password, Unknown)
 
 
-def test_half_the_users_are_kept(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_interrupted_list_of_users_is_kept(azure: AzureSandbox, scan: Scan) -> None:
     name = "Microsoft.Graph/users"
     azure.fault = lambda operation: "failing" if operation == name and azure.calls[name] > 1 else None
     inventory = scan()
@@ -352,7 +352,7 @@ def test_half_the_users_are_kept(azure: AzureSandbox, scan: Scan) -> None:
     assert {spot.kind for spot in inventory.blind_spots} == {"user"}
 
 
-def test_a_deleted_principal_is_neither_inside_nor_outside(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_deleted_principal_is_neither_internal_nor_external(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.role_assignments[1]["properties"]["principalId"] = person(99)
     guest = next(one for one in of_kind(scan(), "role") if one.name.endswith(person(99)))
     assert isinstance(guest, Role)
@@ -372,7 +372,7 @@ def test_a_deleted_principal_is_neither_inside_nor_outside(azure: AzureSandbox, 
         ("GET", "https://graph.example.com/v1.0/users"),
     ],
 )
-def test_the_guard_stops_what_no_table_names(method: str, url: str) -> None:
+def test_the_guard_stops_requests_that_are_in_no_table(method: str, url: str) -> None:
     calls: list[DirectoryCall] = [USERS_LIST, GROUP_MEMBERS]
     guard = RequestGuard("graph.microsoft.com", calls)
     guard.check("GET", f"https://graph.microsoft.com/v1.0/groups/{group(1)}/transitiveMembers?$select=id")

@@ -1,4 +1,4 @@
-"""Each read about identities that goes wrong makes just what depends on it unknown."""
+"""A failed read about identities makes exactly what depends on it unknown."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from providers.azure.scopes import COLLECTORS, connect
 from providers.sandbox import Fault
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.collect.workers import Workers
 from scanner.model.inventory import Inventory
 from tests.providers.azure.azure_scan import LIMITS, WANTED, Scan, of_kind, reasons, unknown_facets
 
 GRAPH = "Microsoft.Graph"
-ASKED = {
+SIGN_IN = {
     ("tenant", "administrators_mfa"),
     ("tenant", "everyone_mfa"),
     ("tenant", "legacy_sign_in_blocked"),
@@ -32,18 +32,18 @@ FACETS: Mapping[str, set[tuple[str, str]]] = {
         ("tenant", "administrators"),
         ("user", "administrator"),
     },
-    # That old protocols stay open is known without the members: no policy closes them.
+    # That legacy authentication is allowed is known without the members: no policy blocks it.
     f"{GRAPH}/groups/transitiveMembers": {
         ("tenant", "administrators"),
         ("user", "administrator"),
-        *(ASKED - {("tenant", "legacy_sign_in_blocked")}),
+        *(SIGN_IN - {("tenant", "legacy_sign_in_blocked")}),
     },
-    # Whatever is on by a policy is on; what is off by all policies might be on by default.
+    # What a policy enforces is known; what no policy enforces, security defaults might.
     f"{GRAPH}/policies/identitySecurityDefaultsEnforcementPolicy": {
         ("tenant", "legacy_sign_in_blocked"),
         ("user", "mfa"),
     },
-    f"{GRAPH}/identity/conditionalAccess/policies": ASKED,
+    f"{GRAPH}/identity/conditionalAccess/policies": SIGN_IN,
     f"{GRAPH}/policies/authorizationPolicy": {
         ("tenant", "guests_invited_by"),
         ("tenant", "users_register_apps"),
@@ -74,11 +74,11 @@ REASONS: Mapping[Fault, str] = {
 
 @pytest.fixture
 def scan(azure: AzureSandbox) -> Scan:
-    """Identities alone."""
+    """Only identities."""
     wanted = {kind: WANTED[kind] for kind in ("user", "access_key", "role", "tenant")}
 
     def run() -> Inventory:
-        provider = connect(Request("azure"), LIMITS, sleep=lambda seconds: None)
+        provider = connect(ConnectionRequest("azure"), LIMITS, sleep=lambda seconds: None)
         workers = Workers(8)
         collection = Collection(workers)
         provider.collect(wanted, collection)
@@ -95,7 +95,7 @@ def whole(scan: Scan) -> Inventory:
 
 @pytest.mark.parametrize("fault", sorted(REASONS))
 @pytest.mark.parametrize("call", sorted(set(FACETS) | set(BLIND)))
-def test_just_what_depends_on_it_is_unknown(
+def test_exactly_what_depends_on_it_is_unknown(
     azure: AzureSandbox, scan: Scan, whole: Inventory, call: str, fault: Fault
 ) -> None:
     azure.fault = lambda operation: fault if operation == call else None
@@ -103,13 +103,13 @@ def test_just_what_depends_on_it_is_unknown(
     blind = BLIND.get(call, set())
     assert {spot.kind for spot in inventory.blind_spots} == blind
     assert unknown_facets(inventory) == FACETS.get(call, set())
-    # A factor that is not known here might be asked for elsewhere.
+    # Another identity provider might require MFA that is not known here.
     assert reasons(inventory) - {
         ("unsupported", f"{GRAPH}/reports/authenticationMethods/userRegistrationDetails")
     } == {(REASONS[fault], call)}
-    seen = [one for one in whole.resources if one.kind not in blind]
-    assert [one.id for one in inventory.resources] == [one.id for one in seen]
-    for after, before in zip(inventory.resources, seen, strict=True):
+    listed = [one for one in whole.resources if one.kind not in blind]
+    assert [one.id for one in inventory.resources] == [one.id for one in listed]
+    for after, before in zip(inventory.resources, listed, strict=True):
         known = after.collected() - set(after.unknowns())
         assert {name: getattr(after, name) for name in known} == {
             name: getattr(before, name) for name in known
@@ -117,9 +117,7 @@ def test_just_what_depends_on_it_is_unknown(
 
 
 @pytest.mark.parametrize("call", sorted(set(FACETS) | set(BLIND)))
-def test_a_denial_names_the_permission_that_would_settle_it(
-    azure: AzureSandbox, scan: Scan, call: str
-) -> None:
+def test_a_denial_names_the_missing_permission(azure: AzureSandbox, scan: Scan, call: str) -> None:
     azure.fault = lambda operation: "denied" if operation == call else None
     inventory = scan()
     facts = (one.unknowns().values() for one in inventory.resources)
@@ -129,7 +127,7 @@ def test_a_denial_names_the_permission_that_would_settle_it(
     assert {cause.permission for cause in causes if cause.reason == "denied"} == {needed[call]}
 
 
-def test_half_the_assignments_are_kept(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_interrupted_list_of_assignments_is_kept(azure: AzureSandbox, scan: Scan) -> None:
     name = "Microsoft.Authorization/RoleAssignments_ListForSubscription"
     azure.fault = lambda operation: "failing" if operation == name and azure.calls[name] > 1 else None
     inventory = scan()
@@ -139,21 +137,21 @@ def test_half_the_assignments_are_kept(azure: AzureSandbox, scan: Scan) -> None:
 
 
 @pytest.mark.parametrize("base", ["https://evil.example.com", "http://127.0.0.1:1"])
-def test_a_next_page_elsewhere_is_not_followed(
+def test_a_next_page_at_another_host_is_not_followed(
     azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch, base: str
 ) -> None:
-    """Otherwise the token would go there too."""
+    """Otherwise the token would be sent there."""
     from providers.sandbox.azure import directory as azure_directory
 
-    honest = azure_directory.answer
+    original = azure_directory.answer
 
-    def lure(*arguments: object) -> object:
-        answer = honest(*arguments)  # type: ignore[arg-type]
+    def redirected(*arguments: object) -> object:
+        answer = original(*arguments)  # type: ignore[arg-type]
         if arguments[2] == "/v1.0/domains":
             return {**answer, "@odata.nextLink": f"{base}/v1.0/domains"}
         return answer
 
-    monkeypatch.setattr(azure_directory, "answer", lure)
+    monkeypatch.setattr(azure_directory, "answer", redirected)
     inventory = scan()
     assert unknown_facets(inventory) == FACETS[f"{GRAPH}/domains"]
     assert ("error", f"{GRAPH}/domains") in reasons(inventory)

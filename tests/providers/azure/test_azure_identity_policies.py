@@ -1,4 +1,4 @@
-"""Conditional Access: what a policy asks, of whom, and what narrows it."""
+"""Conditional Access: what a policy requires, of whom, and which conditions narrow it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from providers.azure.conditional_access import (
     named_groups,
     policies,
 )
-from providers.azure.tenant import demanded
+from providers.azure.tenant import sign_in_requirement
 from providers.sandbox.azure.identity import grant, policy
 from scanner.model.evidence import Observed, Unknown, all_of
 
-Told = Literal["yes", "no", "unknown"]
+Answer = Literal["yes", "no", "unknown"]
 MFA = grant("OR", "mfa")
 EVERYONE = {"includeUsers": ["All"]}
 READERS = "5d6b6bb7-de71-4623-b4af-96380a352509"
@@ -45,14 +45,14 @@ def guests(kinds: str, tenants: str = "all") -> dict[str, Any]:
 ALL_GUESTS = guests("internalGuest,b2bCollaborationGuest,b2bCollaborationMember,otherExternalUser")
 
 
-def tell(fact: Observed[bool]) -> Told:
+def answer(fact: Observed[bool]) -> Answer:
     if isinstance(fact, Unknown):
         return "unknown"
     return "yes" if fact else "no"
 
 
-def tenant(of: Literal["administrators", "everyone", "legacy"], *rows: dict[str, Any]) -> Told:
-    return tell(demanded(of, False, policies(rows), ROLES, MEMBERS))
+def tenant(of: Literal["administrators", "everyone", "legacy"], *rows: dict[str, Any]) -> Answer:
+    return answer(sign_in_requirement(of, False, policies(rows), ROLES, MEMBERS))
 
 
 def enabled(users: dict[str, Any], controls: Any = MFA, **conditions: Any) -> dict[str, Any]:
@@ -63,12 +63,12 @@ def enabled(users: dict[str, Any], controls: Any = MFA, **conditions: Any) -> di
     ("state", "expected"),
     [("enabled", "yes"), ("disabled", "no"), ("enabledForReportingButNotEnforced", "no")],
 )
-def test_only_an_enabled_policy_counts(state: str, expected: Told) -> None:
+def test_only_an_enabled_policy_counts(state: str, expected: Answer) -> None:
     assert tenant("everyone", policy("one", state, EVERYONE, MFA)) == expected
 
 
 @pytest.mark.parametrize(
-    ("controls", "second_factor", "closes_legacy"),
+    ("controls", "requires_mfa", "blocks_legacy"),
     [
         (MFA, "yes", "yes"),
         (grant("AND", "mfa"), "yes", "yes"),
@@ -93,9 +93,9 @@ def test_only_an_enabled_policy_counts(state: str, expected: Told) -> None:
         ),
     ],
 )
-def test_grant_controls(controls: Any, second_factor: Told, closes_legacy: Told) -> None:
-    assert tenant("everyone", enabled(EVERYONE, controls)) == second_factor
-    assert tenant("legacy", enabled(EVERYONE, controls)) == closes_legacy
+def test_grant_controls(controls: Any, requires_mfa: Answer, blocks_legacy: Answer) -> None:
+    assert tenant("everyone", enabled(EVERYONE, controls)) == requires_mfa
+    assert tenant("legacy", enabled(EVERYONE, controls)) == blocks_legacy
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_grant_controls(controls: Any, second_factor: Told, closes_legacy: Told)
         ({"insiderRiskLevels": None}, "yes"),
     ],
 )
-def test_conditions_narrow_it(conditions: dict[str, Any], expected: Told) -> None:
+def test_conditions_narrow_it(conditions: dict[str, Any], expected: Answer) -> None:
     assert tenant("everyone", enabled(EVERYONE, **conditions)) == expected
     assert tenant("administrators", enabled(EVERYONE, **conditions)) == expected
 
@@ -154,7 +154,7 @@ def test_conditions_narrow_it(conditions: dict[str, Any], expected: Told) -> Non
         ({**EVERYONE, "excludeGuestsOrExternalUsers": guests("serviceProvider")}, "yes", "yes"),
     ],
 )
-def test_whom_it_reaches(users: dict[str, Any], administrators: Told, everyone: Told) -> None:
+def test_whom_it_applies_to(users: dict[str, Any], administrators: Answer, everyone: Answer) -> None:
     assert tenant("administrators", enabled(users)) == administrators
     assert tenant("everyone", enabled(users)) == everyone
 
@@ -177,7 +177,7 @@ def test_whom_it_reaches(users: dict[str, Any], administrators: Told, everyone: 
         ({"includeUsers": ["u1"]}, "no"),
     ],
 )
-def test_guests_may_have_a_policy_of_their_own(other: dict[str, Any], expected: Told) -> None:
+def test_guests_may_have_a_policy_of_their_own(other: dict[str, Any], expected: Answer) -> None:
     own = enabled({**EVERYONE, "excludeUsers": ["GuestsOrExternalUsers"]})
     assert tenant("everyone", own, enabled(other)) == expected
 
@@ -191,12 +191,12 @@ def test_guests_may_have_a_policy_of_their_own(other: dict[str, Any], expected: 
         (["browser", "mobileAppsAndDesktopClients"], MFA, "no"),
     ],
 )
-def test_old_protocols(apps: list[str], controls: Any, expected: Told) -> None:
+def test_legacy_protocols(apps: list[str], controls: Any, expected: Answer) -> None:
     assert tenant("legacy", enabled(EVERYONE, controls, clientAppTypes=apps)) == expected
 
 
 @pytest.mark.parametrize(
-    ("users", "user", "outsider", "expected"),
+    ("users", "user", "external", "expected"),
     [
         (EVERYONE, "u5", False, "yes"),
         ({"includeGroups": ["pair"]}, "u1", False, "yes"),
@@ -214,12 +214,12 @@ def test_old_protocols(apps: list[str], controls: Any, expected: Told) -> None:
         ({**EVERYONE, "excludeGuestsOrExternalUsers": ALL_GUESTS}, "u5", True, "no"),
     ],
 )
-def test_one_user(users: dict[str, Any], user: str, outsider: bool, expected: Told) -> None:
+def test_one_user(users: dict[str, Any], user: str, external: bool, expected: Answer) -> None:
     (found,) = policies([enabled(users)])
-    assert tell(PolicyDirectory(ROLES, MEMBERS).asks(found, user, outsider)) == expected
+    assert answer(PolicyDirectory(ROLES, MEMBERS).requires_mfa(found, user, external)) == expected
 
 
-def test_groups_are_asked_for_only_where_they_matter() -> None:
+def test_groups_are_read_only_where_they_matter() -> None:
     rows = [
         enabled({"includeGroups": ["a"], "excludeRoles": [GLOBAL_ADMINISTRATOR]}),
         enabled({"includeGroups": ["b"]}, grant("OR", "approvedApplication")),
@@ -230,20 +230,20 @@ def test_groups_are_asked_for_only_where_they_matter() -> None:
     assert named_groups(LOST, ROLES) == frozenset()
 
 
-def test_roles_that_cannot_be_read_matter_only_where_they_are_named() -> None:
+def test_unreadable_roles_matter_only_if_named() -> None:
     for users, expected in ((EVERYONE, "yes"), ({**EVERYONE, "excludeRoles": [READERS]}, "unknown")):
         found = policies([enabled(users)])
-        assert tell(demanded("everyone", False, found, LOST, MEMBERS)) == expected
+        assert answer(sign_in_requirement("everyone", False, found, LOST, MEMBERS)) == expected
 
 
-def test_security_defaults_settle_it_alone() -> None:
-    assert demanded("everyone", True, LOST, LOST, LOST) is True
-    assert isinstance(demanded("everyone", False, LOST, ROLES, MEMBERS), Unknown)
-    assert isinstance(all_of(True, demanded("everyone", LOST, (), ROLES, MEMBERS)), Unknown)
+def test_security_defaults_suffice() -> None:
+    assert sign_in_requirement("everyone", True, LOST, LOST, LOST) is True
+    assert isinstance(sign_in_requirement("everyone", False, LOST, ROLES, MEMBERS), Unknown)
+    assert isinstance(all_of(True, sign_in_requirement("everyone", LOST, (), ROLES, MEMBERS)), Unknown)
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    "broken",
     [
         {"state": "on"},
         {"conditions": {}},
@@ -251,6 +251,6 @@ def test_security_defaults_settle_it_alone() -> None:
         {"grantControls": {"operator": None, "builtInControls": ["mfa", "block"]}},
     ],
 )
-def test_another_form_is_no_policy(spoilt: dict[str, Any]) -> None:
+def test_another_format_raises(broken: dict[str, Any]) -> None:
     with pytest.raises((KeyError, ValueError, TypeError)):
-        policies([{**enabled(EVERYONE), **spoilt}])
+        policies([{**enabled(EVERYONE), **broken}])

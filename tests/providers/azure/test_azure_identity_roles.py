@@ -1,4 +1,4 @@
-"""Role assignments: what a role allows, where, and to whom; and the recorded ones."""
+"""Role assignments: what a role allows, at which scope, and to whom; and the recorded ones."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from providers.azure.conditional_access import Holders
 from providers.azure.entra import credentials, directory_roles, group_users
 from providers.azure.identity import to_active
 from providers.azure.roles import (
-    Permit,
-    assigned,
-    permits,
+    RolePermissions,
+    assigned_roles,
+    permissions_by_role,
     roles,
     to_everything,
     to_principal_type,
-    workload_is_foreign,
+    workload_is_external,
 )
 from scanner.model.evidence import Unknown
 
@@ -28,13 +28,13 @@ ROLE = "0f0f0f0f-1111-4222-8333-0000000000c0"
 TENANT = "00000000-0000-0000-0000-00000000000a"
 
 
-def permit(*sets: tuple[list[str], list[str]]) -> Permit:
-    permissions = [{"actions": actions, "notActions": but} for actions, but in sets]
+def role_permissions(*sets: tuple[list[str], list[str]]) -> RolePermissions:
+    permissions = [{"actions": actions, "notActions": not_actions} for actions, not_actions in sets]
     row = {
         "id": f"{SUB}/providers/Microsoft.Authorization/roleDefinitions/{ROLE.upper()}",
         "properties": {"roleName": "One", "permissions": permissions},
     }
-    return permits([row])[ROLE]
+    return permissions_by_role([row])[ROLE]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def permit(*sets: tuple[list[str], list[str]]) -> Permit:
     ],
 )
 def test_what_a_role_allows(sets: list[Any], everything: bool, grants_rights: bool) -> None:
-    found = permit(*sets)
+    found = role_permissions(*sets)
     assert (found.everything, found.grants_rights) == (everything, grants_rights)
 
 
@@ -88,13 +88,13 @@ def assignment(scope: str, kind: str = "User", role: str = ROLE) -> dict[str, An
         (f"{SUB}/providers/Microsoft.Storage/x/y", False),
     ],
 )
-def test_where_it_holds(scope: str, wide: bool) -> None:
-    known = {ROLE: Permit("Owner", everything=True, grants_rights=True)}
+def test_where_it_applies(scope: str, wide: bool) -> None:
+    known = {ROLE: RolePermissions("Owner", everything=True, grants_rights=True)}
     assert to_everything(assignment(scope), known) is wide
-    assert bool(assigned([assignment(scope)]).users) is wide
+    assert bool(assigned_roles([assignment(scope)]).users) is wide
 
 
-def test_a_role_that_is_not_among_the_roles() -> None:
+def test_a_role_without_definition() -> None:
     assert isinstance(to_everything(assignment(SUB), {}), Unknown)
     assert to_everything(assignment(f"{SUB}/resourceGroups/shop"), {}) is False
 
@@ -103,23 +103,23 @@ def test_a_role_that_is_not_among_the_roles() -> None:
     ("kind", "expected"),
     [("User", "user"), ("Group", "group"), ("ServicePrincipal", "workload"), ("ForeignGroup", "account")],
 )
-def test_kinds_of_principals(kind: str, expected: str) -> None:
+def test_principal_types(kind: str, expected: str) -> None:
     assert to_principal_type(assignment(SUB, kind)) == expected
 
 
-def test_an_unheard_of_kind_of_principal() -> None:
+def test_an_unsupported_principal_type() -> None:
     with pytest.raises(KeyError):
         to_principal_type(assignment(SUB, "Robot"))
 
 
 def test_a_foreign_group_is_external() -> None:
     combine = roles("azure", "s", TENANT).facets["external"].combine
-    lost = Unknown.because("denied", "x", None, "no")
-    assert combine("account", lost, lost) is True
-    assert combine("group", lost, lost) is False
-    assert combine("user", True, lost) is True
-    assert combine("workload", lost, False) is False
-    assert combine("user", lost, False) is lost
+    unknown = Unknown.because("denied", "x", None, "no")
+    assert combine("account", unknown, unknown) is True
+    assert combine("group", unknown, unknown) is False
+    assert combine("user", True, unknown) is True
+    assert combine("workload", unknown, False) is False
+    assert combine("user", unknown, False) is unknown
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_a_foreign_group_is_external() -> None:
 )
 def test_applications_of_others(owner: str | None, foreign: bool) -> None:
     item = assignment(SUB, "ServicePrincipal")
-    assert workload_is_foreign(item, {"p1": owner}, TENANT) is foreign
-    assert workload_is_foreign(assignment(SUB), {}, TENANT) is False
-    assert isinstance(workload_is_foreign(item, {}, TENANT), Unknown)
+    assert workload_is_external(item, {"p1": owner}, TENANT) is foreign
+    assert workload_is_external(assignment(SUB), {}, TENANT) is False
+    assert isinstance(workload_is_external(item, {}, TENANT), Unknown)
 
 
-def test_roles_of_the_directory_hold_in_the_whole_tenant() -> None:
+def test_directory_roles_apply_to_the_whole_tenant() -> None:
     row = {"roleDefinitionId": ROLE.upper(), "principalId": "P1", "directoryScopeId": "/"}
     kind = {"principal": {"@odata.type": "#microsoft.graph.user"}}
     unit = {**row, **kind, "directoryScopeId": "/administrativeUnits/x"}
@@ -148,7 +148,7 @@ def test_roles_of_the_directory_hold_in_the_whole_tenant() -> None:
     (found,) = directory_roles(
         [{**row, "principal": {"@odata.type": "#microsoft.graph.servicePrincipal"}}]
     ).values()
-    assert not found.users | found.groups | found.unclear
+    assert not found.users | found.groups | found.unknown_type
     with pytest.raises(KeyError):
         group_users([{"id": "p1"}])
 
@@ -176,8 +176,8 @@ def test_what_is_kept_of_an_application() -> None:
 
     later = datetime(2026, 6, 1, tzinfo=UTC)
     assert to_active(item, later) is False
-    assert to_active({**item, "switched_off": None}, later) is True
-    assert to_active({**item, "switched_off": None}, datetime(2025, 6, 1, tzinfo=UTC)) is False
+    assert to_active({**item, "disabled_status": None}, later) is True
+    assert to_active({**item, "disabled_status": None}, datetime(2025, 6, 1, tzinfo=UTC)) is False
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,9 @@ def test_only_https_for_microsoft_graph() -> None:
 
 
 def test_recorded_assignments_and_roles(recordings: Recordings) -> None:
-    known = permits([one["body"] for one in recordings("microsoft.authorization.roledefinitions")])
+    known = permissions_by_role(
+        [one["body"] for one in recordings("microsoft.authorization.roledefinitions")]
+    )
     assert {one.name for one in known.values() if one.everything} == {"Owner"}
     assert {one.name for one in known.values() if one.grants_rights} == {"Owner"}
     assert "Contributor" in {one.name for one in known.values()}
@@ -212,16 +214,16 @@ def test_recorded_assignments_and_roles(recordings: Recordings) -> None:
     for answer in recordings("microsoft.authorization.roleassignments"):
         rows = answer["body"]["value"]
         assert len(rows) == 74
-        assert assigned(rows).users
+        assert assigned_roles(rows).users
         for item in rows:
             header = table.header({**item, "role": None})
             assert header["id"] == item["id"].lower()
             for name in ("principal", "principal_type", "conditioned"):
                 (read,) = table.facets[name].reads
-                told = read.function(item)
-                assert told is not None
+                value = read.function(item)
+                assert value is not None
                 if name == "principal_type":
-                    kinds.add(told)
+                    kinds.add(value)
             everything = to_everything(item, known)
             if "/resourceGroups/" in item["properties"]["scope"]:
                 assert everything is False

@@ -17,7 +17,7 @@ from providers.sandbox.azure.estate import SUBSCRIPTION, TENANT
 from providers.sandbox.azure.keys import Vault, key_properties, rotation_policy
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
@@ -32,7 +32,7 @@ GET = "Microsoft.KeyVault/Keys_Get"
 
 @pytest.fixture
 def scan(scan: Scan) -> Scan:
-    """Of the kinds of this theme alone."""
+    """Only the kinds of this theme."""
     return partial(scan, wanted={kind: WANTED[kind] for kind in ("key",)})
 
 
@@ -56,7 +56,7 @@ def within(**properties: Any) -> dict[str, Any]:
 
 
 def add_hsm(azure: AzureSandbox) -> None:
-    """A managed HSM beside the vaults, with a key that rotates."""
+    """Adds a managed HSM with a key that rotates."""
     row = copy.deepcopy(azure.estate.vaults[0].row)
     row["id"] = row["id"].replace("/vaults/shop-analytics", "/managedHSMs/shop-hsm")
     row["name"] = "shop-hsm"
@@ -64,7 +64,7 @@ def add_hsm(azure: AzureSandbox) -> None:
     azure.estate.managed_hsms.append(Vault(row, keys))
 
 
-def test_a_key_as_it_should_be(scan: Scan) -> None:
+def test_a_compliant_key(scan: Scan) -> None:
     found = key(scan(), "shop-analytics/receipts")
     assert found.id == f"{VAULTS}/shop-analytics/keys/receipts"
     assert (found.scope, found.region, found.type) == (SUBSCRIPTION, "westeurope", "azure.keyvault.key")
@@ -98,7 +98,7 @@ def test_pages_of_every_size_give_the_same_keys(azure: AzureSandbox, scan: Scan)
     assert len(names(single)) == 9
 
 
-def test_half_a_vault_keeps_what_came(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_interrupted_vault_listing_keeps_its_first_pages(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.vaults = azure.estate.vaults[:1]
     azure.estate.page = 1
     azure.fault = lambda operation: "failing" if operation == LIST and azure.calls[LIST] > 1 else None
@@ -109,7 +109,7 @@ def test_half_a_vault_keeps_what_came(azure: AzureSandbox, scan: Scan) -> None:
     }
 
 
-def test_a_vault_that_refuses_leaves_the_others(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_denied_vault_does_not_affect_others(azure: AzureSandbox, scan: Scan) -> None:
     azure.fault = lambda operation: "denied" if operation == LIST and azure.calls[LIST] == 1 else None
     inventory = scan()
     assert len(names(inventory)) == 2
@@ -119,7 +119,7 @@ def test_a_vault_that_refuses_leaves_the_others(azure: AzureSandbox, scan: Scan)
     assert not inventory.complete("azure", SUBSCRIPTION, "key")
 
 
-def test_a_vault_that_is_gone_is_not_a_vault_without_keys(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_deleted_vault_is_not_an_empty_vault(azure: AzureSandbox, scan: Scan) -> None:
     def vanish(operation: str) -> None:
         if operation == LIST:
             azure.estate.vaults = []
@@ -130,7 +130,7 @@ def test_a_vault_that_is_gone_is_not_a_vault_without_keys(azure: AzureSandbox, s
     assert reasons(inventory) == {("error", LIST)}
 
 
-def test_a_vault_in_hiding_is_never_missing_in_silence(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_hidden_vault_is_a_blind_spot(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.hidden = {"shop-legacy"}
     azure.estate.permissions = [{"actions": ["Microsoft.KeyVault/vaults/keys/read"], "notActions": []}]
     inventory = scan()
@@ -140,15 +140,15 @@ def test_a_vault_in_hiding_is_never_missing_in_silence(azure: AzureSandbox, scan
     }
 
 
-def test_only_the_named_locations(azure: AzureSandbox, scan: Scan) -> None:
+def test_only_the_requested_locations(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.vaults[1].row["location"] = "NorthEurope"
-    inventory = scan(Request("azure", regions=("northeurope",)))
+    inventory = scan(ConnectionRequest("azure", regions=("northeurope",)))
     assert names(inventory) == ["shop-legacy/export-signing", "shop-legacy/Wrap-2019"]
     assert {one.region for one in of_kind(inventory, "key")} == {"northeurope"}
 
 
-def test_each_key_is_asked_for_only_where_its_rotation_is_wanted(azure: AzureSandbox) -> None:
-    provider = connect(Request("azure"), LIMITS)
+def test_keys_are_read_one_by_one_only_for_rotation(azure: AzureSandbox) -> None:
+    provider = connect(ConnectionRequest("azure"), LIMITS)
     workers = Workers(4)
     collection = Collection(workers)
     wanted = {"key": frozenset({"enabled", "deletion_delayed"})}
@@ -173,14 +173,14 @@ def test_each_key_is_asked_for_only_where_its_rotation_is_wanted(azure: AzureSan
         f"{VAULTS}/shop-analytics/keys/../../x",
     ],
 )
-def test_a_key_that_is_not_the_vaults_is_a_blind_spot(
+def test_a_key_of_another_vault_is_a_blind_spot(
     azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch, identity: str
 ) -> None:
-    """And nothing but a key is ever asked for."""
-    honest = Answers._page
+    """And only key URLs are requested."""
+    original = Answers._page
 
     def replaced(self: Answers, items: Any, path: str, parameters: Any) -> Any:
-        answer = honest(self, items, path, parameters)
+        answer = original(self, items, path, parameters)
         for one in answer["value"]:
             if str(one.get("id")).endswith("/keys/receipts"):
                 one["id"] = identity
@@ -200,7 +200,7 @@ def test_an_unreadable_vault_is_a_blind_spot(azure: AzureSandbox, scan: Scan, ro
     assert len(names(inventory)) == 2
 
 
-def test_malformed_properties_of_a_vault_spoil_what_they_tell(azure: AzureSandbox, scan: Scan) -> None:
+def test_malformed_vault_properties_make_their_facets_unknown(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.vaults[1].row["properties"] = "?"
     inventory = scan()
     assert unknown_facets(inventory) == {("key", "deletion_delayed"), ("key", "open_to_others")}
@@ -216,20 +216,20 @@ def test_the_keys_of_a_managed_hsm(azure: AzureSandbox, scan: Scan) -> None:
 
 
 @pytest.mark.parametrize("fault", ["denied", "denied_by_organisation", "throttled", "malformed", "failing"])
-def test_a_managed_hsm_that_refuses(azure: AzureSandbox, scan: Scan, fault: Fault) -> None:
+def test_a_denied_managed_hsm(azure: AzureSandbox, scan: Scan, fault: Fault) -> None:
     add_hsm(azure)
     whole = scan()
-    for name, lost in (("ManagedHsmKeys_List", True), ("ManagedHsmKeys_Get", False)):
+    for name, blind in (("ManagedHsmKeys_List", True), ("ManagedHsmKeys_Get", False)):
         call = f"Microsoft.KeyVault/{name}"
         azure.fault = lambda operation, call=call: fault if operation == call else None  # type: ignore[misc]
         inventory = scan()
         assert {cause for _, cause in reasons(inventory)} == {call}
         others = [one for one in of_kind(whole, "key") if one.name != "shop-hsm/root"]
         assert [one for one in of_kind(inventory, "key") if one.name != "shop-hsm/root"] == others
-        assert ("shop-hsm/root" in names(inventory)) is not lost
-        unknown = set() if lost else {("key", "rotates"), ("key", "rotation_days")}
+        assert ("shop-hsm/root" in names(inventory)) is not blind
+        unknown = set() if blind else {("key", "rotates"), ("key", "rotation_days")}
         assert unknown_facets(inventory) == unknown
-        assert {spot.kind for spot in inventory.blind_spots} == ({"key"} if lost else set())
+        assert {spot.kind for spot in inventory.blind_spots} == ({"key"} if blind else set())
 
 
 def rotating(
@@ -280,7 +280,7 @@ def test_rotation(answer: Any, days: int | None) -> None:
         {"properties": {"rotationPolicy": {"lifetimeActions": [{"action": {"type": "rotate"}}]}}},
     ],
 )
-def test_an_unreadable_rotation_is_neither_there_nor_missing(answer: Any) -> None:
+def test_an_unreadable_rotation_raises(answer: Any) -> None:
     for name in ("rotates", "rotation_days"):
         with pytest.raises(SHAPE):
             fact(name, {}, answer)
@@ -338,7 +338,7 @@ def test_open_to_others(properties: dict[str, Any], opened: bool) -> None:
         ("enabled", {"properties": {"attributes": {"enabled": "yes"}}}),
     ],
 )
-def test_what_cannot_be_read_is_not_false(name: str, item: Any) -> None:
+def test_unreadable_properties_raise(name: str, item: Any) -> None:
     with pytest.raises(SHAPE):
         fact(name, item)
 
@@ -362,7 +362,7 @@ def test_recorded_vaults(recordings: Callable[[str], list[dict[str, Any]]]) -> N
         assert fact("open_to_others", abroad) is bool(policies)
 
 
-def test_unknown_is_what_a_refused_key_leaves(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_denied_key_is_unknown(azure: AzureSandbox, scan: Scan) -> None:
     azure.fault = lambda operation: "denied" if operation == GET else None
     found = key(scan(), "shop-analytics/receipts")
     assert isinstance(found.rotates, Unknown)

@@ -1,4 +1,4 @@
-"""The mapping functions by table: edge cases of the forms that Azure answers in."""
+"""The mapping functions by table: edge cases of Azure's answer formats."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def test_reachable(item: dict[str, Any], expected: bool) -> None:
     assert reachable(item) is expected
 
 
-def test_a_security_perimeter_is_undecided() -> None:
+def test_a_security_perimeter_is_unknown() -> None:
     assert isinstance(reachable(account(publicNetworkAccess="SecuredByPerimeter")), Unknown)
 
 
 @pytest.mark.parametrize(
     "item", [{}, account(publicNetworkAccess="?"), account(networkAcls={"defaultAction": "?"}), deny("x")]
 )
-def test_an_unreadable_network_is_neither_open_nor_closed(item: dict[str, Any]) -> None:
+def test_an_unreadable_network_raises(item: dict[str, Any]) -> None:
     with pytest.raises(SHAPE):
         reachable(item)
 
@@ -90,7 +90,7 @@ def test_anonymous_allowed(item: dict[str, Any], expected: bool) -> None:
 
 
 @pytest.mark.parametrize("item", [account(), account(creationTime="2024-02-01T00:00:00.0000000Z")])
-def test_a_missing_switch_on_a_newer_account_is_undecided(item: dict[str, Any]) -> None:
+def test_a_missing_setting_on_a_newer_account_is_unknown(item: dict[str, Any]) -> None:
     assert isinstance(anonymous_allowed(item), Unknown)
 
 
@@ -143,7 +143,7 @@ def test_public_read_and_via_agree(reached: Any, allowed: Any, opened: Any, site
         assert via == (UNKNOWN if expected is UNKNOWN else ())
 
 
-def test_an_undecided_website_beside_a_public_container_is_named() -> None:
+def test_an_unknown_website_is_listed_next_to_a_public_container() -> None:
     assert public_via(True, True, ("a",), UNKNOWN) == ("container a", "static website $web, if it is on")
 
 
@@ -206,7 +206,7 @@ def test_uniform_access(value: dict[str, Any], expected: bool) -> None:
     assert to_uniform_access(account()) is to_uniform_access(account(allowSharedKeyAccess=None)) is False
 
 
-def test_switches_that_are_no_switches() -> None:
+def test_settings_that_are_not_booleans_raise() -> None:
     with pytest.raises(SHAPE):
         to_uniform_access(account(allowSharedKeyAccess="false"))
     with pytest.raises(SHAPE):
@@ -308,7 +308,7 @@ def test_path(rows: Any, expected: str | None) -> None:
 
 
 @pytest.mark.parametrize("rows", [[], [{"ancestors": None}], [{}], chain((None, "")), [{}, {}]])
-def test_a_path_that_was_not_told_is_not_standing_alone(rows: Any) -> None:
+def test_a_missing_path_is_not_an_empty_path(rows: Any) -> None:
     with pytest.raises(SHAPE):
         to_path({}, rows)
 

@@ -1,4 +1,4 @@
-"""Network security groups: what their rules let the internet reach."""
+"""Network security groups: what their rules open to the internet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from providers.azure.network import FIREWALLS
 from providers.sandbox.azure.estate import SUBSCRIPTION
 from providers.sandbox.azure.network import DEFAULT_RULES, rule
 from providers.sandbox.azure.server import AzureSandbox
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.network import Firewall
@@ -29,7 +29,7 @@ LISTING = "Microsoft.ResourceGraph/Resources(networkSecurityGroups)"
 
 @pytest.fixture
 def scan(scan: Scan) -> Scan:
-    """Of the kinds of this theme alone."""
+    """Only the kinds of this theme."""
     return partial(scan, wanted={kind: WANTED[kind] for kind in ("firewall",)})
 
 
@@ -72,28 +72,28 @@ def test_a_forgotten_jump_host(scan: Scan) -> None:
     assert found.everything_open is False
 
 
-def test_a_group_for_inside_and_one_that_nothing_uses(scan: Scan) -> None:
+def test_an_internal_group_and_an_unused_one(scan: Scan) -> None:
     inventory = scan()
-    inside, remnant = firewall(inventory, "warehouse-nsg"), firewall(inventory, "migration-2021-nsg")
-    assert (inside.open_to_world, inside.admin_ports_open, inside.everything_open) == ((), (), False)
-    assert (remnant.attached, remnant.open_to_world, remnant.everything_open) == (False, ("all",), True)
+    internal, unused = firewall(inventory, "warehouse-nsg"), firewall(inventory, "migration-2021-nsg")
+    assert (internal.open_to_world, internal.admin_ports_open, internal.everything_open) == ((), (), False)
+    assert (unused.attached, unused.open_to_world, unused.everything_open) == (False, ("all",), True)
     assert len(of_kind(inventory, "firewall")) == 4
 
 
-def test_only_the_named_locations(azure: AzureSandbox, scan: Scan) -> None:
+def test_only_the_requested_locations(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.security_groups[0]["location"] = "NorthEurope"
-    inventory = scan(Request("azure", regions=("northeurope",)))
+    inventory = scan(ConnectionRequest("azure", regions=("northeurope",)))
     assert [(one.name, one.region) for one in of_kind(inventory, "firewall")] == [("web-nsg", "northeurope")]
 
 
-def test_half_a_listing_keeps_what_came(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_interrupted_listing_keeps_its_first_pages(azure: AzureSandbox, scan: Scan) -> None:
     azure.fault = lambda operation: "reset" if operation == LISTING and azure.calls[LISTING] > 1 else None
     inventory = scan()
     assert len(of_kind(inventory, "firewall")) == azure.estate.page
     assert not inventory.complete("azure", SUBSCRIPTION, "firewall")
 
 
-def test_a_hidden_group_is_never_missing_in_silence(azure: AzureSandbox, scan: Scan) -> None:
+def test_a_hidden_group_is_a_blind_spot(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.hidden = {"jumphost-nsg"}
     azure.estate.permissions = [{"actions": ["Microsoft.Storage/*"], "notActions": []}]
     inventory = scan()
@@ -101,7 +101,7 @@ def test_a_hidden_group_is_never_missing_in_silence(azure: AzureSandbox, scan: S
     assert not inventory.complete("azure", SUBSCRIPTION, "firewall")
 
 
-def test_an_unreadable_rule_spoils_what_its_group_opens(azure: AzureSandbox, scan: Scan) -> None:
+def test_an_unreadable_rule_makes_its_group_unknown(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.security_groups[0]["properties"]["securityRules"][0]["properties"]["access"] = None
     inventory = scan()
     assert unknown_facets(inventory) == {
@@ -139,16 +139,16 @@ def test_an_unreadable_rule_spoils_what_its_group_opens(azure: AzureSandbox, sca
         ((allow("Tcp", "22,*"),), ("tcp 0-65535",)),
         ((allow("Icmp", "*"),), ("icmp",)),
         ((allow("Esp", "*"), allow("Ah", "*")), ("ah", "esp")),
-        # An attacker chooses the port that is come from, and the machine behind the group that is open.
+        # An attacker can choose the source port, and any open machine behind the group.
         ((allow("Tcp", "22", sourcePortRange="53"),), ("tcp 22",)),
         ((allow("Tcp", "22", destinationAddressPrefix="10.0.0.4/32"),), ("tcp 22",)),
-        # Denials that go first, and those that come too late.
+        # Deny rules with higher and with lower priority.
         ((deny("Tcp", "22"), allow("Tcp", "22")), ()),
         ((deny("*", "*", "Internet"), allow("*", "*")), ()),
         ((deny("*", "22"), allow("*", "*")), ("tcp 0-21", "tcp 23-65535", "udp 0-21", "udp 23-65535")),
         ((deny("Tcp", "22", priority=300), allow("Tcp", "22")), ("tcp 22",)),
         ((deny("Tcp", "22", destinationAddressPrefix="VirtualNetwork"), allow("Tcp", "22")), ()),
-        # Denials that leave a way.
+        # Deny rules that can be bypassed.
         ((deny("Tcp", "22", "VirtualNetwork"), allow("Tcp", "22")), ("tcp 22",)),
         ((deny("Tcp", "22", "0.0.0.0/0"), allow("Tcp", "22")), ("tcp 22",)),
         ((deny("Tcp", "22", destinationAddressPrefix="10.0.0.4"), allow("Tcp", "22")), ("tcp 22",)),
@@ -202,7 +202,7 @@ def test_the_plural_fields_alone_say_the_same() -> None:
         {"sourceAddressPrefix": "300.0.0.0/8"},
     ],
 )
-def test_a_rule_that_cannot_be_read_is_neither_open_nor_closed(broken: dict[str, Any]) -> None:
+def test_an_unreadable_rule_raises(broken: dict[str, Any]) -> None:
     with pytest.raises(SHAPE):
         opened(allow("Tcp", "22", **broken))
 
@@ -210,7 +210,7 @@ def test_a_rule_that_cannot_be_read_is_neither_open_nor_closed(broken: dict[str,
 @pytest.mark.parametrize(
     "properties", [{}, {"securityRules": []}, {"defaultSecurityRules": []}, {"securityRules": None}]
 )
-def test_a_group_without_its_rules_is_not_a_closed_one(properties: dict[str, Any]) -> None:
+def test_a_group_without_its_rules_raises(properties: dict[str, Any]) -> None:
     (read,) = FIREWALLS.facets["open_to_world"].reads
     with pytest.raises(SHAPE):
         read.function({"properties": properties})
@@ -230,8 +230,8 @@ DRAWN = st.fixed_dictionaries(
 )
 
 
-def lets_in(rules: list[dict[str, Any]], source: str, destination: str, comes_from: int) -> bool:
-    """Whether the first rule that matches lets a TCP packet from the internet through to port 22."""
+def allows(rules: list[dict[str, Any]], source: str, destination: str, source_port: int) -> bool:
+    """Whether the first matching rule allows a TCP packet from the internet to port 22."""
 
     def holds(prefix: str, address: str, tags: tuple[str, ...]) -> bool:
         named = prefix in tags
@@ -241,7 +241,7 @@ def lets_in(rules: list[dict[str, Any]], source: str, destination: str, comes_fr
         if (
             one["protocol"] in ("Tcp", "*")
             and one["destinationPortRange"] != "23"
-            and one["sourcePortRange"] in ("*", str(comes_from))
+            and one["sourcePortRange"] in ("*", str(source_port))
             and holds(one["sourceAddressPrefix"], source, ("*", "Internet"))
             and holds(one["destinationAddressPrefix"], destination, ("*", "VirtualNetwork"))
         ):
@@ -251,19 +251,19 @@ def lets_in(rules: list[dict[str, Any]], source: str, destination: str, comes_fr
 
 @settings(max_examples=400)
 @given(st.lists(DRAWN, min_size=2, max_size=4))
-def test_what_lets_a_packet_in_is_never_called_closed(rules: list[dict[str, Any]]) -> None:
+def test_rules_that_allow_a_packet_are_never_closed(rules: list[dict[str, Any]]) -> None:
     """From either half of the internet, to either machine, from either source port."""
     ways = product(("8.8.8.8", "200.1.1.1"), ("10.0.0.4", "10.0.0.5"), (53, 4000))
-    told = [
+    complete = [
         {**rule("r", "Allow", 100 + at, "*", "*", "*")["properties"], **one} for at, one in enumerate(rules)
     ]
-    found = opened(*({"properties": one} for one in told))
-    if any(lets_in(rules, *way) for way in ways):
+    found = opened(*({"properties": one} for one in complete))
+    if any(allows(rules, *way) for way in ways):
         assert "SSH (tcp 22)" in admin_ports(found)
 
 
 def recorded(recordings: Callable[[str], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The groups as Resource Graph would give them: with the subscription, and tags or null."""
+    """The groups as Resource Graph returns them: with the subscription, and tags or null."""
     bodies = [one["body"] for one in recordings("microsoft.network.networksecuritygroups")]
     listed = [one for body in bodies for one in body.get("value", [body])]
     return [{"tags": None, **one, "subscriptionId": one["id"].split("/")[2]} for one in listed]
@@ -281,6 +281,6 @@ def test_recorded_groups(recordings: Callable[[str], list[dict[str, Any]]]) -> N
     assert seen["nsg-deny-all-ingress"] == {((), False)}
     assert seen["nsg-mixed-rules"] == {(("tcp 80", "tcp 443"), False)}
     assert seen["k8s-master-C02B7042-nsg"] == {(("tcp 22", "tcp 443"), True)}
-    # A denial of 8086 goes before the rule that allows it; without a protocol both are open.
+    # A deny rule for 8086 precedes the allow rule; without a protocol both TCP and UDP are open.
     web = ("tcp 80", "tcp 88-90", "tcp 8080-8084", "udp 80", "udp 88-90", "udp 8080-8084")
     assert seen["c7n-nsg"] == {(web, False), (("tcp 88-90", "udp 88-90"), True), ((), False)}

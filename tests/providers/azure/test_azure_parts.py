@@ -1,4 +1,4 @@
-"""The small parts: the guard, the pacing, the endpoints, the meaning of failures, the graph's split."""
+"""Units: the guard, the pacing, the endpoints, the failures, the batches of Resource Graph."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ABSENT = ArmCall("x/Y", "x/y/read", SUB, "1", absent=frozenset({"NotConfigured"}
         ("POST", f"{GRAPH_PATH}?api-version=2022-10-01"),
     ],
 )
-def test_the_guard_lets_known_reads_through(method: str, path: str) -> None:
+def test_the_guard_allows_known_reads(method: str, path: str) -> None:
     RequestGuard(HOST, [BLOB_SERVICE, STORAGE_ACCOUNTS]).check(method, f"https://{HOST}{path}")
 
 
@@ -66,7 +66,7 @@ def test_the_guard_stops_everything_else(method: str, url: str) -> None:
         RequestGuard(HOST, [BLOB_SERVICE]).check(method, url)
 
 
-def test_an_operation_in_no_table_never_leaves_the_machine(azure: AzureSandbox) -> None:
+def test_an_operation_in_no_table_is_never_sent(azure: AzureSandbox) -> None:
     import os
 
     where = endpoints(os.environ)
@@ -91,7 +91,7 @@ def test_an_operation_in_no_table_never_leaves_the_machine(azure: AzureSandbox) 
         ({"x-ms-user-quota-resets-after": "soon"}, 1, 0.5),
     ],
 )
-def test_the_pause_before_the_next_try(headers: dict[str, str], attempt: int, expected: float) -> None:
+def test_the_pause_before_a_retry(headers: dict[str, str], attempt: int, expected: float) -> None:
     assert pause(headers, attempt, 30.0) == expected
 
 
@@ -99,10 +99,10 @@ def test_queries_wait_while_the_quota_is_used_up() -> None:
     now = [100.0]
     slept: list[float] = []
     pace = QueryPace(lambda: now[0], slept.append, 30.0)
-    pace.heard({"x-ms-user-quota-remaining": "3", "x-ms-user-quota-resets-after": "00:00:05"})
+    pace.update({"x-ms-user-quota-remaining": "3", "x-ms-user-quota-resets-after": "00:00:05"})
     pace.wait()
     assert slept == []
-    pace.heard({"x-ms-user-quota-remaining": "0", "x-ms-user-quota-resets-after": "00:00:05"})
+    pace.update({"x-ms-user-quota-remaining": "0", "x-ms-user-quota-resets-after": "00:00:05"})
     pace.wait()
     assert slept == [5.0]
     now[0] += 5.0
@@ -145,7 +145,7 @@ def test_the_cloud_that_the_environment_names(
     assert where.audience == f"{manager}/.default"
 
 
-def body(code: str, message: str = "Told.") -> bytes:
+def body(code: str, message: str = "Failed.") -> bytes:
     return json.dumps({"error": {"code": code, "message": message}}).encode()
 
 
@@ -191,7 +191,7 @@ def test_a_listed_code_is_absence() -> None:
     assert refused(BLOB_SERVICE, 404, body("NotConfigured")) is not None
 
 
-def test_the_refusals_own_word_for_the_action_is_taken() -> None:
+def test_the_action_in_the_error_message_is_used() -> None:
     text = (
         "The client 'x' does not have authorization to perform action 'Microsoft.A/b/c/read' over scope 'y'"
     )
@@ -213,17 +213,17 @@ def test_messages_are_one_line_without_secrets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("CLI: AADSTS700082: The refresh token has expired due to inactivity.", "expired"),
         ("AADSTS7000222: The provided client secret keys are expired.", "expired"),
         ("AADSTS12345678: Something new.", "AADSTS12345678"),
-        ("", "no reason was told"),
+        ("", "no reason was given"),
     ],
 )
-def test_what_a_failed_sign_in_means(text: str, told: str) -> None:
+def test_what_a_failed_sign_in_means(text: str, expected: str) -> None:
     message, advice = refusal(text, "https://login.example.com")
-    assert told in message
+    assert expected in message
     assert advice
 
 
@@ -246,14 +246,14 @@ def test_the_rows_of_resource_graph(data: Any, expected: Any) -> None:
 
 
 class Queries:
-    """Answers a query from pages, and remembers what it was asked."""
+    """Answers queries with the given pages, and records the requests."""
 
     def __init__(self, *pages: Observed[Sequence[Any]]) -> None:
         self.pages = pages
-        self.asked: list[Sequence[str]] = []
+        self.batches: list[Sequence[str]] = []
 
     def query(self, call: GraphCall, subscriptions: Sequence[str], count: Any) -> Iterator[Any]:
-        self.asked.append(subscriptions)
+        self.batches.append(subscriptions)
         yield from self.pages
 
     read = ResourceManager.read
@@ -264,17 +264,17 @@ def test_many_subscriptions_share_a_query_and_keep_their_own_rows() -> None:
         [{"subscriptionId": "A", "n": 1}, {"subscriptionId": "b", "n": 2}], [{"subscriptionId": "a", "n": 3}]
     )
     graph = Graph(queries, ["a", "b", "c"], lambda operation: None)  # type: ignore[arg-type]
-    told = {one: graph.rows(STORAGE_ACCOUNTS, one) for one in ("a", "b", "c")}
-    assert {one: [row["n"] for row in rows] for one, (rows, _) in told.items()} == {
+    answers = {one: graph.rows(STORAGE_ACCOUNTS, one) for one in ("a", "b", "c")}
+    assert {one: [row["n"] for row in rows] for one, (rows, _) in answers.items()} == {
         "a": [1, 3],
         "b": [2],
         "c": [],
     }
-    assert {missing for _, missing in told.values()} == {None}
-    assert queries.asked == [("a", "b", "c")]
+    assert {missing for _, missing in answers.values()} == {None}
+    assert queries.batches == [("a", "b", "c")]
 
 
-def test_a_query_that_breaks_off_is_incomplete_for_all_who_shared_it() -> None:
+def test_an_interrupted_query_is_incomplete_for_all_its_subscriptions() -> None:
     broken = Unknown.because("throttled", "x", None, "y")
     queries = Queries([{"subscriptionId": "a"}], broken)
     graph = Graph(queries, ["a", "b"], lambda operation: None)  # type: ignore[arg-type]
@@ -282,7 +282,7 @@ def test_a_query_that_breaks_off_is_incomplete_for_all_who_shared_it() -> None:
     assert graph.rows(STORAGE_ACCOUNTS, "b") == ((), broken)
 
 
-def test_a_row_of_nobody_makes_the_query_incomplete() -> None:
+def test_a_row_without_subscription_makes_the_query_incomplete() -> None:
     queries = Queries([{"id": "?"}, {"subscriptionId": "a"}])
     graph = Graph(queries, ["a"], lambda operation: None)  # type: ignore[arg-type]
     found, missing = graph.rows(STORAGE_ACCOUNTS, "a")
@@ -292,14 +292,14 @@ def test_a_row_of_nobody_makes_the_query_incomplete() -> None:
 
 def test_the_sdk_is_imported_only_when_it_is_needed() -> None:
     code = "import sys, providers.azure; print({'azure.core', 'requests', 'msal'} & set(sys.modules))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "set()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
-def test_so_many_subscriptions_go_in_batches() -> None:
+def test_many_subscriptions_are_split_into_batches() -> None:
     queries = Queries()
     every = [str(number) for number in range(450)]
     graph = Graph(queries, every, lambda operation: None)  # type: ignore[arg-type]
     for one in every:
         graph.rows(STORAGE_ACCOUNTS, one)
-    assert [len(batch) for batch in queries.asked] == [200, 200, 50]
+    assert [len(batch) for batch in queries.batches] == [200, 200, 50]

@@ -54,7 +54,7 @@ def test_allows(roles: list[dict[str, Any]], action: str, expected: bool) -> Non
 
 
 @pytest.mark.parametrize("malformed", [[{}], [{"actions": None}], ["*"], [{"actions": [7]}]])
-def test_a_malformed_answer_is_no_permission(malformed: Any) -> None:
+def test_a_malformed_answer_raises(malformed: Any) -> None:
     with pytest.raises((KeyError, TypeError, AttributeError)):
         allows(malformed, READ)
 

@@ -1,4 +1,4 @@
-"""Recorded answers of the real Azure go through the mappings without an error."""
+"""Recorded answers of the real Azure pass through the mappings without an error."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Recordings = Callable[[str], list[dict[str, Any]]]
 SUBSCRIPTION = "ea42f556-5106-4743-99b0-c129bfa71a47"
 
 
-def told(item: dict[str, Any]) -> dict[str, Any]:
-    """What the listing alone tells of a storage account."""
+def listed_facts(item: dict[str, Any]) -> dict[str, Any]:
+    """The facets of a storage account that the listing contains."""
     return {
         name: facet.reads[0].function(item)
         for name, facet in BUCKETS.facets.items()
@@ -27,7 +27,7 @@ def told(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def accounts(recordings: Recordings) -> list[dict[str, Any]]:
-    """Storage accounts as Resource Graph would give them: with the subscription, and tags or null."""
+    """Storage accounts as Resource Graph returns them: with the subscription, and tags or null."""
     bodies = [answer["body"] for answer in recordings("microsoft.storage.storageaccounts")]
     listed = [one for body in bodies for one in body.get("value", [body])]
     return [
@@ -44,13 +44,13 @@ def test_storage_accounts(recordings: Recordings) -> None:
         header = BUCKETS.header(item)
         assert header["id"] == header["id"].lower()
         assert header["scope"] == SUBSCRIPTION
-        facts = told(item)
+        facts = listed_facts(item)
         assert facts["encryption"] == Encryption(key="provider", key_id=None)
         assert facts["public_write"] is False
         assert facts["tls_only"] is item["properties"]["supportsHttpsTrafficOnly"]
 
 
-def test_who_reaches_the_recorded_accounts(recordings: Recordings) -> None:
+def test_network_access_of_recorded_accounts(recordings: Recordings) -> None:
     reach, allow = (read.function for read in BUCKETS.facets["public_read"].reads[:2])
     for item in accounts(recordings):
         assert reach(item) is (item["properties"]["networkAcls"]["defaultAction"] == "Allow")

@@ -1,4 +1,4 @@
-"""Answers that contradict themselves are no evidence."""
+"""Contradictory answers are not evidence."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ROW = {"id": "x"}
         ],
     ],
 )
-def test_fewer_rows_than_are_counted_end_in_an_unknown(answers: list[dict[str, Any]]) -> None:
+def test_fewer_rows_than_counted_end_in_unknown(answers: list[dict[str, Any]]) -> None:
     assert isinstance(pages(*answers)[-1], Unknown)
 
 
@@ -57,7 +57,7 @@ def test_rows_that_agree_with_their_counts_are_complete() -> None:
     assert pages({"totalRecords": 0, "count": 0, "data": [], "resultTruncated": "false"}) == [[]]
 
 
-def test_a_contact_that_is_switched_on_by_a_word_is_unreadable() -> None:
+def test_a_contact_enabled_by_a_string_is_unreadable() -> None:
     contact = {"properties": {"emails": "a@example.com", "isEnabled": "False"}}
     with pytest.raises(TypeError):
         to_security_contacts({}, [contact])

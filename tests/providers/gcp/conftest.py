@@ -12,14 +12,14 @@ from providers.gcp.scopes import connect
 from providers.sandbox import Fault
 from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Limits, Request
+from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.kinds import KINDS
 
 EVERYTHING = {cls.kind: cls.facets() - cls.derived for cls in KINDS.values()}
-UNTOLD = {
+UNSUPPORTED = {
     ("access_key", "last_used"),
     ("role", "last_used"),
     ("user", "enabled"),
@@ -27,7 +27,7 @@ UNTOLD = {
     ("user", "mfa"),
     ("user", "password"),
 }
-"""What Cloud Asset Inventory does not hold, ever."""
+"""Facets that Cloud Asset Inventory never contains."""
 QUICK = Limits(connect_seconds=5, read_seconds=3, attempts=2)
 
 
@@ -51,13 +51,13 @@ class Scan:
         }
 
     def unknown(self) -> set[tuple[str, str]]:
-        """Kinds and facets that are unknown somewhere, but for what no asset of the project can tell."""
+        """Kinds and facets that are unknown somewhere, except the unsupported ones."""
         unknown = {(kind, facet) for (kind, _, facet), v in self.facts().items() if isinstance(v, Unknown)}
-        return unknown - UNTOLD
+        return unknown - UNSUPPORTED
 
 
-def run(request: Request | None = None, limits: Limits = QUICK, wanted: Any = EVERYTHING) -> Scan:
-    provider = connect(request or Request("gcp"), limits)
+def run(request: ConnectionRequest | None = None, limits: Limits = QUICK, wanted: Any = EVERYTHING) -> Scan:
+    provider = connect(request or ConnectionRequest("gcp"), limits)
     workers = Workers(8)
     collection = Collection(workers)
     provider.collect(wanted, collection)
@@ -75,7 +75,7 @@ def server() -> Iterator[GcpSandbox]:
 
 @pytest.fixture
 def cloud(server: GcpSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[GcpSandbox]:
-    """The sample company, healthy at the start of each test, and this process pointed at it."""
+    """The sample company, without faults at the start of each test, and this process configured to use it."""
     server.fault = lambda operation: None
     server.disabled = None
     server.calls.clear()
@@ -93,7 +93,7 @@ def scan(cloud: GcpSandbox) -> Callable[..., Scan]:
 
 @pytest.fixture
 def broken(cloud: GcpSandbox) -> Callable[[str, Fault], None]:
-    """Makes one operation go wrong."""
+    """Makes one operation fail."""
 
     def set_fault(operation: str, fault: Fault) -> None:
         cloud.fault = lambda name: fault if name == operation else None

@@ -1,4 +1,4 @@
-"""Log sinks as audit trails: which are one, what they carry, and where it goes."""
+"""Log sinks as audit trails: which sinks count, which logs they route, and where to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from providers.gcp.client.calls import Item, Project
 from providers.gcp.client.client import Client
 from providers.sandbox.gcp.company import example_shop, project, sink
 from providers.sandbox.gcp.server import GcpSandbox
-from scanner.collect.provider import Limits, Request
+from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.model.evidence import Unknown
 
 HERE = Project("batch-prod", "1", "Batch", {}, ("folders/2", "organizations/3"), "3")
@@ -31,8 +31,8 @@ BOTH = DataAccess(frozenset({"DATA_READ", "DATA_WRITE"}), frozenset())
 
 
 def item(**data: Any) -> Item:
-    told = {"name": "s", "destination": BUCKET, **data}
-    return Item(HERE, {"name": "//logging.googleapis.com/projects/1/sinks/s", "resource": {"data": told}})
+    settings = {"name": "s", "destination": BUCKET, **data}
+    return Item(HERE, {"name": "//logging.googleapis.com/projects/1/sinks/s", "resource": {"data": settings}})
 
 
 def policies(*configs: dict[str, Any], place: str = "projects/1") -> dict[str, Any]:
@@ -59,7 +59,7 @@ def test_the_trails_of_the_sample_company(scan: Callable[..., Any]) -> None:
     assert (old.logging, old.records_writes, old.records_data_access) == (False, False, False)
 
 
-def test_records_that_go_to_a_bucket_name_the_bucket_as_the_inventory_does(scan: Callable[..., Any]) -> None:
+def test_destination_buckets_have_the_ids_of_the_inventory(scan: Callable[..., Any]) -> None:
     found = scan()
     for trail, bucket in (("admin-activity", "batch-audit-logs"), ("audit-2019", "exports-2019")):
         assert found.one("audit_trail", trail).destinations == (found.one("bucket", bucket).id,)
@@ -79,13 +79,13 @@ def test_a_sink_above_is_a_trail_of_each_project_below(
         ),
     ]
     cloud = own_cloud(company, page=50)
-    found = scan(Request("gcp", scopes=("batch-prod", "batch-lab")))
-    told = [r for r in found.inventory.resources if r.kind == "audit_trail" and r.name == "org-audit"]
-    assert [trail.scope for trail in told] == ["batch-lab", "batch-prod"]
-    assert {trail.id for trail in told} == {
+    found = scan(ConnectionRequest("gcp", scopes=("batch-prod", "batch-lab")))
+    org_trails = [r for r in found.inventory.resources if r.kind == "audit_trail" and r.name == "org-audit"]
+    assert [trail.scope for trail in org_trails] == ["batch-lab", "batch-prod"]
+    assert {trail.id for trail in org_trails} == {
         "//logging.googleapis.com/organizations/123456789012/sinks/org-audit"
     }
-    assert all(trail.organisation_wide is True for trail in told)
+    assert all(trail.organisation_wide is True for trail in org_trails)
     assert set(found.names("audit_trail")) == {"admin-activity", "audit-2019", "org-audit"}
     assert cloud.calls["cloudasset:ListAssets(logging.LogSink organization)"] == 1
 
@@ -117,7 +117,7 @@ def test_which_sinks_are_trails(sink: dict[str, Any], is_trail: bool) -> None:
     assert bool(list(trails(item(**sink)))) is is_trail
 
 
-def test_an_exclusion_takes_records_out() -> None:
+def test_an_exclusion_removes_records() -> None:
     part = {"name": "x", "filter": 'protoPayload.methodName="storage.setIamPermissions"'}
     assert isinstance(to_records_writes(item(exclusions=[part])), Unknown)
     errors = {"name": "x", "filter": "severity=ERROR"}
@@ -141,7 +141,7 @@ def test_an_exclusion_takes_records_out() -> None:
         ),
     ],
 )
-def test_what_audit_configurations_switch_on(configs: list[dict[str, Any]], expected: DataAccess) -> None:
+def test_what_audit_configurations_enable(configs: list[dict[str, Any]], expected: DataAccess) -> None:
     assert to_own_configs(item(), policies(*configs)) == expected
     assert to_configs_above(item(), policies(*configs, place="folders/2")) == expected
     assert to_configs_above(item(), policies(*configs, place="folders/9")) == NOTHING
@@ -178,9 +178,9 @@ def test_every_recorded_sink_is_understood(recorded: Callable[[str], list[dict[s
             sink_item = Item(here, {"name": name, "resource": {"data": data}})
             for trail in trails(sink_item):
                 values: dict[str, Any] = {"header": client.read(None, AUDIT_TRAILS.header, trail)}
-                for facet, told in AUDIT_TRAILS.facets.items():
-                    if told.reads[0].call is None:
-                        values[facet] = client.read(None, told.reads[0].function, trail)
+                for name, facet in AUDIT_TRAILS.facets.items():
+                    if facet.reads[0].call is None:
+                        values[name] = client.read(None, facet.reads[0].function, trail)
                 assert not [key for key, value in values.items() if isinstance(value, Unknown)]
                 found[data["name"]] = values
     everything = found["DDB92BD9-F4FA-49EF-88E4-E8C0838C31C7"]

@@ -53,7 +53,7 @@ def test_the_clusters_of_the_sample_company(scan: Callable[..., Any]) -> None:
     assert clusters["batch"].type == "gcp.container.cluster"
 
 
-def test_pools_are_those_of_the_cluster_with_that_name_in_that_place(
+def test_pools_belong_to_the_cluster_with_that_name_and_location(
     own_cloud: Callable[..., GcpSandbox], scan: Any
 ) -> None:
     above = ("projects/333333333333",)
@@ -100,7 +100,7 @@ def test_pools_are_those_of_the_cluster_with_that_name_in_that_place(
         ),
     ],
 )
-def test_nodes_as_the_cluster_tells_them(
+def test_nodes_from_the_asset_of_the_cluster(
     data: dict[str, Any], nodes: tuple[str, ...], upgraded: bool
 ) -> None:
     pools = to_own_pools(gke(**data))
@@ -108,7 +108,7 @@ def test_nodes_as_the_cluster_tells_them(
     assert to_node_upgrades(pools, LOST) is upgraded
 
 
-def test_nodes_that_the_cluster_does_not_tell_are_those_listed() -> None:
+def test_nodes_missing_from_the_cluster_come_from_the_listing() -> None:
     own = to_own_pools(gke())
     full = f"{PROJECT.format('container')}/locations/us-central1-a/clusters/c/nodePools/p"
     listed = to_listed_pools(gke(), {full: {"resource": {"data": {"management": {"autoUpgrade": True}}}}})
@@ -118,7 +118,7 @@ def test_nodes_that_the_cluster_does_not_tell_are_those_listed() -> None:
         to_listed_pools(gke(), {"//container.googleapis.com/strange": {"resource": {"data": {}}}})
 
 
-def test_an_upgrade_that_is_neither_on_nor_off_is_not_guessed() -> None:
+def test_an_invalid_upgrade_setting_is_an_error() -> None:
     with pytest.raises(ValueError, match="neither"):
         to_own_pools(gke(nodePools=[{"management": {"autoUpgrade": "sometimes"}}]))
 
@@ -163,7 +163,7 @@ def test_who_reaches_the_control_plane(data: dict[str, Any], open_: bool) -> Non
     assert to_endpoint_open(gke(**data)) is open_
 
 
-def test_a_network_that_cannot_be_read_leaves_it_open() -> None:
+def test_an_invalid_authorized_network_is_an_error() -> None:
     with pytest.raises(ValueError, match="office"):
         to_endpoint_open(gke(masterAuthorizedNetworksConfig=only("office")))
 
@@ -173,10 +173,10 @@ def test_every_recorded_cluster_is_understood(recorded: Recorded) -> None:
     assert len(assets) == 40
     found: dict[str, dict[str, Any]] = {}
     for asset in assets:
-        told = values(CONTAINER_CLUSTERS, Item(HERE, asset))
+        facts = values(CONTAINER_CLUSTERS, Item(HERE, asset))
         own = "nodePools" in asset["resource"]["data"]
-        assert unknown(told) == (set() if own else {"nodes", "node_upgrades"})
-        found[asset["name"].rpartition("/")[2]] = told
+        assert unknown(facts) == (set() if own else {"nodes", "node_upgrades"})
+        found[asset["name"].rpartition("/")[2]] = facts
     assert found["public"]["endpoint_open"] is True
     assert found["private-endpoint-public"]["endpoint_open"] is True
     assert found["private-endpoint-private"]["endpoint_open"] is False
@@ -194,9 +194,9 @@ def test_clusters_of_recorded_answers(recorded: Recorded) -> None:
         for data in body.get("clusters", [body] if "currentMasterVersion" in body else []):
             name = data["selfLink"].partition("/v1/")[2]
             asset = {"name": f"//container.googleapis.com/{name}", "resource": {"data": data}}
-            told = values(CONTAINER_CLUSTERS, Item(HERE, asset), answer={})
-            assert not unknown(told)
-            found[(line["source"].partition("/")[0], data["name"])] = told
+            facts = values(CONTAINER_CLUSTERS, Item(HERE, asset), answer={})
+            assert not unknown(facts)
+            found[(line["source"].partition("/")[0], data["name"])] = facts
     autopilot = found[("gke-cluster-set-label", "standard-cluster-1")]
     assert (autopilot["nodes"], autopilot["node_upgrades"]) == (("provider",), True)
     assert autopilot["endpoint_open"] is True

@@ -9,10 +9,10 @@ import pytest
 
 from providers.gcp.account import IDENTIFY
 from providers.gcp.client.calls import Item, Project
-from providers.gcp.scopes import BESIDES, COLLECTORS
+from providers.gcp.scopes import COLLECTORS, EXTRA_CALLS
 from providers.sandbox.gcp.company import Company, bucket, example_shop, project, sink
 from providers.sandbox.gcp.server import GcpSandbox
-from scanner.collect.provider import Request
+from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.resources.kinds import KINDS
 
@@ -90,15 +90,15 @@ def test_a_compliant_and_a_bare_bucket(scan: Callable[..., Any]) -> None:
     assert (bare.encryption.key, bare.encryption.key_id) == ("provider", None)
     assert (bare.versioning, bare.access_logging, bare.uniform_access) == (False, False, True)
     lists = found.one("bucket", "batch-audit-logs")
-    assert (lists.uniform_access, lists.public_read) == (False, False), "prevention goes before access lists"
+    assert (lists.uniform_access, lists.public_read) == (False, False), "prevention overrides access lists"
     assert (bare.tags, bare.region, bare.id) == ({}, "us", "//storage.googleapis.com/exports-2019")
 
 
-def test_every_call_is_counted_and_stands_in_a_table(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+def test_every_call_is_counted_and_belongs_to_a_table(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     calls = scan().inventory.calls["gcp"]
     assert calls == dict(cloud.calls)
     tables = {call.name for table in COLLECTORS.values() for call in table.calls(table.kind.facets())}
-    assert set(calls) == tables | {IDENTIFY.name} | {call.name for call in BESIDES.values()}
+    assert set(calls) == tables | {IDENTIFY.name} | {call.name for call in EXTRA_CALLS.values()}
 
 
 def test_every_kind_has_a_table_with_all_its_facets() -> None:
@@ -107,25 +107,27 @@ def test_every_kind_has_a_table_with_all_its_facets() -> None:
     }
 
 
-def test_only_what_is_wanted_is_asked(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+def test_only_wanted_facets_are_requested(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     found = scan(wanted={"bucket": frozenset({"versioning"})})
     assert set(cloud.calls) == {IDENTIFY.name, "cloudasset:ListAssets(storage.Bucket)"}
     assert found.one("bucket", "ml-scratch").collected() == {"tags", "versioning"}
 
 
-def test_named_regions_leave_out_the_others_but_not_what_spans_regions(scan: Callable[..., Any]) -> None:
-    found = scan(Request("gcp", regions=("europe-west1",)))
+def test_named_regions_exclude_the_others_but_not_multi_regions(scan: Callable[..., Any]) -> None:
+    found = scan(ConnectionRequest("gcp", regions=("europe-west1",)))
     assert found.names("region") == ["europe-west1"]
     assert found.names("bucket") == ["exports-2019", "ledger-archive", "press-kit", "product-media"]
 
 
 def test_a_project_number_names_the_same_project(scan: Callable[..., Any]) -> None:
-    found = scan(Request("gcp", scopes=("210987654321",)))
+    found = scan(ConnectionRequest("gcp", scopes=("210987654321",)))
     assert [target.scope for target in found.inventory.targets] == ["batch-prod"]
     assert found.unknown() == set()
 
 
-def test_a_project_that_stands_alone(own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]) -> None:
+def test_a_project_without_an_organisation(
+    own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]
+) -> None:
     here = ("projects/333333333333",)
     alone = Company([project("batch-prod", "333333333333", "Alone", {}, ()), bucket("notes", here)])
     own_cloud(alone)
@@ -150,7 +152,7 @@ def test_a_guardrail_of_the_project_blocks_what_buckets_grant(
     assert dropbox.tls_only is False
 
 
-def test_two_projects_of_one_organisation_share_what_is_asked_above(
+def test_two_projects_of_one_organisation_share_the_calls_above(
     own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]
 ) -> None:
     company = example_shop()
@@ -161,7 +163,7 @@ def test_two_projects_of_one_organisation_share_what_is_asked_above(
         bucket("lab-notes", here, public=[("roles/storage.objectViewer", "allUsers")]),
     ]
     cloud = own_cloud(company, page=50)
-    found = scan(Request("gcp", scopes=("batch-prod", "batch-lab")))
+    found = scan(ConnectionRequest("gcp", scopes=("batch-prod", "batch-lab")))
     lab = found.one("bucket", "lab-notes")
     assert (lab.scope, lab.public_read) == ("batch-lab", True)
     assert found.one("account", "Batch lab").audit_trails == ("org-audit",)
@@ -209,7 +211,7 @@ def test_sinks_of_another_folder_do_not_count(
     assert scan().one("account", "Batch production").audit_trails == ()
 
 
-def test_an_item_can_be_told_apart_by_its_project() -> None:
+def test_items_of_different_projects_differ() -> None:
     one = Project("a-project", "1", "A", {}, (), None)
     assert Item(one) == Item(Project("a-project", "1", "A", {}, (), None))
     assert Item(one) != Item(Project("b-project", "2", "B", {}, (), None))

@@ -23,11 +23,11 @@ from providers.gcp.compute import (
 from providers.sandbox.gcp.company import Company, project
 from providers.sandbox.gcp.compute import function, machine, service
 from providers.sandbox.gcp.server import GcpSandbox
-from scanner.collect.collection import Table
-from scanner.collect.provider import Limits, Request
+from scanner.collect.provider import ConnectionRequest, Limits
+from scanner.collect.table import Table
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER
-from tests.providers.gcp.test_gcp_recordings import told
+from tests.providers.gcp.test_gcp_recordings import round_trip
 
 HERE = Project("batch-prod", "12", "Batch", {}, ("folders/2", "organizations/3"), "3")
 LOST = Unknown.because("denied", "a call", "a.permission", "denied")
@@ -47,7 +47,7 @@ def instance(name: str = "i", **data: Any) -> Item:
 
 
 def values(table: Table[Any], about: Item, *, answer: Any = LOST) -> dict[str, Any]:
-    """The header and every facet, where each call beside the listing answered the same."""
+    """The header and every facet, with the same answer for every call besides the listing."""
     client = Client(None, None, Limits())
     found: dict[str, Any] = {"header": client.read(None, table.header, about)}
     for name, facet in table.facets.items():
@@ -91,17 +91,15 @@ def test_the_functions_of_the_sample_company(scan: Callable[..., Any]) -> None:
     assert found.one("function", "resize-media").tags == {"owner": "product", "env": "prod"}
 
 
-def test_named_regions_leave_out_what_lies_in_others(scan: Callable[..., Any]) -> None:
-    found = scan(Request("gcp", regions=("europe-west1",)))
+def test_named_regions_exclude_the_others(scan: Callable[..., Any]) -> None:
+    found = scan(ConnectionRequest("gcp", regions=("europe-west1",)))
     assert found.names("virtual_machine") == ["importer-2021"]
     assert found.names("function") == ["pay-notify", "resize-media"]
     assert found.names("container_cluster") == ["lab", "shop"]
     assert found.names("database") == ["ledger"]
 
 
-def test_one_machine_that_cannot_be_read_hides_no_other(
-    own_cloud: Callable[..., GcpSandbox], scan: Any
-) -> None:
+def test_an_unreadable_machine_hides_no_other(own_cloud: Callable[..., GcpSandbox], scan: Any) -> None:
     above = ("projects/333333333333",)
     strange = machine("batch-prod", "us-central1-a", "strange", above)
     del strange["resource"]["data"]["name"]
@@ -120,9 +118,7 @@ def test_one_machine_that_cannot_be_read_hides_no_other(
     assert (spot.kind, spot.cause.reason) == ("virtual_machine", "error")
 
 
-def test_a_service_that_does_not_tell_what_it_is_is_a_blind_spot(
-    own_cloud: Callable[..., GcpSandbox], scan: Any
-) -> None:
+def test_a_service_of_unclear_type_is_a_blind_spot(own_cloud: Callable[..., GcpSandbox], scan: Any) -> None:
     above = ("projects/333333333333",)
     strange = service("batch-prod", "us-central1", "strange", above)
     del strange["resource"]["data"]["metadata"]
@@ -150,7 +146,7 @@ def test_public_addresses(interfaces: list[dict[str, Any]], public: bool) -> Non
 
 
 @pytest.mark.parametrize("data", [{}, {"networkInterfaces": []}])
-def test_a_machine_without_interfaces_is_not_called_private(data: dict[str, Any]) -> None:
+def test_a_machine_without_interfaces_is_an_error(data: dict[str, Any]) -> None:
     with pytest.raises(LookupError):
         to_public_address(instance(**data))
 
@@ -170,40 +166,38 @@ POOLS = {
 }
 
 
-def node_of(pools: Any = POOLS, *, made_by: str | None = None, **data: Any) -> Any:
+def node_of(pools: Any = POOLS, *, created_by: str | None = None, **data: Any) -> Any:
     metadata = [{"key": "enable-oslogin", "value": "TRUE"}]
-    metadata += [{"key": "created-by", "value": made_by}] if made_by else []
+    metadata += [{"key": "created-by", "value": created_by}] if created_by else []
     about = instance(metadata={"items": metadata}, **data)
     clusters = pools if isinstance(pools, Unknown) else to_clusters(about, pools)
     return to_node_of(to_group(about), to_labelled(about), clusters)
 
 
-def test_a_node_is_what_the_group_of_a_node_pool_made() -> None:
-    made_by = f"projects/12/{MANAGER}/gke-batch-p-grp"
-    assert node_of(made_by=made_by, labels=NODE) == "batch"
-    assert node_of(made_by=made_by) == "batch"
-    assert node_of(made_by=f"projects/12/{MANAGER}/web") is None
-    assert node_of(made_by="projects/12/zones/us-central1-f/instanceGroupManagers/gke-batch-p-grp") is None
-    assert node_of(made_by="projects/12/somethings/else") is None
+def test_a_node_is_created_by_the_group_of_a_node_pool() -> None:
+    created_by = f"projects/12/{MANAGER}/gke-batch-p-grp"
+    assert node_of(created_by=created_by, labels=NODE) == "batch"
+    assert node_of(created_by=created_by) == "batch"
+    assert node_of(created_by=f"projects/12/{MANAGER}/web") is None
+    assert node_of(created_by="projects/12/zones/us-central1-f/instanceGroupManagers/gke-batch-p-grp") is None
+    assert node_of(created_by="projects/12/somethings/else") is None
     assert node_of() is None
     assert to_group(instance()) is None
 
 
 def test_a_label_alone_makes_no_node() -> None:
-    for found in (node_of(labels=NODE), node_of(labels=NODE, made_by=f"projects/12/{MANAGER}/web")):
+    for found in (node_of(labels=NODE), node_of(labels=NODE, created_by=f"projects/12/{MANAGER}/web")):
         assert isinstance(found, Unknown)
         assert found.causes[0].reason == "unsupported"
 
 
-def test_without_the_node_pools_only_what_no_group_made_is_no_node() -> None:
+def test_without_node_pools_only_a_machine_without_a_group_is_no_node() -> None:
     assert node_of(LOST) is None
-    assert node_of(LOST, made_by=f"projects/12/{MANAGER}/web") == LOST
+    assert node_of(LOST, created_by=f"projects/12/{MANAGER}/web") == LOST
     assert node_of(LOST, labels=NODE) == LOST
 
 
-def test_what_the_metadata_of_a_machine_holds_is_nowhere_in_the_record(
-    own_cloud: Callable[..., GcpSandbox], scan: Any
-) -> None:
+def test_the_metadata_of_a_machine_is_not_recorded(own_cloud: Callable[..., GcpSandbox], scan: Any) -> None:
     above = ("projects/333333333333",)
     node = machine("batch-prod", "us-central1-a", "node", above, labels=NODE, group="gke-batch-p-grp")
     node["resource"]["data"]["metadata"]["items"].append({"key": "kube-env", "value": "TOKEN: hush"})
@@ -233,8 +227,8 @@ RUN = "run.googleapis.com/Service"
     ],
 )
 def test_which_services_are_functions(metadata: dict[str, Any], is_function: bool) -> None:
-    told = item(RUN, "locations/us-central1/services/s", {"metadata": {"name": "s", **metadata}})
-    assert list(functions_of(told)) == ([told] if is_function else [])
+    run_service = item(RUN, "locations/us-central1/services/s", {"metadata": {"name": "s", **metadata}})
+    assert list(functions_of(run_service)) == ([run_service] if is_function else [])
 
 
 @pytest.mark.parametrize(
@@ -246,12 +240,12 @@ def test_which_services_are_functions(metadata: dict[str, Any], is_function: boo
     ],
 )
 def test_updates_of_functions(build: dict[str, Any], expected: str) -> None:
-    told = item(
+    about = item(
         "cloudfunctions.googleapis.com/Function",
         "locations/us-central1/functions/f",
         {"name": "projects/p/locations/us-central1/functions/f", "buildConfig": build},
     )
-    assert to_runtime_updates(told) == expected
+    assert to_runtime_updates(about) == expected
 
 
 @pytest.mark.parametrize(
@@ -266,7 +260,7 @@ def test_updates_of_functions_of_cloud_run(annotations: dict[str, str], expected
     assert to_runtime_updates(item(RUN, "locations/us-central1/services/s", data)) == expected
 
 
-def test_a_policy_of_updates_that_is_not_told_is_not_guessed() -> None:
+def test_a_missing_update_policy_is_unknown() -> None:
     old = item(
         "cloudfunctions.googleapis.com/Function",
         "locations/us-central1/functions/f",
@@ -288,7 +282,7 @@ def test_a_policy_of_updates_that_is_not_told_is_not_guessed() -> None:
 
 
 def recorded_assets(recorded: Recorded, file: str, kind: str) -> list[dict[str, Any]]:
-    assets = [told(line["asset"]) for line in recorded(f"gcp-cai/{file}.jsonl")]
+    assets = [round_trip(line["asset"]) for line in recorded(f"gcp-cai/{file}.jsonl")]
     return [asset for asset in assets if asset["assetType"] == kind and "resource" in asset]
 
 
@@ -301,10 +295,10 @@ def test_every_recorded_machine_is_understood(recorded: Recorded) -> None:
     assert len(assets) == 32
     found: dict[str, dict[str, Any]] = {}
     for asset in assets:
-        told = values(VIRTUAL_MACHINES, Item(HERE, asset), answer={})
-        assert not unknown(told)
-        assert set(told["header"]) == set(HEADER)
-        found[told["header"]["name"]] = told
+        facts = values(VIRTUAL_MACHINES, Item(HERE, asset), answer={})
+        assert not unknown(facts)
+        assert set(facts["header"]) == set(HEADER)
+        found[facts["header"]["name"]] = facts
     assert found["vm-external-ip"]["public_address"] is True
     assert found["vm-no-ip"]["public_address"] is False
     assert found["instance-1"]["public_address"] is False
@@ -323,24 +317,24 @@ def test_every_machine_of_recorded_answers_is_understood(recorded: Recorded) -> 
         machines += body.get("items", ()) if body.get("kind") == "compute#instanceList" else ()
     assert len(machines) > 10
     for data in machines:
-        told = values(VIRTUAL_MACHINES, instance(**data), answer={})
-        assert unknown(told) == (set() if "networkInterfaces" in data else {"public_address"})
-        assert told["tags"] == data.get("labels", {})
+        facts = values(VIRTUAL_MACHINES, instance(**data), answer={})
+        assert unknown(facts) == (set() if "networkInterfaces" in data else {"public_address"})
+        assert facts["tags"] == data.get("labels", {})
 
 
 def test_groups_of_recorded_node_pools(recorded: Recorded) -> None:
-    """The clusters tell their pools in the form of the pools' own assets."""
+    """Cluster assets contain their pools in the form of the pools' own assets."""
     groups: dict[str, str] = {}
     for asset in recorded_assets(recorded, "container", "container.googleapis.com/Cluster"):
         for each in asset["resource"]["data"].get("nodePools", ()):
             name = f"{asset['name']}/nodePools/{each['name']}"
             groups.update(to_clusters(Item(HERE), {name: {"resource": {"data": each}}}))
-    made = [
+    creators = [
         to_group(Item(HERE, asset))
         for asset in recorded_assets(recorded, "compute", "compute.googleapis.com/Instance")
     ]
     assert "zones/us-west1-b/instanceGroupManagers/gke-canary-west-default-pool-496ebc1d-grp" in groups
-    assert set(made) == {None, "zones/us-central1-c/instanceGroupManagers/group_manager1"}
+    assert set(creators) == {None, "zones/us-central1-c/instanceGroupManagers/group_manager1"}
 
 
 def test_functions_of_recorded_answers(recorded: Recorded) -> None:
@@ -352,11 +346,16 @@ def test_functions_of_recorded_answers(recorded: Recorded) -> None:
     assert found
     for data in found:
         build = {key: data[key] for key in ("runtime", "automaticUpdatePolicy")}
-        told = {"name": data["name"], "labels": data["labels"], "environment": "GEN_1", "buildConfig": build}
+        settings = {
+            "name": data["name"],
+            "labels": data["labels"],
+            "environment": "GEN_1",
+            "buildConfig": build,
+        }
         asset = {
             "name": f"//cloudfunctions.googleapis.com/{data['name']}",
             "assetType": "cloudfunctions.googleapis.com/Function",
-            "resource": {"data": told},
+            "resource": {"data": settings},
         }
         facts = values(FUNCTIONS, Item(HERE, asset))
         assert not unknown(facts)

@@ -1,4 +1,4 @@
-"""Connecting: every way in which no project is reached says why and what to do."""
+"""Connecting: every failure to reach a project states the cause and the remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from providers.gcp.scopes import connect
 from providers.sandbox import Fault
 from providers.sandbox.gcp.company import example_shop
 from providers.sandbox.gcp.server import GcpSandbox
-from scanner.collect.provider import Limits, Request, Unreachable
+from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 
 LIMITS = Limits(connect_seconds=2, read_seconds=0.6, attempts=2)
 ASSETS = "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDASSET"
@@ -26,7 +26,7 @@ POLICIES = "CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY"
 
 def refused(*scopes: str) -> Unreachable:
     with pytest.raises(Unreachable) as caught:
-        connect(Request("gcp", scopes=scopes), LIMITS)
+        connect(ConnectionRequest("gcp", scopes=scopes), LIMITS)
     error = caught.value
     assert error.message and error.advice
     assert "\n" not in str(error)
@@ -35,7 +35,7 @@ def refused(*scopes: str) -> Unreachable:
 
 @pytest.fixture
 def listener() -> Iterator[Callable[[bool], int]]:
-    """A port of this machine that takes connections and never answers, or that nobody listens on."""
+    """A port of this machine that accepts connections and never answers, or that has no listener."""
     sockets = []
 
     def opened(listening: bool) -> int:
@@ -51,7 +51,7 @@ def listener() -> Iterator[Callable[[bool], int]]:
         held.close()
 
 
-def test_no_project_is_named(cloud: GcpSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_project_is_specified(cloud: GcpSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
     error = refused()
     assert "GOOGLE_CLOUD_PROJECT" in error.advice
@@ -59,7 +59,7 @@ def test_no_project_is_named(cloud: GcpSandbox, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_scope_that_is_no_project(cloud: GcpSandbox) -> None:
-    assert "organizations/1 is no project" in refused("organizations/1").message
+    assert "organizations/1 is not a project" in refused("organizations/1").message
     assert not cloud.calls
 
 
@@ -96,7 +96,7 @@ def test_the_project_cannot_be_read(
 
 
 @pytest.mark.parametrize("listening", [True, False])
-def test_nobody_answers(
+def test_the_endpoint_does_not_answer(
     cloud: GcpSandbox, monkeypatch: pytest.MonkeyPatch, listener: Callable[[bool], int], listening: bool
 ) -> None:
     port = listener(listening)
@@ -128,7 +128,7 @@ def test_plaintext_goes_to_this_machine_only(
 
 @pytest.fixture
 def offline(cloud: GcpSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The policies' endpoint is the real one, so credentials are looked for; there are none."""
+    """The policies' endpoint is the real one, so credentials are needed; there are none."""
     monkeypatch.delenv(POLICIES)
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
@@ -143,7 +143,7 @@ def test_no_credentials(offline: Path, cloud: GcpSandbox) -> None:
     assert not cloud.calls
 
 
-def test_a_credentials_file_that_is_none(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_credentials_file(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = offline / "key.json"
     path.write_text('{"type": "something else"}')
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
@@ -166,7 +166,7 @@ def test_credentials_that_have_expired(offline: Path, monkeypatch: pytest.Monkey
     assert "s3cret" not in str(error)
 
 
-def test_the_sign_in_endpoint_is_out_of_reach(
+def test_the_sign_in_endpoint_is_unreachable(
     offline: Path, monkeypatch: pytest.MonkeyPatch, listener: Callable[[bool], int]
 ) -> None:
     _user_credentials(offline, monkeypatch, f"http://127.0.0.1:{listener(False)}/token")
@@ -174,7 +174,7 @@ def test_the_sign_in_endpoint_is_out_of_reach(
 
 
 def _user_credentials(folder: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    told = {
+    credentials = {
         "type": "external_account_authorized_user",
         "audience": "//iam.googleapis.com/locations/global/workforcePools/pool/providers/idp",
         "client_id": "client",
@@ -183,12 +183,12 @@ def _user_credentials(folder: Path, monkeypatch: pytest.MonkeyPatch, address: st
         "token_url": address,
     }
     path = folder / "credentials.json"
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(credentials))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
 
 
 class _token_endpoint:
-    """A token endpoint of this machine that refuses with a body."""
+    """A token endpoint of this machine that answers with an error and this body."""
 
     def __init__(self, body: bytes) -> None:
         from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -215,19 +215,19 @@ class _token_endpoint:
 
 
 def test_some_scopes_are_reached_and_some_are_not(cloud: GcpSandbox) -> None:
-    request = Request("gcp", scopes=("no-such-project", "batch-prod"), expected=True)
+    request = ConnectionRequest("gcp", scopes=("no-such-project", "batch-prod"), expected=True)
     missed, reached = connect(request, LIMITS).targets
     assert (missed.scope, missed.reached, missed.expected) == ("no-such-project", False, True)
     assert missed.message and "roles/cloudasset.viewer" in missed.message
     assert (reached.scope, reached.reached, reached.message) == ("batch-prod", True, None)
 
 
-def test_another_project_than_asked_for_is_not_scanned(own_cloud: Callable[..., GcpSandbox]) -> None:
+def test_a_project_other_than_requested_is_not_scanned(own_cloud: Callable[..., GcpSandbox]) -> None:
     company = example_shop()
     company.numbered = lambda parent: "projects/210987654321"  # type: ignore[method-assign]
     own_cloud(company)
     error = refused("some-other-project")
-    assert "some-other-project was asked for, but batch-prod answered" in error.message
+    assert "some-other-project was requested, but batch-prod answered" in error.message
 
 
 def test_a_method_outside_the_tables_never_leaves_the_machine(cloud: GcpSandbox) -> None:

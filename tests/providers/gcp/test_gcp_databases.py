@@ -22,7 +22,7 @@ from providers.sandbox.gcp.server import GcpSandbox
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER
 from tests.providers.gcp.test_gcp_compute import values
-from tests.providers.gcp.test_gcp_recordings import told
+from tests.providers.gcp.test_gcp_recordings import round_trip
 
 HERE = Project("batch-prod", "12", "Batch", {}, ("folders/2", "organizations/3"), "3")
 PLACE = "//sqladmin.googleapis.com/projects/batch-prod/instances"
@@ -33,8 +33,8 @@ Recorded = Callable[[str], list[dict[str, Any]]]
 
 
 def item(name: str = "db", settings: dict[str, Any] | None = None, **data: Any) -> Item:
-    told = {"name": name, "region": "us-central1", "settings": settings or {}, **data}
-    return Item(HERE, {"name": f"{PLACE}/{name}", "resource": {"data": told}})
+    database = {"name": name, "region": "us-central1", "settings": settings or {}, **data}
+    return Item(HERE, {"name": f"{PLACE}/{name}", "resource": {"data": database}})
 
 
 def listed(*items: Item) -> dict[str, Any]:
@@ -56,16 +56,14 @@ def test_the_databases_of_the_sample_company(scan: Callable[..., Any]) -> None:
     assert ledger.tags == {"owner": "pay", "data-class": "pci", "env": "prod"}
 
 
-def test_the_listing_that_tells_of_primaries_is_asked_once(
-    scan: Callable[..., Any], cloud: GcpSandbox
-) -> None:
+def test_the_listing_of_primaries_is_requested_once(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     scan(wanted={"database": frozenset({"backed_up"})})
     pages = -(-5 // cloud.page)
     assert cloud.calls[INSTANCES] == pages
 
 
 @pytest.mark.parametrize("fault", ["throttled", "failing", "malformed"])
-def test_half_a_listing_leaves_open_what_backs_up_a_replica(
+def test_an_incomplete_listing_leaves_the_backups_of_a_replica_unknown(
     scan: Callable[..., Any], cloud: GcpSandbox, fault: Fault
 ) -> None:
     cloud.fault = lambda name: fault if name == INSTANCES and cloud.calls[INSTANCES] > 1 else None
@@ -102,12 +100,12 @@ def test_who_may_connect(settings: dict[str, Any], addresses: list[dict[str, str
     assert to_open(item(settings=settings, ipAddresses=addresses)) is open_
 
 
-def test_an_entry_counts_until_it_is_taken_out() -> None:
+def test_an_entry_counts_until_it_is_removed() -> None:
     entry = {"value": "0.0.0.0/0", "expirationTime": "2020-01-01T00:00:00Z"}
     assert to_open(item(settings={"ipConfiguration": {"authorizedNetworks": [entry], "ipv4Enabled": True}}))
 
 
-def test_settings_that_are_not_told_are_not_called_closed() -> None:
+def test_missing_settings_are_an_error() -> None:
     with pytest.raises(LookupError):
         to_open(item())
     with pytest.raises(LookupError):
@@ -133,7 +131,7 @@ def test_backups_of_an_instance(backups: dict[str, Any], expected: bool) -> None
     assert to_backed_up(to_own_backups(own), to_backups_of_primary(own, {})) is expected
 
 
-def test_backups_that_another_service_makes_are_not_called_missing() -> None:
+def test_backups_by_another_service_are_unknown() -> None:
     own = to_own_backups(item(settings={"backupConfiguration": {"backupTier": "ENHANCED"}}))
     assert isinstance(own, Unknown)
     assert own.causes[0].reason == "unsupported"
@@ -151,7 +149,7 @@ def test_a_replica_is_backed_up_as_its_primary(settings: dict[str, Any], expecte
         assert to_backed_up(to_own_backups(each), to_backups_of_primary(each, instances)) is expected
 
 
-def test_a_replica_whose_primary_is_not_seen_is_not_called_backed_up() -> None:
+def test_a_replica_without_its_primary_is_not_backed_up() -> None:
     replica = item("copy", KEPT, masterInstanceName="batch-prod:orders")
     with pytest.raises(LookupError):
         to_backups_of_primary(replica, listed(replica))
@@ -163,7 +161,7 @@ def test_a_replica_whose_primary_is_not_seen_is_not_called_backed_up() -> None:
     assert isinstance(to_backups_of_primary(follower, listed(outside)), Unknown)
 
 
-def test_a_server_outside_of_cloud_sql_is_no_database_of_it() -> None:
+def test_a_server_outside_cloud_sql_is_not_collected() -> None:
     assert list(servers(item(instanceType="ON_PREMISES_INSTANCE"))) == []
     for kind in ("CLOUD_SQL_INSTANCE", "READ_REPLICA_INSTANCE", "READ_POOL_INSTANCE"):
         assert len(list(servers(item(instanceType=kind)))) == 1
@@ -193,18 +191,18 @@ def test_minor_versions(
     assert to_minor_upgrades(item(settings=settings, **data)) is upgraded
 
 
-def test_a_version_that_is_not_known_is_not_called_upgraded() -> None:
+def test_an_unknown_version_is_an_error() -> None:
     for unversioned in (item(), item(databaseVersion="MYSQL_8_0")):
         with pytest.raises(LookupError):
             to_minor_upgrades(unversioned)
     for version in ("ORACLE_23", "MYSQL_8_4_5"):
-        with pytest.raises(ValueError, match="no version"):
+        with pytest.raises(ValueError, match="unknown version"):
             to_minor_upgrades(item(databaseVersion=version))
 
 
 def test_every_recorded_instance_is_understood(recorded: Recorded) -> None:
-    """Some were recorded without their settings or version: what those tell is unknown, and nothing else."""
-    assets = [told(line["asset"]) for line in recorded("gcp-cai/sqladmin.jsonl")]
+    """Some were recorded without settings or version: just the facets that need them are unknown."""
+    assets = [round_trip(line["asset"]) for line in recorded("gcp-cai/sqladmin.jsonl")]
     found = {}
     assert len(assets) == 20
     for asset in assets:

@@ -1,4 +1,4 @@
-"""What Google's status codes and details mean."""
+"""The meaning of Google's status codes and details."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ def test_the_permission_is_the_one_that_google_names() -> None:
     assert cause("PERMISSION_DENIED").permission == "cloudasset.assets.listResource"
     text = "Permission 'resourcemanager.projects.get' denied on resource '//x' (or it may not exist)."
     assert cause("PERMISSION_DENIED", text).permission == "resourcemanager.projects.get"
-    told = cause("PERMISSION_DENIED", "no", "IAM_PERMISSION_DENIED", permission="a.b.c")
-    assert told.permission == "a.b.c"
+    named = cause("PERMISSION_DENIED", "no", "IAM_PERMISSION_DENIED", permission="a.b.c")
+    assert named.permission == "a.b.c"
     quota = cause("PERMISSION_DENIED", "no", "USER_PROJECT_DENIED", consumer="projects/5")
     assert quota.permission == "serviceusage.services.use"
     assert cause("UNAUTHENTICATED").permission is None
 
 
-def test_a_perimeter_is_told_by_its_reason_or_by_its_words() -> None:
+def test_a_perimeter_is_recognised_by_its_reason_or_message() -> None:
     assert cause("PERMISSION_DENIED", "no", "SECURITY_POLICY_VIOLATED").reason == "denied_by_organisation"
     words = "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: abc"
     found = cause("PERMISSION_DENIED", words)
     assert (found.reason, found.permission) == ("denied_by_organisation", None)
 
 
-def test_a_service_that_is_off_needs_no_permission() -> None:
+def test_a_disabled_service_needs_no_permission() -> None:
     found = cause(
         "PERMISSION_DENIED",
         "Cloud Asset API has not been used",

@@ -1,4 +1,4 @@
-"""What cannot be read is unknown exactly where it is needed, and nothing else changes."""
+"""A failed call makes exactly the facets that need it unknown, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from providers.sandbox import Fault
 from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
-from tests.providers.gcp.conftest import UNTOLD
+from tests.providers.gcp.conftest import UNSUPPORTED
 
 BUCKETS = "cloudasset:ListAssets(storage.Bucket)"
 POLICIES = "cloudasset:ListAssets(storage.Bucket+cloudresourcemanager.Project IAM_POLICY)"
@@ -58,8 +58,8 @@ DEPENDENT = {
     "cloudasset:ListAssets(compute.FirewallPolicy organization)": OPEN,
     "cloudasset:ListAssets(container.NodePool)": NODES,
 }
-"""What turns unknown when a call is denied. Contacts of either level settle the question, the only custom
-role is the project's, and all clusters but one tell their node pools themselves."""
+"""The facets that become unknown when a call is denied. Contacts of either level suffice, the only custom
+role is the project's, and all cluster assets but one contain their node pools."""
 
 LISTINGS: dict[str, dict[str, set[str]]] = {
     BUCKETS: {"bucket": set()},
@@ -75,7 +75,7 @@ LISTINGS: dict[str, dict[str, set[str]]] = {
     SINKS_ABOVE: {"audit_trail": {"admin-activity", "audit-2019"}},
     "cloudasset:SearchAllResources": {"region": set()},
 }
-"""What is a blind spot when a call is denied, and what of that kind is still seen."""
+"""The blind spots when a call is denied, and the resources of the kind that are still collected."""
 
 
 def test_every_call_is_denied_in_one_of_these_tests(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
@@ -95,7 +95,7 @@ def test_a_denied_call_makes_just_its_facets_unknown(
     facts = found.facts()
     assert facts.keys() == healthy.keys()
     for key, fact in facts.items():
-        if isinstance(fact, Unknown) and (key[0], key[2]) not in UNTOLD:
+        if isinstance(fact, Unknown) and (key[0], key[2]) not in UNSUPPORTED:
             (cause,) = fact.causes
             assert (cause.reason, cause.call) == ("denied", operation)
             assert cause.permission
@@ -122,7 +122,7 @@ def test_a_denied_listing_is_a_blind_spot_and_changes_no_other_kind(
             assert fact == healthy[key]
 
 
-def test_a_project_reader_sees_the_public_buckets_but_cannot_call_the_others_private(
+def test_a_project_reader_finds_public_buckets_but_cannot_rule_out_others(
     scan: Callable[..., Any], cloud: GcpSandbox
 ) -> None:
     cloud.fault = lambda name: "denied" if name.endswith("organization)") else None
@@ -139,7 +139,7 @@ def test_a_project_reader_sees_the_public_buckets_but_cannot_call_the_others_pri
     assert isinstance(found.one("account", "Batch production").security_contacts, Unknown)
 
 
-def test_half_a_listing_keeps_what_came(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+def test_an_incomplete_listing_keeps_its_first_pages(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     cloud.fault = lambda name: "throttled" if name == BUCKETS and cloud.calls[BUCKETS] > 1 else None
     found = scan()
     assert found.names("bucket") == ["exports-2019", "product-media", "supplier-dropbox"]
@@ -147,7 +147,7 @@ def test_half_a_listing_keeps_what_came(scan: Callable[..., Any], cloud: GcpSand
     assert (spot.kind, spot.cause.reason) == ("bucket", "throttled")
 
 
-def test_half_of_the_locations_keep_what_came(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+def test_incomplete_locations_keep_their_first_pages(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     search = "cloudasset:SearchAllResources"
     cloud.fault = lambda name: "failing" if name == search and cloud.calls[search] > 2 else None
     found = scan()
@@ -156,7 +156,7 @@ def test_half_of_the_locations_keep_what_came(scan: Callable[..., Any], cloud: G
     assert (spot.kind, spot.cause.reason, spot.cause.call) == ("region", "error", search)
 
 
-def test_half_a_listing_that_is_asked_once_keeps_what_came(
+def test_an_incomplete_shared_listing_keeps_its_first_pages(
     scan: Callable[..., Any], cloud: GcpSandbox
 ) -> None:
     cloud.fault = lambda name: "failing" if name == SINKS and cloud.calls[SINKS] > 1 else None
@@ -166,7 +166,7 @@ def test_half_a_listing_that_is_asked_once_keeps_what_came(
     assert (spot.kind, spot.cause.reason) == ("audit_trail", "error")
 
 
-def test_half_a_listing_of_policies_is_no_answer(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+def test_an_incomplete_listing_of_policies_is_unknown(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     cloud.fault = lambda name: "denied" if name == POLICIES and cloud.calls[POLICIES] > 1 else None
     found = scan()
     assert isinstance(found.one("bucket", "exports-2019").public_read, Unknown)
@@ -185,7 +185,7 @@ def test_half_a_listing_of_policies_is_no_answer(scan: Callable[..., Any], cloud
     ],
 )
 @pytest.mark.parametrize("operation", [POLICIES, PREVENTION])
-def test_what_else_goes_wrong_is_told_apart(
+def test_other_failures_have_reasons_of_their_own(
     scan: Callable[..., Any], broken: Callable[[str, Fault], None], operation: str, fault: Fault, reason: str
 ) -> None:
     broken(operation, fault)
@@ -196,7 +196,7 @@ def test_what_else_goes_wrong_is_told_apart(
     assert "\n" not in cause.message
 
 
-def test_a_passing_failure_is_tried_again(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
+def test_a_transient_failure_is_retried(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     cloud.fault = lambda name: "reset" if name == PREVENTION and cloud.calls[PREVENTION] == 1 else None
     found = scan()
     assert found.unknown() == set()
@@ -216,10 +216,10 @@ def test_the_process_ends_while_a_call_hangs(cloud: GcpSandbox) -> None:
 import sys
 from providers.gcp.scopes import connect
 from scanner.collect.collection import Collection
-from scanner.collect.provider import Limits, Request
+from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.collect.workers import Workers
 
-provider = connect(Request("gcp"), Limits())
+provider = connect(ConnectionRequest("gcp"), Limits())
 workers = Workers(4)
 collection = Collection(workers)
 provider.collect({"bucket": frozenset({"versioning"})}, collection)
@@ -236,5 +236,5 @@ except KeyboardInterrupt:
     sys.exit(130)
 """
     cloud.fault = lambda name: "hang" if name == BUCKETS else None
-    ended = subprocess.run([sys.executable, "-c", program], timeout=25, capture_output=True, text=True)
+    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=25, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (130, "")

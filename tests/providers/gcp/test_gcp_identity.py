@@ -36,7 +36,7 @@ from providers.sandbox.gcp.company import Company, project
 from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
-from tests.providers.gcp.conftest import UNTOLD
+from tests.providers.gcp.conftest import UNSUPPORTED
 
 HERE = Project("batch-prod", "12", "Batch", {}, ("folders/2", "organizations/3"), "3")
 ALONE = Project("batch-prod", "12", "Batch", {}, (), None)
@@ -57,12 +57,12 @@ def test_the_people_of_the_sample_company(scan: Callable[..., Any]) -> None:
         "batch-oncall@example.com",
         "migration-vendor@example.net",
     ]
-    told = {
+    people_found = {
         user.name: (user.external, user.administrator)
         for user in found.inventory.resources
         if user.kind == "user"
     }
-    assert told == {
+    assert people_found == {
         "batch-lead@example.com": (False, True),
         "batch-oncall@example.com": (False, False),
         "migration-vendor@example.net": (True, False),
@@ -71,19 +71,19 @@ def test_the_people_of_the_sample_company(scan: Callable[..., Any]) -> None:
     assert (lead.root, lead.access_keys, lead.tags, lead.region) == (False, 0, {}, None)
 
 
-def test_what_no_asset_can_tell_says_so(scan: Callable[..., Any]) -> None:
+def test_facts_that_no_asset_has_are_unsupported(scan: Callable[..., Any]) -> None:
     facts = scan().facts()
-    untold = {key: fact for key, fact in facts.items() if (key[0], key[2]) in UNTOLD}
-    assert untold
-    for fact in untold.values():
+    unsupported = {key: fact for key, fact in facts.items() if (key[0], key[2]) in UNSUPPORTED}
+    assert unsupported
+    for fact in unsupported.values():
         (cause,) = fact.causes
         assert (cause.reason, cause.permission) == ("unsupported", None)
 
 
 def test_the_keys_of_the_sample_company(scan: Callable[..., Any]) -> None:
     found = scan()
-    told = {k.name: (k.holder, k.active) for k in found.inventory.resources if k.kind == "access_key"}
-    assert told == {
+    keys_found = {k.name: (k.holder, k.active) for k in found.inventory.resources if k.kind == "access_key"}
+    assert keys_found == {
         "4a1f": ("ci@batch-prod.iam.gserviceaccount.com", True),
         "5b2e": ("exporter@batch-prod.iam.gserviceaccount.com", True),
         "6c3d": ("exporter@batch-prod.iam.gserviceaccount.com", False),
@@ -121,7 +121,7 @@ def test_the_roles_of_the_sample_company(scan: Callable[..., Any]) -> None:
     assert roles["roles/logging.viewer", logs].principal_type == "account"
 
 
-def test_a_project_that_stands_alone_has_outsiders_only(
+def test_all_members_are_external_without_an_organisation(
     own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]
 ) -> None:
     policy = {"bindings": [{"role": "roles/owner", "members": ["user:someone@example.com"]}]}
@@ -132,7 +132,7 @@ def test_a_project_that_stands_alone_has_outsiders_only(
     assert found.unknown() == set()
 
 
-def test_a_project_without_a_policy_binds_nobody(
+def test_a_project_without_a_policy_has_no_users_or_roles(
     own_cloud: Callable[..., GcpSandbox], scan: Callable[..., Any]
 ) -> None:
     asset = dict(project("batch-prod", "333333333333", "Alone", {}, ()))
@@ -198,19 +198,19 @@ def test_who_a_member_is(member: str, type_: str, expected: bool | None) -> None
 @pytest.mark.parametrize(
     "member", ["robot:x", "serviceAccount:x@example.com", "user:", "principal://elsewhere/x", ""]
 )
-def test_a_member_of_an_unknown_form_is_not_guessed(member: str) -> None:
+def test_a_member_of_an_unknown_form_is_an_error(member: str) -> None:
     with pytest.raises((LookupError, ValueError)):
         home_of(member, HERE)
 
 
-def test_a_project_of_a_domain_has_it_in_its_service_accounts() -> None:
+def test_service_accounts_of_a_domain_scoped_project() -> None:
     legacy = Project("example.com:shop", "12", "Shop", {}, (), None)
     assert home_of("serviceAccount:ci@shop.example.com.iam.gserviceaccount.com", legacy) == MemberHome(
         outside=False
     )
 
 
-def test_what_is_not_needed_may_be_unknown() -> None:
+def test_arguments_that_are_not_needed_may_be_unknown() -> None:
     assert outside("user:a@gmail.com", domain=LOST, projects=LOST) is True
     assert outside("user:a@example.com", domain=LOST) == LOST
     assert outside("user:a@example.com", projects=LOST) is False
@@ -221,7 +221,7 @@ def test_what_is_not_needed_may_be_unknown() -> None:
     assert outside("serviceAccount:ci@logs.iam.gserviceaccount.com", ALONE, None, LOST) is True
 
 
-def test_the_organisation_tells_its_domain_and_its_projects() -> None:
+def test_the_domain_and_projects_of_the_organisation() -> None:
     names = {f"{MANAGER}organizations/3": {"resource": {"data": {"displayName": "Example.com"}}}}
     assert to_domain(Item(HERE), names) == "example.com"
     assert to_domain(Item(ALONE), {}) is None
@@ -251,12 +251,12 @@ def test_agents_of_google_that_act_for_the_project(member: str, agent: bool) -> 
 
 def test_a_grant_is_conditioned_if_all_its_bindings_are() -> None:
     condition = {"expression": "true"}
-    told = [
+    policy_bindings = [
         {"role": "roles/viewer", "members": ["user:a@example.com"], "condition": condition},
         {"role": "roles/viewer", "members": ["user:a@example.com", "user:B@example.com"]},
         {"role": "roles/browser", "members": ["user:a@example.com"], "condition": condition},
     ]
-    policy = Item(HERE, {"iamPolicy": {"bindings": told}})
+    policy = Item(HERE, {"iamPolicy": {"bindings": policy_bindings}})
     found = {
         (each.asset["role"], each.asset["member"]): each.asset["conditioned"] for each in bindings(policy)
     }
@@ -282,18 +282,18 @@ def test_roles_of_google_are_known_by_name(role: str, grants: bool) -> None:
     assert to_grants_rights((role, False), LOST, LOST) is grants
 
 
-def test_custom_roles_are_known_by_what_they_hold() -> None:
+def test_custom_roles_are_known_by_their_permissions() -> None:
     def roles(**more: Any) -> Any:
         data = {"name": "projects/p/roles/x", "includedPermissions": ["iam.serviceAccounts.actAs"], **more}
         return to_permissions(Item(HERE), {"x": {"resource": {"data": data}}})
 
-    told = ("projects/p/roles/x", True)
-    assert to_grants_rights(told, roles(), LOST) is True
-    assert to_grants_rights(told, roles(includedPermissions=["compute.instances.list"]), LOST) is False
-    assert to_grants_rights(told, roles(deleted=True), LOST) is False
-    assert to_grants_rights(told, roles(stage="DISABLED"), LOST) is False
-    assert to_grants_rights(told, LOST, {}) == LOST
-    assert isinstance(to_grants_rights(told, {}, LOST), Unknown)
+    custom_role = ("projects/p/roles/x", True)
+    assert to_grants_rights(custom_role, roles(), LOST) is True
+    assert to_grants_rights(custom_role, roles(includedPermissions=["compute.instances.list"]), LOST) is False
+    assert to_grants_rights(custom_role, roles(deleted=True), LOST) is False
+    assert to_grants_rights(custom_role, roles(stage="DISABLED"), LOST) is False
+    assert to_grants_rights(custom_role, LOST, {}) == LOST
+    assert isinstance(to_grants_rights(custom_role, {}, LOST), Unknown)
     above = {"organizations/3/roles/y": frozenset({"resourcemanager.projects.setIamPolicy"})}
     assert to_grants_rights(("organizations/3/roles/y", True), LOST, above) is True
 
@@ -307,10 +307,10 @@ def test_who_administers_the_project() -> None:
     assert to_administrator(someone, policy("projects/12", "roles/owner", "user:A@example.com")) is True
     assert to_administrator(someone, policy("projects/12", "roles/owner", "user:b@example.com")) is False
     assert to_administrator(someone, policy("projects/12", "roles/editor", "user:a@example.com")) is False
-    for crowd in ("group:admins@example.com", "domain:example.com"):
-        found = to_administrator(someone, policy("projects/12", "roles/owner", crowd))
+    for group in ("group:admins@example.com", "domain:example.com"):
+        found = to_administrator(someone, policy("projects/12", "roles/owner", group))
         assert isinstance(found, Unknown)
-        assert crowd in found.causes[0].message
+        assert group in found.causes[0].message
     robot = "serviceAccount:x@batch-prod.iam.gserviceaccount.com"
     assert to_administrator(someone, policy("projects/12", "roles/owner", robot)) is False
     admin = "roles/resourcemanager.organizationAdmin"
@@ -345,7 +345,7 @@ def test_when_a_key_can_be_used() -> None:
         list(user_managed(Item(HERE, {"resource": {"data": {}}})))
 
 
-def test_keys_of_an_account_that_is_off_cannot_be_used() -> None:
+def test_keys_of_a_disabled_account_cannot_be_used() -> None:
     def accounts(name: str, mail: str, **more: Any) -> dict[str, Any]:
         return {name: {"resource": {"data": {"email": mail, **more}}}}
 
@@ -376,8 +376,8 @@ def test_every_recorded_key_is_understood(recorded: Callable[[str], list[dict[st
         asset = {"name": f"//iam.googleapis.com/{data['name']}", "resource": {"data": data}}
         for each in user_managed(Item(HERE, asset)):
             values: dict[str, Any] = {"header": client.read(None, ACCESS_KEYS.header, each)}
-            for facet, told in ACCESS_KEYS.facets.items():
-                values[facet] = client.read(None, told.reads[0].function, each)
+            for name, facet in ACCESS_KEYS.facets.items():
+                values[name] = client.read(None, facet.reads[0].function, each)
             unknown = {name for name, value in values.items() if isinstance(value, Unknown)}
             assert unknown == {"last_used"}
             found[data["name"]] = values
@@ -393,21 +393,21 @@ def test_recorded_custom_roles_and_service_accounts(
 ) -> None:
     assets = [line["asset"] for line in recorded("gcp-cai/iam.jsonl")]
     roles = {a["name"]: a for a in assets if a["asset_type"].endswith("/Role")}
-    told = to_permissions(Item(HERE), roles)
-    assert "compute.firewalls.create" in told["organizations/111222333/roles/role2"]
-    assert to_grants_rights(("projects/project4/roles/role1", True), told, told) is False
+    permissions = to_permissions(Item(HERE), roles)
+    assert "compute.firewalls.create" in permissions["organizations/111222333/roles/role2"]
+    assert to_grants_rights(("projects/project4/roles/role1", True), permissions, permissions) is False
     accounts = {a["name"]: a for a in assets if a["asset_type"].endswith("/ServiceAccount")}
     mail = "1042-compute@developer.gserviceaccount.com"
     assert to_holder_enabled(key(name=f"projects/p/serviceAccounts/{mail}/keys/1"), accounts) is True
 
 
 def test_recorded_policies_of_projects(recorded: Callable[[str], list[dict[str, Any]]]) -> None:
-    from tests.providers.gcp.test_gcp_recordings import told as plain
+    from tests.providers.gcp.test_gcp_recordings import round_trip
 
     found: dict[str, list[Item]] = {}
     for line in recorded("gcp-cai/cloudresourcemanager.jsonl"):
         if "iam_policy" in line["asset"]:
-            asset = plain(line["asset"])
+            asset = round_trip(line["asset"])
             number = asset["name"].rpartition("/")[2]
             here = Project(number, number, "P", {}, ("organizations/3",), "3")
             found[number] = list(bindings(Item(here, asset)))

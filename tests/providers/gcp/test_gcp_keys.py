@@ -23,7 +23,7 @@ from providers.gcp.keys import (
     to_rotation_days,
     to_states,
 )
-from scanner.collect.provider import Limits, Request
+from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER
 
@@ -35,18 +35,18 @@ KNOWLEDGE: tuple[Any, ...] = ({}, {}, "example.com", frozenset({"batch-prod", "1
 
 
 def item(**data: Any) -> Item:
-    told = {"name": NAME, "purpose": "ENCRYPT_DECRYPT", **data}
-    return Item(HERE, {"name": FULL, "resource": {"data": told}})
+    key = {"name": NAME, "purpose": "ENCRYPT_DECRYPT", **data}
+    return Item(HERE, {"name": FULL, "resource": {"data": key}})
 
 
 def test_the_keys_of_the_sample_company(scan: Callable[..., Any]) -> None:
     found = scan()
-    told = {
+    keys = {
         k.name: (k.enabled, k.rotates, k.rotation_days, k.pending_deletion, k.open_to_others)
         for k in found.inventory.resources
         if k.kind == "key"
     }
-    assert told == {
+    assert keys == {
         "exports-2019": (False, True, 90, True, False),
         "ledger": (True, False, None, False, False),
         "partner-exchange": (True, True, 400, False, True),
@@ -55,14 +55,14 @@ def test_the_keys_of_the_sample_company(scan: Callable[..., Any]) -> None:
         "supplier-import": (False, None, None, False, False),
     }
     delayed = {k.name for k in found.inventory.resources if k.kind == "key" and k.deletion_delayed}
-    assert set(told) - delayed == {"supplier-import"}
+    assert set(keys) - delayed == {"supplier-import"}
     storage = found.one("key", "storage")
     assert (storage.region, storage.tags) == ("us-central1", {"owner": "data", "env": "prod"})
     assert storage.id.endswith(found.one("bucket", "batch-results").encryption.key_id)
 
 
-def test_named_regions_leave_out_keys_of_others(scan: Callable[..., Any]) -> None:
-    found = scan(Request("gcp", regions=("europe-west1",)))
+def test_named_regions_exclude_keys_of_others(scan: Callable[..., Any]) -> None:
+    found = scan(ConnectionRequest("gcp", regions=("europe-west1",)))
     assert found.names("key") == ["ledger", "partner-exchange"]
 
 
@@ -89,14 +89,14 @@ def test_rotation(key: dict[str, Any], rotates: bool | None, days: int | None) -
     assert (to_rotates(item(**key)), to_rotation_days(item(**key))) == (rotates, days)
 
 
-def test_another_purpose_or_duration_is_not_guessed() -> None:
+def test_an_unknown_purpose_or_duration_is_an_error() -> None:
     with pytest.raises(ValueError, match="purpose"):
         to_rotates(item(purpose="QUANTUM"))
     with pytest.raises(ValueError, match="duration"):
         to_rotation_days(item(rotationPeriod="90 days"))
 
 
-def test_deletion_waits_unless_it_is_set_not_to() -> None:
+def test_deletion_is_delayed_unless_configured_otherwise() -> None:
     assert to_deletion_delayed(item()) is True
     assert to_deletion_delayed(item(destroyScheduledDuration="86400s")) is True
     assert to_deletion_delayed(item(importOnly=True, destroyScheduledDuration="0s")) is False
@@ -111,7 +111,7 @@ def test_deletion_waits_unless_it_is_set_not_to() -> None:
         ("DESTROYED", False, False),
     ],
 )
-def test_the_primary_version_of_a_symmetric_key_tells_its_state(
+def test_a_symmetric_key_has_the_state_of_its_primary_version(
     state: str, enabled: bool, pending: bool
 ) -> None:
     primary = to_primary_state(item(primary={"state": state}))
@@ -133,7 +133,9 @@ def test_a_symmetric_key_without_a_primary_version_is_not_usable() -> None:
         ([], False, False),
     ],
 )
-def test_the_versions_of_other_keys_tell_theirs(states: list[str], enabled: bool, pending: bool) -> None:
+def test_other_keys_have_the_state_of_all_their_versions(
+    states: list[str], enabled: bool, pending: bool
+) -> None:
     signing = item(purpose="ASYMMETRIC_SIGN")
     versions = {
         f"{FULL}/cryptoKeyVersions/{number}": {"resource": {"data": {"state": state}}}
@@ -180,18 +182,18 @@ FOLDER = "//cloudresourcemanager.googleapis.com/folders/2"
     ],
 )
 def test_who_may_use_a_key(place: str, role: str, member: str, expected: bool) -> None:
-    told = policy(place, role, member)
-    own, project, above = to_own_grants(item(), told), to_project_grants(item(), told), LOST
+    policies = policy(place, role, member)
+    own, project, above = to_own_grants(item(), policies), to_project_grants(item(), policies), LOST
     if not expected or place == FOLDER:
-        above = to_grants_above(item(), told)  # type: ignore[assignment]
+        above = to_grants_above(item(), policies)  # type: ignore[assignment]
     assert to_open(own, project, above, *KNOWLEDGE) is expected
 
 
-def test_a_condition_leaves_open_whom_it_lets_in() -> None:
-    told = policy(FULL, "roles/cloudkms.admin", OUTSIDER, condition={"expression": "true"})
-    assert isinstance(to_open(to_own_grants(item(), told), (), (), *KNOWLEDGE), Unknown)
-    told = policy(FULL, "roles/cloudkms.admin", INSIDER, condition={"expression": "true"})
-    assert to_open(to_own_grants(item(), told), (), (), *KNOWLEDGE) is False
+def test_a_conditional_grant_to_an_outsider_is_unknown() -> None:
+    policies = policy(FULL, "roles/cloudkms.admin", OUTSIDER, condition={"expression": "true"})
+    assert isinstance(to_open(to_own_grants(item(), policies), (), (), *KNOWLEDGE), Unknown)
+    policies = policy(FULL, "roles/cloudkms.admin", INSIDER, condition={"expression": "true"})
+    assert to_open(to_own_grants(item(), policies), (), (), *KNOWLEDGE) is False
 
 
 @pytest.mark.parametrize(
@@ -203,9 +205,9 @@ def test_a_condition_leaves_open_whom_it_lets_in() -> None:
         (["storage.objects.create"], False),
     ],
 )
-def test_custom_roles_count_by_what_they_hold(permissions: list[str], expected: bool) -> None:
-    told = policy(PROJECT, "projects/batch-prod/roles/x", OUTSIDER)
-    grants = to_project_grants(item(), told)
+def test_custom_roles_count_by_their_permissions(permissions: list[str], expected: bool) -> None:
+    policies = policy(PROJECT, "projects/batch-prod/roles/x", OUTSIDER)
+    grants = to_project_grants(item(), policies)
     roles = {"projects/batch-prod/roles/x": frozenset(permissions)}
     assert to_open((), grants, (), roles, LOST, "example.com", LOST) is expected
     assert isinstance(to_open((), grants, (), {}, {}, "example.com", LOST), Unknown)
@@ -233,10 +235,10 @@ def test_every_recorded_key_is_understood(recorded: Callable[[str], list[dict[st
         data += line["body"].get("cryptoKeys", ()) if isinstance(line["body"], dict) else ()
     found = {each["name"].rpartition("/")[2]: values(each) for each in data}
     assert len(data) > 16
-    for each, told in zip(data, map(values, data), strict=True):
-        unknown = {name for name, value in told.items() if isinstance(value, Unknown)}
+    for each, facts in zip(data, map(values, data), strict=True):
+        unknown = {name for name, value in facts.items() if isinstance(value, Unknown)}
         assert unknown <= ({"enabled", "pending_deletion"} if each["purpose"] != "ENCRYPT_DECRYPT" else set())
-        assert set(told["header"]) == set(HEADER)
+        assert set(facts["header"]) == set(HEADER)
     assert found["rotation-30-days"]["rotation_days"] == 30
     assert found["rotation-never"]["rotates"] is False
     assert found["test-1"]["header"]["region"] is None

@@ -1,4 +1,4 @@
-"""The mapping functions on answers that the sample company does not have."""
+"""The mapping functions, on answers that the sample company does not produce."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from providers.gcp.logfilter import (
     DATA_ACCESS,
     FEW,
     NONE,
-    OPEN,
     SOME,
+    UNDETERMINED,
     Passing,
     negated,
     passing,
@@ -59,21 +59,21 @@ def item(**data: Any) -> Item:
         ("roles/storage.bucketViewer", False, False),
     ],
 )
-def test_what_a_role_gives_to_anyone(role: str, read: bool, write: bool) -> None:
+def test_public_access_by_role(role: str, read: bool, write: bool) -> None:
     found = from_bindings({"bindings": [{"role": role, "members": ["allUsers"]}]}, "call")
     assert (found.read, found.write) == (read, write)
     assert bool(found.via) == (read or write)
 
 
 @pytest.mark.parametrize("role", ["projects/batch-prod/roles/reader", "roles/dataflow.worker"])
-def test_a_role_that_is_not_known_leaves_it_open(role: str) -> None:
+def test_an_unknown_role_makes_the_exposure_unknown(role: str) -> None:
     found = from_bindings({"bindings": [{"role": role, "members": ["allAuthenticatedUsers"]}]}, "call")
     assert isinstance(found.read, Unknown)
     assert isinstance(found.write, Unknown)
     assert isinstance(found.via, Unknown)
 
 
-def test_a_certain_grant_beats_one_that_is_not_known() -> None:
+def test_a_certain_grant_outweighs_an_unknown_one() -> None:
     bindings = [
         {"role": "projects/batch-prod/roles/reader", "members": ["allUsers"]},
         {"role": "roles/storage.objectViewer", "members": ["allUsers"]},
@@ -83,7 +83,7 @@ def test_a_certain_grant_beats_one_that_is_not_known() -> None:
     assert isinstance(found.write, Unknown)
 
 
-def test_a_condition_leaves_open_just_what_the_role_could_give() -> None:
+def test_a_condition_makes_only_the_access_of_the_role_unknown() -> None:
     condition = {"expression": 'request.time < timestamp("2030-01-01T00:00:00Z")'}
     binding = {"role": "roles/storage.objectViewer", "members": ["allUsers"], "condition": condition}
     found = from_bindings({"bindings": [binding]}, "call")
@@ -91,7 +91,7 @@ def test_a_condition_leaves_open_just_what_the_role_could_give() -> None:
     assert found.write is False
 
 
-def test_members_with_names_are_not_the_public() -> None:
+def test_named_members_are_not_the_public() -> None:
     members = ["user:a@example.com", "domain:example.com", "projectViewer:batch-prod"]
     found = from_bindings({"bindings": [{"role": "projects/p/roles/x", "members": members}]}, "call")
     assert (found.read, found.write, found.via) == (False, False, ())
@@ -105,7 +105,7 @@ def test_an_access_control_list(role: str, read: bool, write: bool) -> None:
     assert (found.read, found.write, found.via) == (read, write, ("ACL",))
 
 
-def test_uniform_access_switches_lists_off() -> None:
+def test_uniform_access_disables_lists() -> None:
     acl = [{"entity": "allUsers", "role": "READER"}]
     for switch in ("uniformBucketLevelAccess", "bucketPolicyOnly"):
         uniform = item(acl=acl, iamConfiguration={switch: {"enabled": True}})
@@ -118,19 +118,19 @@ def test_uniform_access_switches_lists_off() -> None:
 
 
 @pytest.mark.parametrize("lists", [{}, {"acl": [], "defaultObjectAcl": []}, {"acl": []}])
-def test_access_lists_that_the_asset_leaves_out_are_not_empty(lists: dict[str, Any]) -> None:
-    """Recorded assets of buckets with access lists hold none of them, and such a bucket always has some."""
+def test_access_lists_missing_from_the_asset_are_unknown(lists: dict[str, Any]) -> None:
+    """Recorded assets of buckets with access lists omit them, although such a bucket always has some."""
     left_out = to_lists(item(iamConfiguration={"uniformBucketLevelAccess": {}}, **lists))
     assert isinstance(left_out, Unknown)
     assert left_out.causes[0].reason == "unsupported"
 
 
-def test_a_bucket_without_a_policy_in_the_listing_is_not_called_private() -> None:
+def test_a_bucket_without_a_listed_policy_is_an_error() -> None:
     with pytest.raises(LookupError):
         to_bindings(item(), {"//storage.googleapis.com/other": {"iamPolicy": {}}})
 
 
-def test_a_binding_on_the_project_reaches_its_buckets() -> None:
+def test_a_binding_on_the_project_applies_to_its_buckets() -> None:
     binding = {"role": "roles/viewer", "members": ["allUsers"]}
     policies = {
         "//storage.googleapis.com/b": {"iamPolicy": {"etag": "CAE="}},
@@ -142,18 +142,18 @@ def test_a_binding_on_the_project_reaches_its_buckets() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"spec": {}}, {"spec": {"rules": []}}, {"spec": {"rules": [{}]}}])
-def test_a_policy_without_a_plain_rule_is_no_answer(answer: dict[str, Any]) -> None:
+def test_a_policy_without_an_unconditional_rule_is_an_error(answer: dict[str, Any]) -> None:
     with pytest.raises((LookupError, ValueError)):
         to_enforced(item(), answer)
 
 
-def test_a_policy_that_depends_on_a_condition_is_no_answer() -> None:
+def test_a_conditional_policy_is_an_error() -> None:
     rule = {"enforce": True, "condition": {"expression": "resource.matchTag('1/env', 'prod')"}}
-    with pytest.raises(ValueError, match="plain rule"):
+    with pytest.raises(ValueError, match="unconditional rule"):
         to_enforced(item(), {"spec": {"rules": [rule]}})
 
 
-def test_prevention_on_the_bucket_settles_it_whatever_else_is_unknown() -> None:
+def test_prevention_on_the_bucket_decides_whatever_else_is_unknown() -> None:
     prevented = to_own_prevention(item(iamConfiguration={"publicAccessPrevention": "enforced"}))
     pieces = (prevented, LOST, LOST, LOST, LOST)
     assert to_public_read(*pieces) is False
@@ -162,7 +162,7 @@ def test_prevention_on_the_bucket_settles_it_whatever_else_is_unknown() -> None:
     assert isinstance(to_public_read(inherited, LOST, LOST, LOST, LOST), Unknown)
 
 
-def test_parts_of_another_form_are_refused() -> None:
+def test_parts_of_an_unexpected_type_are_errors() -> None:
     with pytest.raises(TypeError):
         to_versioning(item(versioning=True))
     with pytest.raises(TypeError):
@@ -204,16 +204,16 @@ ACTIVITY = "projects/batch-prod/logs/cloudaudit.googleapis.com%2Factivity"
         ('logName="projects/other/logs/cloudaudit.googleapis.com%2Factivity"', NONE),
         ('logName:"cloudaudit.googleapis.com"', ALL),
         ('logName:"/logs/cloudaudit.googleapis.com%2Factivity"', ALL),
-        ('logName:"cloudaudit.googleapis.com/activity"', OPEN),
+        ('logName:"cloudaudit.googleapis.com/activity"', UNDETERMINED),
         ('logName:("cloudaudit" OR "syslog")', ALL),
         ('logName:("cloudaudit" AND "syslog")', NONE),
         ('logName:("syslog" OR "nginx")', NONE),
-        ('logName=~"cloudaudit"', OPEN),
+        ('logName=~"cloudaudit"', UNDETERMINED),
         ("severity>=ERROR", SOME),
         ("severity>=WARNING", SOME),
         ("severity=NOTICE", SOME),
-        ("severity>=NOTICE", OPEN),
-        ("severity<=ERROR", OPEN),
+        ("severity>=NOTICE", UNDETERMINED),
+        ("severity<=ERROR", UNDETERMINED),
         ('logName:"cloudaudit" AND severity>=ERROR', SOME),
         ('logName:"cloudaudit" severity>=ERROR', SOME),
         ('logName:"cloudaudit" OR severity>=ERROR', ALL),
@@ -225,52 +225,52 @@ ACTIVITY = "projects/batch-prod/logs/cloudaudit.googleapis.com%2Factivity"
         ('(logName:"syslog" OR (NOT logName:"nginx"))', ALL),
         ('logName:"syslog" OR logName:"cloudaudit" AND logName:"nginx"', NONE),
         ('logName:"cloudaudit" OR logName:"syslog" AND logName:"cloudaudit"', ALL),
-        ('LOG_ID("cloudaudit.googleapis.com/activity") AND sample(insertId, 0.1)', OPEN),
+        ('LOG_ID("cloudaudit.googleapis.com/activity") AND sample(insertId, 0.1)', UNDETERMINED),
         ('resource.type="audited_resource"', FEW),
         ('resource.type=("gce_instance" OR "gcs_bucket")', FEW),
         (
             'resource.type="gce_instance" OR resource.type="gcs_bucket" OR severity=ERROR',
-            OPEN - {"most"},
+            UNDETERMINED - {"most"},
         ),
         ('NOT resource.type="k8s_container"', negated(FEW)),
         ('resource.type!="k8s_container"', negated(FEW)),
         ('protoPayload.methodName:"SetIamPolicy"', FEW),
-        ('protoPayload.methodName:"v1"', OPEN),
-        ('protoPayload.serviceName:"googleapis.com"', OPEN),
+        ('protoPayload.methodName:"v1"', UNDETERMINED),
+        ('protoPayload.serviceName:"googleapis.com"', UNDETERMINED),
         ('protoPayload.serviceName="storage.googleapis.com"', FEW),
         ('protoPayload.authenticationInfo.principalEmail="a@example.com"', FEW),
         ('protoPayload.@type="type.googleapis.com/google.cloud.audit.AuditLog"', ALL),
         ('protoPayload.@type="type.googleapis.com/google.appengine.logging.v1.RequestLog"', NONE),
-        ('resource.labels.project_id="batch-prod"', OPEN),
+        ('resource.labels.project_id="batch-prod"', UNDETERMINED),
         ('resource.labels.cluster_name="batch"', FEW),
         ('jsonPayload.message:"failed"', NONE),
         ('NOT textPayload:"failed"', ALL),
-        ('jsonPayload.message!="failed"', OPEN),
-        ('timestamp>="2025-01-01T00:00:00Z"', OPEN),
-        ('"failed login"', OPEN),
-        ('logName:"cloudaudit', OPEN),
-        ('(logName:"cloudaudit"', OPEN),
-        ('logName:"cloudaudit")', OPEN),
-        ("logName:", OPEN),
-        ("NOT", OPEN),
-        ("(" * 5000 + ")" * 5000, OPEN),
-        ("NOT " * 5000 + 'logName:"cloudaudit"', OPEN),
+        ('jsonPayload.message!="failed"', UNDETERMINED),
+        ('timestamp>="2025-01-01T00:00:00Z"', UNDETERMINED),
+        ('"failed login"', UNDETERMINED),
+        ('logName:"cloudaudit', UNDETERMINED),
+        ('(logName:"cloudaudit"', UNDETERMINED),
+        ('logName:"cloudaudit")', UNDETERMINED),
+        ("logName:", UNDETERMINED),
+        ("NOT", UNDETERMINED),
+        ("(" * 5000 + ")" * 5000, UNDETERMINED),
+        ("NOT " * 5000 + 'logName:"cloudaudit"', UNDETERMINED),
     ],
 )
 def test_what_a_filter_lets_through(expression: str, parts: Passing) -> None:
     assert passing(expression, "batch-prod") == parts
 
 
-def test_another_log_is_asked_by_its_own_name() -> None:
+def test_a_filter_is_evaluated_for_the_given_log() -> None:
     default = 'NOT LOG_ID("cloudaudit.googleapis.com/activity")'
     assert passing(default, "batch-prod") == NONE
     assert passing(default, "batch-prod", DATA_ACCESS) == ALL
 
 
-def sinks(*told: dict[str, Any]) -> dict[str, Any]:
+def sinks(*settings: dict[str, Any]) -> dict[str, Any]:
     return {
         f"//logging.googleapis.com/projects/1/sinks/{number}": {"resource": {"data": {"name": "s", **data}}}
-        for number, data in enumerate(told)
+        for number, data in enumerate(settings)
     }
 
 
@@ -312,12 +312,12 @@ def test_what_a_sink_carries(sink: dict[str, Any], trails: tuple[str, ...]) -> N
         {"destination": "logging.googleapis.com/projects/hub"},
     ],
 )
-def test_what_a_sink_may_carry_is_open_until_another_is_certain(sink: dict[str, Any]) -> None:
+def test_a_doubtful_sink_is_unknown_unless_another_is_certain(sink: dict[str, Any]) -> None:
     assert isinstance(to_own_trails(item(), sinks(sink)), Unknown)
     assert to_own_trails(item(), sinks(sink, {"destination": BUCKET, "name": "all"})) == ("all",)
 
 
-def test_contacts_count_when_confirmed_and_asked_for_security() -> None:
+def test_only_confirmed_security_contacts_count() -> None:
     def contact(mail: str, state: str, *categories: str) -> dict[str, Any]:
         data = {"email": mail, "validationState": state, "notificationCategorySubscriptions": categories}
         return {"resource": {"data": data}}
@@ -331,7 +331,7 @@ def test_contacts_count_when_confirmed_and_asked_for_security() -> None:
     assert to_own_contacts(item(), contacts) == ("a@example.com", "b@example.com")
 
 
-def test_a_path_with_a_folder_that_cannot_be_seen_is_not_guessed() -> None:
+def test_a_path_with_an_unlisted_folder_is_an_error() -> None:
     manager = "//cloudresourcemanager.googleapis.com/"
     names = {manager + "organizations/3": {"resource": {"data": {"displayName": "org"}}}}
     with pytest.raises(LookupError):
@@ -340,7 +340,7 @@ def test_a_path_with_a_folder_that_cannot_be_seen_is_not_guessed() -> None:
     assert to_path(item(), names) == "/org/prod"
 
 
-def test_a_project_whose_ancestors_are_not_told() -> None:
+def test_a_project_without_ancestors_has_an_unknown_organisation() -> None:
     data = {"projectId": "batch-prod", "projectNumber": "1", "name": "Batch"}
     found = to_project({"name": "x", "resource": {"data": data}})
     assert isinstance(found.organisation, Unknown)
@@ -363,7 +363,7 @@ def test_a_project_number_may_come_as_a_float() -> None:
     ],
 )
 def test_messages_are_one_short_line_without_tokens(secret: str) -> None:
-    told = one_line(f"failed\n with {secret} at the\tend " + "x" * 1000)
-    assert "secret" not in told.replace("client_secret", "")
-    assert "\n" not in told
-    assert len(told) <= 300
+    line = one_line(f"failed\n with {secret} at the\tend " + "x" * 1000)
+    assert "secret" not in line.replace("client_secret", "")
+    assert "\n" not in line
+    assert len(line) <= 300

@@ -1,4 +1,4 @@
-"""VPC networks: what the internet reaches through rules and policies."""
+"""VPC networks: the internet traffic that passes rules and policies."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from providers.gcp.client.calls import Item, Project
 from providers.gcp.client.client import Client
 from providers.gcp.network import (
     FIREWALLS,
-    to_before,
-    to_given_rules,
+    to_default_rules,
     to_levels_above,
     to_open,
     to_policies,
+    to_policies_first,
     to_rules,
 )
 from providers.sandbox.gcp.network import policy, policy_rule, rule, tcp
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import HEADER
-from scanner.policy.reachability import everything
+from scanner.policy.reachability import every_port_open
 
 PROJECT, NUMBER = "batch-prod", "12"
 ABOVE = ("folders/2", "organizations/3")
@@ -59,7 +59,7 @@ def opened(
         to_rules(item, by_name(*rules)),
         to_policies(item, by_name(*own)),
         to_levels_above(item, by_name(*above)),
-        to_before(item),
+        to_policies_first(item),
     )
 
 
@@ -215,11 +215,11 @@ def test_policies_above_go_first(above: list[Any], reach: tuple[str, ...]) -> No
     assert opened(OPEN_SSH, above=tuple(above)) == reach
 
 
-def test_a_network_that_lets_nothing_in_is_opened_from_above() -> None:
+def test_a_policy_above_can_open_a_closed_network() -> None:
     assert opened(above=(edge(policy_rule(1, "allow", WORLD, SSH)),)) == ("tcp 22",)
 
 
-def test_the_networks_own_policies_go_after_its_rules_unless_set_to_go_before() -> None:
+def test_network_policies_follow_the_rules_unless_set_to_precede_them() -> None:
     closing = on_network(policy_rule(1, "deny", WORLD, ALL))
     assert opened(OPEN_SSH, own=(closing,)) == ("tcp 22", "tcp 443")
     before = network(networkFirewallPolicyEnforcementOrder="BEFORE_CLASSIC_FIREWALL")
@@ -229,7 +229,7 @@ def test_the_networks_own_policies_go_after_its_rules_unless_set_to_go_before() 
     assert opened(deny(WORLD, {"IPProtocol": "all"}), own=(opening,)) == ()
 
 
-def test_a_policy_of_one_region_counts_for_its_instances_alone() -> None:
+def test_a_regional_policy_applies_only_to_its_region() -> None:
     opening = on_network(policy_rule(1, "allow", WORLD, SSH), region="europe-west1", number="9")
     assert opened(own=(opening,)) == ("tcp 22",)
     closing = on_network(policy_rule(1, "deny", WORLD, ALL), region="europe-west1", number="9")
@@ -244,7 +244,7 @@ def test_a_policy_of_another_network_does_not_count() -> None:
     assert opened(own=(other,)) == ()
 
 
-def test_a_policy_that_the_network_names_must_be_there() -> None:
+def test_a_referenced_policy_must_be_listed() -> None:
     item = network(firewallPolicy=f"{URL.rpartition('/')[0]}/firewallPolicies/8")
     with pytest.raises(LookupError):
         to_policies(item, {})
@@ -260,7 +260,7 @@ def test_a_policy_that_the_network_names_must_be_there() -> None:
         policy_rule(1, "deny", WORLD, WEB, match={"destIpRanges": ["10.1.0.0/16"]}),
     ],
 )
-def test_what_cannot_be_told_of_a_rule_is_unknown_where_it_matters(doubtful: Any) -> None:
+def test_a_doubtful_rule_is_unknown_where_it_matters(doubtful: Any) -> None:
     web = allow(WORLD, tcp("443"))
     found = opened(web, above=(edge(doubtful),))
     assert isinstance(found, Unknown)
@@ -269,27 +269,27 @@ def test_what_cannot_be_told_of_a_rule_is_unknown_where_it_matters(doubtful: Any
     assert opened(web, above=(edge(settled, doubtful),)) == ()
 
 
-def test_a_handover_that_cannot_be_told_is_unknown_where_it_matters() -> None:
+def test_a_doubtful_delegation_is_unknown_where_it_matters() -> None:
     group = {"srcAddressGroups": ["projects/p/addressGroups/x"]}
-    handed, closed = policy_rule(1, "goto_next", [], SSH, match=group), policy_rule(2, "deny", WORLD, ALL)
-    assert isinstance(opened(OPEN_SSH, above=(edge(handed, closed),)), Unknown)
-    assert opened(above=(edge(handed, closed),)) == ()
+    delegated, closed = policy_rule(1, "goto_next", [], SSH, match=group), policy_rule(2, "deny", WORLD, ALL)
+    assert isinstance(opened(OPEN_SSH, above=(edge(delegated, closed),)), Unknown)
+    assert opened(above=(edge(delegated, closed),)) == ()
 
 
-def test_a_denial_for_some_destinations_protects_those_alone() -> None:
+def test_a_denial_for_some_destinations_protects_only_those() -> None:
     closing = deny(WORLD, tcp("22"), priority=1, destinationRanges=["10.1.0.0/16"])
     assert isinstance(opened(allow(WORLD, tcp("22")), closing), Unknown)
     assert opened(closing) == ()
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2, 3])
-def test_nothing_is_told_where_a_level_is_not_known(lost: int) -> None:
+def test_an_unknown_level_makes_the_result_unknown(lost: int) -> None:
     item = network()
     levels: list[Any] = [
         to_rules(item, by_name(OPEN_SSH)),
         to_policies(item, {}),
         to_levels_above(item, {}),
-        to_before(item),
+        to_policies_first(item),
     ]
     levels[lost] = LOST
     assert to_open(*levels) == LOST
@@ -306,28 +306,28 @@ def test_nothing_is_told_where_a_level_is_not_known(lost: int) -> None:
         rule(PROJECT, "both", "batch", CHAIN, WORLD, [tcp()], denied=[tcp()]),
     ],
 )
-def test_a_rule_of_another_form_is_no_answer(broken: Any) -> None:
+def test_an_invalid_rule_is_an_error(broken: Any) -> None:
     with pytest.raises(ValueError):
         to_rules(network(), by_name(broken))
 
 
-def test_an_action_that_is_not_known_is_no_answer() -> None:
+def test_an_unknown_action_is_an_error() -> None:
     with pytest.raises(LookupError):
         to_levels_above(network(), by_name(edge(policy_rule(1, "mirror", WORLD, ALL))))
 
 
-def test_rules_that_come_with_the_default_network() -> None:
+def test_the_rules_created_with_the_default_network() -> None:
     item = network("default")
 
     def given(name: str, **more: Any) -> bool:
-        return to_given_rules(
+        return to_default_rules(
             item, by_name(rule(PROJECT, name, "default", CHAIN, WORLD, [tcp("22")], **more))
         )
 
     assert given("default-allow-ssh") is True
     assert given("default-allow-ssh", disabled=True) is False
     assert given("ssh") is False
-    assert to_given_rules(item, by_name(allow(WORLD, tcp("22"), name="default-allow-ssh"))) is False
+    assert to_default_rules(item, by_name(allow(WORLD, tcp("22"), name="default-allow-ssh"))) is False
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_rules_that_come_with_the_default_network() -> None:
         ({"IPv4Range": "10.0.0.0/8"}, True),
     ],
 )
-def test_what_stands_behind_a_network(data: dict[str, Any], attached: bool) -> None:
+def test_whether_a_network_is_attached(data: dict[str, Any], attached: bool) -> None:
     assert FIREWALLS.facets["attached"].reads[0].function(network(**data)) is attached
 
 
@@ -369,7 +369,7 @@ def test_every_recorded_rule_is_understood(recorded: Callable[[str], list[dict[s
         assert isinstance(found[data["name"]], tuple)
     assert len(found) > 30
     assert found["cf-test-fw-rule-tcp-all"] == ("tcp 0-65535",)
-    assert everything(found["cf-test-fw-rule-udp-all"])
+    assert every_port_open(found["cf-test-fw-rule-udp-all"])
     assert found["cf-test-fw-rule-0"] == ("icmp", "tcp 123", "udp 1000-7000")
     assert found["cf-test-fw-rule-1"] == ()
     assert found["cf-test-fw-rule-target-3"] == ("all",)
@@ -394,11 +394,11 @@ def test_every_recorded_network_is_understood(recorded: Callable[[str], list[dic
         item = Item(HERE, {"name": data["selfLink"], "resource": {"data": data}})
         header = client.read(None, FIREWALLS.header, item)
         assert set(header) == set(HEADER)
-        told = [
+        facts = [
             client.read(None, FIREWALLS.facets[name].reads[0].function, item)
             for name in ("attached", "default")
         ]
-        assert client.read(None, to_before, item) is False
-        found[data["name"]] = told
+        assert client.read(None, to_policies_first, item) is False
+        found[data["name"]] = facts
     assert found["default"] == [True, True]
     assert found["custodian-test"] == [True, False]

@@ -1,4 +1,4 @@
-"""What is reached through levels of rules, against asking packet by packet."""
+"""The traffic that passes levels of rules, compared with evaluating single packets."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.gcp.packets import Level, PacketRule, reach, readings
+from providers.gcp.packets import Level, PacketRule, interpretations, reach
 
 HALVES = ("1.1.1.1", "200.1.1.1")
-"""One address of each half of the internet: a half that gets through is the world."""
+"""One address of each half of the internet: if half of it gets through, it counts as open to the world."""
 SOURCES = ("0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8")
 PORTS = ((), ((22, 22),), ((20, 30),), ((0, 65535),), ((0, 21), (23, 65535)))
 TAGS = ("a", "b")
@@ -45,21 +45,21 @@ levels = st.lists(
 
 
 def passes(
-    asked: list[Level], address: str, protocol: str, port: int, tags: frozenset[str], region: str | None
+    rule_levels: list[Level], address: str, protocol: str, port: int, tags: frozenset[str], region: str | None
 ) -> bool:
-    """The first rule that matches decides; nothing is let in by default."""
-    for level in asked:
+    """The first rule that matches decides; the default is to deny."""
+    for level in rule_levels:
         if level.region not in (None, region):
             continue
         order = {"deny": 0, "next": 1, "allow": 2}
         for rule in sorted(level.rules, key=lambda each: (each.priority, order[each.action])):
-            about = not rule.targets or bool(rule.targets & tags)
+            targeted = not rule.targets or bool(rule.targets & tags)
             carried = any(
                 name in ("all", protocol) and (not ports or any(a <= port <= b for a, b in ports))
                 for name, ports in rule.traffic
             )
             if (
-                about
+                targeted
                 and carried
                 and any(ip_address(address) in ip_network(source) for source in rule.sources)
             ):
@@ -69,7 +69,7 @@ def passes(
     return False
 
 
-def told(entries: tuple[str, ...], protocol: str, port: int) -> bool:
+def covered(entries: tuple[str, ...], protocol: str, port: int) -> bool:
     for entry in entries:
         name, _, ports = entry.partition(" ")
         first, _, last = ports.partition("-")
@@ -78,54 +78,54 @@ def told(entries: tuple[str, ...], protocol: str, port: int) -> bool:
     return False
 
 
-def names_icmp(asked: list[Level]) -> bool:
-    """Protocols that no rule for the internet names are told as part of everything or not at all."""
-    rules = (rule for level in asked for rule in level.rules if set(rule.sources) != {"10.0.0.0/8"})
+def names_icmp(rule_levels: list[Level]) -> bool:
+    """Protocols that no rule for the internet names are reported only as part of everything."""
+    rules = (rule for level in rule_levels for rule in level.rules if set(rule.sources) != {"10.0.0.0/8"})
     return any(name == "icmp" for rule in rules for name, _ in rule.traffic)
 
 
 @settings(max_examples=300)
 @given(levels)
-def test_every_packet_gets_through_as_told(asked: list[Level]) -> None:
-    found = reach(asked)
+def test_the_result_agrees_with_each_packet(rule_levels: list[Level]) -> None:
+    found = reach(rule_levels)
     kinds = [frozenset(tags) for tags in ((), ("a",), ("b",), ("a", "b"))]
     for protocol, port in product(("tcp", "udp", "icmp"), EDGES):
         open_ = any(
-            passes(asked, address, protocol, port, tags, region)
+            passes(rule_levels, address, protocol, port, tags, region)
             for address, tags, region in product(HALVES, kinds, (None, "europe-west1"))
         )
-        if protocol == "icmp" and not names_icmp(asked):
+        if protocol == "icmp" and not names_icmp(rule_levels):
             continue
-        assert told(found, protocol, port) is open_, (found, protocol, port)
+        assert covered(found, protocol, port) is open_, (found, protocol, port)
 
 
 @settings(max_examples=100)
 @given(levels)
-def test_without_doubt_there_is_one_reading(asked: list[Level]) -> None:
-    assert readings(asked) == (asked,)
+def test_without_doubtful_rules_there_is_one_interpretation(rule_levels: list[Level]) -> None:
+    assert interpretations(rule_levels) == (rule_levels,)
 
 
-def test_a_denial_of_a_part_leaves_the_rest_of_everything() -> None:
+def test_a_denial_of_one_port_leaves_the_others_open() -> None:
     everything = PacketRule("allow", 2, (("all", ()),), ("0.0.0.0/0",))
     assert reach([Level((everything,))]) == ("all",)
     ssh = PacketRule("deny", 1, (("tcp", ((22, 22),)),), ("0.0.0.0/0", "::/0"))
     assert reach([Level((everything, ssh))]) == ("tcp 0-21", "tcp 23-65535", "udp 0-65535")
 
 
-def test_tags_that_only_count_together_are_looked_at_together() -> None:
+def test_tags_that_only_matter_together_are_combined() -> None:
     world = ("0.0.0.0/0",)
-    handed = PacketRule("next", 0, (("all", ()),), world, frozenset({"b"}))
+    delegated = PacketRule("next", 0, (("all", ()),), world, frozenset({"b"}))
     closed = PacketRule("deny", 1, (("all", ()),), world)
     opening = PacketRule("allow", 0, (("tcp", ((22, 22),)),), world, frozenset({"a"}))
-    assert reach([Level((handed, closed)), Level((opening,))]) == ("tcp 22",)
+    assert reach([Level((delegated, closed)), Level((opening,))]) == ("tcp 22",)
     assert reach([Level((closed,)), Level((opening,))]) == ()
 
 
-def test_more_kinds_of_instances_than_can_be_looked_at_are_no_answer() -> None:
+def test_too_many_combinations_of_tags_are_an_error() -> None:
     targets = frozenset(f"account {number}" for number in range(100))
-    handed = Level((PacketRule("next", 0, (("all", ()),), ("0.0.0.0/0",), targets),))
+    delegated = Level((PacketRule("next", 0, (("all", ()),), ("0.0.0.0/0",), targets),))
     with pytest.raises(ValueError, match="too many"):
-        reach([handed, handed])
+        reach([delegated, delegated])
 
 
 def test_rules_for_a_few_addresses_make_no_difference() -> None:
@@ -137,7 +137,7 @@ def test_rules_for_a_few_addresses_make_no_difference() -> None:
     assert reach([Level(tuple(halves))]) == ("udp 0-65535",)
 
 
-def test_each_of_many_tags_is_looked_at() -> None:
+def test_each_of_many_tags_is_evaluated() -> None:
     many = tuple(
         PacketRule("allow", 1000, (("tcp", ((port, port),)),), ("0.0.0.0/0",), frozenset({f"tag {port}"}))
         for port in range(1, 200)

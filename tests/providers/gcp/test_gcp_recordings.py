@@ -1,4 +1,4 @@
-"""Recorded assets and answers, mapped through the same conversion as live ones."""
+"""Recorded assets and answers, converted in the same way as live ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Recorded = Callable[[str], list[dict[str, Any]]]
 HERE = Project("batch-prod", "1", "Batch", {}, (), None)
 
 
-def told(asset: dict[str, Any]) -> dict[str, Any]:
+def round_trip(asset: dict[str, Any]) -> dict[str, Any]:
     """The asset after a round trip through the API's own message."""
     from google.cloud import asset_v1
     from google.protobuf.json_format import MessageToDict, ParseDict
@@ -33,7 +33,7 @@ def told(asset: dict[str, Any]) -> dict[str, Any]:
 
 
 def facets(item: Item) -> dict[str, Any]:
-    """The header and every facet that the listing itself tells."""
+    """The header and every facet that comes from the listing itself."""
     client = Client(None, None, Limits())
     values = {name: client.read(None, BUCKETS.header, item) for name in ("header",)}
     for name, facet in BUCKETS.facets.items():
@@ -44,7 +44,7 @@ def facets(item: Item) -> dict[str, Any]:
 
 def buckets_of_assets(recorded: Recorded) -> list[Item]:
     lines = recorded("gcp-cai/storage.jsonl")
-    return [Item(HERE, told(line["asset"])) for line in lines if "resource" in line["asset"]]
+    return [Item(HERE, round_trip(line["asset"])) for line in lines if "resource" in line["asset"]]
 
 
 def buckets_of_answers(recorded: Recorded) -> list[Item]:
@@ -57,7 +57,7 @@ def buckets_of_answers(recorded: Recorded) -> list[Item]:
                 "asset_type": "storage.googleapis.com/Bucket",
                 "resource": {"data": data},
             }
-            found.append(Item(HERE, told(asset)))
+            found.append(Item(HERE, round_trip(asset)))
     return found
 
 
@@ -106,7 +106,9 @@ def test_recorded_policies_of_buckets(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("name", ["gcp-cai/storage.jsonl", "gcp-cai/cloudresourcemanager.jsonl"])
 def test_every_recorded_policy_is_understood(recorded: Recorded, name: str) -> None:
-    policies = [told(line["asset"])["iamPolicy"] for line in recorded(name) if "iam_policy" in line["asset"]]
+    policies = [
+        round_trip(line["asset"])["iamPolicy"] for line in recorded(name) if "iam_policy" in line["asset"]
+    ]
     assert policies
     for policy in policies:
         assert isinstance(from_bindings(policy, "call").read, bool | Unknown)
@@ -117,7 +119,7 @@ def test_every_recorded_project_is_understood(recorded: Recorded) -> None:
     for line in recorded("gcp-cai/cloudresourcemanager.jsonl"):
         asset = line["asset"]
         if asset["asset_type"].endswith("/Project") and "resource" in asset:
-            project = to_project(told(asset))
+            project = to_project(round_trip(asset))
             found[project.id] = project
     assert found["project3"].number == "1043"
     assert found["valid-field-1111-d4b9d374"].labels == {"billing_id": "1111", "owner": "john_doe"}

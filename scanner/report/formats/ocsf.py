@@ -1,4 +1,4 @@
-"""The OCSF report: a Compliance Finding (class 2003, schema 1.5.0) for each finding, one on a line.
+"""The OCSF report: a Compliance Finding (class 2003, schema 1.5.0) for each finding, one per line.
 
 Fields of the class: https://schema.ocsf.io/1.5.0/classes/compliance_finding
 """
@@ -29,13 +29,13 @@ _STATUSES: dict[Evidence, tuple[int, str]] = {
     "unassessed": (2, "Warning"),
     "pass": (1, "Pass"),
 }
-"""Of the compliance check. OCSF has no word for n/a: such a finding has no ``status_id``."""
+"""Status of the compliance check. OCSF has none for n/a: such a finding has no ``status_id``."""
 _CLOUDS = {"aws": "AWS", "azure": "Azure", "gcp": "GCP"}
 _ACCOUNTS = {"aws": (10, "AWS Account"), "azure": (13, "Azure Subscription"), "gcp": (11, "GCP Project")}
 
 
 def render(report: Report, out: TextIO) -> None:
-    """Writes an event for each finding, passes too, and for each that the baseline had and that is gone."""
+    """Writes an event for each finding, passes included, and for each of the baseline that is gone."""
     for finding in report.findings:
         _write(_event(report, finding, _activity(report, finding)), out)
     for finding in report.closed:
@@ -47,7 +47,7 @@ def _write(event: dict[str, Any], out: TextIO) -> None:
 
 
 def _activity(report: Report, finding: Finding) -> Activity:
-    """Against the baseline; closed only by what was verified, never by what could not be seen."""
+    """The activity compared with the baseline. Only a verified pass or n/a closes, never an unknown."""
     baseline = report.baseline
     if baseline is None or finding.uid not in baseline.known:
         return "Create"
@@ -110,7 +110,7 @@ def _milliseconds(time: datetime) -> int:
 
 
 def _status(finding: Finding, activity: Activity) -> dict[str, Any]:
-    """Where the work on it stands; left out where only people know."""
+    """The workflow status; left out where only people know it."""
     if activity == "Close" or finding.evidence in ("pass", "n/a"):
         return {"status_id": 4, "status": "Resolved"}
     if finding.state == "accepted":
@@ -120,58 +120,58 @@ def _status(finding: Finding, activity: Activity) -> dict[str, Any]:
 
 def _compliance(report: Report, finding: Finding) -> dict[str, Any]:
     rule = report.head.rules.get(finding.rule or "")
-    told: dict[str, Any] = {"control": finding.control}
+    fields: dict[str, Any] = {"control": finding.control}
     if rule is not None:
-        told["standards"] = sorted(rule.refs)
-        told["requirements"] = [f"{name}: {one}" for name, ids in sorted(rule.refs.items()) for one in ids]
+        fields["standards"] = sorted(rule.refs)
+        fields["requirements"] = [f"{name}: {one}" for name, ids in sorted(rule.refs.items()) for one in ids]
     if finding.evidence is None:
-        # A defect of the ownership file is a fact, whatever the configuration is like.
-        return {**told, "status_id": 3, "status": "Fail", "status_code": ",".join(finding.flags)}
-    told["status_code"] = finding.state
-    told["status_details"] = [
+        # A defect of the ownership file is a failure, whatever the configuration.
+        return {**fields, "status_id": 3, "status": "Fail", "status_code": ",".join(finding.flags)}
+    fields["status_code"] = finding.state
+    fields["status_details"] = [
         f"evidence: {finding.evidence}",
         f"ownership: {finding.ownership}",
         f"state: {finding.state}",
         *(f"{unknown.call} {unknown.reason}: {unknown.message}" for unknown in finding.unknowns),
     ]
     if finding.evidence in _STATUSES:
-        told["status_id"], told["status"] = _STATUSES[finding.evidence]
+        fields["status_id"], fields["status"] = _STATUSES[finding.evidence]
     else:
-        told["status"] = "Not Applicable"
-    return told
+        fields["status"] = "Not Applicable"
+    return fields
 
 
 def _cloud(finding: Finding) -> dict[str, Any]:
     provider = str(finding.provider)
     number, name = _ACCOUNTS[provider]
-    told: dict[str, Any] = {
+    cloud: dict[str, Any] = {
         "provider": _CLOUDS[provider],
         "account": {"uid": finding.scope, "type_id": number, "type": name},
     }
-    return {**told, "region": finding.region} if finding.region is not None else told
+    return {**cloud, "region": finding.region} if finding.region is not None else cloud
 
 
 def _resource(finding: Finding) -> dict[str, Any]:
     resource = finding.resource
     assert resource is not None
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "uid": resource.id,
         "name": resource.name,
         "type": resource.kind,
         "data": dict(finding.observed),
     }
     if finding.region is not None:
-        told["region"] = finding.region
+        fields["region"] = finding.region
     if resource.tags:
-        told["tags"] = [{"name": name, "value": value} for name, value in sorted(resource.tags.items())]
+        fields["tags"] = [{"name": name, "value": value} for name, value in sorted(resource.tags.items())]
     if finding.owner is not None:
-        told["owner"] = {"name": finding.owner, "type_id": 99, "type": "Team"}
-    return told
+        fields["owner"] = {"name": finding.owner, "type_id": 99, "type": "Team"}
+    return fields
 
 
 def _own(finding: Finding) -> dict[str, Any]:
-    """What OCSF has no word for."""
-    told = finding.model_dump(
+    """The fields that OCSF has no attribute for."""
+    fields = finding.model_dump(
         mode="json",
         include={
             "subject", "control", "rule", "service_model", "verdict", "unknowns", "party", "ownership",
@@ -179,5 +179,5 @@ def _own(finding: Finding) -> dict[str, Any]:
         },
     )  # fmt: skip
     if finding.state is not None and finding.evidence is not None:
-        told["standing"] = standing(finding.state, finding.evidence)
-    return told
+        fields["standing"] = standing(finding.state, finding.evidence)
+    return fields

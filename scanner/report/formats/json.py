@@ -9,7 +9,7 @@ from scanner.report.model import Report
 
 
 def render(report: Report, out: TextIO) -> None:
-    """Writes the report; holds no more than one finding at a time."""
+    """Writes the report; holds no more than one finding in memory at a time."""
     head = report.head.model_dump(mode="json", by_alias=True)
     out.write(json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}"))
     out.write(',\n "findings": [')

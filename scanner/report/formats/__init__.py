@@ -1,0 +1,1 @@
+"""The report formats: a module for each, named as ``--report`` names it."""
