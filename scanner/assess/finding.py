@@ -92,6 +92,10 @@ def identity(*, control: str, rule: str, provider: str, partition: str, scope: s
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
+_FIRST_CODES = {"attestation_expired": "statement_expired"}
+"""The first codes of defects that were renamed: identities are built on them."""
+
+
 def of_defect(
     *, code: str, line_id: str, source: str, control: Control, message: str, severity: Severity
 ) -> Finding:
@@ -99,7 +103,7 @@ def of_defect(
     return Finding(
         uid=identity(
             control=control.first_id,
-            rule=f"ownership.{code}",
+            rule=f"ownership.{_FIRST_CODES.get(code, code)}",
             provider="",
             partition="",
             scope="",

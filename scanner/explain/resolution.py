@@ -64,8 +64,10 @@ def resolutions(finding: Finding, rule: RuleLine | None) -> Iterator[str]:
         case "pass" | "unassessed":
             if finding.state in ("covered", "inherited", "assumed"):
                 yield "No action is needed while it stays so."
-            elif finding.state == "unclaimed":
+            elif finding.state == "unclaimed" and finding.evidence == "pass":
                 yield "It passes; with an owner it is covered."
+            elif finding.evidence == "unassessed":
+                yield "No rule evaluated it; an owner alone does not cover it."
             else:
                 yield "Settle its ownership."
         case _:

@@ -74,7 +74,7 @@ def explain(
         if (snapshot is None) == (report is None):
             raise Usage("give either --snapshot or --report to look up the resource in")
         catalogue = load_catalogue()
-        wanted = the_control(control, catalogue)
+        wanted = control_named(control, catalogue)
         settings = load_config(Path(config)) if config else None
         named = ownership or (settings.ownership if settings else None)
         if named is None:
@@ -101,7 +101,7 @@ def explain(
                     print_line(line)
 
 
-def the_control(name: str, catalogue: Catalogue) -> Control:
+def control_named(name: str, catalogue: Catalogue) -> Control:
     """The control with this current or former id. Raises ``Usage``."""
     from scanner.catalogue.responsibility import UnknownControl
     from scanner.cli.exits import Usage

@@ -24,6 +24,9 @@ from scanner.ownership.file.sources import NOT_FOR_WAIVERS, SourceFiles, read_so
 from scanner.ownership.resolve.backstage import read_catalogs
 from scanner.ownership.resolve.selection import EVERYTHING, compile_selection, is_pattern
 
+_FIRST_NAMES = {"attestations": "statements"}
+"""The first names of sections: the identity of a line, and of its findings, outlives a new name."""
+
 
 def load_ownership(path: Path, catalogue: Catalogue) -> OwnershipFile:
     """The file at ``path`` with all files that it includes.
@@ -164,7 +167,8 @@ class _Loader:
         selection = self._selection(text.where, section, index, "where")
         content = text.model_dump(mode="json", include={"controls", "where", "accountable", "claim", "by"})
         own = None if isinstance(text, AttestationText) else text.id
-        digest = hashlib.sha256(json.dumps([section, content], sort_keys=True).encode()).hexdigest()[:12]
+        first = _FIRST_NAMES.get(section, section)
+        digest = hashlib.sha256(json.dumps([first, content], sort_keys=True).encode()).hexdigest()[:12]
         return Line(
             text=text,
             file=self.sources.place(section, index)[0].name,
