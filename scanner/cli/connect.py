@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scanner.run.scan import Connect
 
 CLOUDS: tuple[ProviderName, ...] = ("aws", "azure", "gcp")
-"""In the order in which they are told."""
+"""In the order of reports."""
 
 SDKS = {
     "aws": ("boto3",),
@@ -24,7 +24,7 @@ SDKS = {
 
 
 def missing(cloud: ProviderName) -> str | None:
-    """What to install before a cloud can be read, or ``None``."""
+    """What to install to read a cloud; ``None`` if nothing is missing."""
     for module in SDKS[cloud]:
         try:
             found = find_spec(module)
@@ -36,7 +36,7 @@ def missing(cloud: ProviderName) -> str | None:
 
 
 def quieten() -> None:
-    """Lets the SDKs say nothing on standard error by themselves: what goes wrong is told once, by us."""
+    """Silences the SDKs on standard error: gapscan reports each failure once itself."""
     import logging
     import os
     import warnings

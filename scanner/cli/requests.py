@@ -29,8 +29,8 @@ from scanner.model.inventory import Wanted
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.load import load_ownership
 from scanner.report.output import Destination, destinations
-from scanner.rule.rule import Rule
 from scanner.rule.packs import BUILTIN, Pack, load_packs
+from scanner.rule.rule import Rule
 from scanner.run.config import Config, connections, load_config
 from scanner.run.scan import CollectionRequest
 from scanner.run.snapshot import read_snapshot

@@ -1,4 +1,4 @@
-"""Where a gate holds and what an assessment is narrowed to: names and options made selectors."""
+"""Gates by scope and narrowing: names and options turned into selectors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from scanner.ownership.resolve.selection import Clause, compile_selection
 from scanner.run.config import Config
 
 Names = Mapping[str, tuple[Clause, ...]]
-"""The scopes that have a name."""
+"""The named scopes."""
 
 
 @dataclass(frozen=True)
 class Gates:
-    """What ends a scan with exit code 1, and where."""
+    """The gates: which findings cause exit code 1, by scope."""
 
     default: Gate
     scopes: tuple[ScopeGate, ...] = ()
@@ -31,25 +31,25 @@ class Gates:
 def names_of(config: Config, file: OwnershipFile | None, catalogue: Catalogue) -> Names:
     """The ``selections`` of gapscan.yaml and the ``scopes`` of the ownership file.
 
-    Raises :class:`~scanner.base.yaml.DocumentError` for a name that means two things.
+    Raises :class:`~scanner.base.yaml.DocumentError` if both define the same name.
     """
     names = dict(file.scopes) if file is not None else {}
     for name, selection in config.selections.items():
         if file is not None and name in file.scopes:
-            told = f"selections.{name}: {file.file} has a scope of that name: give it another"
-            raise config.mistake(told, "selections", name)
+            message = f"selections.{name}: {file.file} has a scope of that name: give it another"
+            raise config.mistake(message, "selections", name)
         if kinds := _unknown_kinds(selection, catalogue):
-            told = f"selections.{name}: no kind {kinds[0]!r}{suggestion(kinds[0], catalogue.kinds)}"
-            raise config.mistake(told, "selections", name)
+            message = f"selections.{name}: no kind {kinds[0]!r}{suggestion(kinds[0], catalogue.kinds)}"
+            raise config.mistake(message, "selections", name)
         names[name] = compile_selection(selection)
     return names
 
 
 def gates_of(config: Config, name: str | None, fail_on: str | None, names: Names) -> Gates:
-    """The gate of the command line, which holds everywhere, else those of gapscan.yaml, else the usual one.
+    """The gate of the command line, which applies everywhere, else those of gapscan.yaml, else the default.
 
-    Raises :class:`Usage` or :class:`~scanner.base.yaml.DocumentError`, also for what the command line
-    overrides.
+    Raises :class:`Usage` or :class:`~scanner.base.yaml.DocumentError`, also for values
+    that the command line overrides.
     """
     configured = config.gate if isinstance(config.gate, str) else None
     by_scope = {} if config.gate is None or isinstance(config.gate, str) else config.gate
@@ -78,23 +78,25 @@ def _scope_gates(config: Config, by_scope: Mapping[str, str], names: Names) -> l
         if scope not in names:
             known = (*names, DEFAULT)
             where = "selections has none of that name, nor has scopes of the ownership file"
-            told = f"gate.{scope}: no scope {scope!r}{suggestion(scope, known)} ({where})"
-            raise config.mistake(told, "gate", scope)
+            message = f"gate.{scope}: no scope {scope!r}{suggestion(scope, known)} ({where})"
+            raise config.mistake(message, "gate", scope)
         found.append(ScopeGate(scope, Selector(names[scope]), gate))
     return found
 
 
 def _named(config: Config, scope: str, text: str) -> Gate:
-    """A gate of gapscan.yaml, by its name or spelled out."""
+    """A gate of gapscan.yaml, by name or spelled out."""
     if text in GATES:
         return GATES[text]
     try:
         if ":" in text:
             return parse_fail_on(text)
-        told = f"no gate {text!r}{suggestion(text, GATES)} (known: {', '.join(GATES)}, or STATE:SEVERITY,…)"
+        message = (
+            f"no gate {text!r}{suggestion(text, GATES)} (known: {', '.join(GATES)}, or STATE:SEVERITY,…)"
+        )
     except ValueError as error:
-        told = str(error)
-    raise config.mistake(f"gate.{scope}: {told}", "gate", scope)
+        message = str(error)
+    raise config.mistake(f"gate.{scope}: {message}", "gate", scope)
 
 
 def _gate(name: str | None, fail_on: str | None) -> Gate | None:
@@ -119,7 +121,7 @@ def narrowing_of(
     names: Names,
     catalogue: Catalogue,
 ) -> Narrowing | None:
-    """What ``--team`` and ``--where`` leave in; ``None``: everything. Raises :class:`Usage`."""
+    """What ``--team`` and ``--where`` narrow to; ``None``: not narrowed. Raises :class:`Usage`."""
     if team is None and not where:
         return None
     id = None
@@ -137,8 +139,8 @@ def narrowing_of(
 def _clauses(text: str, names: Names, catalogue: Catalogue) -> tuple[Clause, ...]:
     if "=" not in text:
         if text not in names:
-            told = f"no scope {text!r}{suggestion(text, names)}; or spell it out: account=111122223333"
-            raise Usage(f"--where: {told}")
+            message = f"no scope {text!r}{suggestion(text, names)}; or spell it out: account=111122223333"
+            raise Usage(f"--where: {message}")
         return names[text]
     try:
         selection = parse_where(text)

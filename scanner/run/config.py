@@ -20,7 +20,7 @@ class AwsTarget(FrozenModel):
 
     provider: Literal["aws"]
     account: str | None = Field(default=None, pattern=r"^\d{12}$")
-    """The account that the credentials must belong to; anything else is an unreached target."""
+    """The account that the credentials must belong to; otherwise the target is not reached."""
     profile: str | None = None
     role: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")
     """A role to assume first."""
@@ -49,7 +49,7 @@ Target = Annotated[Union[AwsTarget, AzureTarget, GcpTarget], Field(discriminator
 
 
 class ScopeText(FrozenModel):
-    """What the user says of a scope: used to select lines of the ownership file where it cannot be read."""
+    """A scope's path and tags as stated by the user; ownership lines select by them if unread."""
 
     path: str | None = Field(default=None, pattern="^/")
     tags: Mapping[str, str] | None = None
@@ -75,25 +75,25 @@ class Config(FrozenModel):
         str | Annotated[Mapping[str, str], Field(min_length=1)] | None, BeforeValidator(_gate)
     ] = None
     """``ownership``, ``posture``, ``strict`` or ``none``; or one of these, or a gate spelled out, for each
-    named scope. The first scope of the list that fits holds, and ``default`` where none does."""
+    named scope. The first scope that matches decides, ``default`` where none does."""
     selections: Mapping[str, Inline] = {}
-    """Scopes with a name, for ``gate`` and ``--where``, as under ``scopes`` of the ownership file, whose
-    names may be used too."""
+    """Named scopes for ``gate`` and ``--where``, as under ``scopes`` of the ownership file. Names from
+    there may be used too."""
     fail_on: str | None = None
     max_unknown: int | None = Field(default=None, ge=0)
     baseline: str | None = None
     scopes: Mapping[str, ScopeText] = {}
     """By account, subscription or project id."""
     expected_unknowns: tuple[ExpectedUnknown, ...] = ()
-    """What cannot be seen and why, each with an owner and an end: outside the budget, and always printed."""
+    """What cannot be read and why, each with an owner and an expiry: outside the budget, always printed."""
     report: tuple[str, ...] = ()
     """``FORMAT`` or ``FORMAT=PATH``."""
     timeout: float | None = Field(default=None, gt=0)
-    """Seconds that one answer may take."""
+    """The maximum time to wait for an answer, in seconds."""
     _document: Document | None = PrivateAttr(default=None)
 
     def mistake(self, message: str, *loc: str | int) -> DocumentError:
-        """A mistake at a place of the file, to raise."""
+        """A mistake at a location in the file, to raise."""
         if self._document is None:
             return DocumentError([Problem("gapscan.yaml", 1, message)])
         return self._document.error(message, *loc)

@@ -20,11 +20,11 @@ from scanner.model.resources.kinds import KINDS
 from scanner.rule.rule import Rule
 
 Connect = Callable[[ConnectionRequest, Limits], Provider]
-"""What each cloud offers. Raises :class:`~scanner.collect.provider.Unreachable`."""
+"""A cloud's connect function. Raises :class:`~scanner.collect.provider.Unreachable`."""
 
 
 class Interrupted(Exception):
-    """The user ended the scan; ``places`` are those that were not finished."""
+    """The user interrupted the scan; ``places`` were not finished."""
 
     def __init__(self, places: Sequence[CollectionPlace], unconnected: Sequence[ConnectionRequest]) -> None:
         super().__init__("interrupted")
@@ -34,31 +34,31 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Collected:
-    """What a collection brought home, and when."""
+    """The result of a collection, with its times."""
 
     inventory: Inventory
     started: datetime
     finished: datetime
     id: str
-    """A fresh id for this scan."""
+    """A new id for each collection."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CollectionRequest:
-    """What is to be read, of which clouds, and how patiently."""
+    """What to read of which clouds, and how long to wait for answers."""
 
     connections: tuple[ConnectionRequest, ...]
     """One for each set of credentials."""
     wanted: Wanted
     limits: Limits = field(default_factory=Limits)
     skipped: tuple[str, ...] = ()
-    """Clouds that are left out although all were asked for, each with the reason."""
+    """Clouds that are left out although all were requested, each with the reason."""
 
 
 def wanted_by(rules: Iterable[Rule], path: bool, catalogue: Catalogue) -> Wanted:
-    """The facets that the rules read, and those that tell whose a control is on the same resources.
+    """The facets that the rules read, and those that responsibility for the same resources depends on.
 
-    The account is always collected; its path only if ``path``.
+    Accounts are always collected; their path only if ``path``.
     """
     facets: dict[str, frozenset[str]] = {"account": frozenset({"path"} if path else ())}
     for rule in rules:
@@ -73,13 +73,13 @@ def all_facets() -> Wanted:
 
 
 class Progress:
-    """What a scan tells while it runs. The base class tells nothing."""
+    """Receives the progress of a collection. The base class ignores it."""
 
     def update(self, done: int, places: int, resources: int, calls: int) -> None:
-        """Called several times a second with what was done so far."""
+        """Called several times a second with the counts so far."""
 
     def close(self) -> None:
-        """The scan is over."""
+        """The collection has ended."""
 
 
 def collect(
@@ -90,8 +90,8 @@ def collect(
 ) -> Collected:
     """Reads the scopes of every connection side by side.
 
-    What cannot be reached is a target that says so; nothing is raised for it. Raises
-    :class:`Interrupted` at once when the user ends it, whatever the workers are waiting for.
+    An unreachable scope becomes a target that says so; nothing is raised for it. Raises
+    :class:`Interrupted` at once when the user interrupts, even while calls hang.
     """
     progress = progress or Progress()
     workers = workers or Workers()
@@ -137,7 +137,7 @@ def _missed(connection: ConnectionRequest, error: Unreachable) -> Target:
         provider=connection.provider,
         scope=error.scope or (connection.scopes[0] if len(connection.scopes) == 1 else None),
         identity=None,
-        # Credentials that do not work any more were meant to be used; none at all may mean no such cloud.
+        # Credentials that no longer work were meant to be used; without any, the cloud may not be in use.
         expected=connection.expected or not error.no_credentials,
         reached=False,
         message=f"{str(error)[:1].upper()}{str(error)[1:]}",

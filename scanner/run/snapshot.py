@@ -1,8 +1,8 @@
-"""Snapshots: an inventory in a file, to be judged later, elsewhere or again.
+"""Snapshots: an inventory in a file, to be assessed later, elsewhere or again.
 
-A snapshot is lines of JSON, compressed with Zstandard: a head, a line for each blind spot and resource, and
-an end that holds their numbers and the SHA-256 of all lines before it. Both ways it is a stream: no more
-than one resource is held at a time. The file lists what is weak, so only its owner may read it.
+A snapshot is lines of JSON, compressed with Zstandard: a head, one line for each blind spot and resource,
+and an end with their numbers and the SHA-256 of all lines before it. It is read and written as a stream, with
+one resource in memory at a time. It lists weaknesses, so only its owner may read the file.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from scanner.model.resources.kinds import KINDS
 from scanner.run.scan import Collected
 
 SCHEMA: Literal["gapscan.snapshot/v1"] = "gapscan.snapshot/v1"
-"""What the first line of a snapshot says that it is."""
+"""The schema that the first line of a snapshot names."""
 
 _FAMILY = SCHEMA.rpartition("/v")[0]
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _LONGEST = 1 << 26
-"""Bytes of one line; a longer one is no snapshot, and is never held in memory."""
+"""The maximum length of a line in bytes; a longer one is never held in memory."""
 _WINDOW = 1 << 23
-"""Bytes that the compression may look back; a file that wants more is not ours."""
+"""The maximum compression window in bytes; a file that needs more was not written by gapscan."""
 
 
 class SnapshotError(Exception):
-    """A file that is no snapshot, or one that cannot be relied on. The message names the file."""
+    """A file that is not a snapshot, or is damaged. The message names the file."""
 
     exit_code = 2
 
@@ -65,7 +65,7 @@ class _End(FrozenModel):
 
 
 class NewSnapshot:
-    """A snapshot that is going to be written: opened before the collection, put in place when whole.
+    """A snapshot to be written: opened before the collection, renamed into place when complete.
 
     Entering and writing raise :class:`~scanner.base.files.Unwritable`; leaving without a write leaves nothing
     behind.
@@ -79,8 +79,8 @@ class NewSnapshot:
         try:
             self._part = temporary_file(self._path)
         except OSError as error:
-            told = error.strerror or str(error)
-            raise Unwritable(f"{self._path}: cannot be written: {told}") from None
+            reason = error.strerror or str(error)
+            raise Unwritable(f"{self._path}: cannot be written: {reason}") from None
         return self
 
     def __exit__(
@@ -104,8 +104,8 @@ class NewSnapshot:
             if self._part != self._path:
                 self._part.replace(self._path)
         except OSError as error:
-            told = error.strerror or str(error)
-            raise Unwritable(f"{self._path}: could not be written: {told}") from None
+            reason = error.strerror or str(error)
+            raise Unwritable(f"{self._path}: could not be written: {reason}") from None
         self._part = None
 
 
@@ -149,11 +149,11 @@ _END = b'{"end":'
 
 
 def read_snapshot(path: Path) -> Collected:
-    """The inventory of a snapshot, with resources that are read anew each time that they are iterated.
+    """The inventory of a snapshot; its resources are read from the file at each iteration.
 
-    The whole file is checked first: its end, its numbers and its digest. Raises :class:`SnapshotError` for
-    a file that is truncated, damaged, foreign, or written by a newer gapscan; iterating the resources
-    raises it, too, where the file was changed meanwhile.
+    Checks the whole file first: its end, numbers and digest. Raises :class:`SnapshotError` if the file is
+    truncated, damaged, no snapshot, or written by a newer gapscan. Iterating the resources raises it too if
+    the file has changed since.
     """
     lines = _lines(path)
     head = _head(path, next(lines, b""))
@@ -175,7 +175,7 @@ def read_snapshot(path: Path) -> Collected:
 
 @dataclass(frozen=True)
 class _Stored:
-    """The resources of a snapshot, in the order in which they were written."""
+    """The resources of a snapshot, in file order."""
 
     path: Path
     number: int
@@ -211,8 +211,12 @@ def _head(path: Path, line: bytes) -> _Head:
     for kind, facets in head.collected.items():
         foreign = set(facets) - KINDS[kind].facets() if kind in KINDS else {kind}
         if foreign:
-            told = f"it knows {', '.join(sorted(foreign))} of {kind}" if kind in KINDS else f"it knows {kind}"
-            raise SnapshotError(f"{path}: was written by a newer gapscan ({head.version}): {told}")
+            reason = (
+                f"unknown facets of {kind}: {', '.join(sorted(foreign))}"
+                if kind in KINDS
+                else f"unknown kind {kind}"
+            )
+            raise SnapshotError(f"{path}: was written by a newer gapscan ({head.version}): {reason}")
     return head
 
 
@@ -228,7 +232,7 @@ def _damaged(path: Path, number: int, error: Exception) -> SnapshotError:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """All lines but the end, which is checked before the iteration ends."""
+    """All lines but the end, which is checked last."""
     digest = hashlib.sha256()
     resources = spots = 0
     try:
@@ -236,7 +240,7 @@ def _lines(path: Path) -> Iterator[bytes]:
             end = b""
             for line in _decompressed(path, file):
                 if end:
-                    raise SnapshotError(f"{path}: is damaged: something follows its end")
+                    raise SnapshotError(f"{path}: is damaged: there is data after its end")
                 if line.startswith(_END):
                     end = line
                     continue
@@ -246,18 +250,18 @@ def _lines(path: Path) -> Iterator[bytes]:
                 yield line
     except ZstdError:
         raise SnapshotError(
-            f"{path}: is truncated or damaged: it cannot be decompressed to its end"
+            f"{path}: is truncated or damaged: it cannot be decompressed completely"
         ) from None
     except OSError as error:
         raise SnapshotError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not end:
         raise SnapshotError(f"{path}: is truncated: its end is missing")
     try:
-        told = _End.model_validate(json.loads(end)["end"])
+        reason = _End.model_validate(json.loads(end)["end"])
     except (ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path}: is damaged: its end: {str(error).splitlines()[0]}") from None
-    if told != _End(resources=resources, blind_spots=spots, sha256=digest.hexdigest()):
-        raise SnapshotError(f"{path}: is damaged: what it holds is not what its end says")
+    if reason != _End(resources=resources, blind_spots=spots, sha256=digest.hexdigest()):
+        raise SnapshotError(f"{path}: is damaged: its content does not match its end")
 
 
 def _decompressed(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
@@ -272,6 +276,6 @@ def _decompressed(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
                 raise SnapshotError(f"{path}: is not a gapscan snapshot")
             first = False
             if not line.endswith(b"\n"):
-                told = "is damaged: a line is too long" if len(line) == _LONGEST else "is truncated"
-                raise SnapshotError(f"{path}: {told}")
+                reason = "is damaged: a line is too long" if len(line) == _LONGEST else "is truncated"
+                raise SnapshotError(f"{path}: {reason}")
             yield line

@@ -20,9 +20,9 @@ from scanner.assess.states import GATES
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Target
 from scanner.model.resources.base import Resource
+from scanner.report.build import build
 from scanner.report.formats import json as json_report
 from scanner.report.formats import ocsf
-from scanner.report.build import build
 from scanner.report.model import Report
 from scanner.run.scan import Collected, collect
 from tests.estate import (

@@ -21,9 +21,9 @@ from scanner.collect.provider import ConnectionRequest, Limits, Provider
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Target
 from scanner.model.resources.base import Resource
+from scanner.report.build import build
 from scanner.report.formats import json as json_report
 from scanner.report.formats import text as text_report
-from scanner.report.build import build
 from scanner.report.model import Report, json_schema
 from scanner.report.output import Destination, Outputs, UnknownFormat, destinations
 from scanner.run.scan import Collected, collect

@@ -20,8 +20,8 @@ from scanner.model.resources.storage import Bucket
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.selection import compile_selection
-from scanner.report.formats import text as text_report
 from scanner.report.build import build
+from scanner.report.formats import text as text_report
 from scanner.report.model import Report
 from scanner.run.scan import Collected
 from tests.estate import ACCOUNT, CATALOGUE, DENIED, EVERYTHING, NOW, account, bucket, requested

@@ -18,8 +18,8 @@ from scanner.assess.assessment import assess
 from scanner.base.files import Unwritable
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
-from scanner.report.formats import json as json_report
 from scanner.report.build import build
+from scanner.report.formats import json as json_report
 from scanner.rule.evaluate import NotCollected, evaluate
 from scanner.run.scan import Collected, collect
 from scanner.run.snapshot import NewSnapshot, SnapshotError, read_snapshot
@@ -174,18 +174,18 @@ def edited(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], byt
         (lambda path: packed(b'{"schema":[]}\n'), "is not a gapscan snapshot"),
         (lambda path: packed(), "is truncated"),
         (edited(lambda own: [own[0].replace(b"/v1", b"/v2"), *own[1:]]), "written by a newer gapscan: gapscan.sn"),
-        (edited(lambda own: [own[0].replace(b'"bucket":', b'"bouquet":'), *own[1:]]), "newer gapscan .0.1.0.: it knows bouquet"),
-        (edited(lambda own: [own[0].replace(b'"versioning"', b'"vigour"'), *own[1:]]), "newer gapscan .0.1.0.: it knows vigour of bucket"),
+        (edited(lambda own: [own[0].replace(b'"bucket":', b'"bouquet":'), *own[1:]]), "newer gapscan .0.1.0.: unknown kind bouquet"),
+        (edited(lambda own: [own[0].replace(b'"versioning"', b'"vigour"'), *own[1:]]), "newer gapscan .0.1.0.: unknown facets of bucket: vigour"),
         (edited(lambda own: [own[0].replace(b'"id":', b'"idea":'), *own[1:]]), "is damaged: line 1"),
         (edited(lambda own: own[:-1]), "is truncated: its end is missing"),
-        (edited(lambda own: own[:-2] + own[-1:]), "is damaged: what it holds"),
-        (edited(lambda own: [*own, own[-2]]), "is damaged: something follows its end"),
-        (edited(lambda own: [own[0], own[-2], *own[1:-2], own[-1]]), "is damaged: what it holds"),
+        (edited(lambda own: own[:-2] + own[-1:]), "is damaged: its content does not match"),
+        (edited(lambda own: [*own, own[-2]]), "is damaged: there is data after its end"),
+        (edited(lambda own: [own[0], own[-2], *own[1:-2], own[-1]]), "is damaged: its content does not match"),
         (edited(lambda own: [*own[:-1], own[-1].replace(b"resources", b"things")]), "is damaged: its end"),
         (edited(lambda own: [own[0], b'{"blind_spot":{}}\n', *own[1:]]), "is damaged: line 2"),
         (edited(lambda own: [own[0], b"[]\n", *own[1:]]), "is damaged: line 2"),
         (lambda path: path.read_bytes() + b"more", "is truncated or damaged"),
-        (lambda path: path.read_bytes() * 2, "is damaged: something follows"),
+        (lambda path: path.read_bytes() * 2, "is damaged: there is data after"),
     ],
 )  # fmt: skip
 def test_what_is_no_snapshot_is_refused(content: Callable[[Path], bytes], told: str, path: Path) -> None:

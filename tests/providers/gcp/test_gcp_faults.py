@@ -236,5 +236,6 @@ except KeyboardInterrupt:
     sys.exit(130)
 """
     cloud.fault = lambda name: "hang" if name == BUCKETS else None
-    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=25, capture_output=True, text=True)
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    ended = subprocess.run(command, timeout=25, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (130, "")
