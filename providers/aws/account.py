@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsChain, AwsQuestion
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import Account, PasswordPolicy, Region
@@ -16,60 +17,52 @@ if TYPE_CHECKING:
 
 NOT_IN_USE = frozenset({"AWSOrganizationsNotInUseException"})
 
-LIST_ALIASES = AwsCall("iam", "list_account_aliases", "iam:ListAccountAliases")
-DESCRIBE_ORGANISATION = AwsCall(
-    "organizations", "describe_organization", "organizations:DescribeOrganization", absent=NOT_IN_USE
-)
+LIST_ALIASES = AwsCall("iam", "ListAccountAliases")
+DESCRIBE_ORGANISATION = AwsCall("organizations", "DescribeOrganization", absent=NOT_IN_USE)
 LIST_PARENTS = AwsCall(
     "organizations",
-    "list_parents",
-    "organizations:ListParents",
+    "ListParents",
     absent=NOT_IN_USE,
     parameters=(("ChildId", "child"),),
 )
 DESCRIBE_UNIT = AwsCall(
     "organizations",
-    "describe_organizational_unit",
-    "organizations:DescribeOrganizationalUnit",
+    "DescribeOrganizationalUnit",
     parameters=(("OrganizationalUnitId", "unit"),),
 )
 LIST_TAGS = AwsCall(
     "organizations",
-    "list_tags_for_resource",
-    "organizations:ListTagsForResource",
+    "ListTagsForResource",
     absent=NOT_IN_USE,
     parameters=(("ResourceId", "account"),),
 )
 LIST_MORE_TAGS = AwsCall(
     "organizations",
-    "list_tags_for_resource",
-    "organizations:ListTagsForResource",
+    "ListTagsForResource",
     parameters=(("ResourceId", "account"), ("NextToken", "token")),
 )
 MOST_PAGES = 100
 """An account has at most 50 tags (Organizations' quotas); some of the pages may be empty."""
 GET_SECURITY_CONTACT = AwsCall(
     "account",
-    "get_alternate_contact",
-    "account:GetAlternateContact",
+    "GetAlternateContact",
     absent=frozenset({"ResourceNotFoundException"}),
     fixed=(("AlternateContactType", "SECURITY"),),
 )
 GET_ACCOUNT_BLOCK = AwsCall(
     "s3control",
-    "get_public_access_block",
-    "s3:GetAccountPublicAccessBlock",
+    "GetPublicAccessBlock",
+    permission="s3:GetAccountPublicAccessBlock",
     absent=frozenset({"NoSuchPublicAccessBlockConfiguration"}),
     parameters=(("AccountId", "account"),),
 )
 GET_PASSWORD_POLICY = AwsCall(
     "iam",
-    "get_account_password_policy",
-    "iam:GetAccountPasswordPolicy",
+    "GetAccountPasswordPolicy",
     absent=frozenset({"NoSuchEntity"}),
     root="GetAccountPasswordPolicyResponse",
 )
-DESCRIBE_REGIONS = AwsCall("ec2", "describe_regions", "ec2:DescribeRegions", fixed=(("AllRegions", True),))
+DESCRIBE_REGIONS = AwsCall("ec2", "DescribeRegions", fixed=(("AllRegions", True),))
 
 
 def path(caller: AwsCaller, item: Item) -> Observed[str | None]:

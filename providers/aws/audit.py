@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsChain, AwsQuestion
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, lift
@@ -17,18 +18,16 @@ from scanner.model.resources.audit import AuditTrail
 if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
 
-DESCRIBE_TRAILS = AwsCall("cloudtrail", "describe_trails", "cloudtrail:DescribeTrails", regional=True)
+DESCRIBE_TRAILS = AwsCall("cloudtrail", "DescribeTrails", regional=True)
 GET_TRAIL_STATUS = AwsCall(
     "cloudtrail",
-    "get_trail_status",
-    "cloudtrail:GetTrailStatus",
+    "GetTrailStatus",
     parameters=(("Name", "TrailARN"),),
     regional=True,
 )
 GET_EVENT_SELECTORS = AwsCall(
     "cloudtrail",
-    "get_event_selectors",
-    "cloudtrail:GetEventSelectors",
+    "GetEventSelectors",
     parameters=(("TrailName", "TrailARN"),),
     regional=True,
 )
@@ -36,8 +35,7 @@ GET_EVENT_SELECTORS = AwsCall(
 
 LIST_TAGS = AwsCall(
     "cloudtrail",
-    "list_tags",
-    "cloudtrail:ListTags",
+    "ListTags",
     parameters=(("ResourceIdList", "arns"),),
     regional=True,
 )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.client.listing import RegionListing, listing, run
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
@@ -21,35 +22,26 @@ if TYPE_CHECKING:
 
 DESCRIBE_INSTANCES = AwsCall(
     "ec2",
-    "describe_instances",
-    "ec2:DescribeInstances",
+    "DescribeInstances",
     pages="Reservations",
     inner="Instances",
     page_size=1000,
     regional=True,
     root="DescribeInstancesResponse",
 )
-LIST_FUNCTIONS = AwsCall("lambda", "list_functions", "lambda:ListFunctions", pages="Functions", regional=True)
+LIST_FUNCTIONS = AwsCall("lambda", "ListFunctions", pages="Functions", regional=True)
 GET_RUNTIME_MANAGEMENT = AwsCall(
     "lambda",
-    "get_runtime_management_config",
-    "lambda:GetRuntimeManagementConfig",
+    "GetRuntimeManagementConfig",
     parameters=(("FunctionName", "FunctionName"),),
     regional=True,
 )
-LIST_TAGS = AwsCall(
-    "lambda", "list_tags", "lambda:ListTags", parameters=(("Resource", "FunctionArn"),), regional=True
-)
-LIST_CLUSTERS = AwsCall(
-    "eks", "list_clusters", "eks:ListClusters", pages="clusters", entry="name", regional=True
-)
-DESCRIBE_CLUSTER = AwsCall(
-    "eks", "describe_cluster", "eks:DescribeCluster", parameters=(("name", "name"),), regional=True
-)
+LIST_TAGS = AwsCall("lambda", "ListTags", parameters=(("Resource", "FunctionArn"),), regional=True)
+LIST_CLUSTERS = AwsCall("eks", "ListClusters", pages="clusters", entry="name", regional=True)
+DESCRIBE_CLUSTER = AwsCall("eks", "DescribeCluster", parameters=(("name", "name"),), regional=True)
 LIST_NODEGROUPS = AwsCall(
     "eks",
-    "list_nodegroups",
-    "eks:ListNodegroups",
+    "ListNodegroups",
     parameters=(("clusterName", "name"),),
     pages="nodegroups",
     entry="group",
@@ -57,8 +49,7 @@ LIST_NODEGROUPS = AwsCall(
 )
 LIST_FARGATE_PROFILES = AwsCall(
     "eks",
-    "list_fargate_profiles",
-    "eks:ListFargateProfiles",
+    "ListFargateProfiles",
     parameters=(("clusterName", "name"),),
     pages="fargateProfileNames",
     entry="profile",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.client.listing import RegionListing, listing, run
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Item, Table, from_list
@@ -19,16 +20,14 @@ if TYPE_CHECKING:
 
 DESCRIBE_DB_INSTANCES = AwsCall(
     "rds",
-    "describe_db_instances",
-    "rds:DescribeDBInstances",
+    "DescribeDBInstances",
     pages="DBInstances",
     regional=True,
     root="DescribeDBInstancesResponse",
 )
 DESCRIBE_DB_CLUSTERS = AwsCall(
     "rds",
-    "describe_db_clusters",
-    "rds:DescribeDBClusters",
+    "DescribeDBClusters",
     pages="DBClusters",
     regional=True,
     root="DescribeDBClustersResponse",

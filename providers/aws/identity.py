@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.account import DESCRIBE_ORGANISATION
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.iam import credential_report as report
 from providers.aws.iam.authorization import DETAILS, Attachment, Detail, Details
 from providers.aws.iam.credential_report import Row
@@ -25,8 +26,8 @@ from scanner.model.resources.identity import AccessKey, Role, User
 if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
 
-GET_SUMMARY = AwsCall("iam", "get_account_summary", "iam:GetAccountSummary", root="GetAccountSummaryResponse")
-LIST_ACCOUNTS = AwsCall("organizations", "list_accounts", "organizations:ListAccounts", pages="Accounts")
+GET_SUMMARY = AwsCall("iam", "GetAccountSummary", root="GetAccountSummaryResponse")
+LIST_ACCOUNTS = AwsCall("organizations", "ListAccounts", pages="Accounts")
 KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,}")
 """The console stores the description of an access key in a tag of the user, named by the key's id."""
 

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.account import DESCRIBE_ORGANISATION
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.identity import MEMBERS
 from providers.aws.policies.key_policy import outside_access
 from scanner.collect.collection import Collection, CollectionPlace
@@ -19,27 +20,24 @@ from scanner.model.resources.keys import Key
 if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
 
-LIST_KEYS = AwsCall("kms", "list_keys", "kms:ListKeys", pages="Keys", page_size=1000, regional=True)
-LIST_ALIASES = AwsCall(
-    "kms", "list_aliases", "kms:ListAliases", pages="Aliases", page_size=100, regional=True
-)
+LIST_KEYS = AwsCall("kms", "ListKeys", pages="Keys", page_size=1000, regional=True)
+LIST_ALIASES = AwsCall("kms", "ListAliases", pages="Aliases", page_size=100, regional=True)
 
 
-def _of_key(operation: str, permission: str) -> AwsCall:
-    return AwsCall("kms", operation, permission, parameters=(("KeyId", "KeyArn"),), regional=True)
+def _of_key(operation: str) -> AwsCall:
+    return AwsCall("kms", operation, parameters=(("KeyId", "KeyArn"),), regional=True)
 
 
-DESCRIBE_KEY = _of_key("describe_key", "kms:DescribeKey")
-GET_ROTATION = _of_key("get_key_rotation_status", "kms:GetKeyRotationStatus")
+DESCRIBE_KEY = _of_key("DescribeKey")
+GET_ROTATION = _of_key("GetKeyRotationStatus")
 GET_POLICY = AwsCall(
     "kms",
-    "get_key_policy",
-    "kms:GetKeyPolicy",
+    "GetKeyPolicy",
     parameters=(("KeyId", "KeyArn"),),
     fixed=(("PolicyName", "default"),),
     regional=True,
 )
-LIST_TAGS = _of_key("list_resource_tags", "kms:ListResourceTags")
+LIST_TAGS = _of_key("ListResourceTags")
 
 AWS_ALIAS_PREFIX = "alias/aws/"
 """Prefix of aliases that only AWS can create (API reference, CreateAlias)."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsChain, AwsQuestion
 from scanner.collect.table import Answer, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, join, lift
 from scanner.model.resources.network import Firewall
@@ -21,8 +22,7 @@ T = TypeVar("T")
 
 DESCRIBE_SECURITY_GROUPS = AwsCall(
     "ec2",
-    "describe_security_groups",
-    "ec2:DescribeSecurityGroups",
+    "DescribeSecurityGroups",
     pages="SecurityGroups",
     page_size=1000,
     regional=True,
@@ -30,8 +30,7 @@ DESCRIBE_SECURITY_GROUPS = AwsCall(
 )
 DESCRIBE_NETWORK_INTERFACES = AwsCall(
     "ec2",
-    "describe_network_interfaces",
-    "ec2:DescribeNetworkInterfaces",
+    "DescribeNetworkInterfaces",
     pages="NetworkInterfaces",
     page_size=1000,
     regional=True,
@@ -39,8 +38,7 @@ DESCRIBE_NETWORK_INTERFACES = AwsCall(
 )
 GET_PREFIX_LIST = AwsCall(
     "ec2",
-    "get_managed_prefix_list_entries",
-    "ec2:GetManagedPrefixListEntries",
+    "GetManagedPrefixListEntries",
     parameters=(("PrefixListId", "PrefixListId"),),
     pages="Entries",
     page_size=100,

@@ -10,8 +10,8 @@ from typing import Any
 from providers.aws import compute, databases, identity, keys
 from providers.aws.account import ACCOUNTS, DESCRIBE_REGIONS, REGIONS
 from providers.aws.audit import AUDIT_TRAILS, Trails
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
-from providers.aws.client.client import AwsCaller, nearest, sign_in
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsCaller, AwsChain, AwsQuestion, nearest, sign_in
 from providers.aws.compute import CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
 from providers.aws.databases import DATABASES
 from providers.aws.identity import ACCESS_KEYS, ROLES, USERS
@@ -30,8 +30,8 @@ REGIONAL: tuple[Table[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, *COMP
 """The kinds that are listed in every enabled region."""
 IDENTITIES: tuple[Table[AwsQuestion], ...] = (USERS, ACCESS_KEYS, ROLES)
 COLLECTORS: tuple[Table[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS, *REGIONAL, *IDENTITIES)
-GET_CALLER_IDENTITY = AwsCall("sts", "get_caller_identity", None)
-ASSUME_ROLE = AwsCall("sts", "assume_role", "sts:AssumeRole")
+GET_CALLER_IDENTITY = AwsCall("sts", "GetCallerIdentity", permission=None)
+ASSUME_ROLE = AwsCall("sts", "AssumeRole")
 
 
 def calls(collector: Table[AwsQuestion], wanted: frozenset[str]) -> frozenset[AwsCall]:

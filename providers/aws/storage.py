@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from providers.aws.account import GET_ACCOUNT_BLOCK
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import DERIVED, AwsCall
+from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.keys import AWS_ALIAS_PREFIX, DESCRIBE_KEY, described
 from providers.aws.policies.bucket_exposure import NOTHING_OPEN, Openness, openness, refuses_plaintext
 from providers.aws.policies.bucket_statements import Part
@@ -18,19 +19,18 @@ from scanner.model.resources.storage import Bucket, Encryption
 if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
 
-LIST_BUCKETS = AwsCall("s3", "list_buckets", "s3:ListAllMyBuckets", pages="Buckets", page_size=1000)
+LIST_BUCKETS = AwsCall("s3", "ListBuckets", permission="s3:ListAllMyBuckets", pages="Buckets", page_size=1000)
 """Paged also because S3 returns ``BucketRegion`` only for requests with a parameter."""
 GET_LOCATION = AwsCall(
     "s3",
-    "get_bucket_location",
-    "s3:GetBucketLocation",
+    "GetBucketLocation",
     parameters=(("Bucket", "Name"),),
     root="LocationConstraint",
     unless="BucketRegion",
 )
 
 
-def _of_bucket(operation: str, permission: str, *absent: str, root: str | None = None) -> AwsCall:
+def _of_bucket(operation: str, *absent: str, permission: str = DERIVED, root: str | None = None) -> AwsCall:
     return AwsCall(
         "s3",
         operation,
@@ -42,25 +42,23 @@ def _of_bucket(operation: str, permission: str, *absent: str, root: str | None =
     )
 
 
-GET_ACL = _of_bucket("get_bucket_acl", "s3:GetBucketAcl")
+GET_ACL = _of_bucket("GetBucketAcl")
 GET_BLOCK = _of_bucket(
-    "get_public_access_block", "s3:GetBucketPublicAccessBlock", "NoSuchPublicAccessBlockConfiguration"
+    "GetPublicAccessBlock",
+    "NoSuchPublicAccessBlockConfiguration",
+    permission="s3:GetBucketPublicAccessBlock",
 )
 GET_ENCRYPTION = _of_bucket(
-    "get_bucket_encryption",
-    "s3:GetEncryptionConfiguration",
+    "GetBucketEncryption",
     "ServerSideEncryptionConfigurationNotFoundError",
+    permission="s3:GetEncryptionConfiguration",
 )
-GET_LOGGING = _of_bucket("get_bucket_logging", "s3:GetBucketLogging", root="BucketLoggingStatus")
-GET_OWNERSHIP = _of_bucket(
-    "get_bucket_ownership_controls", "s3:GetBucketOwnershipControls", "OwnershipControlsNotFoundError"
-)
-GET_POLICY = _of_bucket("get_bucket_policy", "s3:GetBucketPolicy", "NoSuchBucketPolicy")
-GET_POLICY_STATUS = _of_bucket(
-    "get_bucket_policy_status", "s3:GetBucketPolicyStatus", "NoSuchBucketPolicy", root="PolicyStatus"
-)
-GET_TAGS = _of_bucket("get_bucket_tagging", "s3:GetBucketTagging", "NoSuchTagSet")
-GET_VERSIONING = _of_bucket("get_bucket_versioning", "s3:GetBucketVersioning", root="VersioningConfiguration")
+GET_LOGGING = _of_bucket("GetBucketLogging", root="BucketLoggingStatus")
+GET_OWNERSHIP = _of_bucket("GetBucketOwnershipControls", "OwnershipControlsNotFoundError")
+GET_POLICY = _of_bucket("GetBucketPolicy", "NoSuchBucketPolicy")
+GET_POLICY_STATUS = _of_bucket("GetBucketPolicyStatus", "NoSuchBucketPolicy", root="PolicyStatus")
+GET_TAGS = _of_bucket("GetBucketTagging", "NoSuchTagSet")
+GET_VERSIONING = _of_bucket("GetBucketVersioning", root="VersioningConfiguration")
 
 EVERYONE = frozenset(
     {

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Union
+from dataclasses import dataclass
 
-from scanner.collect.table import Answer, Item
-from scanner.model.evidence import Observed
-
-if TYPE_CHECKING:
-    from providers.aws.client.client import AwsCaller
-
-SPELLED = {"db": "DB"}
-"""Words of a method name that the API does not capitalise as ``Word``."""
+DERIVED = "service:operation"
+"""Stands for a permission that has the name of its call."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +15,10 @@ class AwsCall:
     service: str
     """The service's name in boto3."""
     operation: str
-    """The method of the boto3 client."""
-    permission: str | None
-    """The IAM action that it requires (Service Authorization Reference); often not the operation's name."""
+    """The operation's name in the API, e.g. ``GetBucketPolicy``."""
+    permission: str | None = DERIVED
+    """The IAM action that it requires, if it is not ``service:operation`` (Service Authorization Reference);
+    ``None``: it requires none."""
     absent: frozenset[str] = frozenset()
     """Error codes that mean "not configured"; the answer is then ``None``."""
     parameters: tuple[tuple[str, str], ...] = ()
@@ -47,15 +40,21 @@ class AwsCall:
     unless: str | None = None
     """A key of the item that makes the call unnecessary; the answer is then the item itself."""
 
+    def __post_init__(self) -> None:
+        if self.permission == DERIVED:
+            object.__setattr__(self, "permission", self.name)
+
     @property
     def method(self) -> str:
-        """The operation's name in the API, e.g. ``GetBucketPolicy``."""
-        return "".join(SPELLED.get(word, word.capitalize()) for word in self.operation.split("_"))
+        """The method of the boto3 client, by the SDK's own rule."""
+        from botocore import xform_name
+
+        return str(xform_name(self.operation))
 
     @property
     def name(self) -> str:
         """Service and operation, e.g. ``s3:GetBucketPolicy``."""
-        return f"{self.service}:{self.method}"
+        return f"{self.service}:{self.operation}"
 
     @property
     def parts(self) -> tuple[AwsCall, ...]:
@@ -66,29 +65,3 @@ class AwsCall:
     def about(self) -> tuple[str, ...]:
         """The keys of the item that the request depends on."""
         return tuple(key for _, key in self.parameters)
-
-
-@dataclass(frozen=True)
-class AwsChain:
-    """Calls that depend on one another and together produce one answer."""
-
-    parts: tuple[AwsCall, ...]
-    """Every call that it can make, starting with the first."""
-    ask: Callable[[AwsCaller, Item], Observed[Answer]] = field(repr=False)
-    about: tuple[str, ...] = ()
-    """The keys of the item that the answer depends on."""
-    regional: bool = False
-    """The answer is about the item's region."""
-
-    @property
-    def name(self) -> str:
-        """The name of its first call."""
-        return self.parts[0].name
-
-    @property
-    def permission(self) -> str | None:
-        """The permission of its first call; see ``parts`` for the others."""
-        return self.parts[0].permission
-
-
-AwsQuestion = Union[AwsCall, AwsChain]  # noqa: UP007  (an alias for generic arguments at run time)

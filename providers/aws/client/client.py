@@ -10,9 +10,10 @@ import difflib
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, Union
 
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall
 from providers.aws.client.failures import from_response, one_line
 from providers.aws.client.session import AwsClients, NotInTables, open_session
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
@@ -20,6 +21,32 @@ from scanner.collect.table import Answer, Item
 from scanner.model.evidence import Observed, Unknown
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class AwsChain:
+    """Calls that depend on one another and together produce one answer."""
+
+    parts: tuple[AwsCall, ...]
+    """Every call that it can make, starting with the first."""
+    ask: Callable[[AwsCaller, Item], Observed[Answer]] = field(repr=False)
+    about: tuple[str, ...] = ()
+    """The keys of the item that the answer depends on."""
+    regional: bool = False
+    """The answer is about the item's region."""
+
+    @property
+    def name(self) -> str:
+        """The name of its first call."""
+        return self.parts[0].name
+
+    @property
+    def permission(self) -> str | None:
+        """The permission of its first call; see ``parts`` for the others."""
+        return self.parts[0].permission
+
+
+AwsQuestion = Union[AwsCall, AwsChain]  # noqa: UP007  (an alias for generic arguments at run time)
 
 FORMAT_ERRORS = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 """The exceptions of reading a response with an unexpected format."""
@@ -96,7 +123,7 @@ class AwsCaller:
         try:
             client = self.clients.of(call, item["region"] if call.regional else None)
             parameters = {name: item[key] for name, key in call.parameters}
-            return getattr(client, call.operation)(**dict(call.fixed), **parameters)
+            return getattr(client, call.method)(**dict(call.fixed), **parameters)
         except self._failures as error:
             if error_code(error) in call.absent:
                 return None
@@ -139,7 +166,7 @@ class AwsCaller:
         client = self.clients.of(call, item["region"] if call.regional else None)
         size = {"PageSize": call.page_size} if call.page_size is not None else {}
         parameters = {name: item[key] for name, key in call.parameters}
-        paginator = client.get_paginator(call.operation)
+        paginator = client.get_paginator(call.method)
         return paginator.paginate(**dict(call.fixed), **parameters, PaginationConfig=size)
 
     def _items(self, call: AwsCall, page: Mapping[str, Any], about: Item) -> list[Item]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from providers.aws.client.calls import AwsCall, AwsChain, AwsQuestion
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsChain, AwsQuestion
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Item, Table
 from scanner.model.evidence import Observed, Unknown

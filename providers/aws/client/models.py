@@ -38,7 +38,7 @@ class Models:
 
 def models(session: Any, allowed: Sequence[AwsCall]) -> Models:
     """The models of the allowed operations, as the botocore session finds them."""
-    names = frozenset((call.service, call.method) for call in allowed)
+    names = frozenset((call.service, call.operation) for call in allowed)
     return _models(session.get_config_variable("data_path"), names)
 
 

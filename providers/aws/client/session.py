@@ -38,7 +38,7 @@ class AwsClients:
         self._session = session
         self._limits = limits
         self._models = models
-        self._allowed = {(call.service, call.method): call for call in allowed}
+        self._allowed = {(call.service, call.operation): call for call in allowed}
         self._creating = threading.Lock()
         self._counting = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
@@ -82,7 +82,7 @@ class AwsClients:
 
     def of(self, call: AwsCall, region: str | None) -> Any:
         """The client for a call. Raises like :meth:`client`, or :class:`NotInTables`."""
-        if (call.service, call.method) not in self._allowed:
+        if (call.service, call.operation) not in self._allowed:
             raise NotInTables(call.name)
         return self.client(call.service, region)
 
@@ -124,7 +124,9 @@ class AwsClients:
             name = operation_model.name
             call = self._allowed[(service, name)]
             # Emulators name the root after the operation, as other XML protocols do.
-            roots = {call.root, f"{call.method}Response", f"{call.method}Result"} if call.root else set()
+            roots = (
+                {call.root, f"{call.operation}Response", f"{call.operation}Result"} if call.root else set()
+            )
             flags = self._models.booleans(service, operation_model)
             _check_format(roots, flags, operation_model.service_model.resolved_protocol, response_dict)
 

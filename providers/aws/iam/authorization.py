@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from providers.aws.client.calls import AwsCall, AwsChain
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsChain
 from providers.aws.policies.privileges import PolicyHolder, ReadPolicy
 from providers.aws.policies.statements import statements
 from scanner.collect.table import Item
@@ -21,15 +22,13 @@ if TYPE_CHECKING:
 
 GET_DETAILS = AwsCall(
     "iam",
-    "get_account_authorization_details",
-    "iam:GetAccountAuthorizationDetails",
+    "GetAccountAuthorizationDetails",
     parameters=(("MaxItems", "page_size"),),
     root="GetAccountAuthorizationDetailsResponse",
 )
 GET_MORE_DETAILS = AwsCall(
     "iam",
-    "get_account_authorization_details",
-    "iam:GetAccountAuthorizationDetails",
+    "GetAccountAuthorizationDetails",
     parameters=(("MaxItems", "page_size"), ("Marker", "marker")),
     root="GetAccountAuthorizationDetailsResponse",
 )

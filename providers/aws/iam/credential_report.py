@@ -13,7 +13,8 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from providers.aws.client.calls import AwsCall, AwsChain
+from providers.aws.client.calls import AwsCall
+from providers.aws.client.client import AwsChain
 from scanner.collect.table import Item
 from scanner.model.evidence import Observed, Unknown, any_of, join, lift
 
@@ -22,15 +23,13 @@ if TYPE_CHECKING:
 
 GENERATE_REPORT = AwsCall(
     "iam",
-    "generate_credential_report",
-    "iam:GenerateCredentialReport",
+    "GenerateCredentialReport",
     root="GenerateCredentialReportResponse",
 )
 """Makes AWS generate the report, at most every four hours; changes nothing in the customer's account."""
 GET_REPORT = AwsCall(
     "iam",
-    "get_credential_report",
-    "iam:GetCredentialReport",
+    "GetCredentialReport",
     absent=frozenset({"ReportNotPresent", "ReportExpired", "ReportInProgress"}),
     root="GetCredentialReportResponse",
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from providers.aws.client.calls import AwsChain
+from providers.aws.client.client import AwsChain
 from providers.aws.iam import credential_report as report
 from providers.aws.iam.authorization import DETAILS, Detail, Details
 from providers.aws.iam.credential_report import REPORT, ROOT, Row

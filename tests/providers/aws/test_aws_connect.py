@@ -175,7 +175,7 @@ def test_nothing_but_the_listed_reads_is_sent(
 def test_a_call_outside_the_tables_is_a_defect_not_an_unknown(clients: AwsClients) -> None:
     caller = AwsCaller(clients, ACCOUNT, "aws", frozenset())
     with pytest.raises(NotInTables):
-        caller.answer(AwsCall("iam", "list_users", "iam:ListUsers"), caller.item())
+        caller.answer(AwsCall("iam", "ListUsers"), caller.item())
 
 
 def test_one_client_serves_all_threads(clients: AwsClients) -> None:
@@ -185,8 +185,8 @@ def test_one_client_serves_all_threads(clients: AwsClients) -> None:
 
 def test_all_calls_only_read_and_name_their_permission() -> None:
     # Generating the credential report changes nothing in the customer's account.
-    for call in all_calls() - {AwsCall("sts", "assume_role", "sts:AssumeRole"), GENERATE_REPORT}:
-        assert call.operation.startswith(("get_", "list_", "describe_")), call.name
+    for call in all_calls() - {AwsCall("sts", "AssumeRole"), GENERATE_REPORT}:
+        assert call.operation.startswith(("Get", "List", "Describe")), call.name
         assert call.permission is not None or call.name == "sts:GetCallerIdentity"
         if call.permission is not None:
             assert call.permission.split(":")[0] == call.service.replace("s3control", "s3")
@@ -197,7 +197,7 @@ def test_the_operations_exist_in_the_sdk() -> None:
 
     session = botocore.session.get_session()
     for call in all_calls():
-        assert call.method in session.get_service_model(call.service).operation_names
+        assert call.operation in session.get_service_model(call.service).operation_names
 
 
 def test_a_scan_makes_exactly_the_calls_that_its_tables_name(scan: Scan, sandbox: AwsSandbox) -> None:
@@ -209,7 +209,7 @@ def test_a_scan_makes_exactly_the_calls_that_its_tables_name(scan: Scan, sandbox
 
 def test_an_endpoint_that_does_not_know_an_operation(sandbox: AwsSandbox, clients: AwsClients) -> None:
     caller = AwsCaller(clients, ACCOUNT, "aws", frozenset())
-    missing = AwsCall("s3", "get_bucket_acl", "s3:GetBucketAcl", parameters=(("Bucket", "Name"),))
+    missing = AwsCall("s3", "GetBucketAcl", parameters=(("Bucket", "Name"),))
     answer = caller.answer(missing, {**caller.item(), "Name": "no-such-bucket"})
     assert isinstance(answer, Unknown)
     assert answer.causes[0].reason == "error"

@@ -151,7 +151,7 @@ class Answering:
         self.asked: list[str] = []
 
     def answer(self, call: Any, item: Any) -> Any:
-        self.asked.append(call.method)
+        self.asked.append(call.operation)
         return next(self.answers)
 
     def read(self, call: Any, function: Callable[..., Any], *arguments: Any) -> Any:

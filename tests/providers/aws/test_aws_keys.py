@@ -246,7 +246,7 @@ class Fixed:
         return function(*arguments)
 
     def answer(self, call: Any, item: Any) -> Any:
-        name = "members" if call is MEMBERS_CHAIN else call.method
+        name = "members" if call is MEMBERS_CHAIN else call.operation
         self.asked.append(name)
         return self.answers[name]
 

@@ -14,8 +14,7 @@ import pytest
 
 from providers.aws import storage
 from providers.aws.account import TAGS
-from providers.aws.client.calls import AwsQuestion
-from providers.aws.client.client import AwsCaller
+from providers.aws.client.client import AwsCaller, AwsQuestion
 from providers.aws.client.failures import one_line
 from providers.aws.client.session import open_session
 from providers.aws.policies.bucket_exposure import openness
