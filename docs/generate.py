@@ -151,11 +151,11 @@ def controls(catalogue: Catalogue, pack: Pack) -> str:
 
 def permissions() -> str:
     """The permissions that a scan's identity needs, from the calls that the adapters can make."""
-    from providers.aws.scopes import all_calls
-    from providers.azure.scopes import COLLECTORS as AZURE
+    from providers.aws.tables import all_calls
     from providers.azure.scopes import OTHER_CALLS
+    from providers.azure.tables import COLLECTORS as AZURE
     from providers.gcp.account import IDENTIFY, LOCATIONS
-    from providers.gcp.scopes import COLLECTORS as GCP
+    from providers.gcp.tables import COLLECTORS as GCP
 
     azure = {call for table in AZURE for call in table.calls(table.kind.facets())} | set(OTHER_CALLS)
     gcp = {call for table in GCP.values() for call in table.calls(table.kind.facets())} | {

@@ -199,11 +199,15 @@ class MemoryCloud:
     resources: tuple[Resource, ...]
     blind: tuple[tuple[str, str | None, Unknown], ...] = ()
     """Kind, region and the reason why it could not be listed."""
+    without: frozenset[str] = frozenset()
+    """Kinds that no table lists."""
     name: ProviderName = "aws"
     targets: tuple[Target, ...] = (Target("aws", ACCOUNT, "arn:aws:iam::role/reader", True, True, None),)
 
     def collect(self, wanted: Wanted, collection: Collection) -> None:
         """Adds only the wanted kinds and facets."""
+        for kind in set(wanted) - self.without:
+            collection.looked(CollectionPlace("aws", ACCOUNT, None, kind), kind)
         for resource in self.resources:
             if resource.kind in wanted:
                 header = {name: getattr(resource, name) for name in resource.model_fields_set}

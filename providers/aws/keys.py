@@ -171,6 +171,8 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
             collection.begin(place)
             question = partial(here.read, DESCRIBED, here.answer, DESCRIBED, item)
             collection.ask(None, question).add_done_callback(partial(answered, item))
+    else:
+        collection.looked(place, KEYS.name)
 
 
 def to_identity(item: Item, answer: Answer) -> Mapping[str, Any]:

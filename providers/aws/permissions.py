@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from providers.aws.scopes import COLLECTORS, calls
+from providers.aws.tables import COLLECTORS, calls
 from scanner.model.inventory import Wanted
 
 

@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from providers.aws import compute, databases, identity, keys
+from providers.aws import identity
 from providers.aws.account import ACCOUNTS, DESCRIBE_REGIONS, REGIONS
-from providers.aws.audit import AUDIT_TRAILS, Trails
-from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsCaller, AwsChain, AwsQuestion, nearest, sign_in
-from providers.aws.compute import CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
-from providers.aws.databases import DATABASES
-from providers.aws.identity import ACCESS_KEYS, ROLES, USERS
-from providers.aws.keys import KEYS
-from providers.aws.network import FIREWALLS
 from providers.aws.storage import BUCKETS
+from providers.aws.tables import (
+    COLLECTORS,
+    IDENTITIES,
+    REGIONAL,
+    REGISTER,
+    Start,
+    all_calls,
+    starts,
+)
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.collect.table import Table
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.base import ProviderName
-
-COMPUTE: tuple[Table[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)
-REGIONAL: tuple[Table[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, *COMPUTE)
-"""The kinds that are listed in every enabled region."""
-IDENTITIES: tuple[Table[AwsQuestion], ...] = (USERS, ACCESS_KEYS, ROLES)
-COLLECTORS: tuple[Table[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS, *REGIONAL, *IDENTITIES)
-GET_CALLER_IDENTITY = AwsCall("sts", "GetCallerIdentity", permission=None)
-ASSUME_ROLE = AwsCall("sts", "AssumeRole")
-
-
-def calls(collector: Table[AwsQuestion], wanted: frozenset[str]) -> frozenset[AwsCall]:
-    """Every call that collecting these facets can make."""
-    listed = {part for question in collector.calls(wanted) for part in question.parts}
-    return frozenset(listed | ({DESCRIBE_REGIONS} if collector in (REGIONS, *REGIONAL) else set()))
-
-
-def all_calls() -> frozenset[AwsCall]:
-    """Every call that a scan of AWS can make; the client refuses any other."""
-    known = {call for c in COLLECTORS for call in calls(c, frozenset(c.facets))}
-    return frozenset(known | {GET_CALLER_IDENTITY, ASSUME_ROLE, DESCRIBE_REGIONS})
 
 
 class AwsProvider:
@@ -59,6 +41,9 @@ class AwsProvider:
         """Starts the collection of ``wanted``; the collection's workers do it."""
         self._caller.clients.report(partial(collection.called, self.name))
         account = self._caller.account
+        REGISTER.announce(account, wanted, collection)
+        listed = {table.kind.kind for table in COLLECTORS}
+        wanted = {kind: facets for kind, facets in wanted.items() if kind in listed}
         if Account in wanted:
             item = self._caller.item()
             for question in ACCOUNTS.calls(wanted[Account]):
@@ -98,20 +83,15 @@ class AwsProvider:
         here: CollectionPlace,
     ) -> None:
         """Starts the collection of one kind in every enabled region."""
-        starts: dict[str, _Start] = {
-            AUDIT_TRAILS.kind.kind: Trails().start,
-            KEYS.kind.kind: keys.start,
-            VIRTUAL_MACHINES.kind.kind: compute.start,
-            DATABASES.kind.kind: databases.start,
-        }
-        start = starts.get(collector.kind.kind)
+        start = starts().get(collector.kind.kind)
         statuses = _statuses(self._caller)
         if isinstance(statuses, Unknown):
             collection.blind_spot(here, statuses)
             statuses = {}
-        for region, enabled in statuses.items():
-            if not enabled or (self._caller.regions and region not in self._caller.regions):
-                continue
+        elif not self._open(statuses):
+            # Every requested region is disabled, and reported as such.
+            collection.looked(here, collector.name)
+        for region in self._open(statuses):
             place = replace(here, region=region)
             if start is None:
                 collection.run(collector, self._caller.within(region), place, wanted)
@@ -119,6 +99,11 @@ class AwsProvider:
             collection.begin(place)
             collection.workers.submit(partial(_started, start, self._caller, place, wanted, collection))
         collection.end(here)
+
+    def _open(self, statuses: Mapping[str, bool]) -> tuple[str, ...]:
+        """The enabled regions among those that are requested."""
+        chosen = self._caller.regions
+        return tuple(one for one, enabled in statuses.items() if enabled and (not chosen or one in chosen))
 
     def _regions(self, wanted: frozenset[str], collection: Collection, here: CollectionPlace) -> None:
         """Each enabled region; a disabled one is a blind spot, as it can still hold resources."""
@@ -140,11 +125,8 @@ class AwsProvider:
         collection.end(here)
 
 
-_Start = Callable[[AwsCaller, CollectionPlace, frozenset[str], Collection], None]
-
-
 def _started(
-    start: _Start,
+    start: Start,
     caller: AwsCaller,
     place: CollectionPlace,
     wanted: frozenset[str],

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from providers.azure.client.calls import Digest, MembersCall
-from providers.azure.scopes import COLLECTORS, OTHER_CALLS
+from providers.azure.scopes import OTHER_CALLS
+from providers.azure.tables import COLLECTORS
 from scanner.model.inventory import Wanted
 
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from providers.azure.account import ACCOUNTS, REGIONS, accounts, regions
-from providers.azure.audit import AUDIT_TRAILS, audit_trails
+from providers.azure import tables as register
+from providers.azure.account import accounts, regions
+from providers.azure.audit import audit_trails
 from providers.azure.client.caller import Graph, SubscriptionCaller
 from providers.azure.client.calls import (
     ArmCall,
     AzureCall,
     Digest,
     DirectoryCall,
-    IdentityCall,
     MembersCall,
 )
 from providers.azure.client.client import (
@@ -34,21 +34,19 @@ from providers.azure.client.directory import Grants, GrantsCaller, TenantCaller,
 from providers.azure.client.endpoints import endpoints
 from providers.azure.client.nested import Nested, collect_nested
 from providers.azure.compute import (
-    CONTAINER_CLUSTERS,
-    FUNCTIONS,
-    VIRTUAL_MACHINES,
     container_clusters,
     functions,
     virtual_machines,
 )
-from providers.azure.databases import DATABASES, databases
+from providers.azure.databases import databases
 from providers.azure.entra import ORGANISATION
-from providers.azure.identity import ACCESS_KEYS, USERS, access_keys, users
-from providers.azure.keys import KEYS, KEYS_OF_HSMS, keys
-from providers.azure.network import FIREWALLS, firewalls
+from providers.azure.identity import access_keys, users
+from providers.azure.keys import keys
+from providers.azure.network import firewalls
 from providers.azure.roles import ROLES, roles
-from providers.azure.storage import BUCKETS, buckets
-from providers.azure.tenant import TENANTS, tenants
+from providers.azure.storage import buckets
+from providers.azure.tables import COLLECTORS
+from providers.azure.tenant import tenants
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.collect.table import Table
@@ -79,24 +77,6 @@ OFFERED_LOCATIONS = ArmCall(
     version="2022-12-01",
     paged=True,
 )
-COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
-    ACCOUNTS,
-    REGIONS,
-    BUCKETS,
-    AUDIT_TRAILS,
-    KEYS,
-    KEYS_OF_HSMS,
-    FIREWALLS,
-    VIRTUAL_MACHINES,
-    *DATABASES,
-    FUNCTIONS,
-    CONTAINER_CLUSTERS,
-    ROLES,
-    TENANTS,
-    USERS,
-    ACCESS_KEYS,
-)
-"""The tables of all kinds collected from Azure."""
 OTHER_CALLS: tuple[ArmCall, ...] = (SUBSCRIPTIONS, SUBSCRIPTION, OFFERED_LOCATIONS, *COMPLETENESS_CALLS)
 """The calls that are in no table: connecting, and proving that a listing is complete."""
 
@@ -190,6 +170,7 @@ class AzureProvider:
             functions(self.partition),
             container_clusters(self.partition),
         )
+        registered = {table.name for table in COLLECTORS}
         callers = {
             _id(one): SubscriptionCaller(
                 self.manager, graph, _id(one), self.identity.principal, collection, self.locations
@@ -197,10 +178,11 @@ class AzureProvider:
             for one in self.subscriptions
         }
         for one in self.subscriptions:
+            register.SUBSCRIPTION.announce(_id(one), wanted, collection)
             caller = callers[_id(one)]
             for table in tables:
                 kind = table.kind.kind
-                if kind in wanted:
+                if kind in wanted and table.name in registered:
                     place = CollectionPlace("azure", _id(one), None, kind)
                     if isinstance(table, Nested):
                         collect_nested(table, caller, collection, place, wanted[kind])
@@ -221,12 +203,14 @@ class AzureProvider:
         collection: Collection,
         count: Count,
     ) -> None:
+        register.TENANT.announce(tenant, wanted, collection)
+        registered = {table.name for table in COLLECTORS}
         grants = {scope: Grants(caller) for scope, caller in callers.items()}
         directory: TenantDirectory | Unknown = self._other_tenant(tenant)
         if self._sign_in_tenant() in (None, tenant):
             directory = TenantDirectory(self.graph, tenant, list(grants.values()), count)
         for scope, one in grants.items():
-            if Role.kind in wanted:
+            if Role.kind in wanted and ROLES in COLLECTORS:
                 place = CollectionPlace("azure", scope, None, Role.kind)
                 table = roles(self.partition, scope, tenant)
                 collection.run(table, GrantsCaller(one, directory), place, wanted[Role.kind])
@@ -236,7 +220,7 @@ class AzureProvider:
             access_keys(self.partition, tenant, datetime.now(UTC)),
         ):
             kind = table.kind.kind
-            if kind in wanted:
+            if kind in wanted and table.name in registered:
                 place = CollectionPlace("azure", tenant, None, kind)
                 if isinstance(directory, Unknown):
                     collection.begin(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from providers.gcp.account import IDENTIFY
-from providers.gcp.scopes import COLLECTORS, EXTRA_CALLS
+from providers.gcp.tables import COLLECTORS, EXTRA_CALLS
 from scanner.model.inventory import Wanted
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from providers.gcp.account import ACCOUNTS, IDENTIFY, LOCATIONS, REGIONS, to_project
@@ -16,12 +15,7 @@ from providers.gcp.client.calls import GcpCall, Item, Project, to_region
 from providers.gcp.client.channel import SignedIn, sign_in
 from providers.gcp.client.client import Client
 from providers.gcp.client.failures import NOT_ENABLED
-from providers.gcp.compute import CONTAINER_CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
-from providers.gcp.databases import DATABASES
-from providers.gcp.identity import ACCESS_KEYS, ROLES, USERS
-from providers.gcp.keys import KEYS
-from providers.gcp.network import FIREWALLS
-from providers.gcp.storage import BUCKETS
+from providers.gcp.tables import COLLECTORS, PASSED_IN, REGISTER
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.collect.table import Table
@@ -29,34 +23,6 @@ from scanner.collect.workers import Workers
 from scanner.model.evidence import Cause, Observed, Unknown
 from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.base import ProviderName
-
-COLLECTORS: Mapping[str, Table[GcpCall]] = MappingProxyType(
-    {
-        collector.kind.kind: collector
-        for collector in (
-            ACCOUNTS,
-            REGIONS,
-            BUCKETS,
-            AUDIT_TRAILS,
-            USERS,
-            ACCESS_KEYS,
-            ROLES,
-            KEYS,
-            FIREWALLS,
-            VIRTUAL_MACHINES,
-            DATABASES,
-            FUNCTIONS,
-            CONTAINER_CLUSTERS,
-        )
-    }
-)
-"""The tables of Google Cloud by kind. Connecting also needs :data:`IDENTIFY`."""
-
-EXTRA_CALLS: Mapping[str, GcpCall] = MappingProxyType({"region": LOCATIONS, "audit_trail": SINKS_ABOVE})
-"""The calls that listing a kind needs besides its table's."""
-
-_UNLISTED = frozenset({"account", "region"})
-"""Kinds whose items are not listed by their table's call."""
 
 _PROJECT = re.compile(r"(?:projects/)?((?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|[0-9]{6,20})")
 
@@ -177,19 +143,20 @@ class GcpProvider:
         :class:`scanner.collect.provider.Provider`."""
         self.client.count_into(collection)
         for project in self.projects:
-            if "account" in wanted:
+            REGISTER.announce(project.id, wanted, collection)
+            if "account" in wanted and "account" in COLLECTORS:
                 place = CollectionPlace("gcp", project.id, None, "account")
                 collection.run(ACCOUNTS, self.client, place, wanted["account"], [Item(project)])
-            if "region" in wanted:
+            if "region" in wanted and "region" in COLLECTORS:
                 place = CollectionPlace("gcp", project.id, None, "region")
                 collection.begin(place)
                 collection.workers.submit(
                     partial(self._regions, project, place, wanted["region"], collection)
                 )
             for kind in COLLECTORS:
-                if kind in wanted and kind not in _UNLISTED:
+                if kind in wanted and kind not in PASSED_IN:
                     self._listed(project, COLLECTORS[kind], wanted[kind], collection)
-            if "audit_trail" in wanted:
+            if "audit_trail" in wanted and "audit_trail" in COLLECTORS:
                 self._trails_above(project, wanted["audit_trail"], collection)
 
     def _listed(

@@ -36,6 +36,8 @@ class AssessedSide:
     """Blind spots: provider, scope, region and kind."""
     ownership: bool
     """There was an ownership file."""
+    listed: Mapping[tuple[str, str], frozenset[str]] | None = None
+    """The kinds that were listed in each scope; ``None``: not recorded, so that any kind may have been."""
 
     @classmethod
     def of(cls, head: Mapping[str, Any]) -> AssessedSide:
@@ -57,6 +59,7 @@ class AssessedSide:
                 for spot in head["blind_spots"]
             ),
             ownership=head["scan"]["ownership_digest"] is not None and not partial,
+            listed=_listed(head["scan"].get("listed")),
         )
 
     def proves_absence(self, finding: Finding) -> bool:
@@ -71,6 +74,10 @@ class AssessedSide:
         regions = self.scopes.get((str(finding.provider), str(finding.scope)))
         if regions is None or (regions and finding.region is not None and finding.region not in regions):
             return False
+        if self.listed is not None:
+            kinds = self.listed.get((str(finding.provider), str(finding.scope)), frozenset())
+            if finding.resource.kind not in kinds:
+                return False
         return not any(self._hides(spot, finding) for spot in self.spots)
 
     @staticmethod
@@ -84,6 +91,12 @@ class AssessedSide:
         if finding.resource is None or kind != finding.resource.kind:
             return False
         return region is None or finding.region is None or region == finding.region
+
+
+def _listed(lines: Any) -> Mapping[tuple[str, str], frozenset[str]] | None:
+    if lines is None:
+        return None
+    return {(line["provider"], line["scope"]): frozenset(line["kinds"]) for line in lines}
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ class KindCoverage:
         expected = control.kinds.get(provider, ())
         if not expected and not rules:
             return True
+        # What was not listed is not absent, whatever rules there are; a blind spot has verdicts of its own.
+        if any(self._not_looked(kind, provider, scope.account.scope) for kind in {*expected, *covered}):
+            return True
         return any(
             kind not in covered
             and self._may_exist(kind, provider, scope.account.scope)
@@ -64,7 +67,7 @@ class KindCoverage:
         account = scope.account
         hidden = any(
             (account.provider, account.scope, kind) in self._hidden
-            or (kind in KINDS and kind not in self.inventory.collected)
+            or (kind in KINDS and not self.inventory.looked(account.provider, account.scope, kind))
             for kind in control.kinds.get(account.provider, ())
         )
         return frozenset() if hidden else scope.models
@@ -78,11 +81,16 @@ class KindCoverage:
         return all(control.responsibility[model] == "provider" for model in models)
 
     def _may_exist(self, kind: str, provider: str, scope: str) -> bool:
-        """Whether resources of a kind exist in a scope, or may exist because they were not listed."""
+        """Whether resources of a kind exist in a scope, or may exist because they were not all listed."""
         seen = self.targets.scopes.get((provider, scope))
-        if seen is None or kind in seen.kinds or kind not in self.inventory.collected:
+        if seen is None or kind in seen.kinds or not self.inventory.looked(provider, scope, kind):
             return True
         return (provider, scope, kind) in self._unlisted
+
+    def _not_looked(self, kind: str, provider: str, scope: str) -> bool:
+        """Whether a kind that gapscan knows was neither listed in a scope nor has a blind spot there."""
+        place = (provider, scope, kind)
+        return kind in KINDS and not self.inventory.looked(*place) and place not in self._unlisted
 
     @cached_property
     def _unlisted(self) -> frozenset[tuple[str, str, str]]:

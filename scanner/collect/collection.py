@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from scanner.collect.table import Answer, Caller, CallT, Facet, FacetRead, Item, Table
 from scanner.collect.workers import Workers
 from scanner.model.evidence import BlindSpot, Cause, Observed, Unknown
-from scanner.model.inventory import Inventory, Target, Wanted
+from scanner.model.inventory import Inventory, Listing, Target, Wanted
 from scanner.model.resources.base import HEADER, Resource
 
 
@@ -31,6 +31,10 @@ class CollectionPlace:
     scope: str
     region: str | None
     kind: str
+
+
+def _by_kind(one: Listing) -> tuple[str, ...]:
+    return one.provider, one.scope, one.kind, one.table, one.region or ""
 
 
 @dataclass
@@ -48,6 +52,8 @@ class Collection:
         self._resources: list[Resource] = []
         self._blind_spots: list[BlindSpot] = []
         self._calls: dict[str, Counter[str]] = defaultdict(Counter)
+        self._listed: set[Listing] = set()
+        self._expected: set[Listing] = set()
         self._answers: dict[Hashable, Future[Observed[Answer]]] = {}
         self._pending: Counter[CollectionPlace] = Counter()
         self.counts = _Counts()
@@ -111,6 +117,16 @@ class Collection:
                     )
                 )
 
+    def looked(self, place: CollectionPlace, table: str) -> None:
+        """Records that a table's listing ran to its end in the place; only then is absence a fact."""
+        with self._lock:
+            self._listed.add(Listing(place.provider, place.scope, place.region, place.kind, table))
+
+    def expect(self, place: CollectionPlace, table: str) -> None:
+        """States that the table makes up part of the kind: without a listing of it there is a blind spot."""
+        with self._lock:
+            self._expected.add(Listing(place.provider, place.scope, None, place.kind, table))
+
     def called(self, provider: str, operation: str) -> None:
         """Counts a call. Clients report each one."""
         with self._lock:
@@ -132,7 +148,7 @@ class Collection:
         with self._lock:
             spots = {
                 (s.provider, s.scope, s.region or "", s.kind, s.cause.call, s.cause.reason): s
-                for s in self._blind_spots
+                for s in (*self._blind_spots, *self._unlisted())
             }
             # Two targets may reach the same resource: keep the one with more unknown facets.
             once: dict[tuple[str, ...], Resource] = {}
@@ -147,7 +163,25 @@ class Collection:
                 targets=tuple(targets),
                 collected=dict(wanted),
                 calls={name: dict(sorted(counts.items())) for name, counts in sorted(self._calls.items())},
+                listed=tuple(
+                    sorted(
+                        self._listed,
+                        key=lambda one: (one.provider, one.scope, one.kind, one.table, one.region or ""),
+                    )
+                ),
             )
+
+    def _unlisted(self) -> Iterator[BlindSpot]:
+        """A blind spot for each expected table that neither was listed nor failed."""
+        seen = {(one.provider, one.scope, one.kind, one.table) for one in self._listed}
+        failed = {(spot.provider, spot.scope, spot.kind) for spot in self._blind_spots}
+        for one in self._expected:
+            if (one.provider, one.scope, one.kind, one.table) in seen:
+                continue
+            if (one.provider, one.scope, one.kind) in failed:
+                continue
+            cause = Cause(reason="error", call=one.table, permission=None, message="it was not listed")
+            yield BlindSpot(provider=one.provider, scope=one.scope, region=None, kind=one.kind, cause=cause)
 
 
 @dataclass(frozen=True)
@@ -166,8 +200,11 @@ class _Job(Generic[CallT]):
                     self.collection.blind_spot(self.place, page)
                     break
                 self.each(page)
+            else:
+                self.collection.looked(self.place, self.collector.name)
         else:
             self.each(items)
+            self.collection.looked(self.place, self.collector.name)
         self.collection.end(self.place)
 
     def each(self, items: Iterable[Item]) -> None:

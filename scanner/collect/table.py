@@ -103,6 +103,11 @@ class Table(Generic[CallT]):
     enrich: Facet[CallT] | None = None
     """Read first: a mapping to add to the item, e.g. the region to send other calls to."""
 
+    @property
+    def name(self) -> str:
+        """Its name among the tables of its kind: that of the list call, or the kind's."""
+        return self.list.name if self.list is not None else self.kind.kind
+
     def calls(self, wanted: frozenset[str]) -> frozenset[CallT]:
         """Every call that collecting these facets may make."""
         facets = [facet for name, facet in self.facets.items() if name in wanted or name == "tags"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from scanner.model.evidence import BlindSpot
@@ -39,6 +40,21 @@ class Resources(Protocol):
     def __iter__(self) -> Iterator[Resource]: ...
 
 
+@dataclass(frozen=True, order=True)
+class Listing:
+    """A listing that ran to its end: of a kind, by one table, in a scope or in one of its regions.
+
+    A kind that cannot exist in a scope counts as listed there by what the cloud is known not to have.
+    """
+
+    provider: str
+    scope: str
+    region: str | None
+    kind: str
+    table: str
+    """The table's name."""
+
+
 @dataclass(frozen=True)
 class Inventory:
     """All resources and blind spots of one scan. Sorted, so that equal scans are equal."""
@@ -50,10 +66,16 @@ class Inventory:
     """The facets that were requested, by kind."""
     calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Number of calls made, by provider and operation."""
+    listed: tuple[Listing, ...] | None = None
+    """Every listing that ran to its end. ``None``: not recorded (a snapshot of an earlier version); then each
+    collected kind counts as listed."""
 
-    def complete(self, provider: str, scope: str, kind: str) -> bool:
-        """Whether every resource of the kind in the scope is known to be in the inventory."""
-        return kind in self.collected and not any(
-            spot.kind == kind and spot.provider == provider and spot.scope == scope
-            for spot in self.blind_spots
-        )
+    def looked(self, provider: str, scope: str, kind: str) -> bool:
+        """Whether the kind was listed in the scope, so that its absence is a fact; see also blind spots."""
+        if self.listed is None:
+            return kind in self.collected
+        return (provider, scope, kind) in self._looked
+
+    @cached_property
+    def _looked(self) -> frozenset[tuple[str, str, str]]:
+        return frozenset((one.provider, one.scope, one.kind) for one in self.listed or ())

@@ -16,6 +16,7 @@ from scanner.assess.join import Coverage
 from scanner.assess.metrics import Metrics
 from scanner.assess.request import AssessmentRequest
 from scanner.assess.states import State
+from scanner.model.inventory import Inventory
 from scanner.model.resources.base import ProviderName
 from scanner.report.model import (
     Acknowledged,
@@ -23,6 +24,7 @@ from scanner.report.model import (
     GateLine,
     GateResult,
     Head,
+    ListedLine,
     Report,
     RuleLine,
     Scan,
@@ -65,6 +67,7 @@ def build(
             ownership_commit=request.ownership_commit,
             targets=tuple(TargetLine(**vars(target)) for target in inventory.targets),
             calls=inventory.calls,
+            listed=_listed(inventory),
         ),
         summary=_summary(coverage, decision, request, assessment.metrics),
         rules={
@@ -99,6 +102,18 @@ def build(
         baseline=baseline,
         closed=tuple(_closed(head, coverage, baseline)) if baseline is not None else (),
         unfolded=request.unfolded,
+    )
+
+
+def _listed(inventory: Inventory) -> tuple[ListedLine, ...] | None:
+    if inventory.listed is None:
+        return None
+    kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in inventory.listed:
+        kinds[one.provider, one.scope].add(one.kind)
+    return tuple(
+        ListedLine.model_validate({"provider": provider, "scope": scope, "kinds": tuple(sorted(found))})
+        for (provider, scope), found in sorted(kinds.items())
     )
 
 

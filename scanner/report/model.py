@@ -35,6 +35,14 @@ class TargetLine(FrozenModel):
     """The regions that the scan was narrowed to; empty: all enabled regions."""
 
 
+class ListedLine(FrozenModel):
+    """The kinds that were listed to the end in a scope, and those that cannot exist there."""
+
+    provider: ProviderName
+    scope: str
+    kinds: tuple[str, ...]
+
+
 class Scan(FrozenModel):
     """How the scan was made."""
 
@@ -59,6 +67,8 @@ class Scan(FrozenModel):
     targets: tuple[TargetLine, ...]
     calls: Mapping[str, Mapping[str, int]]
     """Calls made, by provider and operation."""
+    listed: tuple[ListedLine, ...] | None = None
+    """What was looked at, so that its absence is a fact; ``None``: not recorded."""
 
 
 class Controls(FrozenModel):

@@ -24,7 +24,7 @@ from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 from scanner.base.files import Unwritable, temporary_file
 from scanner.base.models import FrozenModel
 from scanner.model.evidence import BlindSpot
-from scanner.model.inventory import Inventory, Target
+from scanner.model.inventory import Inventory, Listing, Target
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
 from scanner.run.scan import Collected
@@ -56,6 +56,7 @@ class _Head(FrozenModel):
     collected: dict[str, tuple[str, ...]]
     targets: tuple[Target, ...]
     calls: dict[str, dict[str, int]]
+    listed: tuple[Listing, ...] | None = None
 
 
 class _End(FrozenModel):
@@ -120,6 +121,7 @@ def _written(collected: Collected, version: str) -> Iterator[bytes]:
         collected={kind: tuple(sorted(facets)) for kind, facets in sorted(inventory.collected.items())},
         targets=inventory.targets,
         calls={name: dict(counts) for name, counts in inventory.calls.items()},
+        listed=inventory.listed,
     )
     digest = hashlib.sha256()
     resources = 0
@@ -169,6 +171,7 @@ def read_snapshot(path: Path) -> Collected:
         targets=head.targets,
         collected={kind: frozenset(facets) for kind, facets in head.collected.items()},
         calls=head.calls,
+        listed=head.listed,
     )
     return Collected(inventory, head.started, head.finished, head.id)
 

@@ -43,6 +43,8 @@ def collect_nested(
                 break
             for parent in page:
                 collection.run(table, _ParentCaller(caller, parent), place, wanted)
+        else:
+            collection.looked(place, table.name)
         collection.end(place)
 
     collection.begin(place)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from providers.aws.scopes import COLLECTORS, connect
+from providers.aws.scopes import connect
+from providers.aws.tables import COLLECTORS
 from scanner.collect.collection import Collection
 from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.collect.workers import Workers

@@ -10,7 +10,7 @@ import pytest
 from providers.aws import compute
 from providers.aws.client.listing import RegionListing, listing
 from providers.aws.compute import CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES, Members
-from providers.aws.scopes import all_calls
+from providers.aws.tables import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.collect.provider import ConnectionRequest

@@ -11,7 +11,8 @@ from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsCaller
 from providers.aws.client.session import AwsClients, NotInTables, open_session
 from providers.aws.iam.credential_report import GENERATE_REPORT
-from providers.aws.scopes import COLLECTORS, all_calls, calls, connect
+from providers.aws.scopes import connect
+from providers.aws.tables import COLLECTORS, all_calls, calls
 from providers.sandbox.aws.faults import IDENTITY
 from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable

@@ -9,7 +9,7 @@ import pytest
 from providers.aws import databases
 from providers.aws.client.listing import RegionListing
 from providers.aws.databases import DATABASES
-from providers.aws.scopes import all_calls
+from providers.aws.tables import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.collect.provider import ConnectionRequest

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from providers.aws.account import REGIONS
-from providers.aws.scopes import all_calls
+from providers.aws.tables import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import Limits

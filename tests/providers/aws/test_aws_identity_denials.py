@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from providers.aws.scopes import all_calls
+from providers.aws.tables import all_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import AwsSandbox
 from scanner.model.evidence import Unknown

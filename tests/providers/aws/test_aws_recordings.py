@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from providers.aws import account, audit, storage
-from providers.aws.scopes import all_calls, to_statuses
+from providers.aws.scopes import to_statuses
+from providers.aws.tables import all_calls
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Bucket, Encryption
 

@@ -18,7 +18,8 @@ from providers.aws.client.client import AwsCaller, AwsQuestion
 from providers.aws.client.failures import one_line
 from providers.aws.client.session import open_session
 from providers.aws.policies.bucket_exposure import openness
-from providers.aws.scopes import all_calls, calls, connect
+from providers.aws.scopes import connect
+from providers.aws.tables import all_calls, calls
 from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import ConnectionRequest, Unreachable
 from scanner.model.evidence import Unknown

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from providers.azure.scopes import COLLECTORS
+from providers.azure.tables import COLLECTORS
 from providers.sandbox import Fault
 from providers.sandbox.azure.answers import Answers
 from providers.sandbox.azure.estate import SUBSCRIPTION

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from providers.azure.scopes import COLLECTORS, connect
+from providers.azure.scopes import connect
+from providers.azure.tables import COLLECTORS
 from providers.sandbox.azure.estate import CLIENT, SUBSCRIPTION, TENANT
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection

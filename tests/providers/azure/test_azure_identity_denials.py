@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from providers.azure.scopes import COLLECTORS, connect
+from providers.azure.scopes import connect
+from providers.azure.tables import COLLECTORS
 from providers.sandbox import Fault
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection

@@ -9,7 +9,7 @@ import pytest
 
 from providers.gcp.account import IDENTIFY
 from providers.gcp.client.calls import Item, Project
-from providers.gcp.scopes import COLLECTORS, EXTRA_CALLS
+from providers.gcp.tables import COLLECTORS, EXTRA_CALLS
 from providers.sandbox.gcp.company import Company, bucket, example_shop, project, sink
 from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.provider import ConnectionRequest

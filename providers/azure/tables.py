@@ -1,0 +1,72 @@
+"""The tables of Azure: what is listed where, and what cannot be there."""
+
+from __future__ import annotations
+
+from providers.azure.account import ACCOUNTS, REGIONS
+from providers.azure.audit import AUDIT_TRAILS
+from providers.azure.client.calls import AzureCall, IdentityCall
+from providers.azure.compute import CONTAINER_CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
+from providers.azure.databases import DATABASES
+from providers.azure.identity import ACCESS_KEYS, USERS
+from providers.azure.keys import KEYS, KEYS_OF_HSMS
+from providers.azure.network import FIREWALLS
+from providers.azure.roles import ROLES
+from providers.azure.storage import BUCKETS
+from providers.azure.tenant import TENANTS
+from scanner.collect.register import Register
+from scanner.collect.table import Table
+
+COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
+    ACCOUNTS,
+    REGIONS,
+    BUCKETS,
+    AUDIT_TRAILS,
+    KEYS,
+    KEYS_OF_HSMS,
+    FIREWALLS,
+    VIRTUAL_MACHINES,
+    *DATABASES,
+    FUNCTIONS,
+    CONTAINER_CLUSTERS,
+    ROLES,
+    TENANTS,
+    USERS,
+    ACCESS_KEYS,
+)
+"""The tables of all kinds collected from Azure."""
+
+SUBSCRIPTION = Register(
+    "azure",
+    sources={
+        "account": ("account",),
+        "region": ("Microsoft.ResourceGraph/Resources(locations)",),
+        "bucket": ("Microsoft.ResourceGraph/Resources(storageAccounts)",),
+        "audit_trail": ("Microsoft.Insights/SubscriptionDiagnosticSettings_List",),
+        "key": ("Microsoft.KeyVault/Keys_List", "Microsoft.KeyVault/ManagedHsmKeys_List"),
+        "firewall": ("Microsoft.ResourceGraph/Resources(networkSecurityGroups)",),
+        "virtual_machine": ("Microsoft.ResourceGraph/Resources(virtualMachines)",),
+        "database": (
+            "Microsoft.ResourceGraph/Resources(sqlServers)",
+            "Microsoft.ResourceGraph/Resources(sqlManagedInstances)",
+            "Microsoft.ResourceGraph/Resources(postgresqlFlexibleServers)",
+            "Microsoft.ResourceGraph/Resources(mysqlFlexibleServers)",
+            "Microsoft.ResourceGraph/Resources(sqlVirtualMachines)",
+        ),
+        "function": ("Microsoft.ResourceGraph/Resources(functionApps)",),
+        "container_cluster": ("Microsoft.ResourceGraph/Resources(managedClusters)",),
+        "role": ("Microsoft.Authorization/RoleAssignments_ListForSubscription",),
+    },
+    not_there=dict.fromkeys(("tenant", "user", "access_key"), "it belongs to the tenant"),
+)
+"""Of a subscription."""
+
+TENANT = Register(
+    "azure",
+    sources={
+        "tenant": ("Microsoft.Graph/organization",),
+        "user": ("Microsoft.Graph/users",),
+        "access_key": ("Microsoft.Graph/applications",),
+    },
+    not_there=dict.fromkeys(SUBSCRIPTION.sources, "it belongs to a subscription"),
+)
+"""Of an Entra tenant."""
