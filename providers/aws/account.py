@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from providers.aws.audit import TRAILS_OF_ALL_REGIONS, TRAILS_OF_REGION
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
+from providers.aws.table import arn_of, as_answered, header_of
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import Account, PasswordPolicy, Region
@@ -110,28 +111,23 @@ PATH = AwsChain((LIST_PARENTS, DESCRIBE_UNIT), path, about=("account",))
 
 def account_header(item: Item) -> Mapping[str, Any]:
     """The account, by the ARN form of the AWS Account Management service."""
-    return {
-        "provider": "aws",
-        "partition": item["partition"],
-        "scope": item["account"],
-        "region": None,
-        "id": f"arn:{item['partition']}:account::{item['account']}:account",
-        "name": item.get("name", item["account"]),
-        "type": "aws.account.account",
-    }
+    return header_of(
+        item,
+        f"arn:{item['partition']}:account::{item['account']}:account",
+        item.get("name", item["account"]),
+        "aws.account.account",
+        region=None,
+    )
 
 
 def region_header(item: Item) -> Mapping[str, Any]:
     """A region of the account. AWS defines no ARN for it; this one extends the account's."""
-    return {
-        "provider": "aws",
-        "partition": item["partition"],
-        "scope": item["account"],
-        "region": item["region"],
-        "id": f"arn:{item['partition']}:account:{item['region']}:{item['account']}:region/{item['region']}",
-        "name": item["region"],
-        "type": "aws.account.region",
-    }
+    return header_of(
+        item,
+        arn_of(item, "account", f"region/{item['region']}"),
+        item["region"],
+        "aws.account.region",
+    )
 
 
 def to_alias(item: Item, answer: Answer) -> Mapping[str, str]:
@@ -187,11 +183,6 @@ def to_password_policy(item: Item, answer: Answer) -> PasswordPolicy | None:
         reuse_prevention=policy.get("PasswordReusePrevention", 0),
         maximum_age_days=(policy["MaxPasswordAge"] if policy["ExpirePasswords"] else None),
     )
-
-
-def as_answered(item: Item, answer: Answer) -> Any:
-    """The result of a chain of calls is already the facet's value."""
-    return answer
 
 
 def no_tags(item: Item) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
+from providers.aws.table import flag, header_of
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, lift
@@ -139,15 +140,7 @@ class Trails:
 
 def header(item: Item) -> Mapping[str, Any]:
     """``TrailARN``, ``Name`` and ``HomeRegion`` of DescribeTrails; the scope is the scanned account."""
-    return {
-        "provider": "aws",
-        "partition": item["partition"],
-        "scope": item["account"],
-        "region": item["HomeRegion"],
-        "id": item["TrailARN"],
-        "name": item["Name"],
-        "type": "aws.cloudtrail.trail",
-    }
+    return header_of(item, item["TrailARN"], item["Name"], "aws.cloudtrail.trail", region=item["HomeRegion"])
 
 
 def to_tags(item: Item, answer: Answer) -> Mapping[str, str]:
@@ -163,19 +156,19 @@ def to_logging(item: Item, answer: Answer) -> bool:
 
 def to_all_regions(item: Item) -> bool:
     """``IsMultiRegionTrail`` of DescribeTrails."""
-    return _flag(item["IsMultiRegionTrail"])
+    return flag(item["IsMultiRegionTrail"])
 
 
 def to_organisation_wide(item: Item) -> bool:
     """``IsOrganizationTrail`` of DescribeTrails; a trail of another account is an organisation trail, too.
     Responses from before organisation trails existed lack the field.
     """
-    return item["TrailARN"].split(":")[4] != item["account"] or _flag(item.get("IsOrganizationTrail", False))
+    return item["TrailARN"].split(":")[4] != item["account"] or flag(item.get("IsOrganizationTrail", False))
 
 
 def to_tamper_evident(item: Item) -> bool:
     """``LogFileValidationEnabled`` of DescribeTrails."""
-    return _flag(item["LogFileValidationEnabled"])
+    return flag(item["LogFileValidationEnabled"])
 
 
 def to_customer_key(item: Item) -> bool:
@@ -194,7 +187,7 @@ def to_destinations(item: Item) -> tuple[str, ...]:
 
 def to_global_services(item: Item) -> bool:
     """``IncludeGlobalServiceEvents`` of DescribeTrails: without it IAM, STS and CloudFront are excluded."""
-    return _flag(item["IncludeGlobalServiceEvents"])
+    return flag(item["IncludeGlobalServiceEvents"])
 
 
 def to_records_writes(item: Item, answer: Answer) -> bool:
@@ -324,12 +317,6 @@ TRAILS_OF_REGION = AwsChain(
 TRAILS_OF_ALL_REGIONS = AwsChain(
     (DESCRIBE_TRAILS, GET_TRAIL_STATUS, GET_EVENT_SELECTORS), partial(recording_trails, True)
 )
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("expected a boolean")
-    return value
 
 
 AUDIT_TRAILS: Table[AwsQuestion] = Table(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.client.listing import RegionListing, listing, run
+from providers.aws.table import arn_of, flag, header_of
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
@@ -142,41 +143,27 @@ PROFILES = AwsChain(
 def header(item: Item) -> Mapping[str, Any]:
     """``InstanceId`` of DescribeInstances, and the tag ``Name``, which the console shows as its name."""
     named = to_tags(item).get("Name")
-    return {
-        **_place(item),
-        "id": f"arn:{item['partition']}:ec2:{item['region']}:{item['account']}:instance/{item['InstanceId']}",
-        "name": named or item["InstanceId"],
-        "type": "aws.ec2.instance",
-    }
+    return header_of(
+        item,
+        arn_of(item, "ec2", f"instance/{item['InstanceId']}"),
+        named or item["InstanceId"],
+        "aws.ec2.instance",
+    )
 
 
 def function_header(item: Item) -> Mapping[str, Any]:
     """``FunctionArn`` and ``FunctionName`` of ListFunctions, which lists unpublished versions."""
-    return {
-        **_place(item),
-        "id": item["FunctionArn"],
-        "name": item["FunctionName"],
-        "type": "aws.lambda.function",
-    }
+    return header_of(item, item["FunctionArn"], item["FunctionName"], "aws.lambda.function")
 
 
 def cluster_header(item: Item) -> Mapping[str, Any]:
     """The name from ListClusters; the ARN is built from it."""
-    return {
-        **_place(item),
-        "id": f"arn:{item['partition']}:eks:{item['region']}:{item['account']}:cluster/{item['name']}",
-        "name": item["name"],
-        "type": "aws.eks.cluster",
-    }
-
-
-def _place(item: Item) -> Mapping[str, Any]:
-    return {
-        "provider": "aws",
-        "partition": item["partition"],
-        "scope": item["account"],
-        "region": item["region"],
-    }
+    return header_of(
+        item,
+        arn_of(item, "eks", f"cluster/{item['name']}"),
+        item["name"],
+        "aws.eks.cluster",
+    )
 
 
 def to_tags(item: Item) -> Mapping[str, str]:
@@ -251,7 +238,7 @@ def to_endpoint_open(item: Item, answer: Answer) -> bool:
     Without ranges it is open to every address (API reference, VpcConfigRequest).
     """
     config = answer["cluster"]["resourcesVpcConfig"]
-    if not _flag(config["endpointPublicAccess"]):
+    if not flag(config["endpointPublicAccess"]):
         return False
     sources = tuple(config.get("publicAccessCidrs", ()))
     rule = Ingress(allow=True, priority=0, protocol="tcp", ports=API, sources=sources)
@@ -260,7 +247,7 @@ def to_endpoint_open(item: Item, answer: Answer) -> bool:
 
 def to_auto_mode(item: Item, answer: Answer) -> bool:
     """``computeConfig`` of DescribeCluster: EKS Auto Mode creates and replaces the nodes."""
-    return _flag(answer["cluster"].get("computeConfig", {}).get("enabled", False))
+    return flag(answer["cluster"].get("computeConfig", {}).get("enabled", False))
 
 
 def to_hybrid(item: Item, answer: Answer) -> bool:
@@ -347,12 +334,6 @@ def nodes_upgraded(
     """
     own = any_of(hybrid, self_managed(groups, members))
     return all_of(lift(lambda names: not names, groups), lift(lambda found: not found, own))
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("expected a boolean")
-    return value
 
 
 VIRTUAL_MACHINES: Table[AwsQuestion] = Table(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.client.listing import RegionListing, listing, run
+from providers.aws.table import flag, header_of
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Item, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
@@ -102,15 +103,12 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
 def header(item: Item) -> Mapping[str, Any]:
     """``DBInstanceArn`` or ``DBClusterArn``, and the identifier."""
     kind = "DBCluster" if _is_cluster(item) else "DBInstance"
-    return {
-        "provider": "aws",
-        "partition": item["partition"],
-        "scope": item["account"],
-        "region": item["region"],
-        "id": item[f"{kind}Arn"],
-        "name": item[f"{kind}Identifier"],
-        "type": "aws.rds.cluster" if _is_cluster(item) else "aws.rds.db",
-    }
+    return header_of(
+        item,
+        item[f"{kind}Arn"],
+        item[f"{kind}Identifier"],
+        "aws.rds.cluster" if _is_cluster(item) else "aws.rds.db",
+    )
 
 
 def _is_cluster(item: Item) -> bool:
@@ -130,9 +128,9 @@ def to_open(item: Item) -> Observed[bool]:
     cluster it is a setting of the shard group, which is not read.
     """
     if not _is_cluster(item):
-        return _flag(item["PubliclyAccessible"])
-    own = (_flag(item.get(name, False)) for name in ("PubliclyAccessible", "InternetAccessGatewayEnabled"))
-    of_members = (lift(lambda member: _flag(member["PubliclyAccessible"]), each) for each in item["members"])
+        return flag(item["PubliclyAccessible"])
+    own = (flag(item.get(name, False)) for name in ("PubliclyAccessible", "InternetAccessGatewayEnabled"))
+    of_members = (lift(lambda member: flag(member["PubliclyAccessible"]), each) for each in item["members"])
     shards: Observed[bool] = False
     if _is_limitless(item):
         message = "the shard group of a limitless cluster is not read"
@@ -153,12 +151,12 @@ def to_minor_upgrades(item: Item) -> Observed[bool]:
     clusters had the setting, only the members' settings count.
     """
     if not _is_cluster(item):
-        return _flag(item["AutoMinorVersionUpgrade"])
+        return flag(item["AutoMinorVersionUpgrade"])
     if item.get("GlobalClusterIdentifier") or (item["Engine"] == "aurora-mysql" and _is_cross_region(item)):
         return False
     members = item["members"]
-    of_members = [lift(lambda member: _flag(member["AutoMinorVersionUpgrade"]), each) for each in members]
-    own = _flag(item["AutoMinorVersionUpgrade"]) if "AutoMinorVersionUpgrade" in item or not members else True
+    of_members = [lift(lambda member: flag(member["AutoMinorVersionUpgrade"]), each) for each in members]
+    own = flag(item["AutoMinorVersionUpgrade"]) if "AutoMinorVersionUpgrade" in item or not members else True
     return all_of(own, *of_members)
 
 
@@ -192,12 +190,6 @@ def _is_limitless(item: Item) -> bool:
 def to_os_access(item: Item) -> bool:
     """``Engine``: only RDS Custom gives the customer access to the operating system."""
     return bool(item["Engine"].startswith(CUSTOM))
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("expected a boolean")
-    return value
 
 
 DATABASES: Table[AwsQuestion] = Table(

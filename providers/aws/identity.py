@@ -18,6 +18,7 @@ from providers.aws.iam.principals import KEY_LISTING, ROLE_LISTING, USER_LISTING
 from providers.aws.policies.privileges import PolicyHolder
 from providers.aws.policies.privileges import ReadPolicy as Policy
 from providers.aws.policies.trust import Organisation, RoleHome, Trust
+from providers.aws.table import as_answered, header_of
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, from_list
 from scanner.model.evidence import Observed, Unknown, any_of, lift
@@ -75,15 +76,7 @@ def role_header(item: Item) -> Mapping[str, Any]:
 
 
 def _header(item: Item, arn: str, name: str, type_: str) -> Mapping[str, Any]:
-    return {
-        "provider": "aws",
-        "partition": item["partition"],
-        "scope": item["account"],
-        "region": None,
-        "id": arn,
-        "name": name,
-        "type": type_,
-    }
+    return header_of(item, arn, name, type_, region=None)
 
 
 def of_row(function: Callable[[Row], Observed[Any]], item: Item) -> Observed[Any]:
@@ -250,11 +243,6 @@ def list_members(caller: AwsCaller, item: Item) -> Observed[frozenset[str]]:
     """``Id`` of all accounts of ListAccounts."""
     accounts = caller.whole(LIST_ACCOUNTS, item)
     return accounts if isinstance(accounts, Unknown) else frozenset(account["Id"] for account in accounts)
-
-
-def as_answered(item: Item, answer: Answer) -> Any:
-    """The result of a chain of calls is already the facet's value."""
-    return answer
 
 
 MEMBERS = AwsChain((LIST_ACCOUNTS,), list_members)

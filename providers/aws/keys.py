@@ -12,6 +12,7 @@ from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.identity import MEMBERS
 from providers.aws.policies.key_policy import outside_access
+from providers.aws.table import flag, header_of
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
@@ -188,15 +189,7 @@ def named_or_not(name: Observed[Mapping[str, str]], key: Observed[Any]) -> Obser
 
 def header(item: Item) -> Mapping[str, Any]:
     """``KeyArn`` of ListKeys, and the alias."""
-    return {
-        "provider": "aws",
-        "partition": item["partition"],
-        "scope": item["account"],
-        "region": item["region"],
-        "id": item["KeyArn"],
-        "name": item.get("name", item["KeyId"]),
-        "type": "aws.kms.key",
-    }
+    return header_of(item, item["KeyArn"], item.get("name", item["KeyId"]), "aws.kms.key")
 
 
 def to_key(item: Item, answer: Answer) -> Answer:
@@ -226,7 +219,7 @@ def to_pending_deletion(item: Item, answer: Answer) -> bool:
 
 def to_rotates(item: Item, answer: Answer) -> bool | None:
     """``KeyRotationEnabled`` of GetKeyRotationStatus."""
-    return None if answer is None else _flag(answer["KeyRotationEnabled"])
+    return None if answer is None else flag(answer["KeyRotationEnabled"])
 
 
 def to_rotation_days(item: Item, answer: Answer) -> int | None:
@@ -246,12 +239,6 @@ def always_delayed(item: Item) -> bool:
 def to_open(item: Item, answer: Answer) -> Observed[bool]:
     """The result of :func:`exposure`."""
     return bool(answer)
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("expected a boolean")
-    return value
 
 
 KEYS: Table[AwsQuestion] = Table(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
+from providers.aws.table import header_of
 from scanner.collect.table import Answer, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, join, lift
 from scanner.model.resources.network import Firewall
@@ -140,15 +141,12 @@ def header(item: Item) -> Mapping[str, Any]:
     """
     owner, group = item["OwnerId"], item["GroupId"]
     network = f" ({item['VpcId']})" if to_default(item) and item.get("VpcId") else ""
-    return {
-        "provider": "aws",
-        "partition": item["partition"],
-        "scope": item["account"],
-        "region": item["region"],
-        "id": f"arn:{item['partition']}:ec2:{item['region']}:{owner}:security-group/{group}",
-        "name": f"{item['GroupName']}{network}",
-        "type": "aws.ec2.security-group",
-    }
+    return header_of(
+        item,
+        f"arn:{item['partition']}:ec2:{item['region']}:{owner}:security-group/{group}",
+        f"{item['GroupName']}{network}",
+        "aws.ec2.security-group",
+    )
 
 
 def to_tags(item: Item) -> Mapping[str, str]:

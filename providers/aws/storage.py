@@ -12,6 +12,7 @@ from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.keys import AWS_ALIAS_PREFIX, DESCRIBE_KEY, described
 from providers.aws.policies.bucket_exposure import NOTHING_OPEN, Openness, openness, refuses_plaintext
 from providers.aws.policies.bucket_statements import Part
+from providers.aws.table import flag, header_of
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
@@ -82,15 +83,7 @@ LOCATIONS = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 
 def header(item: Item) -> Mapping[str, Any]:
     """``Name`` of ListBuckets, and the bucket's region."""
-    return {
-        "provider": "aws",
-        "partition": item["partition"],
-        "scope": item["account"],
-        "region": item["region"],
-        "id": f"arn:{item['partition']}:s3:::{item['Name']}",
-        "name": item["Name"],
-        "type": "aws.s3.bucket",
-    }
+    return header_of(item, f"arn:{item['partition']}:s3:::{item['Name']}", item["Name"], "aws.s3.bucket")
 
 
 def to_region(item: Item, answer: Answer) -> Mapping[str, str]:
@@ -123,12 +116,12 @@ def _is_everyone(grantee: Mapping[str, Any]) -> bool:
 
 def to_ignores_acls(item: Item, answer: Answer) -> bool:
     """``IgnorePublicAcls`` of GetPublicAccessBlock, of the bucket or of the account."""
-    return answer is not None and _flag(answer["PublicAccessBlockConfiguration"]["IgnorePublicAcls"])
+    return answer is not None and flag(answer["PublicAccessBlockConfiguration"]["IgnorePublicAcls"])
 
 
 def to_restricts_policies(item: Item, answer: Answer) -> bool:
     """``RestrictPublicBuckets`` of GetPublicAccessBlock, of the bucket or of the account."""
-    return answer is not None and _flag(answer["PublicAccessBlockConfiguration"]["RestrictPublicBuckets"])
+    return answer is not None and flag(answer["PublicAccessBlockConfiguration"]["RestrictPublicBuckets"])
 
 
 def to_uniform_access(item: Item, answer: Answer) -> bool:
@@ -147,7 +140,7 @@ def to_uniform_access(item: Item, answer: Answer) -> bool:
 
 def to_policy_status(item: Item, answer: Answer) -> bool | None:
     """``PolicyStatus.IsPublic`` of GetBucketPolicyStatus; ``None`` without a policy."""
-    return None if answer is None else _flag(answer["PolicyStatus"]["IsPublic"])
+    return None if answer is None else flag(answer["PolicyStatus"]["IsPublic"])
 
 
 def to_openness(item: Item, answer: Answer) -> Openness:
@@ -235,12 +228,6 @@ def to_access_logging(item: Item, answer: Answer) -> bool:
 def to_tags(item: Item, answer: Answer) -> Mapping[str, str]:
     """``TagSet`` of GetBucketTagging."""
     return {} if answer is None else {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("expected a boolean")
-    return value
 
 
 EXPOSURE: tuple[FacetRead[AwsQuestion], ...] = (

@@ -83,9 +83,7 @@ class KindCoverage:
     def _may_exist(self, kind: str, provider: str, scope: str) -> bool:
         """Whether resources of a kind exist in a scope, or may exist because they were not all listed."""
         seen = self.targets.scopes.get((provider, scope))
-        if seen is None or kind in seen.kinds or not self.inventory.looked(provider, scope, kind):
-            return True
-        return (provider, scope, kind) in self._unlisted
+        return seen is None or kind in seen.kinds or not self.inventory.complete(provider, scope, kind)
 
     def _not_looked(self, kind: str, provider: str, scope: str) -> bool:
         """Whether a kind that gapscan knows was neither listed in a scope nor has a blind spot there."""

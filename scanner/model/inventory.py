@@ -76,6 +76,14 @@ class Inventory:
             return kind in self.collected
         return (provider, scope, kind) in self._looked
 
+    def complete(self, provider: str, scope: str, kind: str) -> bool:
+        """Whether every resource of the kind in the scope is known to be in the inventory."""
+        return self.looked(provider, scope, kind) and (provider, scope, kind) not in self._hidden
+
+    @cached_property
+    def _hidden(self) -> frozenset[tuple[str, str, str]]:
+        return frozenset((spot.provider, spot.scope, spot.kind) for spot in self.blind_spots)
+
     @cached_property
     def _looked(self) -> frozenset[tuple[str, str, str]]:
         return frozenset((one.provider, one.scope, one.kind) for one in self.listed or ())

@@ -120,7 +120,7 @@ def test_every_resource_has_only_the_wanted_facets() -> None:
         assert isinstance(bucket, Bucket)
         assert bucket.collected() == WANTED | {"tags"}
         assert (bucket.versioning, bucket.public_read, bucket.region) == (True, False, "eu-west-1")
-    assert inventory.looked("aws", "111122223333", "bucket")
+    assert inventory.complete("aws", "111122223333", "bucket")
 
 
 def test_each_call_is_made_once() -> None:
@@ -162,7 +162,7 @@ def test_a_partial_listing_keeps_its_items_and_adds_a_blind_spot() -> None:
     inventory = collected(caller(listed=[[{"name": "a"}], DENIED]))
     assert [bucket.name for bucket in inventory.resources] == ["a"]
     assert [(spot.kind, spot.cause) for spot in inventory.blind_spots] == [("bucket", DENIED.causes[0])]
-    assert not inventory.looked("aws", "111122223333", "bucket")
+    assert not inventory.complete("aws", "111122223333", "bucket")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""What the tables of AWS share: headers, flags and answers of chains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scanner.collect.table import Answer, Item
+
+_ITEMS = object()
+
+
+def header_of(item: Item, arn: str, name: str, type: str, *, region: Any = _ITEMS) -> Mapping[str, Any]:
+    """The header of a resource of the scanned account, in the item's region unless another is given."""
+    return {
+        "provider": "aws",
+        "partition": item["partition"],
+        "scope": item["account"],
+        "region": item["region"] if region is _ITEMS else region,
+        "id": arn,
+        "name": name,
+        "type": type,
+    }
+
+
+def flag(value: Any) -> bool:
+    """A boolean of an answer. Raises :class:`TypeError` for anything else, which makes the facet unknown."""
+    if not isinstance(value, bool):
+        raise TypeError("expected a boolean")
+    return value
+
+
+def as_answered(item: Item, answer: Answer) -> Any:
+    """The result of a chain of calls is already the facet's value."""
+    return answer
+
+
+def arn_of(item: Item, service: str, resource: str) -> str:
+    """The ARN of a resource of the scanned account in the item's region."""
+    return f"arn:{item['partition']}:{service}:{item['region']}:{item['account']}:{resource}"
