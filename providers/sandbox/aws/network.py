@@ -38,7 +38,7 @@ def sample(offices: str, web: str) -> tuple[SampleGroup, ...]:
     )
 
 
-def seed(client: Callable[[str, str], Any], main: str, regions: Sequence[str]) -> None:
+def seed(client: Callable[[str, str], Any], account: str, main: str, regions: Sequence[str]) -> None:
     """Creates the groups, removes all rules of the default group in the main region, and deletes the default
     networks of the unused regions.
     """
@@ -71,17 +71,15 @@ def seed(client: Callable[[str, str], Any], main: str, regions: Sequence[str]) -
     for each in ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"]:
         out = each["IpPermissionsEgress"]
         ec2.revoke_security_group_egress(GroupId=each["GroupId"], IpPermissions=out)
-    _forget_networks([region for region in regions if region not in (main, "us-east-1")])
+    _forget_networks(account, [region for region in regions if region not in (main, "us-east-1")])
 
 
-def _forget_networks(regions: Sequence[str]) -> None:
+def _forget_networks(account: str, regions: Sequence[str]) -> None:
     """Deletes the default networks of the unused regions, faster than by API calls."""
     from moto.ec2.models import ec2_backends
 
-    from providers.sandbox.aws.seed import ACCOUNT
-
     for region in regions:
-        backend = ec2_backends[ACCOUNT][region]
+        backend = ec2_backends[account][region]
         backend.groups.clear()
         backend.vpcs.clear()
         backend.subnets.clear()

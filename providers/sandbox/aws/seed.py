@@ -133,7 +133,7 @@ def seed(endpoint: str, key_id: str, secret: str, regions: Sequence[str], identi
     trails.put_event_selectors(TrailName=TRAIL, EventSelectors=[selector])
     audit.seed(client, REGION, KEY)
     keys.seed(client, ACCOUNT, REGION, KEY)
-    network.seed(client, REGION, regions)
+    network.seed(client, ACCOUNT, REGION, regions)
     compute.seed(client, ACCOUNT, REGION)
     identities.seed(client)
 
