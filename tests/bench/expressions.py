@@ -119,8 +119,8 @@ def speed(number: int = 20_000, rounds: int = 9) -> tuple[float, float, float]:
     return ours, hand, worst
 
 
-def loading(rules: int = 400) -> float:
-    """Seconds to load this many rules."""
+def loading(rules: int = 350) -> float:
+    """CPU seconds to load this many rules: the least of three times."""
     catalogue = load_catalogue()
     sources = sorted(
         path for path in Path(str(files("rules"))).glob("*/*.yaml") if path.parent.name != "controls"
@@ -131,9 +131,11 @@ def loading(rules: int = 400) -> float:
             path = Path(folder, source.parent.name, f"{source.stem}-{number}.yaml")
             path.parent.mkdir(exist_ok=True)
             path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-        begin = time.perf_counter()
-        loaded = load_packs([folder], catalogue)
-        taken = time.perf_counter() - begin
-    if len(loaded.rules) != rules:
-        raise SystemExit("not every rule was loaded")
-    return taken
+        taken = []
+        for _ in range(3):
+            begin = time.process_time()
+            loaded = load_packs([folder], catalogue)
+            taken.append(time.process_time() - begin)
+            if len(loaded.rules) != rules:
+                raise SystemExit("not every rule was loaded")
+    return min(taken)
