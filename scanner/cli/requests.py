@@ -82,6 +82,8 @@ def assessment_request(
     selected = select(config, rules)
     catalogue = selected.catalogue
     path = options.ownership or config.ownership
+    if path and path == config.ownership and not Path(path).is_file():
+        raise config.mistake(f"ownership: no such file: {path}", "ownership")
     ownership = load_ownership(Path(path), catalogue) if path else None
     baseline = options.baseline or config.baseline
     names = names_of(config, ownership, catalogue)

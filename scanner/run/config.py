@@ -111,9 +111,6 @@ def load_config(path: Path) -> Config:
     for name in ("ownership", "baseline"):
         if (value := getattr(config, name)) is not None:
             changed[name] = str(folder / value)
-    for name in ("ownership",):
-        if (value := changed.get(name)) and not Path(value).is_file():
-            raise DocumentError([document.problem(f"{name}: no such file: {value}", name)])
     loaded = config.model_copy(update=changed)
     loaded._document = document
     return loaded

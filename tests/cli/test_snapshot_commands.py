@@ -232,3 +232,16 @@ def test_an_assessment_that_is_ended_leaves_the_old_report_and_nothing_else(tmp_
     assert assess.returncode == 130
     assert sorted(path.name for path in tmp_path.iterdir()) == ["large.zst", "report.json"]
     assert (tmp_path / "report.json").read_text(encoding="utf-8") == "before"
+
+
+def test_a_collection_needs_no_file_of_the_assessment(tmp_path: Path) -> None:
+    (tmp_path / "gapscan.yaml").write_text(
+        "version: 1\nownership: absent.yaml\nbaseline: absent.json\n", encoding="utf-8"
+    )
+    given = ("aws", "--config", "gapscan.yaml", "--timeout", "0.2", "--region", "eu-west-1")
+    collected = gapscan("collect", *given, cwd=tmp_path)
+    assert collected.returncode == 4, collected.stderr
+    assert "absent" not in collected.stderr
+    scanned = gapscan("scan", *given, cwd=tmp_path)
+    assert scanned.returncode == 2
+    assert "gapscan.yaml:2: ownership: no such file" in scanned.stderr
