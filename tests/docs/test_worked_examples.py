@@ -111,32 +111,32 @@ def test_the_rows_are_those_of_the_page(example: Example, tmp_path: Path) -> Non
     assessment = run(example, tmp_path)
     assert example.rows
     place = "resource" if "resource" in example.rows[0] else "scope"
-    told = _findings(assessment) if place == "resource" else _rows(assessment)
+    text = _findings(assessment) if place == "resource" else _rows(assessment)
     for at in {(row["control"], row[place]) for row in example.rows}:
         wanted = {
             (row["owner"], row["evidence"], row["state"])
             for row in example.rows
             if (row["control"], row[place]) == at
         }
-        assert told[at] == wanted, at
+        assert text[at] == wanted, at
 
 
 Told = dict[tuple[str, str], set[tuple[str, str, str]]]
 
 
 def _findings(assessment: Assessment) -> Told:
-    told: Told = defaultdict(set)
+    text: Told = defaultdict(set)
     for one in assessment.coverage.findings:
         if one.resource is not None:
-            told[one.control, one.resource.name].add((one.owner or "-", str(one.evidence), str(one.state)))
-    return told
+            text[one.control, one.resource.name].add((one.owner or "-", str(one.evidence), str(one.state)))
+    return text
 
 
 def _rows(assessment: Assessment) -> Told:
-    told: Told = defaultdict(set)
+    text: Told = defaultdict(set)
     for row in assessment.coverage.rows:
-        told[row.control, row.scope].add((row.owner or "-", row.evidence, row.state))
-    return told
+        text[row.control, row.scope].add((row.owner or "-", row.evidence, row.state))
+    return text
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def _rows(assessment: Assessment) -> Told:
 )
 def test_what_is_wrong_with_the_file_is_told(example: Example, tmp_path: Path) -> None:
     findings = run(example, tmp_path).coverage.findings
-    told = {(one.flags[0], one.control, one.message) for one in findings if one.subject == "ownership"}
-    assert set(example.defects) <= told
+    text = {(one.flags[0], one.control, one.message) for one in findings if one.subject == "ownership"}
+    assert set(example.defects) <= text
 
 
 def test_no_example_is_covered_without_a_named_owner(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 # ruff: noqa: E501  (a table reads better unbroken)
-"""Rule files: what is wrong with one is told with file and line, before anything is scanned."""
+"""Rule files: what is wrong with one is text with file and line, before anything is scanned."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_good_rule_gets_its_id_from_its_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "told"),
+    ("old", "new", "line", "text"),
     [
         ("severity: medium", "severity: mediun", 3, "'mediun' is not one of low, medium, high, critical; did you mean medium?"),
         ("rationale:", "rational:", 7, "rational: unknown key; did you mean rationale?"),
@@ -64,12 +64,12 @@ def test_a_good_rule_gets_its_id_from_its_path(tmp_path: Path) -> None:
         ("severity: medium", "severity: medium\nseverity: low", 4, "duplicate key"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, told: str) -> None:
+def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, text: str) -> None:
     assert old in GOOD
     with pytest.raises(DocumentError) as caught:
         for rule in load_packs([pack(tmp_path, GOOD.replace(old, new))], CATALOGUE).rules.values():
             list(run_examples(rule))
-    (problem, *_) = [problem for problem in caught.value.problems if told in problem.message]
+    (problem, *_) = [problem for problem in caught.value.problems if text in problem.message]
     assert problem.file == str(tmp_path / "res/versioned.yaml")
     assert problem.line == line
 

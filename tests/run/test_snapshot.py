@@ -87,9 +87,9 @@ def test_what_is_read_is_what_was_written(path: Path) -> None:
     before, after = gathered(), read_snapshot(path)
     assert tuple(after.inventory.resources) == tuple(before.inventory.resources)
     assert len(after.inventory.resources) == len(before.inventory.resources)
-    told = ("blind_spots", "targets", "collected", "calls")
-    assert [getattr(after.inventory, name) for name in told] == [
-        getattr(before.inventory, name) for name in told
+    text = ("blind_spots", "targets", "collected", "calls")
+    assert [getattr(after.inventory, name) for name in text] == [
+        getattr(before.inventory, name) for name in text
     ]
     assert (after.id, after.started, after.finished) == (before.id, before.started, before.finished)
 
@@ -149,14 +149,14 @@ def test_every_truncation_is_refused(path: Path) -> None:
 
 
 def test_every_flipped_byte_is_refused_or_makes_no_difference(path: Path) -> None:
-    whole, told = path.read_bytes(), report(gathered())
+    whole, text = path.read_bytes(), report(gathered())
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
             read = report(read_snapshot(path))
         except SnapshotError:
             continue
-        assert read == told
+        assert read == text
 
 
 def edited(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], bytes]:
@@ -164,7 +164,7 @@ def edited(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], byt
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "text"),
     [
         (lambda path: b"", "is not a gapscan snapshot"),
         (lambda path: b'{"schema": "gapscan.report/v1"}\n', "is not a gapscan snapshot"),
@@ -188,9 +188,9 @@ def edited(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], byt
         (lambda path: path.read_bytes() * 2, "is damaged: there is data after"),
     ],
 )  # fmt: skip
-def test_what_is_no_snapshot_is_refused(content: Callable[[Path], bytes], told: str, path: Path) -> None:
+def test_what_is_no_snapshot_is_refused(content: Callable[[Path], bytes], text: str, path: Path) -> None:
     path.write_bytes(content(path))
-    with pytest.raises(SnapshotError, match=told) as refused:
+    with pytest.raises(SnapshotError, match=text) as refused:
         read_snapshot(path)
     assert str(refused.value).startswith(f"{path}: ")
     assert refused.value.exit_code == 2
