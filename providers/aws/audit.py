@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -215,10 +215,11 @@ def _of_source(field: Mapping[str, Any]) -> bool:
 def to_records_objects(item: Item, answer: Answer) -> bool:
     """The selectors of GetEventSelectors together select reads and writes of all objects in S3."""
     selected: set[str] = set()
-    for selector in answer.get("EventSelectors") or ():
+    plain, advanced = _selectors(answer)
+    for selector in plain:
         if any(map(_all_objects, selector["DataResources"])):
             selected |= _READ_WRITE[selector["ReadWriteType"]]
-    for selector in answer.get("AdvancedEventSelectors") or ():
+    for selector in advanced:
         selected |= _selected_objects(selector["FieldSelectors"])
     return selected == {"read", "write"}
 
@@ -230,12 +231,7 @@ def _all_objects(resource: Mapping[str, Any]) -> bool:
 
 def _selected_objects(fields: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """The access types that one advanced selector selects for all objects: none if it selects only some."""
-    conditions = [
-        (each["Field"], operator, *values)
-        for each in fields
-        for operator, values in each.items()
-        if operator != "Field" and values
-    ]
+    conditions = [(field, operator, *values) for field, operator, values in _conditions(fields)]
     selected = _READ_WRITE["All"] if set(conditions) >= _OBJECTS else frozenset()
     for condition in conditions:
         if condition in _READS_OR_WRITES:
@@ -279,23 +275,32 @@ def records_writes(answer: Mapping[str, Any]) -> bool:
     does not cover all. A trail always has selectors of one of the two forms; otherwise raises
     :class:`ValueError`.
     """
+    plain, advanced = _selectors(answer)
+    return any(
+        selector["IncludeManagementEvents"] and selector["ReadWriteType"] in ("All", "WriteOnly")
+        for selector in plain
+    ) or any(_selects_writes(selector["FieldSelectors"]) for selector in advanced)
+
+
+def _selectors(answer: Mapping[str, Any]) -> tuple[Sequence[Any], Sequence[Any]]:
     plain, advanced = answer.get("EventSelectors"), answer.get("AdvancedEventSelectors")
     if plain is None and advanced is None:
         raise ValueError("no event selectors")
-    return any(
-        selector["IncludeManagementEvents"] and selector["ReadWriteType"] in ("All", "WriteOnly")
-        for selector in plain or ()
-    ) or any(_selects_writes(selector["FieldSelectors"]) for selector in advanced or ())
+    return plain or (), advanced or ()
+
+
+def _conditions(fields: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """Field, operator and values. A field without a name is an error: the condition would be lost."""
+    for each in fields:
+        name = each["Field"]
+        yield from (
+            (name, operator, values) for operator, values in each.items() if operator != "Field" and values
+        )
 
 
 def _selects_writes(fields: list[Mapping[str, Any]]) -> bool:
     """``FieldSelectors`` of one advanced event selector; an event must meet all of them."""
-    conditions = [
-        (each["Field"], operator, frozenset(values))
-        for each in fields
-        for operator, values in each.items()
-        if operator != "Field" and values
-    ]
+    conditions = [(field, operator, frozenset(values)) for field, operator, values in _conditions(fields)]
     management = ("eventCategory", "Equals", frozenset({"Management"}))
     allowed = {
         management,

@@ -286,9 +286,12 @@ class Members:
 
 
 def to_members(item: Item, answer: RegionListing) -> Members:
-    """The region's instances whose tags name the cluster: EKS's own tag or any other."""
+    """The region's instances whose tags name the cluster: EKS's own tag or any other.
+
+    Raises :class:`KeyError` for an instance without an id: its tags may be missing, too.
+    """
     groups = set()
-    for machine in answer.items:
+    for machine in {machine["InstanceId"]: machine for machine in answer.items}.values():
         tags = to_tags(machine)
         if item["name"] in _clusters(tags) and machine.get("Operator", {}).get("Principal") != AUTO_MODE:
             groups.add(tags.get(GROUP_TAG))

@@ -167,13 +167,21 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
             collection.blind_spot(place, page)
             break
         for item in page:
-            if any(name.startswith(AWS_ALIAS_PREFIX) for name in known.get(item["KeyId"], ())):
+            skipped = here.read(LIST_KEYS, _has_alias_of_aws, item, known)
+            if isinstance(skipped, Unknown):
+                collection.blind_spot(place, skipped)
+                continue
+            if skipped:
                 continue
             collection.begin(place)
             question = partial(here.read, DESCRIBED, here.answer, DESCRIBED, item)
             collection.ask(None, question).add_done_callback(partial(answered, item))
     else:
         collection.looked(place, KEYS.name)
+
+
+def _has_alias_of_aws(item: Item, names: Mapping[str, tuple[str, ...]]) -> bool:
+    return any(name.startswith(AWS_ALIAS_PREFIX) for name in names.get(item["KeyId"], ()))
 
 
 def to_identity(item: Item, answer: Answer) -> Mapping[str, Any]:

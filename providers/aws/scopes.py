@@ -18,6 +18,7 @@ from providers.aws.tables import (
     REGISTER,
     Start,
     all_calls,
+    kinds_of_calls,
     starts,
 )
 from scanner.collect.collection import Collection, CollectionPlace
@@ -69,7 +70,7 @@ class AwsProvider:
                 )
 
         for collector in REGIONAL:
-            if collector.kind.kind in wanted:
+            if collector.kind.kind in wanted and collector in COLLECTORS:
                 place = CollectionPlace(self.name, account, None, collector.kind.kind)
                 collection.begin(place)
                 facets = wanted[collector.kind.kind]
@@ -143,9 +144,9 @@ def connect(request: ConnectionRequest, limits: Limits) -> AwsProvider:
     """Signs in with the request's profile, role and region.
 
     Raises ``Unreachable`` without usable credentials, for an unknown region, and
-    where the credentials belong to none of the requested accounts.
+    where the credentials belong to none of the requested accounts; for a recording also ``DocumentError``.
     """
-    clients, account, identity = sign_in(request, limits, tuple(all_calls()))
+    clients, account, identity = sign_in(request, limits, tuple(all_calls()), kinds_of_calls())
     partition = identity.split(":")[1]
     caller = AwsCaller(clients, account, partition, frozenset(request.regions))
     unknown_regions = {clients.region, *request.regions} - clients.known_regions

@@ -162,7 +162,11 @@ def encryption(caller: AwsCaller, item: Item) -> Observed[Answer]:
     answer = caller.answer(GET_ENCRYPTION, item)
     if answer is None or isinstance(answer, Unknown):
         return answer
-    key = to_default_key(answer)
+    return with_key(caller, item, answer, to_default_key(answer))
+
+
+def with_key(caller: AwsCaller, item: Item, answer: Answer, key: str | None) -> Observed[Answer]:
+    """The answer with ``KeyMetadata`` of DescribeKey, unless the key's alias tells who manages it."""
     if key is None or _alias(key) is not None:
         return answer
     arn = key
@@ -170,7 +174,7 @@ def encryption(caller: AwsCaller, item: Item) -> Observed[Answer]:
         arn = f"arn:{item['partition']}:kms:{item['region']}:{item['account']}:key/{key.removeprefix('key/')}"
     _, _, service, region, _, _ = arn.split(":")
     if service != "kms":
-        raise ValueError("the key of a bucket is not a KMS key")
+        raise ValueError("the key is not a KMS key")
     found = described(caller, {**item, "KeyArn": arn, "region": region})
     return lift(lambda metadata: {**answer, "KeyMetadata": metadata}, found)
 
@@ -198,9 +202,11 @@ def to_encryption(item: Item, answer: Answer) -> Encryption | None:
     An alias needs no DescribeKey: AWS's own begin with ``alias/aws/``, and all others belong to customer
     managed keys (API reference, CreateAlias).
     """
-    if answer is None:
-        return None
-    key = to_default_key(answer)
+    return None if answer is None else encrypted_with(to_default_key(answer), answer)
+
+
+def encrypted_with(key: str | None, answer: Answer) -> Encryption:
+    """The encryption with a key, from an answer of :func:`with_key`; without one, with the service's own."""
     if key is None:
         return Encryption(key="provider", key_id=None)
     alias = _alias(key)
@@ -222,7 +228,8 @@ def to_versioning(item: Item, answer: Answer) -> bool:
 
 def to_access_logging(item: Item, answer: Answer) -> bool:
     """``LoggingEnabled`` of GetBucketLogging is present if the bucket has a target for its access log."""
-    return "LoggingEnabled" in answer and bool(answer["LoggingEnabled"]["TargetBucket"])
+    enabled = answer.get("LoggingEnabled")
+    return enabled is not None and bool(enabled["TargetBucket"])
 
 
 def to_tags(item: Item, answer: Answer) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from providers.aws import compute, databases, keys
 from providers.aws.account import ACCOUNTS, DESCRIBE_REGIONS, REGIONS
@@ -14,13 +14,15 @@ from providers.aws.databases import DATABASES
 from providers.aws.identity import ACCESS_KEYS, ROLES, USERS
 from providers.aws.keys import KEYS
 from providers.aws.network import FIREWALLS
+from providers.aws.queues import QUEUES
+from providers.aws.snapshots import SNAPSHOTS
 from providers.aws.storage import BUCKETS
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.register import Register
 from scanner.collect.table import Table
 
 COMPUTE: tuple[Table[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)
-REGIONAL: tuple[Table[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, *COMPUTE)
+REGIONAL: tuple[Table[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, QUEUES, *SNAPSHOTS, *COMPUTE)
 """The kinds that are listed in every enabled region."""
 IDENTITIES: tuple[Table[AwsQuestion], ...] = (USERS, ACCESS_KEYS, ROLES)
 COLLECTORS: tuple[Table[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS, *REGIONAL, *IDENTITIES)
@@ -54,6 +56,13 @@ REGISTER = Register(
         "database": ("rds:DescribeDBInstances",),
         "function": ("lambda:ListFunctions",),
         "container_cluster": ("eks:ListClusters",),
+        "queue": ("sqs:ListQueues",),
+        "snapshot": (
+            "ec2:DescribeSnapshots",
+            "rds:DescribeDBSnapshots",
+            "rds:DescribeDBClusterSnapshots",
+            "redshift:DescribeClusterSnapshots",
+        ),
         "user": ("iam:GenerateCredentialReport",),
         "access_key": ("iam:GenerateCredentialReport",),
         "role": ("iam:GetAccountAuthorizationDetails",),
@@ -67,6 +76,15 @@ def calls(collector: Table[AwsQuestion], wanted: frozenset[str]) -> frozenset[Aw
     """Every call that collecting these facets can make."""
     listed = {part for question in collector.calls(wanted) for part in question.parts}
     return frozenset(listed | ({DESCRIBE_REGIONS} if collector in (REGIONS, *REGIONAL) else set()))
+
+
+def kinds_of_calls() -> Mapping[str, str]:
+    """The kind that a call belongs to, by the call's name. Calls of several kinds or of none are missing."""
+    kinds: dict[str, set[str]] = {}
+    for table in COLLECTORS:
+        for call in calls(table, frozenset(table.facets)):
+            kinds.setdefault(call.name, set()).add(table.kind.kind)
+    return {name: next(iter(users)) for name, users in kinds.items() if len(users) == 1}
 
 
 def all_calls() -> frozenset[AwsCall]:

@@ -129,7 +129,7 @@ def mfa_enforced(
         return True
     if isinstance(other_provider, Unknown):
         return join([other_provider, *(one for one in (enforced,) if isinstance(one, Unknown))])
-    if other_provider:
+    if other_provider and not isinstance(enforced, Unknown):
         message = "the user signs in with another identity provider, which may require MFA"
         return Unknown.because("unsupported", REGISTRATIONS.name, None, message)
     return enforced

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from providers.azure import tables as register
@@ -33,20 +33,21 @@ from providers.azure.client.client import (
 from providers.azure.client.directory import Grants, GrantsCaller, TenantCaller, TenantDirectory
 from providers.azure.client.endpoints import endpoints
 from providers.azure.client.nested import Nested, collect_nested
-from providers.azure.compute import (
-    container_clusters,
-    functions,
-    virtual_machines,
-)
+from providers.azure.client.recorded_sign_in import SIGN_IN, mistake, replayed_endpoints
+from providers.azure.client.senders import Recordings
+from providers.azure.compute import container_clusters, functions, virtual_machines
 from providers.azure.databases import databases
 from providers.azure.entra import ORGANISATION
 from providers.azure.identity import access_keys, users
 from providers.azure.keys import keys
 from providers.azure.network import firewalls
+from providers.azure.queues import queues
 from providers.azure.roles import ROLES, roles
+from providers.azure.snapshots import snapshots
 from providers.azure.storage import buckets
 from providers.azure.tables import COLLECTORS
 from providers.azure.tenant import tenants
+from scanner.collect.answers import Replay
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.collect.table import Table
@@ -89,7 +90,8 @@ def connect(
 ) -> AzureProvider:
     """Signs in and finds the subscriptions: those in the request, else all that the identity can access.
 
-    Raises :class:`~scanner.collect.provider.Unreachable` if none can be read.
+    Raises :class:`~scanner.collect.provider.Unreachable` if none can be read, and
+    :class:`~scanner.base.yaml.DocumentError` for a recording with an answer to a call that is not known.
     """
     if request.profile or request.role:
         raise Unreachable(
@@ -97,16 +99,23 @@ def connect(
             "Azure has no profiles and no roles to assume.",
             "Sign in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
         )
-    try:
-        where = endpoints(os.environ)
-    except ValueError as error:
-        raise Unreachable("azure", f"{error}.", "Correct the variable, or unset it.") from error
-    identity = sign_in(where, limits)
     calls = _calls()
+    replay = request.replay
+    if replay is None:
+        try:
+            where = endpoints(os.environ)
+        except ValueError as error:
+            raise Unreachable("azure", f"{error}.", "Correct the variable, or unset it.") from error
+    else:
+        replay.check("azure", [SIGN_IN, *(call.name for call in (*calls, *OTHER_CALLS))], mistake)
+        where = replayed_endpoints(replay)
+        sleep = _without_waiting
+    recordings = Recordings(request.recorder, replay, _kinds())
+    identity = sign_in(where, limits, recordings)
     arm_calls = [call for call in calls if not isinstance(call, DirectoryCall)]
-    manager = ResourceManager(where, identity, limits, [*arm_calls, *OTHER_CALLS], sleep)
+    manager = ResourceManager(where, identity, limits, [*arm_calls, *OTHER_CALLS], sleep, recordings)
     directory = [call for call in calls if isinstance(call, DirectoryCall)]
-    graph = MicrosoftGraph(where, identity, limits, directory, sleep)
+    graph = MicrosoftGraph(where, identity, limits, directory, sleep, recordings)
     found, unreached = _subscriptions(request, manager, identity)
     if not found:
         _raise_unreachable(unreached)
@@ -120,6 +129,19 @@ def _calls() -> AbstractSet[AzureCall | DirectoryCall]:
     """The requests that the tables make."""
     named = {call for table in COLLECTORS for call in table.calls(table.kind.facets())}
     return {call.call if isinstance(call, Digest | MembersCall) else call for call in named}
+
+
+def _kinds() -> Mapping[str, str]:
+    """The kind of each call that only one kind needs."""
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for table in COLLECTORS:
+        for call in table.calls(table.kind.facets()):
+            kinds[call.name].add(table.kind.kind)
+    return {name: min(of) for name, of in kinds.items() if len(of) == 1}
+
+
+def _without_waiting(seconds: float) -> None:
+    """In place of sleep: a recorded answer does not become another one by waiting."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +191,8 @@ class AzureProvider:
             *databases(self.partition),
             functions(self.partition),
             container_clusters(self.partition),
+            queues(self.partition),
+            snapshots(self.partition),
         )
         registered = {table.name for table in COLLECTORS}
         callers = {
@@ -217,7 +241,7 @@ class AzureProvider:
         for table in (
             tenants(self.partition, tenant),
             users(self.partition, tenant),
-            access_keys(self.partition, tenant, datetime.now(UTC)),
+            access_keys(self.partition, tenant, self.identity.time),
         ):
             kind = table.kind.kind
             if kind in wanted and table.name in registered:
@@ -257,25 +281,13 @@ def _uncounted(operation: str) -> None:
 def _subscriptions(
     request: ConnectionRequest, manager: ResourceManager, identity: TokenIdentity
 ) -> tuple[list[Row], tuple[Target, ...]]:
-    found: dict[str, Row] = {}
-    unreached: list[Target] = []
-
-    def add_unreached(scope: str, message: str) -> None:
-        unreached.append(Target("azure", scope, identity.name, request.expected, False, message))
-
-    for scope in dict.fromkeys(scope.lower() for scope in request.scopes):
-        if not _GUID.fullmatch(scope):
-            add_unreached(scope, "This is not a subscription ID. `az account list` shows the IDs.")
-            continue
-        answer = manager.get(SUBSCRIPTION, scope, "", _uncounted)
-        one = answer if isinstance(answer, Unknown) else manager.read(SUBSCRIPTION, _checked, answer, scope)
-        if isinstance(one, Unknown):
-            add_unreached(scope, f"{one.causes[0].message} {_READER}")
-        else:
-            found[scope] = one
     if request.scopes:
-        return list(found.values()), tuple(unreached)
+        return _named_subscriptions(request.scopes, request, manager, identity)
     listed = manager.get(SUBSCRIPTIONS, "", "", _uncounted)
+    if isinstance(listed, Unknown) and request.replay is not None:
+        recorded = _recorded_subscriptions(request.replay, identity)
+        if recorded:
+            return _named_subscriptions(recorded, request, manager, identity)
     every = (
         listed
         if isinstance(listed, Unknown)
@@ -289,6 +301,36 @@ def _subscriptions(
             "Check the network, AZURE_RESOURCE_MANAGER_URL and the identity's role.",
         )
     return sorted(every, key=_id), ()
+
+
+def _recorded_subscriptions(replay: Replay, identity: TokenIdentity) -> Sequence[str]:
+    """The subscriptions of a recording that was made with named ones, and so has no list of them."""
+    if replay.exchanges("azure", SUBSCRIPTIONS.name):
+        return ()
+    tenant = (identity.tenant or "").lower()
+    return [scope for scope in replay.scopes("azure") if _GUID.fullmatch(scope) and scope != tenant]
+
+
+def _named_subscriptions(
+    scopes: Sequence[str], request: ConnectionRequest, manager: ResourceManager, identity: TokenIdentity
+) -> tuple[list[Row], tuple[Target, ...]]:
+    found: dict[str, Row] = {}
+    unreached: list[Target] = []
+
+    def add_unreached(scope: str, message: str) -> None:
+        unreached.append(Target("azure", scope, identity.name, request.expected, False, message))
+
+    for scope in dict.fromkeys(scope.lower() for scope in scopes):
+        if not _GUID.fullmatch(scope):
+            add_unreached(scope, "This is not a subscription ID. `az account list` shows the IDs.")
+            continue
+        answer = manager.get(SUBSCRIPTION, scope, "", _uncounted)
+        one = answer if isinstance(answer, Unknown) else manager.read(SUBSCRIPTION, _checked, answer, scope)
+        if isinstance(one, Unknown):
+            add_unreached(scope, f"{one.causes[0].message} {_READER}")
+        else:
+            found[scope] = one
+    return list(found.values()), tuple(unreached)
 
 
 def _checked(row: Row, scope: str | None) -> Row:

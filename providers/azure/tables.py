@@ -10,7 +10,9 @@ from providers.azure.databases import DATABASES
 from providers.azure.identity import ACCESS_KEYS, USERS
 from providers.azure.keys import KEYS, KEYS_OF_HSMS
 from providers.azure.network import FIREWALLS
+from providers.azure.queues import QUEUES
 from providers.azure.roles import ROLES
+from providers.azure.snapshots import SNAPSHOTS
 from providers.azure.storage import BUCKETS
 from providers.azure.tenant import TENANTS
 from scanner.collect.register import Register
@@ -28,6 +30,8 @@ COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
     *DATABASES,
     FUNCTIONS,
     CONTAINER_CLUSTERS,
+    QUEUES,
+    SNAPSHOTS,
     ROLES,
     TENANTS,
     USERS,
@@ -54,6 +58,8 @@ SUBSCRIPTION = Register(
         ),
         "function": ("Microsoft.ResourceGraph/Resources(functionApps)",),
         "container_cluster": ("Microsoft.ResourceGraph/Resources(managedClusters)",),
+        "queue": ("Microsoft.ResourceGraph/Resources(serviceBusNamespaces)",),
+        "snapshot": ("Microsoft.ResourceGraph/Resources(snapshots)",),
         "role": ("Microsoft.Authorization/RoleAssignments_ListForSubscription",),
     },
     not_there=dict.fromkeys(("tenant", "user", "access_key"), "it belongs to the tenant"),

@@ -68,11 +68,11 @@ def to_public_address(item: Item) -> bool:
     or one assigned whenever the instance runs. Without them, an interface's IPv6 addresses are internal. Load
     balancers and protocol forwarding have their own addresses. Older assets name the lists in the singular.
 
-    Raises :class:`LookupError` if the asset has no interface: every instance has one.
+    Raises :class:`LookupError` if the asset has no interface, or an empty one: every instance has one.
     """
     data = item.data
     interfaces = data.get("networkInterfaces") or data.get("networkInterface")
-    if not interfaces:
+    if not interfaces or not all(interfaces):
         raise LookupError("the asset has no network interface")
     return any(bool(interface.get(name)) for interface in interfaces for name in _PUBLIC)
 

@@ -37,6 +37,7 @@ from providers.gcp.policies.policies import (
     is_custom,
     permissions_of,
     policies_above,
+    policy_of,
     project_policy,
     to_permissions,
 )
@@ -59,7 +60,7 @@ def bindings(item: Item) -> Iterator[Item]:
     """One item for each role and member of the project's policy, except Google's own service agents. A grant
     is conditioned if all its bindings have a condition."""
     conditioned: dict[tuple[str, str], bool] = {}
-    for role, member, condition in grants(item.asset["iamPolicy"]):
+    for role, member, condition in grants(policy_of(item.asset)):
         if not is_agent(member, item.project):
             conditioned[role, member] = conditioned.get((role, member), True) and condition
     for (role, member), condition in conditioned.items():
@@ -68,7 +69,7 @@ def bindings(item: Item) -> Iterator[Item]:
 
 def people(item: Item) -> Iterator[Item]:
     """One item for each person in the project's policy (``user:``)."""
-    members = {member for _, member, _ in grants(item.asset["iamPolicy"]) if member.startswith("user:")}
+    members = {member for _, member, _ in grants(policy_of(item.asset)) if member.startswith("user:")}
     for member in sorted({member.lower() for member in members}):
         yield Item(item.project, {"member": member})
 

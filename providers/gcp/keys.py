@@ -32,6 +32,7 @@ from providers.gcp.policies.policies import (
     is_custom,
     permissions_of,
     policies_above,
+    policy_of,
     project_policy,
     to_permissions,
 )
@@ -185,7 +186,7 @@ def to_own_grants(item: Item, policies: Mapping[str, Any]) -> tuple[Grant, ...]:
     """From the policies of the key and its key ring. A listing omits resources without a policy."""
     name = item.asset["name"]
     places = (name, name.partition("/cryptoKeys/")[0])
-    return _grants(item, [policies[place]["iamPolicy"] for place in places if place in policies], True)
+    return _grants(item, [policy_of(policies[place]) for place in places if place in policies], True)
 
 
 def to_project_grants(item: Item, policies: Mapping[str, Any]) -> tuple[Grant, ...]:

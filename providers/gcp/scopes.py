@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,10 +12,12 @@ from typing import Any
 from providers.gcp.account import ACCOUNTS, IDENTIFY, LOCATIONS, REGIONS, to_project
 from providers.gcp.audit import AUDIT_TRAILS, SINKS_ABOVE, trails_above
 from providers.gcp.client.calls import GcpCall, Item, Project, to_region
-from providers.gcp.client.channel import SignedIn, sign_in
+from providers.gcp.client.channel import sign_in
 from providers.gcp.client.client import Client
 from providers.gcp.client.failures import NOT_ENABLED
-from providers.gcp.tables import COLLECTORS, PASSED_IN, REGISTER
+from providers.gcp.client.session import Session, open_session
+from providers.gcp.tables import COLLECTORS, EXTRA_CALLS, PASSED_IN, REGISTER
+from scanner.collect.answers import SHARED
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.collect.table import Table
@@ -31,27 +33,40 @@ def connect(request: ConnectionRequest, limits: Limits) -> GcpProvider:
     """Finds the projects of the request and checks that Cloud Asset Inventory answers for them.
 
     Uses Application Default Credentials and, without scopes, their default project
-    (``GOOGLE_CLOUD_PROJECT``). Raises :class:`~scanner.collect.provider.Unreachable` if no project answers.
+    (``GOOGLE_CLOUD_PROJECT``). A recording in the request answers instead: without credentials, and without
+    scopes for every project that it was made of. Raises :class:`~scanner.collect.provider.Unreachable` if no
+    project answers.
     """
-    signed_in = sign_in(limits)
-    scopes = request.scopes or ((signed_in.project,) if signed_in.project else ())
+    session = open_session(request, partial(sign_in, limits), kinds_of_calls(), IDENTIFY)
+    scopes = request.scopes or session.scopes
     if not scopes:
         raise Unreachable(
             "gcp",
             "No Google Cloud project is specified.",
             "Pass one as a scope, set GOOGLE_CLOUD_PROJECT, or run gcloud config set project PROJECT.",
         )
-    client = Client(signed_in.assets, signed_in.policies, limits)
+    client = Client(None, None, limits, session.service)
     found = _identify_all(client, scopes)
     reached = {project.number: project for project in found if isinstance(project, Project)}
     if not reached:
         refused = [refusal for refusal in found if isinstance(refusal, Unreachable)]
         raise refused[0]
     targets = [
-        _target(request, signed_in, scope, outcome) for scope, outcome in zip(scopes, found, strict=True)
+        _target(request, session, scope, outcome) for scope, outcome in zip(scopes, found, strict=True)
     ]
     regions = frozenset(request.regions)
     return GcpProvider(client, tuple(reached.values()), tuple(dict.fromkeys(targets)), regions)
+
+
+def kinds_of_calls() -> Mapping[str, str]:
+    """The kind of resources that each call is made for, by the call's name; ``shared`` for those made for
+    several kinds, or to connect."""
+    kinds: dict[str, set[str]] = {IDENTIFY.name: {SHARED}}
+    for kind, table in COLLECTORS.items():
+        extra = {EXTRA_CALLS[kind]} if kind in EXTRA_CALLS else set()
+        for call in table.calls(frozenset(table.facets)) | extra:
+            kinds.setdefault(call.name, set()).add(kind)
+    return {name: next(iter(users)) if len(users) == 1 else SHARED for name, users in kinds.items()}
 
 
 def _identify_all(client: Client, scopes: Sequence[str]) -> list[Project | Unreachable]:
@@ -114,13 +129,13 @@ def _advice(cause: Cause) -> str:
 
 
 def _target(
-    request: ConnectionRequest, signed_in: SignedIn, scope: str, outcome: Project | Unreachable
+    request: ConnectionRequest, session: Session, scope: str, outcome: Project | Unreachable
 ) -> Target:
     reached = isinstance(outcome, Project)
     return Target(
         provider="gcp",
         scope=outcome.id if isinstance(outcome, Project) else outcome.scope or scope,
-        identity=signed_in.identity,
+        identity=session.identity,
         expected=request.expected,
         reached=reached,
         message=None if isinstance(outcome, Project) else str(outcome),

@@ -12,13 +12,15 @@ from typing import Any
 from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item
 from providers.gcp.policies.exposure import (
     NO_EXPOSURE,
+    ROLES,
     Exposure,
+    RolesAccess,
     from_acl,
     from_bindings,
     union,
     unless_blocked,
 )
-from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT
+from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT, policy_of
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
@@ -109,18 +111,17 @@ def to_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
 
     Every bucket has a policy, so one that is not in the listing is Unknown, not "no binding".
     """
-    own = policies[item.asset["name"]]["iamPolicy"]
-    if not own.get("etag") and not own.get("bindings"):
-        raise ValueError("the policy has neither an etag nor bindings")
-    exposures = [from_bindings(own, POLICIES.name)]
+    exposures = [from_bindings(policy_of(policies[item.asset["name"]]), POLICIES.name)]
     inherited = policies.get(f"{RESOURCE_MANAGER}projects/{item.project.number}")
     if inherited is not None:
         place = f"projects/{item.project.id}"
-        exposures.append(from_bindings(inherited["iamPolicy"], POLICIES.name, place))
+        exposures.append(from_bindings(policy_of(inherited), POLICIES.name, place))
     return union(exposures)
 
 
-def to_bindings_above(item: Item, policies: Mapping[str, Any]) -> Observed[Exposure]:
+def to_bindings_above(
+    item: Item, policies: Mapping[str, Any], roles: RolesAccess = ROLES
+) -> Observed[Exposure]:
     """The IAM policies of the folders and the organisation above the project.
 
     For projects Google documents that the public cannot be a member
@@ -133,7 +134,7 @@ def to_bindings_above(item: Item, policies: Mapping[str, Any]) -> Observed[Expos
         return ancestors
     return union(
         [
-            from_bindings(policies[RESOURCE_MANAGER + place]["iamPolicy"], POLICIES_ABOVE.name, place)
+            from_bindings(policy_of(policies[RESOURCE_MANAGER + place]), POLICIES_ABOVE.name, place, roles)
             for place in ancestors
             if RESOURCE_MANAGER + place in policies or place.startswith("organizations/")
         ]

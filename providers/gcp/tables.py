@@ -13,6 +13,8 @@ from providers.gcp.databases import DATABASES
 from providers.gcp.identity import ACCESS_KEYS, ROLES, USERS
 from providers.gcp.keys import KEYS
 from providers.gcp.network import FIREWALLS
+from providers.gcp.queues import QUEUES
+from providers.gcp.snapshots import SNAPSHOTS
 from providers.gcp.storage import BUCKETS
 from scanner.collect.register import Register
 from scanner.collect.table import Table
@@ -34,6 +36,8 @@ COLLECTORS: Mapping[str, Table[GcpCall]] = MappingProxyType(
             DATABASES,
             FUNCTIONS,
             CONTAINER_CLUSTERS,
+            QUEUES,
+            SNAPSHOTS,
         )
     }
 )
@@ -61,6 +65,8 @@ REGISTER = Register(
         "database": ("cloudasset:ListAssets(sqladmin.Instance)",),
         "function": ("cloudasset:ListAssets(cloudfunctions.Function+run.Service)",),
         "container_cluster": ("cloudasset:ListAssets(container.Cluster)",),
+        "queue": ("cloudasset:ListAssets(pubsub.Topic+pubsub.Subscription)",),
+        "snapshot": ("cloudasset:ListAssets(compute.Snapshot)",),
     },
     not_there={},
     without_table={"tenant": "Cloud Identity is not read"},

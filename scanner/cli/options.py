@@ -89,6 +89,19 @@ Now = Annotated[
 Timeout = Annotated[
     float | None, typer.Option(min=0.1, help="Seconds to wait for an answer. [default: 30]", metavar="S")
 ]
+Record = Annotated[
+    str | None,
+    typer.Option(
+        help="Write the cloud's raw answers, without secrets, into this new folder.", metavar="FOLDER"
+    ),
+]
+RecordNames = Annotated[
+    bool, typer.Option("--record-names", help="Replace the names of resources in the recording.")
+]
+Replaying = Annotated[
+    str | None,
+    typer.Option(help="Take the answers from such a folder: no cloud, no credentials.", metavar="FOLDER"),
+]
 Others = Annotated[
     Many,
     typer.Option(
@@ -119,6 +132,9 @@ class ConnectionOptions:
     subscription: Subscription = None
     project: Project = None
     timeout: Timeout = None
+    record: Record = None
+    record_names: RecordNames = False
+    replay: Replaying = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from scanner.cli.exits import Usage
 from scanner.cli.moment import moment
 from scanner.cli.options import AssessmentOptions, ConnectionOptions, RuleOptions
 from scanner.cli.scoping import gates_of, names_of, narrowing_of
+from scanner.collect.answers import Recorder, Replay
 from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.model.inventory import Wanted
 from scanner.model.resources.base import ProviderName
@@ -128,11 +129,28 @@ def reports_of(config: Config, options: AssessmentOptions) -> tuple[Destination,
 def collection_request(
     cloud: str, config: Config, rules: RuleOptions, options: ConnectionOptions, wanted: Wanted
 ) -> CollectionRequest:
-    """What to read of which clouds. Raises :class:`Usage`."""
-    asked, skipped = _connections(cloud, config, rules.config, options)
+    """What to read of which clouds. Raises :class:`Usage`, ``DocumentError`` or ``Unwritable``."""
+    recorder, replay = _recordings(options)
+    asked, skipped = _connections(cloud, config, rules.config, options, replay)
     return CollectionRequest(
-        connections=asked, wanted=wanted, limits=_limits(options.timeout or config.timeout), skipped=skipped
+        connections=tuple(replace(one, recorder=recorder, replay=replay) for one in asked),
+        wanted=wanted,
+        limits=_limits(options.timeout or config.timeout),
+        skipped=skipped,
     )
+
+
+def _recordings(options: ConnectionOptions) -> tuple[Recorder | None, Replay | None]:
+    """Where to record the answers, and the recording to take them from."""
+    if options.record is not None and options.replay is not None:
+        raise Usage("--record and --replay exclude each other: a recording is made from a cloud")
+    if options.record_names and options.record is None:
+        raise Usage("--record-names is for --record")
+    if options.record is not None:
+        recorder = Recorder(Path(options.record), names=options.record_names)
+        recorder.check()
+        return recorder, None
+    return None, Replay.read(Path(options.replay)) if options.replay is not None else None
 
 
 def _narrowed_by(rules: RuleOptions, options: AssessmentOptions, regions: Sequence[str]) -> list[str]:
@@ -148,7 +166,7 @@ def _narrowed_by(rules: RuleOptions, options: AssessmentOptions, regions: Sequen
 
 
 def _connections(
-    wanted: str, config: Config, file: str | None, options: ConnectionOptions
+    wanted: str, config: Config, file: str | None, options: ConnectionOptions, replay: Replay | None
 ) -> tuple[tuple[ConnectionRequest, ...], tuple[str, ...]]:
     """What to connect to, and the clouds that are left out."""
     for given, name, cloud in (
@@ -168,6 +186,10 @@ def _connections(
         if configured:
             _installed({request.provider for request in configured})
             return configured, ()
+        if replay is not None:
+            recorded = [cloud for cloud in CLOUDS if cloud in replay.providers]
+            _installed(set(recorded))
+            return tuple(one for cloud in recorded for one in _replayed(cloud, options, replay)), ()
         absent = {cloud: why for cloud in CLOUDS if (why := missing(cloud))}
         if len(absent) == len(CLOUDS):
             raise Usage("no cloud can be read: pip install 'gapscan[all]'")
@@ -176,13 +198,33 @@ def _connections(
         return tuple(ConnectionRequest(cloud, expected=False) for cloud in present), skipped
     (cloud,) = (cloud for cloud in CLOUDS if cloud == wanted)
     _installed({cloud})
+    if replay is not None and cloud not in replay.providers:
+        held = ", ".join(replay.providers)
+        raise Usage(f"{options.replay} holds no answers of {cloud}, only of {held}")
     ours = tuple(request for request in configured if request.provider == cloud)
     if configured and not ours:
         raise Usage(f"{file} names no target of {cloud}")
     if ours:
         return tuple(_narrowed(request, file, options) for request in ours), ()
+    if replay is not None:
+        return _replayed(cloud, options, replay), ()
+    return (_connection(cloud, options),), ()
+
+
+def _connection(cloud: ProviderName, options: ConnectionOptions) -> ConnectionRequest:
+    """What the options alone ask for."""
     scopes = tuple({"aws": (), "azure": options.subscription, "gcp": options.project}[cloud] or ())
-    return (ConnectionRequest(cloud, scopes, options.profile, None, tuple(options.region or ())),), ()
+    return ConnectionRequest(cloud, scopes, options.profile, None, tuple(options.region or ()))
+
+
+def _replayed(
+    cloud: ProviderName, options: ConnectionOptions, replay: Replay
+) -> tuple[ConnectionRequest, ...]:
+    """What the options alone ask for, of a recording: there each account of AWS has its own credentials."""
+    request = _connection(cloud, options)
+    if cloud != "aws":
+        return (request,)
+    return tuple(replace(request, scopes=(account,)) for account in replay.scopes(cloud))
 
 
 def _once(configured: tuple[ConnectionRequest, ...], file: str | None) -> None:

@@ -15,7 +15,7 @@ from scanner.run.scan import Collected, CollectionRequest, Interrupted, collect
 
 
 def read_clouds(request: CollectionRequest, unwritten: str) -> Collected | None:
-    """Reads everything that is requested; ``None`` where the user interrupted it.
+    """Reads everything that is requested, and writes the recording; ``None`` where the user interrupted it.
 
     ``unwritten`` is what will not be written then.
     """
@@ -23,10 +23,12 @@ def read_clouds(request: CollectionRequest, unwritten: str) -> Collected | None:
     for line in request.skipped:
         print(line, file=sys.stderr)
     try:
-        return collect(request, connectors(CLOUDS), progress())
+        collected = collect(request, connectors(CLOUDS), progress())
     except Interrupted as interrupted:
         _print_interrupted(interrupted, unwritten)
         return None
+    _write_recording(request, collected)
+    return collected
 
 
 def write_reports(collected: Collected, request: AssessmentRequest, outputs: Outputs) -> int:
@@ -45,6 +47,20 @@ def print_unreached(collected: Collected) -> None:
         if not target.reached:
             scope = f" {target.scope}" if target.scope else ""
             print(printable(f"gapscan: {target.provider}{scope}: {target.message}"), file=sys.stderr)
+
+
+def _write_recording(request: CollectionRequest, collected: Collected) -> None:
+    """Writes the recording, if there is one and a scope was reached. Raises ``Unwritable``."""
+    recorder = next((one.recorder for one in request.connections if one.recorder is not None), None)
+    if recorder is None:
+        return
+    if not any(target.reached for target in collected.inventory.targets):
+        print("gapscan: no scope was reached, so no recording was written", file=sys.stderr)
+        return
+    recorder.write()
+    answers = f"{len(recorder):,} answer{'' if len(recorder) == 1 else 's'}"
+    line = f"gapscan: {recorder.folder}: {answers} recorded; look through the files before you send them"
+    print(printable(line), file=sys.stderr)
 
 
 def _print_interrupted(interrupted: Interrupted, unwritten: str) -> None:

@@ -218,11 +218,19 @@ class _Job(Generic[CallT]):
 
     def enriched(self, item: Item, pieces: Sequence[Observed[Any]]) -> None:
         assert self.collector.enrich is not None
-        more = self.collector.enrich.combine(*pieces)
-        if isinstance(more, Unknown):
-            self.skip(more)
+        more = self.combine(self.collector.enrich, pieces)
+        whole = more
+        if not isinstance(more, Unknown):
+            whole = self.caller.read(self.collector.list, lambda: {**item, **more})
+        if isinstance(whole, Unknown):
+            self.skip(whole)
         else:
-            self.read_facets({**item, **more})
+            self.read_facets(whole)
+
+    def combine(self, facet: Facet[CallT], pieces: Sequence[Observed[Any]]) -> Observed[Any]:
+        """The value of a facet; unknown if an answer has a format that only shows here."""
+        calls = [read.call for read in facet.reads if read.call is not None]
+        return self.caller.read(calls[0] if calls else self.collector.list, facet.combine, *pieces)
 
     def skip(self, unknown: Unknown) -> None:
         self.collection.blind_spot(self.place, unknown)
@@ -234,7 +242,7 @@ class _Job(Generic[CallT]):
         def build(pieces: Sequence[Observed[Any]]) -> None:
             known = dict(zip(reads, pieces, strict=True))
             values = {
-                name: facet.combine(*(known[read] for read in facet.reads))
+                name: self.combine(facet, [known[read] for read in facet.reads])
                 for name, facet in self.facets.items()
             }
             self.resource(item, values)

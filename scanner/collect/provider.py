@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.base import ProviderName
 
 if TYPE_CHECKING:
+    from scanner.collect.answers import Recorder, Replay
     from scanner.collect.collection import Collection
 
 
@@ -42,6 +43,10 @@ class ConnectionRequest:
     """Only these regions; empty: all that the scope can use."""
     expected: bool = True
     """Named by the user, so that the scan is incomplete if it is not reached."""
+    recorder: Recorder | None = field(default=None, compare=False, repr=False)
+    """Receives every answer of the cloud, as its client gets it."""
+    replay: Replay | None = field(default=None, compare=False, repr=False)
+    """Answers in place of the cloud: no credentials are used and nothing is sent."""
 
 
 class Unreachable(Exception):

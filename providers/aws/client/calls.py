@@ -23,7 +23,7 @@ class AwsCall:
     """Error codes that mean "not configured"; the answer is then ``None``."""
     parameters: tuple[tuple[str, str], ...] = ()
     """Request parameters, each with the key of the item that holds its value."""
-    fixed: tuple[tuple[str, str | bool], ...] = ()
+    fixed: tuple[tuple[str, str | bool | tuple[str, ...]], ...] = ()
     """Request parameters that are always the same."""
     pages: str | None = None
     """For listings: the key of the entries in each page."""
@@ -31,6 +31,8 @@ class AwsCall:
     """For listings whose pages hold groups: the key of the entries in each group."""
     entry: str | None = None
     """For listings of plain names: the key that a name gets in its item."""
+    may_lack: bool = False
+    """For listings: the API leaves the key of the entries out where there are none."""
     page_size: int | None = None
     """For listings: the requested number of entries per page."""
     regional: bool = False

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, Union
 
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.failures import from_response, one_line
+from providers.aws.client.recording import IDENTITY, NotRecorded
 from providers.aws.client.session import AwsClients, NotInTables, open_session
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.collect.table import Answer, Item
@@ -174,7 +175,7 @@ class AwsCaller:
         context = {"account": self.account, "partition": self.partition}
         if call.regional:
             context["region"] = about["region"]
-        entries = page[call.pages]
+        entries = page.get(call.pages, ()) if call.may_lack else page[call.pages]
         if call.inner is not None:
             entries = [entry for group in entries for entry in group[call.inner]]
         if call.entry is not None:
@@ -190,6 +191,8 @@ class AwsCaller:
             return from_response(response, call.name, call.permission)
         if isinstance(error, NotInTables) and error.call == call.name:
             raise error
+        if isinstance(error, NotRecorded):
+            return Unknown.because("error", call.name, None, str(error))
         message = one_line(f"{type(error).__name__}: {_error_text(error)}")
         return Unknown.because("error", call.name, None, message)
 
@@ -199,7 +202,15 @@ def sdk_failures() -> tuple[type[Exception], ...]:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
-    return (ClientError, BotoCoreError, ResponseParserError, NotInTables, RuntimeError, *FORMAT_ERRORS)
+    return (
+        ClientError,
+        BotoCoreError,
+        ResponseParserError,
+        NotInTables,
+        NotRecorded,
+        RuntimeError,
+        *FORMAT_ERRORS,
+    )
 
 
 def error_code(error: Exception) -> str | None:
@@ -209,20 +220,28 @@ def error_code(error: Exception) -> str | None:
 
 
 def sign_in(
-    request: ConnectionRequest, limits: Limits, allowed: Sequence[AwsCall]
+    request: ConnectionRequest,
+    limits: Limits,
+    allowed: Sequence[AwsCall],
+    kinds: Mapping[str, str] | None = None,
 ) -> tuple[AwsClients, str, str]:
     """A session with the request's credentials, the account that they belong to and the caller's ARN.
 
-    Raises :class:`~scanner.collect.provider.Unreachable`.
+    ``kinds``: the kind that a call belongs to, by the call's name. Raises
+    :class:`~scanner.collect.provider.Unreachable`; for a recording also ``DocumentError``.
     """
     clients: AwsClients | None = None
     try:
-        clients = open_session(request, limits, allowed)
+        clients = open_session(request, limits, allowed, kinds)
         identity = clients.client("sts", None).get_caller_identity()
-        return clients, str(identity["Account"]), str(identity["Arn"])
+        account, arn = str(identity["Account"]), str(identity["Arn"])
+        clients.reached(account)
+        return clients, account, arn
     except sdk_failures() as error:
         from botocore.exceptions import NoCredentialsError
 
+        if isinstance(error, NotRecorded):
+            raise _not_recorded(request, clients) from None
         message, advice = _sign_in_failure(error, request, clients)
         no_credentials = isinstance(error, NoCredentialsError)
         raise Unreachable("aws", message, advice, no_credentials=no_credentials) from None
@@ -244,6 +263,15 @@ def _error_text(error: Exception) -> str:
     if isinstance(error, CredentialRetrievalError):
         return f"the source {error.kwargs.get('provider', 'of the profile')} failed"
     return str(error)
+
+
+def _not_recorded(request: ConnectionRequest, clients: AwsClients | None) -> Unreachable:
+    """A recording without the answers that signing in needs."""
+    call = IDENTITY if clients is not None or request.role is None else f"{IDENTITY} or sts:AssumeRole"
+    accounts = f" of account {' or '.join(request.scopes)}" if request.scopes else ""
+    scope = request.scopes[0] if request.scopes else None
+    advice = "Record the scan again, or write the answer by hand."
+    return Unreachable("aws", f"The recording holds no answer to {call}{accounts}.", advice, scope=scope)
 
 
 def _sign_in_failure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,10 +13,14 @@ from providers.aws.client.calls import AwsCall
 from providers.aws.client.failures import refused
 from providers.aws.client.models import Models, models
 from providers.aws.client.pace import ClientPace
+from providers.aws.client.recording import AwsRecording, AwsReplay, mistake, recorded_identity
+from scanner.collect.answers import Exchange, Replay
 from scanner.collect.provider import ConnectionRequest, Limits, is_loopback
 
 FALLBACK_REGION = "us-east-1"
 CONNECTIONS = 32
+SESSION_NAME = "gapscan"
+"""Of an assumed role; the account's own log shows it."""
 
 
 class NotInTables(Exception):
@@ -31,10 +35,21 @@ class AwsClients:
     """One session and its clients, one per service and region, created on first use."""
 
     def __init__(
-        self, session: Any, region: str, limits: Limits, allowed: Sequence[AwsCall], models: Models
+        self,
+        session: Any,
+        region: str,
+        limits: Limits,
+        allowed: Sequence[AwsCall],
+        models: Models,
+        selectors: Mapping[str, str] | None = None,
+        answers: AwsRecording | AwsReplay | None = None,
     ) -> None:
+        """``answers``: where they are recorded or come from; ``selectors``: what the credentials are chosen
+        by, in a recording."""
         self.region = region
         """The region for calls to global services."""
+        self._selectors = selectors or {}
+        self._answers = answers
         self._session = session
         self._limits = limits
         self._models = models
@@ -58,8 +73,16 @@ class AwsClients:
         for name in early.elements():
             called(name)
 
+    def reached(self, account: str) -> None:
+        """The credentials belong to this account."""
+        if isinstance(self._answers, AwsRecording):
+            self._answers.of(account)
+
     def assume(self, role: str) -> None:
         """Switches the session to the role; its credentials are renewed before they expire."""
+        if isinstance(self._answers, AwsReplay):
+            self.client("sts", None).assume_role(RoleArn=role, RoleSessionName=SESSION_NAME)
+            return
         import boto3
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
         from botocore.exceptions import NoCredentialsError
@@ -74,7 +97,7 @@ class AwsClients:
         def create(service: str, **keys: Any) -> Any:
             return self._create(service, self.region, source, **keys)
 
-        fetcher = AssumeRoleCredentialFetcher(create, own, role, extra_args={"RoleSessionName": "gapscan"})
+        fetcher = AssumeRoleCredentialFetcher(create, own, role, extra_args={"RoleSessionName": SESSION_NAME})
         renewed = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
         # botocore has no public way to give a session credentials that renew themselves.
         vars(session)["_credentials"] = renewed
@@ -99,10 +122,25 @@ class AwsClients:
         return client
 
     def _create(self, service: str, region: str, session: Any, **keys: Any) -> Any:
-        client = session.client(service, region_name=region, config=_config(self._limits), **keys)
+        replayed = isinstance(self._answers, AwsReplay)
+        client = session.client(service, region_name=region, config=_config(self._limits, replayed), **keys)
         _refuse_plaintext(client.meta.endpoint_url)
-        self._add_hooks(service, client.meta.events)
+        events = client.meta.events
+        self._add_hooks(service, events)
+        if isinstance(self._answers, AwsReplay):
+            self._answers.listen(service, region, self._selectors, events, self._count)
+        elif self._answers is not None:
+            self._answers.listen(service, region, self._selectors, events)
         return client
+
+    def _count(self, name: str) -> None:
+        """Reports a call, or keeps it until :meth:`report`."""
+        with self._counting:
+            report = self._report
+            if report is None:
+                self._early[name] += 1
+        if report is not None:
+            report(name)
 
     def _add_hooks(self, service: str, events: Any) -> None:
         """Hooks that refuse unlisted calls, count every call, pace it and check the response's format."""
@@ -112,13 +150,7 @@ class AwsClients:
                 raise NotInTables(f"{service}:{model.name}")
 
         def count(event_name: str, **_: Any) -> None:
-            name = f"{service}:{event_name.rpartition('.')[2]}"
-            with self._counting:
-                report = self._report
-                if report is None:
-                    self._early[name] += 1
-            if report is not None:
-                report(name)
+            self._count(f"{service}:{event_name.rpartition('.')[2]}")
 
         def check(operation_model: Any, response_dict: Any, **_: Any) -> None:
             name = operation_model.name
@@ -148,30 +180,82 @@ class AwsClients:
             events.register_first("before-sign", _keep_loopback_host)
 
 
-def open_session(request: ConnectionRequest, limits: Limits, allowed: Sequence[AwsCall]) -> AwsClients:
-    """A session with the request's profile, role and region. Raises what botocore raises."""
+def open_session(
+    request: ConnectionRequest,
+    limits: Limits,
+    allowed: Sequence[AwsCall],
+    kinds: Mapping[str, str] | None = None,
+) -> AwsClients:
+    """A session with the request's profile, role and region; ``kinds`` as in :class:`AwsRecording`.
+
+    Raises what botocore raises; for a recording also ``NotRecorded`` and ``DocumentError``.
+    """
     import boto3
     from botocore.session import Session
 
-    core = Session(profile=request.profile)
+    # An account that the user names is enough to find its answers again.
+    named = {} if request.scopes else {"profile": request.profile, "role": request.role}
+    selectors: Mapping[str, str] = {key: value for key, value in named.items() if value is not None}
+    core = Session(profile=request.profile) if request.replay is None else _session_of_replay()
     allowed_models = models(core, allowed)
     allowed_models.restrict(core)
     session = boto3.Session(botocore_session=core)
-    region = session.region_name or next(iter(request.regions), FALLBACK_REGION)
-    clients = AwsClients(session, region, limits, allowed, allowed_models)
+    answers: AwsRecording | AwsReplay | None = None
+    if request.replay is not None:
+        _check_recording(request.replay, core, allowed)
+        account, region, selectors = recorded_identity(request.replay, request.scopes, selectors)
+        answers = AwsReplay(request.replay, account)
+    else:
+        region = session.region_name or next(iter(request.regions), FALLBACK_REGION)
+        if request.recorder is not None:
+            answers = AwsRecording(request.recorder, kinds or {})
+    clients = AwsClients(session, region, limits, allowed, allowed_models, selectors, answers)
     if request.role is not None:
         clients.assume(request.role)
     return clients
 
 
-def _config(limits: Limits) -> Any:
+def _session_of_replay() -> Any:
+    """A botocore session with no more of this machine's settings than the service models."""
+    from botocore.session import Session
+
+    nothing = (None, None, None, None)
+    core = Session(session_vars=dict.fromkeys(("profile", "config_file", "credentials_file"), nothing))
+    core.set_credentials("replay", "replay")
+    return core
+
+
+def _check_recording(replay: Replay, session: Any, allowed: Sequence[AwsCall]) -> None:
+    """Raises ``DocumentError`` for an answer to another call, or of another form than AWS's."""
+    calls = {call.name: call for call in allowed}
+    services: dict[str, Any] = {}
+
+    def wrong(exchange: Exchange) -> str | None:
+        call = calls[exchange.call]
+        service = services.get(call.service)
+        if service is None:
+            service = services[call.service] = session.get_service_model(call.service)
+        return mistake(exchange, service.operation_model(call.operation))
+
+    replay.check("aws", calls, wrong)
+
+
+def _config(limits: Limits, replayed: bool) -> Any:
     from botocore.config import Config
 
+    # The environment must not lead a replay to another endpoint, or to the metadata service.
+    own: dict[str, Any] = {
+        "defaults_mode": "legacy",
+        "ignore_configured_endpoint_urls": True,
+        "use_dualstack_endpoint": False,
+        "use_fips_endpoint": False,
+    }
     return Config(
         max_pool_connections=CONNECTIONS,
         connect_timeout=limits.connect_seconds,
         read_timeout=limits.read_seconds,
         retries={"mode": "standard", "total_max_attempts": limits.attempts},
+        **(own if replayed else {}),
     )
 
 

@@ -98,7 +98,7 @@ def refuses_plaintext(policy: str, bucket: str, partition: str) -> bool:
     TLS lacks that key, so that the condition would not hold without ``IfExists``. Raises :class:`ValueError`
     if the policy cannot be read.
     """
-    denies = [s for s in parse(policy) if s.denies_all_actions and _met_without_tls(s.conditions)]
+    denies = [s for s in parse(policy) if s.denies_all_actions and met_without_tls(s.conditions)]
     return _cover_bucket(denies, bucket, partition)
 
 
@@ -110,7 +110,8 @@ def _cover_bucket(statements: Iterable[BucketStatement], bucket: str, partition:
     return any(s.covers(arn) for s in found) and any(s.covers(*objects) for s in found)
 
 
-def _met_without_tls(conditions: Sequence[Condition]) -> bool:
+def met_without_tls(conditions: Sequence[Condition]) -> bool:
+    """Whether the conditions of a Deny statement hold for every request without TLS."""
     if not conditions:
         return True
     if len(conditions) > 1 or conditions[0].qualifier:

@@ -200,7 +200,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class BucketStatement:
-    """One statement of a bucket or key policy."""
+    """One statement of a bucket, key or queue policy."""
 
     allow: bool
     principal: Reach

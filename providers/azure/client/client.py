@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -20,9 +21,12 @@ from providers.azure.client.calls import (
     GraphCall,
 )
 from providers.azure.client.endpoints import Endpoints
+from providers.azure.client.exchanges import MICROSOFT_GRAPH, RESOURCE_MANAGER
 from providers.azure.client.failures import one_line, refused, unreadable
 from providers.azure.client.guard import RequestGuard
 from providers.azure.client.pace import RETRIED, QueryPace, pause
+from providers.azure.client.recorded_sign_in import SIGN_IN, SignIn, record_sign_in, replayed_sign_in
+from providers.azure.client.senders import NotRecorded, Recordings, Sender
 from providers.azure.client.sign_in import NO_CREDENTIALS, refusal
 from scanner.collect.provider import Limits, Unreachable
 from scanner.collect.table import Call
@@ -54,6 +58,7 @@ DENY_ASSIGNMENTS = ArmCall(
 )
 COMPLETENESS_CALLS = (PERMISSIONS, DENY_ASSIGNMENTS)
 """The calls that prove that a Resource Graph listing is complete."""
+_NEITHER = Recordings()
 
 
 @dataclass(frozen=True)
@@ -61,36 +66,40 @@ class TokenIdentity:
     """The signed-in identity, from the claims of the token."""
 
     credential: Any = field(repr=False)
+    """``None`` if the sign-in is a recorded one."""
     principal: str | None
     """Object ID of the user or service principal, in lower case."""
     name: str | None
     """Display name: the application ID or the user name, else the object ID."""
     tenant: str | None
+    time: datetime
+    """When it signed in."""
 
 
-def sign_in(where: Endpoints, limits: Limits) -> TokenIdentity:
+def sign_in(where: Endpoints, limits: Limits, recordings: Recordings = _NEITHER) -> TokenIdentity:
     """Signs in with the default credential chain of azure-identity, never interactively.
 
     Raises :class:`~scanner.collect.provider.Unreachable` with advice.
     """
     from azure.core.exceptions import AzureError
-    from azure.identity import DefaultAzureCredential
 
+    credential: Any = None
     try:
-        credential = DefaultAzureCredential(
-            authority=where.authority,
-            disable_instance_discovery=not where.known,
-            connection_timeout=limits.connect_seconds,
-            read_timeout=limits.read_seconds,
-            retry_total=limits.attempts - 1,
-            retry_backoff_factor=0.2,
-            process_timeout=max(1, round(limits.read_seconds)),
-        )
-        token = credential.get_token(where.audience).token
+        if recordings.replay is not None:
+            signed_in = replayed_sign_in(recordings.replay)
+        else:
+            credential, token = _token(where, limits)
+            signed_in = SignIn(_claims(token), datetime.now(UTC))
+    except NotRecorded as error:
+        raise Unreachable(
+            "azure", f"{error}: {SIGN_IN}.", "Record again, or add the sign-in to azure/shared.yaml."
+        ) from error
     except (AzureError, ValueError) as error:
+        record_sign_in(recordings.recorder, where, error)
         message, advice = refusal(str(error), where.authority)
         raise Unreachable("azure", message, advice, no_credentials=message == NO_CREDENTIALS) from error
-    claims = _claims(token)
+    record_sign_in(recordings.recorder, where, signed_in)
+    claims = signed_in.claims
     principal = claims.get("oid")
     shown = claims.get("appid") or claims.get("azp") or claims.get("upn") or principal
     return TokenIdentity(
@@ -98,7 +107,24 @@ def sign_in(where: Endpoints, limits: Limits) -> TokenIdentity:
         principal=principal.lower() if isinstance(principal, str) else None,
         name=shown if isinstance(shown, str) else None,
         tenant=claims.get("tid") if isinstance(claims.get("tid"), str) else None,
+        time=signed_in.time,
     )
+
+
+def _token(where: Endpoints, limits: Limits) -> tuple[Any, str]:
+    """A credential, and its first token."""
+    from azure.identity import DefaultAzureCredential
+
+    credential = DefaultAzureCredential(
+        authority=where.authority,
+        disable_instance_discovery=not where.known,
+        connection_timeout=limits.connect_seconds,
+        read_timeout=limits.read_seconds,
+        retry_total=limits.attempts - 1,
+        retry_backoff_factor=0.2,
+        process_timeout=max(1, round(limits.read_seconds)),
+    )
+    return credential, credential.get_token(where.audience).token
 
 
 def _claims(token: str) -> Mapping[str, Any]:
@@ -122,9 +148,14 @@ class _HttpClient:
     """Requests to one host, with retries; turns every failure into Unknown. Shared by all threads."""
 
     def __init__(
-        self, client: Any, guard: RequestGuard, authority: str, limits: Limits, sleep: Callable[[float], None]
+        self,
+        sender: Sender,
+        guard: RequestGuard,
+        authority: str,
+        limits: Limits,
+        sleep: Callable[[float], None],
     ) -> None:
-        self._client = client
+        self._sender = sender
         self._guard = guard
         self._authority = authority
         self._limits = limits
@@ -188,7 +219,6 @@ class _HttpClient:
         self, call: Call, method: str, url: str, content: Any, count: Count
     ) -> Observed[_Reply | None]:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
-        from azure.core.rest import HttpRequest
 
         count(call.name)
         attempt = 1
@@ -197,9 +227,10 @@ class _HttpClient:
                 self._pace.wait()
             headers: Mapping[str, str] = {}
             try:
-                response = self._client.send_request(HttpRequest(method, url, json=content))
-                status, headers = response.status_code, response.headers
-                received = response.content
+                response = self._sender.send(call, method, url, content)
+                status, headers, received = response.status, response.headers, response.content
+            except NotRecorded as error:
+                return Unknown.because("error", call.name, None, str(error))
             except ClientAuthenticationError as error:
                 message, _ = refusal(str(error), self._authority)
                 return Unknown.because("denied", call.name, None, one_line(message))
@@ -231,12 +262,17 @@ class ResourceManager(_HttpClient):
         limits: Limits,
         calls: Iterable[AzureCall],
         sleep: Callable[[float], None] = time.sleep,
+        recordings: Recordings = _NEITHER,
     ) -> None:
-        from providers.azure.client.pipeline import arm_client
-
         guard = RequestGuard(where.host, calls)
-        client = arm_client(where.manager, where.audience, identity.credential, guard, limits)
-        super().__init__(client, guard, where.authority, limits, sleep)
+
+        def client() -> Any:
+            from providers.azure.client.pipeline import arm_client
+
+            return arm_client(where.manager, where.audience, identity.credential, guard, limits)
+
+        sender = recordings.sender(RESOURCE_MANAGER, where.manager, identity.tenant, guard, client)
+        super().__init__(sender, guard, where.authority, limits, sleep)
         self._where = where
 
     def get(self, call: ArmCall, subscription: str, item_id: str, count: Count) -> Observed[Any]:
@@ -300,12 +336,17 @@ class MicrosoftGraph(_HttpClient):
         limits: Limits,
         calls: Iterable[DirectoryCall],
         sleep: Callable[[float], None] = time.sleep,
+        recordings: Recordings = _NEITHER,
     ) -> None:
-        from providers.azure.client.pipeline import graph_client
-
         guard = RequestGuard(where.graph_host, calls)
-        client = graph_client(where.graph, where.graph_audience, identity.credential, guard, limits)
-        super().__init__(client, guard, where.authority, limits, sleep)
+
+        def client() -> Any:
+            from providers.azure.client.pipeline import graph_client
+
+            return graph_client(where.graph, where.graph_audience, identity.credential, guard, limits)
+
+        sender = recordings.sender(MICROSOFT_GRAPH, where.graph, identity.tenant, guard, client)
+        super().__init__(sender, guard, where.authority, limits, sleep)
         self._base = f"{where.graph}/{DIRECTORY_VERSION}/"
 
     def get(self, call: DirectoryCall, group: str, count: Count) -> Observed[Any]:

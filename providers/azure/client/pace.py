@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which a retry may succeed."""
+_RETRY_AFTER = "Retry-After"
 _RESET = "x-ms-user-quota-resets-after"
 _REMAINING = "x-ms-user-quota-remaining"
+READ_HEADERS = (_RETRY_AFTER, _RESET, _REMAINING)
+"""All response headers that the client reads."""
 _FIRST_WAIT = 0.5
 
 
@@ -19,7 +22,7 @@ def pause(headers: Mapping[str, str], attempt: int, most: float) -> float:
     From ``Retry-After``, then from the Resource Graph quota, else exponential backoff. Throttled Resource
     Graph responses may lack Retry-After.
     """
-    retry_after = headers.get("Retry-After", "")
+    retry_after = headers.get(_RETRY_AFTER, "")
     if re.fullmatch(r"[0-9]{1,6}", retry_after):
         seconds = float(retry_after)
     else:

@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 
 from providers.gcp.client.calls import GcpCall, Item, to_region
+from providers.gcp.client.exchanges import NotRecorded, Sdk, Service
 from providers.gcp.client.failures import from_api, one_line, status
+from providers.gcp.client.messages import UNREADABLE, to_json
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Observed, Unknown, join
@@ -40,9 +41,9 @@ class _SharedPages:
 class Client:
     """Calls Cloud Asset Inventory and the Organization Policy API for all projects of one request."""
 
-    def __init__(self, assets: Any, policies: Any, limits: Limits) -> None:
-        self._assets = assets
-        self._policies = policies
+    def __init__(self, assets: Any, policies: Any, limits: Limits, service: Service | None = None) -> None:
+        """``assets`` and ``policies`` are the SDK's clients; a ``service`` answers in place of them."""
+        self._service = service if service is not None else Sdk(assets, policies)
         self._limits = limits
         self._collection: Collection | None = None
         self._early: list[str] = []
@@ -94,7 +95,7 @@ class Client:
             return self.listing(call, f"organizations/{organisation}")
         if call.operation == "GetEffectivePolicy":
             name = f"projects/{item.project.number}/policies/{call.about[0]}"
-            return self._send(call, name, lambda timeout: self._policy(name, timeout))
+            return self._send(call, item.project.id, name, _policy_request(name), to_json)
         return self.listing(call, f"projects/{item.project.id}")
 
     def key(self, call: GcpCall, item: Item) -> Hashable:
@@ -107,7 +108,7 @@ class Client:
         """Runs a mapping function; an answer of an unexpected form becomes Unknown."""
         try:
             return function(*arguments)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except UNREADABLE as error:
             name = call.name if call is not None else "cloudasset:ListAssets"
             message = f"the answer has an unexpected form ({type(error).__name__}: {error})"
             return Unknown.because("error", name, None, one_line(message))
@@ -132,10 +133,11 @@ class Client:
         return shared.pages
 
     def _fetched(self, call: GcpCall, parent: str) -> Iterator[Observed[Page]]:
-        fetch = self._search if call.operation == "SearchAllResources" else self._list
-        token = ""
+        search = call.operation == "SearchAllResources"
+        request_page, read = (_search_request, _results) if search else (_list_request, _assets)
+        scope, token = parent.removeprefix("projects/"), ""
         while True:
-            page = self._send(call, parent, partial(fetch, call, parent, token))
+            page = self._send(call, scope, parent, request_page(call, parent, token), read)
             if isinstance(page, Unknown):
                 yield page
                 return
@@ -148,41 +150,14 @@ class Client:
                 return
             token = following
 
-    def _list(
-        self, call: GcpCall, parent: str, token: str, timeout: float
-    ) -> tuple[list[Mapping[str, Any]], str]:
-        from google.cloud import asset_v1
+    def _send(
+        self, call: GcpCall, scope: str, where: str, request: Any, read: Callable[[Any], T]
+    ) -> Observed[T]:
+        """Sends a request and reads the response. Retries it where that may help: at most
+        ``limits.attempts`` attempts.
 
-        request = asset_v1.ListAssetsRequest(
-            parent=parent,
-            asset_types=list(call.about),
-            content_type=call.content,
-            page_size=PAGE,
-            page_token=token,
-        )
-        pager = self._assets.list_assets(request=request, retry=None, timeout=timeout)
-        response = next(iter(pager.pages))
-        return [_plain(asset) for asset in response.assets], response.next_page_token
-
-    def _search(
-        self, call: GcpCall, parent: str, token: str, timeout: float
-    ) -> tuple[list[Mapping[str, Any]], str]:
-        from google.cloud import asset_v1
-
-        request = asset_v1.SearchAllResourcesRequest(
-            scope=parent, read_mask="location", page_size=SEARCH_PAGE, page_token=token
-        )
-        pager = self._assets.search_all_resources(request=request, retry=None, timeout=timeout)
-        response = next(iter(pager.pages))
-        return [_plain(result) for result in response.results], response.next_page_token
-
-    def _policy(self, name: str, timeout: float) -> Mapping[str, Any]:
-        return _plain(self._policies.get_effective_policy(name=name, retry=None, timeout=timeout))
-
-    def _send(self, call: GcpCall, where: str, request: Callable[[float], T]) -> Observed[T]:
-        """Sends a request, and retries it where that may help: at most ``limits.attempts`` attempts.
-
-        A call that timed out is not retried: it has used its time.
+        A call that timed out is not retried: it has used its time. ``where`` names in messages what the
+        request is about, ``scope`` in recordings.
         """
         from google.api_core.exceptions import GoogleAPICallError, RetryError
         from google.auth.exceptions import GoogleAuthError
@@ -192,14 +167,17 @@ class Client:
             attempt += 1
             self._count(call)
             try:
-                return request(self._limits.read_seconds)
+                return read(self._service.send(call, scope, request, self._limits.read_seconds))
             except GoogleAPICallError as error:
                 if status(error) not in _RETRIED or attempt >= self._limits.attempts:
                     return from_api(call, error, where)
-                time.sleep(self._pause(attempt, error))
+                if self._service.live:
+                    time.sleep(self._pause(attempt, error))
+            except NotRecorded as missing:
+                return Unknown.because("error", call.name, None, one_line(str(missing)))
             except (GoogleAuthError, RetryError) as error:
                 return Unknown.because("error", call.name, None, one_line(f"{where}: {error}"))
-            except (LookupError, TypeError, ValueError, AttributeError) as error:
+            except UNREADABLE as error:
                 message = f"{where}: the answer could not be read ({type(error).__name__})"
                 return Unknown.because("error", call.name, None, message)
 
@@ -225,14 +203,35 @@ def _in(regions: frozenset[str], asset: Mapping[str, Any]) -> bool:
     return region is None or region in regions
 
 
-def _plain(message: Any) -> Mapping[str, Any]:
-    """A message in the JSON form of the REST API: the only place that converts.
+def _list_request(call: GcpCall, parent: str, token: str) -> Any:
+    from google.cloud import asset_v1
 
-    Fields without presence are omitted when they have their default value, so "false" and "0" are
-    absent; the numbers of ``resource.data`` (a Struct) are floats, and its int64 are strings.
-    Raises :class:`ValueError` for numbers that JSON cannot represent.
-    """
-    from google.protobuf.json_format import MessageToDict
+    return asset_v1.ListAssetsRequest(
+        parent=parent,
+        asset_types=list(call.about),
+        content_type=call.content,
+        page_size=PAGE,
+        page_token=token,
+    )
 
-    plain: Mapping[str, Any] = MessageToDict(type(message).pb(message))
-    return plain
+
+def _search_request(_: GcpCall, parent: str, token: str) -> Any:
+    from google.cloud import asset_v1
+
+    return asset_v1.SearchAllResourcesRequest(
+        scope=parent, read_mask="location", page_size=SEARCH_PAGE, page_token=token
+    )
+
+
+def _policy_request(name: str) -> Any:
+    from google.cloud import orgpolicy_v2
+
+    return orgpolicy_v2.GetEffectivePolicyRequest(name=name)
+
+
+def _assets(response: Any) -> tuple[Page, str]:
+    return [to_json(asset) for asset in response.assets], response.next_page_token
+
+
+def _results(response: Any) -> tuple[Page, str]:
+    return [to_json(result) for result in response.results], response.next_page_token

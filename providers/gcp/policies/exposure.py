@@ -1,4 +1,4 @@
-"""Public access from grants: Cloud Storage roles, bindings and access control lists."""
+"""Public access from grants: roles, bindings and Cloud Storage access control lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 PUBLIC = frozenset({"allUsers", "allAuthenticatedUsers"})
 """Anyone, and anyone with a Google account: https://cloud.google.com/iam/docs/principals-overview."""
 
-ROLES: Mapping[str, tuple[bool, bool]] = {
+RolesAccess = Mapping[str, tuple[bool, bool]]
+"""By role: whether it allows reading, and writing."""
+
+ROLES: RolesAccess = {
     "roles/storage.objectViewer": (True, False),
     "roles/storage.objectUser": (True, True),
     "roles/storage.objectAdmin": (True, True),
@@ -33,7 +36,7 @@ ROLES: Mapping[str, tuple[bool, bool]] = {
 objects, or changing access): https://cloud.google.com/storage/docs/access-control/iam-roles. Basic roles
 count with the access that Cloud Storage gives their holders by default."""
 
-_ACL_ROLES: Mapping[str, tuple[bool, bool]] = {
+_ACL_ROLES: RolesAccess = {
     "READER": (True, False),
     "WRITER": (True, True),
     "OWNER": (True, True),
@@ -49,10 +52,12 @@ class Exposure:
     via: Observed[tuple[str, ...]]
 
 
-def from_bindings(policy: Mapping[str, Any], call: str, attached: str = "") -> Exposure:
+def from_bindings(
+    policy: Mapping[str, Any], call: str, attached: str = "", roles: RolesAccess = ROLES
+) -> Exposure:
     """The access that the bindings of an IAM policy give to the public.
 
-    A custom role, or a role that is not in :data:`ROLES`, may contain any permission: Unknown. So is a
+    A custom role, or a role that is not in ``roles``, may contain any permission: Unknown. So is a
     binding with a condition: whether and for which objects it applies depends on the request. Deny
     policies are not read: they could only reduce the access reported here.
     https://cloud.google.com/iam/docs/reference/rest/v1/Policy
@@ -60,14 +65,16 @@ def from_bindings(policy: Mapping[str, Any], call: str, attached: str = "") -> E
     exposures = []
     for binding in policy.get("bindings", ()):
         members = sorted(PUBLIC.intersection(binding.get("members", ())))
-        exposures += [_binding(binding, member, call, attached) for member in members]
+        exposures += [_binding(binding, member, call, attached, roles) for member in members]
     return union(exposures)
 
 
-def _binding(binding: Mapping[str, Any], member: str, call: str, attached: str) -> Exposure:
+def _binding(
+    binding: Mapping[str, Any], member: str, call: str, attached: str, roles: RolesAccess
+) -> Exposure:
     role = binding["role"]
     label = f"IAM binding {role} to {member}" + (f" on {attached}" if attached else "")
-    known = ROLES.get(role)
+    known = roles.get(role)
     if known == (False, False):
         return NO_EXPOSURE
     if known is None or binding.get("condition"):

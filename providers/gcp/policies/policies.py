@@ -99,11 +99,19 @@ def is_custom(role: str) -> bool:
     raise ValueError(f"{role} is not a role")
 
 
+def policy_of(asset: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``iamPolicy`` of an asset. Every policy has an etag: raises :class:`ValueError` for one with neither an
+    etag nor bindings, which would otherwise grant nothing."""
+    policy: Mapping[str, Any] = asset["iamPolicy"]
+    if not policy.get("etag") and not policy.get("bindings"):
+        raise ValueError("the policy has neither an etag nor bindings")
+    return policy
+
+
 def project_policy(item: Item, policies: Mapping[str, Any]) -> Mapping[str, Any]:
     """The project's own policy; empty if it is not listed, since listings omit resources without a policy."""
     asset = policies.get(f"{RESOURCE_MANAGER}projects/{item.project.number}")
-    policy: Mapping[str, Any] = asset["iamPolicy"] if asset is not None else {}
-    return policy
+    return policy_of(asset) if asset is not None else {}
 
 
 def policies_above(item: Item, policies: Mapping[str, Any]) -> Observed[Mapping[str, Mapping[str, Any]]]:
@@ -112,7 +120,7 @@ def policies_above(item: Item, policies: Mapping[str, Any]) -> Observed[Mapping[
     if isinstance(ancestors, Unknown):
         return ancestors
     return {
-        place: policies[RESOURCE_MANAGER + place]["iamPolicy"]
+        place: policy_of(policies[RESOURCE_MANAGER + place])
         for place in ancestors
         if RESOURCE_MANAGER + place in policies
     }

@@ -38,7 +38,7 @@ def answer(fault: Fault, operation: str) -> Answer:
         return Answer(status, XML, _wrapped("ErrorResponse", code, message))
     if service == "ec2":
         return Answer(status, "text/xml", _ec2(code, message))
-    if service in ("sts", "iam", "rds"):
+    if service in ("sts", "iam", "rds", "redshift"):
         return Answer(status, "text/xml", _wrapped("ErrorResponse", code, message))
     if service in REST_JSON:
         headers = (("x-amzn-ErrorType", code),)
@@ -55,7 +55,7 @@ def malformed(content_type: str, body: bytes) -> Answer:
 
 
 def _code(fault: Fault, service: str) -> tuple[str, int]:
-    xml = service in ("s3", "s3control", "sts", "iam", "rds")
+    xml = service in ("s3", "s3control", "sts", "iam", "rds", "redshift")
     if fault in ("denied", "denied_by_organisation"):
         if service == "ec2":
             return "UnauthorizedOperation", 403
@@ -70,6 +70,7 @@ def _code(fault: Fault, service: str) -> tuple[str, int]:
             "sts": "ExpiredToken",
             "iam": "ExpiredToken",
             "rds": "ExpiredToken",
+            "redshift": "ExpiredToken",
         }
         return code.get(service, "RequestExpired" if service == "ec2" else "ExpiredTokenException"), 400
     if fault == "throttled":

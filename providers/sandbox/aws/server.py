@@ -14,11 +14,11 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from providers.sandbox import Fault
-from providers.sandbox.aws import compute, keys
+from providers.sandbox.aws import compute, keys, snapshots
 from providers.sandbox.aws.faults import IDENTITY, Answer, answer, malformed
 from providers.sandbox.aws.identity import Identities
 from providers.sandbox.aws.operations import body, operation, region
-from providers.sandbox.aws.seed import ACCOUNT, REGION, seed
+from providers.sandbox.aws.seed import ACCOUNT, KEY, REGION, seed
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -155,6 +155,9 @@ class AwsSandbox:
             return _identity()
         if self._live and name.startswith(("iam:", "organizations:")):
             return self.identities.answer(name, body(environ), _organisation(), self.page_size)
+        if "Snapshot" in name:
+            found = snapshots.answer(name, body(environ), ACCOUNT, region(environ), REGION, KEY)
+            return None if found is None else Answer(200, "text/xml", found)
         return None
 
     def _content(self, name: str, environ: dict[str, Any]) -> tuple[str, bytes]:

@@ -154,7 +154,7 @@ def built_in_sinks(identifier: str, above: Sequence[str]) -> list[Asset]:
 
 def example_shop() -> Company:
     """The sample company's batch platform."""
-    from providers.sandbox.gcp import compute, identity, keys, network
+    from providers.sandbox.gcp import compute, identity, keys, network, queues
 
     root = (f"organizations/{ORGANISATION}",)
     folder = (f"folders/{FOLDER}", *root)
@@ -246,10 +246,11 @@ def example_shop() -> Company:
             uniform=False,
             prevention="enforced",
         ),
-        *compute.assets(PROJECT, here),
+        *compute.assets(PROJECT, here, KEY),
         *identity.assets(PROJECT, here),
         *keys.assets(PROJECT, here),
         *network.assets(PROJECT, here, root),
+        *queues.assets(PROJECT, here, KEY),
         *built_in_sinks(PROJECT, here),
         sink(
             "admin-activity",

@@ -116,7 +116,8 @@ class GcpSandbox:
             return MALFORMED
         number = self.company.numbered(parent).removeprefix("projects/")
         enforce = (number, constraint) in self.company.enforced
-        body = {"name": request.name, "spec": {"rules": [{"enforce": enforce}]}}
+        rule = {"allowAll": True} if constraint.endswith("Restrictions") else {"enforce": enforce}
+        body = {"name": request.name, "spec": {"rules": [rule]}}
         return ParseDict(body, orgpolicy_v2.Policy.pb()())
 
     def _fails(self, call: GcpCall, parent: str, context: Any) -> bool:

@@ -12,7 +12,8 @@ from scanner.model.resources.compute import ContainerCluster, Database, Function
 from scanner.model.resources.identity import AccessKey, Role, Tenant, User
 from scanner.model.resources.keys import Key
 from scanner.model.resources.network import Firewall
-from scanner.model.resources.storage import Bucket
+from scanner.model.resources.queues import Queue
+from scanner.model.resources.storage import Bucket, Snapshot
 
 KINDS: Mapping[str, type[Resource]] = MappingProxyType(
     {
@@ -32,6 +33,8 @@ KINDS: Mapping[str, type[Resource]] = MappingProxyType(
             Database,
             Function,
             ContainerCluster,
+            Queue,
+            Snapshot,
         )
     }
 )

@@ -1,4 +1,4 @@
-"""Object storage."""
+"""Object storage, and copies of disks and databases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scanner.model.resources.base import Resource
 
 
 class Encryption(BaseModel):
-    """Default encryption at rest, and who controls the key."""
+    """Encryption at rest (the default one of a bucket), and who controls the key."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -47,3 +47,16 @@ class Bucket(Resource):
     uniform_access: Observed[bool]
     """Access is controlled by identity and bucket policies alone: no object ACLs (S3, Cloud Storage), no
     account-wide shared key (Azure)."""
+
+
+class Snapshot(Resource):
+    """A copy of a disk or database at one moment, made by hand or automatically: an EBS, RDS, Aurora,
+    DocumentDB, Neptune or Redshift snapshot, or one of an Azure managed disk or a Compute Engine disk."""
+
+    kind: ClassVar[str] = "snapshot"
+
+    public: Observed[bool]
+    """Anyone with an account at the cloud can restore it, or anyone on the internet can download it through
+    an active link: as effectively granted, after every public access block on and above it."""
+    encryption: Observed[Encryption | None]
+    """Encryption at rest; ``None`` if it is not encrypted."""

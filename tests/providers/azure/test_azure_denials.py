@@ -29,7 +29,7 @@ FACETS: Mapping[str, set[tuple[str, str]]] = {
     f"{GRAPH}(managementGroups)": {("account", "path")},
     "Microsoft.KeyVault/Keys_Get": {("key", "rotates"), ("key", "rotation_days")},
 }
-LISTED = {"bucket", "region", "key", "firewall", *test_azure_compute_denials.KINDS}
+LISTED = {"bucket", "region", "key", "firewall", "queue", *test_azure_compute_denials.KINDS}
 BLIND: Mapping[str, set[str]] = {
     f"{GRAPH}(storageAccounts)": {"bucket"},
     f"{GRAPH}(locations)": {"region"},
@@ -52,6 +52,8 @@ TESTED_ELSEWHERE = {
     # Tested with machines, databases, functions and clusters.
     *test_azure_compute_denials.FACETS,
     *test_azure_compute_denials.BLIND,
+    # Tested by the law over all tables, in test_table_law.py.
+    f"{GRAPH}(serviceBusNamespaces)",
 }
 REASONS: Mapping[Fault, str] = {
     "denied": "denied",

@@ -33,6 +33,8 @@ OPEN = {("firewall", "open_to_world"), ("firewall", "admin_ports_open"), ("firew
 KEY_STATE = {("key", "enabled"), ("key", "pending_deletion")}
 DATA_ACCESS = ("audit_trail", "records_data_access")
 OTHERS = ("key", "open_to_others")
+QUEUES = ("queue", "public")
+SNAPSHOTS = ("snapshot", "public")
 NODES = {
     ("container_cluster", "nodes"),
     ("container_cluster", "node_upgrades"),
@@ -41,7 +43,7 @@ NODES = {
 
 DEPENDENT = {
     POLICIES: PUBLIC,
-    ABOVE: PUBLIC | {DATA_ACCESS, ("user", "administrator"), OTHERS},
+    ABOVE: PUBLIC | {DATA_ACCESS, ("user", "administrator"), OTHERS, QUEUES, SNAPSHOTS},
     PREVENTION: PUBLIC | {("account", "public_access_block")},
     "orgpolicy:GetEffectivePolicy(storage.secureHttpTransport)": {("bucket", "tls_only")},
     HIERARCHY: {("account", "path"), ("user", "external"), ("role", "external"), OTHERS},
@@ -53,6 +55,9 @@ DEPENDENT = {
     "cloudasset:ListAssets(iam.ServiceAccount)": {("access_key", "active")},
     "cloudasset:ListAssets(cloudkms.CryptoKeyVersion)": KEY_STATE,
     "cloudasset:ListAssets(cloudkms.CryptoKey+cloudkms.KeyRing IAM_POLICY)": {OTHERS},
+    "cloudasset:ListAssets(pubsub.Topic+pubsub.Subscription IAM_POLICY)": {QUEUES},
+    "cloudasset:ListAssets(compute.Snapshot IAM_POLICY)": {SNAPSHOTS},
+    "orgpolicy:GetEffectivePolicy(compute.storageResourceUseRestrictions)": {SNAPSHOTS},
     "cloudasset:ListAssets(compute.Firewall)": OPEN | {("firewall", "default_allows")},
     "cloudasset:ListAssets(compute.FirewallPolicy)": OPEN,
     "cloudasset:ListAssets(compute.FirewallPolicy organization)": OPEN,
@@ -69,6 +74,8 @@ LISTINGS: dict[str, dict[str, set[str]]] = {
     "cloudasset:ListAssets(sqladmin.Instance)": {"database": set()},
     "cloudasset:ListAssets(cloudfunctions.Function+run.Service)": {"function": set()},
     "cloudasset:ListAssets(container.Cluster)": {"container_cluster": set()},
+    "cloudasset:ListAssets(pubsub.Topic+pubsub.Subscription)": {"queue": set()},
+    "cloudasset:ListAssets(compute.Snapshot)": {"snapshot": set()},
     "cloudasset:ListAssets(iam.ServiceAccountKey)": {"access_key": set()},
     "cloudasset:ListAssets(cloudresourcemanager.Project IAM_POLICY)": {"user": set(), "role": set()},
     SINKS: {"audit_trail": {"org-audit"}},
