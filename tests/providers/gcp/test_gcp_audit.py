@@ -37,7 +37,7 @@ def item(**data: Any) -> Item:
 
 def policies(*configs: dict[str, Any], place: str = "projects/1") -> dict[str, Any]:
     name = f"//cloudresourcemanager.googleapis.com/{place}"
-    return {name: {"iamPolicy": {"auditConfigs": list(configs)}}}
+    return {name: {"iamPolicy": {"etag": "BwXhqDVxXqk=", "auditConfigs": list(configs)}}}
 
 
 def config(service: str, *kinds: str, exempted: str = "") -> dict[str, Any]:
