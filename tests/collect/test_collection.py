@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -94,10 +94,10 @@ TABLE = Table(
 WANTED = frozenset({"versioning", "public_read"})
 
 
-def collected(caller: MemoryCaller, wanted: frozenset[str] = WANTED) -> Inventory:
+def collected(caller: MemoryCaller, wanted: frozenset[str] = WANTED, table: Table[Ask] = TABLE) -> Inventory:
     workers = Workers(4)
     collection = Collection(workers)
-    collection.run(TABLE, caller, CollectionPlace("aws", "111122223333", None, "bucket"), wanted)
+    collection.run(table, caller, CollectionPlace("aws", "111122223333", None, "bucket"), wanted)
     workers.wait()
     assert collection.unfinished() == ()
     return collection.inventory((), {"bucket": wanted})
@@ -195,6 +195,28 @@ def test_a_facet_of_the_wrong_type_is_unknown() -> None:
         assert isinstance(bucket.versioning, Unknown)
         assert bucket.versioning.causes[0].reason == "error"
         assert bucket.public_read is False
+
+
+def test_an_answer_that_only_fails_when_combined_is_unknown() -> None:
+    def either(one: Any, other: Any) -> Any:
+        return one["open"] or other
+
+    facets = {**TABLE.facets, "public_read": replace(TABLE.facets["public_read"], combine=either)}
+    inventory = collected(caller(), table=replace(TABLE, facets=facets))
+    assert len(inventory.resources) == 3
+    for bucket in inventory.resources:
+        assert isinstance(bucket, Bucket)
+        assert isinstance(bucket.public_read, Unknown)
+        assert (bucket.public_read.causes[0].reason, bucket.public_read.causes[0].call) == ("error", "policy")
+        assert bucket.versioning is True
+
+
+@pytest.mark.parametrize("item", [None, "b", ["b"]])
+def test_an_item_of_the_wrong_type_leaves_a_blind_spot(item: Any) -> None:
+    named = Facet[Ask]((FacetRead(None, lambda item: None),), lambda nothing: {"region": "eu-west-1"})
+    inventory = collected(caller(listed=[[{"name": "a"}, item]]), table=replace(TABLE, enrich=named))
+    assert [bucket.name for bucket in inventory.resources] == ["a"]
+    assert [(spot.kind, spot.cause.reason) for spot in inventory.blind_spots] == [("bucket", "error")]
 
 
 def test_an_answer_without_the_field_is_unknown() -> None:

@@ -292,7 +292,7 @@ class ReplayedAzure(ReplayedCloud):
         "denied_by_organisation": (403, "DenyAssignmentAuthorizationFailed"),
         "throttled": (429, "TooManyRequests"),
         "error": (500, "InternalServerError"),
-        "missing": (404, "NotFound"),
+        "missing": (404, "ResourceNotFound"),
     }
 
     def __init__(self) -> None:
