@@ -58,7 +58,7 @@ def _write_recording(request: CollectionRequest, collected: Collected) -> None:
         print("gapscan: no scope was reached, so no recording was written", file=sys.stderr)
         return
     recorder.write()
-    answers = f"{len(recorder):,} answer{'' if len(recorder) == 1 else 's'}"
+    answers = f"{recorder.count:,} answer{'' if recorder.count == 1 else 's'}"
     line = f"gapscan: {recorder.folder}: {answers} recorded; look through the files before you send them"
     print(printable(line), file=sys.stderr)
 

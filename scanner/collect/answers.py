@@ -106,7 +106,8 @@ class Recorder:
         self._lock = threading.Lock()
         self._exchanges: dict[tuple[str, str, str], list[Exchange]] = defaultdict(list)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """The number of answers so far."""
         with self._lock:
             return sum(len(exchanges) for exchanges in self._exchanges.values())
@@ -162,9 +163,9 @@ class Recorder:
         """The files of the recording, by their paths within its folder."""
         with self._lock:
             recorded = {key: tuple(exchanges) for key, exchanges in sorted(self._exchanges.items())}
-        said = [vars(exchange) for exchanges in recorded.values() for exchange in exchanges]
-        scopes = [{"name": scope} for _, _, scope in recorded]
-        renamed = Renaming([*scopes, *said], self._redaction.domains, self._names).apply
+        values = [{"name": scope} for _, _, scope in recorded]
+        values += [vars(exchange) for exchanges in recorded.values() for exchange in exchanges]
+        renamed = Renaming(values, self._redaction.domains, self._names).apply
         states: dict[tuple[str, str], list[tuple[str, Exchange]]] = defaultdict(list)
         for (provider, kind, scope), exchanges in recorded.items():
             states[provider, kind] += [(renamed(scope), exchange) for exchange in exchanges]
@@ -193,6 +194,7 @@ class Replay:
         self.folder = folder
         self._lock = threading.Lock()
         self._asked: Counter[tuple[str | None, str]] = Counter()
+        self._checked: set[tuple[str, frozenset[str]]] = set()
         self._held: dict[str, list[tuple[str, Exchange]]] = defaultdict(list)
         for state in self.states:
             for exchange in state.answers:
@@ -241,16 +243,19 @@ class Replay:
     ) -> None:
         """Checks the answers of a cloud: whether its calls are known, and no scope has two states in a file.
 
-        ``mistake`` returns what is wrong with an exchange, if anything. Raises
-        :class:`~scanner.base.yaml.DocumentError`.
+        ``mistake`` returns what is wrong with an exchange, if anything; it is asked once for each, however
+        many connections check the recording. Raises :class:`~scanner.base.yaml.DocumentError`.
         """
         known = frozenset(known_calls)
-        first: dict[tuple[str, str], State] = {}
+        with self._lock:
+            if (provider, known) in self._checked:
+                return
+        first: dict[tuple[str, str, str], State] = {}
         problems: list[Problem] = []
         for state in self.states:
             if state.provider != provider:
                 continue
-            other = first.setdefault((state.file, state.scope), state)
+            other = first.setdefault((state.file, state.kind, state.scope), state)
             if other is not state:
                 message = f"{other.name!r} (line {other.line}) has answers of {state.scope} too: remove one"
                 problems.append(Problem(state.file, state.line, message))
@@ -263,6 +268,8 @@ class Replay:
                     problems.append(Problem(state.file, line, f"{exchange.call}: {wrong}"))
         if problems:
             raise DocumentError(problems)
+        with self._lock:
+            self._checked.add((provider, known))
 
     def find(
         self, provider: str, call: str, about: Mapping[str, JSON], scope: str | None = None
@@ -325,11 +332,15 @@ def _in_parts(
     """The answers in files that are small enough to be read again."""
     part: list[tuple[str, dict[str, JSON]]] = []
     size = 0
+    last: tuple[JSON, ...] = ()
     for scope, answer in answers:
         length = len(_canonical(answer))
-        if part and size + length > _LARGEST:
+        request = (scope, answer["call"], answer["about"])
+        # The answers to equal requests stay together, in their order.
+        if part and size + length > _LARGEST and request != last:
             yield part
             part, size = [], 0
+        last = request
         part.append((scope, answer))
         size += length
     if part:

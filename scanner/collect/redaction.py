@@ -36,7 +36,9 @@ _SECRET_PAIRS = frozenset(
     {
         *(
             (owner, "key")
-            for owner in words("access account api master primary private secondary shared ssh")
+            for owner in words(
+                "access account api license master primary private secondary shared signing ssh storage"
+            )
         ),
         *((owner, "keys") for owner in words("access account api private shared ssh windows")),
         *((owner, "data") for owner in ("custom", "user")),
@@ -57,7 +59,7 @@ _KEPT_KEYS = frozenset({"httptokens"})
 """``HttpTokens`` of EC2 is ``required`` or ``optional``."""
 _KEPT_TEXT = re.compile(
     r"|true|false|none|null|\d{4}-\d\d-\d\d(?:[T ][0-9:.]+(?:Z|[+-][0-9:]+)?)?|arn:aws[a-z-]*:\S+"
-    r"|/subscriptions/\S+|/?(?://[a-z.]+/)?projects/[^/\s]+/\S+|(?:REDACTED|REDACTED-\d+)",
+    r"|/subscriptions/\S+|/?(?://[a-z.]+/)?projects/[^/\s]+/\S+|(?:REDACTED|REDACTED-\d+|A[A-Z]{3}REDACTED\d{8})",
     re.IGNORECASE,
 )
 """Texts that are no secrets even under the key of one: empty, switches, dates and references."""
@@ -83,13 +85,13 @@ PATTERNS = tuple(
         r"(?i:\b(?:bearer|basic|sharedaccesssignature|sharedkey)\s+)(?=\S*[0-9=])([\w.~+/=&%:-]{8,})",
         r"(?i:encoded authorization failure message:\s*)(\S+)",
         # User name and password of a URL, not a port.
-        r"//([^\s/@:\"']*:(?!\d{1,5}/)[^\s\"']*?)@(?=[\w.\[-]+(?:[:/?#\"'\s]|\Z))",
+        r"//([^\s/@:\"']{0,99}:(?!\d{1,5}/)[^\s\"']{0,300}?)@(?=[\w.\[-]+(?:[:/?#\"'\s]|\Z))",
         rf"(?i:(?<![a-z])(?:{_ASSIGNED})\s?=\s?\"?)({_VALUE})",
         rf"(?i:[a-z_-](?:{_ASSIGNED})=\"?)({_VALUE})",
         rf"(?i:[?&]code=)({_VALUE})",
-        r"(?i:(?<![a-z])(?:password|passwd|pwd|secret|token):\s+\"?)([^\s\"',;]+)",
+        # Parsers' messages have tokens too: "unclosed token: line 1".
+        r"(?i:(?<![a-z])(?:password|passwd|pwd|secret|token(?=:\s+\S*\d)):\s+\"?)([^\s\"',;]+)",
         rf"(?i:(?<![a-z])(?:{_ASSIGNED})\\?[\"']\s*:\s*\\?[\"'])([^\"'\\]+)",
-        r"\b((?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,})\b",  # AWS access key IDs
         r"(?<![\w+/])((?:IQoJ|FwoG|FQoG|AQoD)[\w+/=%-]{60,})",  # AWS session tokens
         r"(?<![\w+/])([\w+/]{86}==)",  # keys of Azure storage accounts
         r"(?<![\w~.-])([\w~.-]{3}[78]Q~[\w~.-]{31,34})(?![\w~.-])",  # client secrets of Entra ID
@@ -101,6 +103,8 @@ PATTERNS = tuple(
     )
 )
 """Secrets that are recognised by their form; the group is what is replaced."""
+_KEY_ID = re.compile(r"\b(AKIA|ASIA|ABIA|ACCA)(?!REDACTED)[A-Z0-9]{12,}\b")
+"""An AWS access key ID. It is replaced by one: AWS itself uses them as names, which are to be recognised."""
 _RANDOM = re.compile(r"(?<![\w+/-])([A-Za-z0-9+/]{40})(?![\w+/=-])")
 """Perhaps an AWS secret access key: see :func:`_looks_random`."""
 _MAIL = re.compile(
@@ -207,6 +211,7 @@ class Redaction:
             return inner
         for pattern in PATTERNS:
             text = pattern.sub(self._match, text)
+        text = _KEY_ID.sub(self._key_id, text)
         text = _RANDOM.sub(lambda found: self._match(found) if _looks_random(found[1]) else found[0], text)
         return _MAIL.sub(self._person, text) if "@" in text or "%40" in text else text
 
@@ -227,6 +232,9 @@ class Redaction:
             return whole
         return f"{whole[: start - offset]}{self._replaced(SECRET, secret)}{whole[end - offset :]}"
 
+    def _key_id(self, found: re.Match[str]) -> str:
+        return f"{found[1]}{SECRET}{self._number('key', found[0]):08}"
+
     def _person(self, found: re.Match[str]) -> str:
         local, at, domain = found.groups()
         domain = domain.lower()
@@ -240,6 +248,10 @@ class Redaction:
         return f"{self._replaced('person', f'{unquote(local).lower()}@{domain}')}{mark}{at}{domain}"
 
     def _replaced(self, kind: str, text: str) -> str:
+        return f"{kind}-{self._number(kind, text)}"
+
+    def _number(self, kind: str, text: str) -> int:
+        """The same number for the same text."""
         # A token may occur once as it is and once quoted in a link.
         canonical = unquote(text).replace(" ", "+").encode("utf-8", "surrogatepass")
         digest = hashlib.blake2b(canonical, key=self._salt).digest()
@@ -248,7 +260,7 @@ class Redaction:
             if number is None:
                 self._counts[kind] += 1
                 number = self._numbers[kind, digest] = self._counts[kind]
-        return f"{kind}-{number}"
+        return number
 
 
 def is_within(domain: str, domains: Iterable[str]) -> bool:

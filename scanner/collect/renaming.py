@@ -26,22 +26,20 @@ class Renaming:
         """By the first word, in lower case: what begins with it and its replacement, the longest first."""
         self._exact: frozenset[str] = frozenset()
         found: dict[str, str] = {}
-        kept = list(values)
+        everything = list(values)
         ranked = sorted(domains, key=lambda one: (-domains[one], one))
-        taken = any(_has_example(value) for value in kept)
+        taken = any(_has_example(value) for value in everything)
         for number, domain in enumerate(ranked, start=1):
             new = "example.com" if number == 1 and not taken else f"domain-{number}.example.com"
             found[domain] = new
             found[domain.replace(".", "_")] = new.replace(".", "_")
         if names:
             vocabulary = set(_STOP)
-            for value in kept:
+            for value in everything:
                 vocabulary.update(_words_of(value))
-            distinct = {
-                name.lower(): name for value in kept for name in (*_names_in(value), *_names_in_ids(value))
-            }
-            chosen = sorted(name for name in distinct if name not in vocabulary and name not in found)
-            self._exact = frozenset(distinct[name] for name in chosen if name.isalpha())
+            known = {name for value in everything for name in (*_names_in(value), *_names_in_ids(value))}
+            chosen = sorted({name.lower() for name in known} - vocabulary - found.keys())
+            self._exact = frozenset(name for name in known if name.isalpha())
             for number, name in enumerate(chosen, start=1):
                 found[name] = found[quote(name, safe="").lower()] = f"name-{number}"
         for text, new in sorted(found.items(), key=lambda pair: -len(pair[0])):
@@ -99,7 +97,7 @@ _STOP = words(
     "instance key kms lambda log-group main master microsoft name network none null organizations owner "
     "person policy private project projects providers public queue rds redacted region resource "
     "resourcegroups role root secret security-group service snapshot sts subnet subscription subscriptions "
-    "system table target topic trail true user users value volume vpc"
+    "system table target topic trail true unknown user users value volume vpc"
 )
 _NAME_LISTS = frozenset({"accountaliases", "clusters"})
 _NO_NAMES = tuple(
@@ -125,6 +123,7 @@ _OWN = re.compile(
 )
 """Names that the cloud itself gave, and texts that are no names."""
 _LONGEST_NAME = 256
+_LONGEST_ID = 2048
 _ARN = re.compile(r"arn:aws[a-z-]*:([a-z0-9-]+):[a-z0-9-]*:(\d{12}|):([^\s\"',;\]})]+)")
 _AZURE = re.compile(
     r"/subscriptions/[0-9a-f-]{36}/resourcegroups/([^/\s\"',?]+)(?:/providers/([^\s\"',?]+))?", re.IGNORECASE
@@ -201,7 +200,7 @@ def _is_own(value: Mapping[str, Any]) -> bool:
 
 
 def _name(value: Any) -> Iterator[str]:
-    if not isinstance(value, str) or _OWN.fullmatch(value):
+    if not isinstance(value, str) or len(value) > _LONGEST_ID or _OWN.fullmatch(value):
         return
     last = value if " " in value else value.rstrip("/").rpartition("/")[2].rpartition(":")[2]
     if _OWN.fullmatch(last):

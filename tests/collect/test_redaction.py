@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (secrets as they are found, unbroken)
 """What a recording replaces: no secret and no person may be left, and the rest must remain evidence."""
 
 from __future__ import annotations
@@ -25,17 +24,18 @@ STORAGE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1
 PATTERNS = {
     "AWS access key id": "AKIAJ7QWERTYUIOP1234",
     "AWS temporary access key id": "ASIAJ7QWERTYUIOP1234",
-    "AWS secret access key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY"[:40],
+    "AWS secret access key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "AWS session token": "IQoJb3JpZ2luX2VjEJr" + "aB3/x+9" * 30,
     "private key": PEM,
     "private key in one line": PEM.replace("\n", "\\n"),
     "truncated private key": PEM[:60],
-    "OpenSSH key": "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----",
+    "OpenSSH key": PEM.replace("RSA", "OPENSSH"),
+    "PKCS 8 key": PEM.replace("RSA ", ""),
     "JWT": JWT,
     "bearer": "Bearer 9f8e7d6c5b4a39281706",
     "basic": "Basic dXNlcjpwYXNzd29yZDEyMw==",
     "storage key": STORAGE_KEY,
-    "client secret of Entra ID": "abc8Q~dEfGhIjKlMnOpQrStUvWxYz0123456789Abc"[:40],
+    "client secret of Entra ID": "abc8Q~dEfGhIjKlMnOpQrStUvWxYz0123456789A",
     "Google API key": "AIzaSyA1234567890abcdefghijklmnopqrstuv",
     "Google access token": "ya29.a0AfH6SMBxCanaryCanaryCanary",
     "Google client secret": "GOCSPX-abcdefghijklmnopqrstuvwx",
@@ -45,7 +45,7 @@ PATTERNS = {
     "Stripe": "sk_live_" + "a1B2c3D4" * 3,
     "SendGrid": "SG.abcdefghijklmnopqrstuv.ABCDEFGHIJKLMNOPQRSTUVWXYZ",
 }
-"""Secrets that are recognised wherever they are, by what they are; the last word of each is the secret."""
+"""Secrets that are recognised wherever they are."""
 CANARY = "c4n4ry-s3cr3t"
 WITHIN = (
     "https://acc.blob.core.windows.net/c?sv=2022-11-02&se=2026-12-31&sig=c4n4ry-s3cr3t%3D&sp=r",
@@ -69,12 +69,14 @@ WITHIN = (
     "Encoded authorization failure message: c4n4ry-s3cr3t",
 )
 KEYS = (
-    "password", "Password", "adminPassword", "MasterUserPassword", "passwd", "secret", "clientSecret", "secretText",
-    "client_secret", "SecretString", "SecretAccessKey", "SessionToken", "token", "access_token", "refreshToken",
-    "NextToken", "credential", "Credentials", "privateKey", "private_key", "apiKey", "customerAPIKey", "api-key",
-    "connectionString", "primaryConnectionString", "primaryKey", "secondaryKey", "accountKey", "sharedKey",
-    "authorization", "Authorization", "passphrase", "signature", "cookie", "UserData", "customData", "storageSas",
-    "app.kubernetes.io/secret", "DB_PASSWORD", "secretId", "hashedPassword", "startup-script", "ssh-keys",
+    "password", "Password", "adminPassword", "MasterUserPassword", "passwd", "secret", "clientSecret",
+    "secretText", "client_secret", "SecretString", "SecretAccessKey", "SessionToken", "token",
+    "access_token", "refreshToken", "NextToken", "credential", "Credentials", "privateKey",
+    "private_key", "apiKey", "customerAPIKey", "api-key", "connectionString", "primaryConnectionString",
+    "primaryKey", "secondaryKey", "accountKey", "sharedKey", "authorization", "Authorization",
+    "passphrase", "signature", "cookie", "UserData", "customData", "storageSas",
+    "app.kubernetes.io/secret", "DB_PASSWORD", "secretId", "hashedPassword", "startup-script",
+    "ssh-keys",
 )  # fmt: skip
 KEPT_KEYS = {
     "PasswordLastUsed": "2026-11-01T00:00:00Z",
@@ -111,6 +113,7 @@ KEPT_TEXTS = (
     "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a",
     "da39a3ee5e6b4b0d3255bfef95601890afd80709",
     "basic authentication is disabled",
+    "the response is not XML: unclosed token: line 1, column 350",
     "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDexamplepublickey",
     '{ ($.errorCode = "*UnauthorizedOperation") || ($.eventName = "ConsoleLogin") }',
     'protoPayload.methodName="SetIamPolicy" AND resource.type=project',
@@ -140,9 +143,14 @@ def recorded(folder: Path, *answers: Any, names: bool = False) -> str:
 def test_no_secret_of_a_known_form_is_left(tmp_path: Path, kind: str, form: str) -> None:
     secret = PATTERNS[kind].split(" ")[-1] if kind in ("bearer", "basic") else PATTERNS[kind]
     text = recorded(tmp_path, form.format(PATTERNS[kind]))
-    for part in secret.splitlines():
-        assert part.strip("-") not in text or not part.strip("-")
-    assert "REDACTED-1" in text
+    assert not [line for line in secret.splitlines() if line in text]
+    assert "REDACTED" in text
+
+
+def test_an_access_key_id_remains_recognisable(tmp_path: Path) -> None:
+    written = recorded(tmp_path, {"Key": "AKIAJ7QWERTYUIOP1234"}, "ASIAJ7QWERTYUIOP1234")
+    assert "Key: AKIAREDACTED00000001" in written
+    assert "ASIAREDACTED00000002" in written
 
 
 @pytest.mark.parametrize("text", WITHIN)
@@ -165,7 +173,8 @@ def test_no_secret_under_its_key_is_left(tmp_path: Path, key: str) -> None:
     )
     written = recorded(tmp_path, *forms)
     assert CANARY not in written
-    assert {part.split("-")[1][0] for part in written.split("REDACTED")[1:]} == {"1"}
+    assert "REDACTED-1" in written
+    assert "REDACTED-2" not in written
 
 
 def test_environment_variables_are_replaced_whatever_their_names(tmp_path: Path) -> None:
@@ -178,11 +187,8 @@ def test_environment_variables_are_replaced_whatever_their_names(tmp_path: Path)
     )
     assert CANARY not in written
     assert "name: TABLE" in written
-    assert (
-        "env: prod" in recorded(tmp_path / "2", {"env": "prod"})
-        if (tmp_path / "2").mkdir() is None
-        else False
-    )
+    tags = {"env": "prod", "environment": "test"}
+    assert Redaction().redact(tags) == tags
 
 
 @pytest.mark.parametrize("key", KEPT_KEYS)
@@ -295,9 +301,7 @@ NAMED = [
 
 def test_names_are_replaced_everywhere_if_wanted(tmp_path: Path) -> None:
     written = recorded(tmp_path, *NAMED, names=True)
-    assert written.lower().count("acme") == written.count("acme-in*") == 0 or "acme" not in written.replace(
-        "name-", ""
-    )
+    assert "acme" not in written.lower()
     for kept in (
         "Name: running",
         "StorageClass: Standard",
@@ -306,7 +310,6 @@ def test_names_are_replaced_everywhere_if_wanted(tmp_path: Path) -> None:
         "Microsoft.Compute/virtualMachines/",
         "Name: default",
         "name: Premium",
-        "ParameterName: force_ssl",
     ):
         assert kept in written, kept
 

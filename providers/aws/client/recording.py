@@ -30,7 +30,16 @@ _PARAMETERS = "gapscan_parameters"
 """The key of the parameters in botocore's context of a request."""
 _BASE64 = "base64"
 _EXCEPTION = "exception"
-_BUILTIN = ("AttributeError", "IndexError", "KeyError", "RuntimeError", "TypeError", "ValueError")
+_BUILTIN = (
+    "AttributeError",
+    "Exception",
+    "IndexError",
+    "KeyError",
+    "RuntimeError",
+    "TypeError",
+    "UnicodeDecodeError",
+    "ValueError",
+)
 
 
 class NotRecorded(Exception):
@@ -86,7 +95,8 @@ class AwsRecording:
 
         def failed(exception: Exception, context: Any, event_name: str, **_: Any) -> None:
             call = f"{service}:{event_name.rpartition('.')[2]}"
-            error = {_EXCEPTION: type(exception).__name__, "message": str(exception)}
+            known = (each.__name__ for each in type(exception).__mro__ if each.__name__ in _exceptions())
+            error = {_EXCEPTION: next(known, "Exception"), "message": str(exception)}
             self.add(Exchange(call, about_request(call, region, selectors, context), None, error))
 
         events.register_first("provide-client-params", _remember)
@@ -327,10 +337,10 @@ def _raised(error: Mapping[str, JSON]) -> Exception:
     found = _exceptions().get(name)
     if found is None:
         raise ValueError(f"error: no exception {name!r}{suggestion(name, _exceptions())}")
-    # Without the constructor: each of botocore's own wants other arguments.
-    raised = found.__new__(found)
-    raised.args = (str(error.get("message", "")),)
-    vars(raised)["kwargs"] = {}
+    message = str(error.get("message", ""))
+    # Each of them has a constructor of its own, and makes its text of other arguments.
+    made: Any = type(name, (found,), {"__str__": lambda self: message, "kwargs": {}})
+    raised: Exception = made.__new__(made)
     return raised
 
 
@@ -340,6 +350,7 @@ def _exceptions() -> Mapping[str, type[Exception]]:
     from botocore import exceptions, parsers
 
     named = {**vars(exceptions), **vars(parsers), **{name: getattr(builtins, name) for name in _BUILTIN}}
+    named["JSONDecodeError"] = json.JSONDecodeError
     return {
         name: each
         for name, each in named.items()
