@@ -17,7 +17,7 @@ from providers.gcp.client.client import Client
 from providers.gcp.client.failures import NOT_ENABLED
 from providers.gcp.client.session import Session, open_session
 from providers.gcp.tables import COLLECTORS, EXTRA_CALLS, PASSED_IN, REGISTER
-from scanner.collect.answers import SHARED
+from scanner.collect.answer_files import SHARED
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.collect.table import Table

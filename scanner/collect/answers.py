@@ -7,91 +7,27 @@ raw errors.
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
 import tempfile
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from math import isfinite
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, get_args
-
-import yaml
-from pydantic import Field
 
 from scanner.base.files import Unwritable
-from scanner.base.models import FrozenModel
-from scanner.base.yaml import Document, DocumentError, Loc, Problem, read, suggestion
+from scanner.base.yaml import DocumentError, Problem, suggestion
+from scanner.collect.answer_files import JSON, Exchange, State, canonical, read_states, recording_files, texts
 from scanner.collect.redaction import Redaction
 from scanner.collect.renaming import Renaming
-from scanner.model.resources.base import ProviderName
-from scanner.model.resources.kinds import KINDS
 
-SCHEMA: Literal["gapscan.answers/v1"] = "gapscan.answers/v1"
-SHARED = "shared"
-"""In place of a kind: calls that belong to none or to several."""
 NOT_HELD = "the recording holds no answer to this request"
 """The message of the Unknown (reason ``error``) for a request that :meth:`Replay.find` does not find."""
 
-JSON = Any
-"""A JSON value: ``None``, a boolean, number or text, or lists and mappings of them."""
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One request with its answer."""
-
-    call: str
-    """The name of the call as blind spots and permissions show it."""
-    about: Mapping[str, JSON]
-    """All that distinguishes the request from others of the call: region or host, path, parameters."""
-    answer: JSON | None
-    """The raw answer; ``None`` together with an error."""
-    error: Mapping[str, JSON] | None
-    """Status, code and message of the raw error."""
-
-
-@dataclass(frozen=True)
-class State:
-    """What one scope answers about one kind."""
-
-    provider: str
-    kind: str
-    name: str
-    scope: str
-    answers: tuple[Exchange, ...]
-    expected: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
-    """For tests: facets by name of the resource."""
-    file: str = ""
-    line: int = 1
-    lines: tuple[int, ...] = ()
-    """The line of each answer."""
-
-
-class _AnswerText(FrozenModel):
-    call: str = Field(min_length=1)
-    about: Mapping[str, Any] = {}
-    answer: Any = None
-    error: Mapping[str, Any] | None = None
-
-
-class _StateText(FrozenModel):
-    name: str
-    scope: str = Field(min_length=1)
-    answers: tuple[_AnswerText, ...]
-    expected: Mapping[str, Mapping[str, Any]] = {}
-
-
-class _FileText(FrozenModel):
-    schema_: Literal["gapscan.answers/v1"] = Field(alias="schema")
-    provider: str
-    kind: str
-    states: tuple[_StateText, ...]
+_PAGING = re.compile("(token|marker|^page)$", re.IGNORECASE)
+"""The parameters that ask for a later page."""
 
 
 class Recorder:
@@ -168,22 +104,15 @@ class Recorder:
         renamed = Renaming(values, self._redaction.domains, self._names).apply
         states: dict[tuple[str, str], list[tuple[str, Exchange]]] = defaultdict(list)
         for (provider, kind, scope), exchanges in recorded.items():
-            states[provider, kind] += [(renamed(scope), exchange) for exchange in exchanges]
-        for (provider, kind), exchanged in states.items():
-            answers = [(scope, _written(exchange, renamed)) for scope, exchange in exchanged]
-            answers.sort(key=lambda one: (one[0], one[1]["call"], _canonical(one[1]["about"])))
-            for number, part in enumerate(_in_parts(answers), start=1):
-                name = f"{kind}.yaml" if number == 1 else f"{kind}-{number}.yaml"
-                yield Path(provider, name), self._text(provider, kind, part)
-
-    def _text(self, provider: str, kind: str, answers: Sequence[tuple[str, Mapping[str, JSON]]]) -> str:
-        by_scope: dict[str, list[Mapping[str, JSON]]] = defaultdict(list)
-        for scope, answer in answers:
-            by_scope[scope].append(answer)
+            states[provider, kind] += [(renamed(scope), _renamed(each, renamed)) for each in exchanges]
         name = f"recorded {self._started:%Y-%m-%dT%H:%M:%SZ}"
-        states = [{"name": name, "scope": scope, "answers": each} for scope, each in by_scope.items()]
-        document = {"schema": SCHEMA, "provider": provider, "kind": kind, "states": states}
-        return str(yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH))
+        for (provider, kind), answers in states.items():
+            yield from texts(provider, kind, name, answers)
+
+
+def _renamed(exchange: Exchange, renamed: Callable[[JSON], JSON]) -> Exchange:
+    error = None if exchange.error is None else renamed(exchange.error)
+    return Exchange(exchange.call, renamed(exchange.about), renamed(exchange.answer), error)
 
 
 class Replay:
@@ -196,20 +125,22 @@ class Replay:
         self._asked: Counter[tuple[str | None, str]] = Counter()
         self._checked: set[tuple[str, frozenset[str]]] = set()
         self._held: dict[str, list[tuple[str, Exchange]]] = defaultdict(list)
+        self._abouts: dict[tuple[str, str], dict[str, Mapping[str, JSON]]] = defaultdict(dict)
         for state in self.states:
             for exchange in state.answers:
-                key = _canonical([state.provider, exchange.call, exchange.about])
+                key = canonical([state.provider, exchange.call, exchange.about])
                 self._held[key].append((state.scope, exchange))
+                self._abouts[state.provider, exchange.call][key] = exchange.about
 
     @classmethod
     def read(cls, folder: Path) -> Replay:
         """Reads a folder of recorded answers. Raises :class:`~scanner.base.yaml.DocumentError`."""
-        paths = _paths(folder)
+        paths = recording_files(folder)
         states: list[State] = []
         problems: list[Problem] = []
         for path in paths:
             try:
-                states += _states(path)
+                states += read_states(path)
             except DocumentError as error:
                 problems += error.problems
         if problems:
@@ -276,174 +207,33 @@ class Replay:
     ) -> Exchange | None:
         """The answer to a request; ``None`` if the recording does not hold it.
 
+        An answer is about every request that has all that it states; that of the answer that states most
+        counts.
         Equal requests are answered in recorded order, the last answer again and again, so that waiting for
         a task to end works. ``scope``: only answers of this scope count.
         """
-        key = _canonical([provider, call, about])
-        held = [exchange for place, exchange in self._held.get(key, ()) if scope in (None, place)]
+        key = canonical([provider, call, about])
+        held = self._of(key, scope)
         if not held:
-            return None
+            wider = [
+                (len(stated), other)
+                for other, stated in self._abouts.get((provider, call), {}).items()
+                if _covers(stated, about) and self._of(other, scope)
+            ]
+            if not wider:
+                return None
+            held = self._of(max(wider)[1], scope)
         with self._lock:
             number = self._asked[scope, key]
             self._asked[scope, key] += 1
         return held[min(number, len(held) - 1)]
 
-
-_WIDTH = 1_000_000
-"""Characters of a line: one value is one line."""
-_LARGEST = 4_000_000
-"""Characters of the JSON in one file, well below the largest file that is read."""
-_CLOUDS: tuple[str, ...] = get_args(ProviderName)
-_SWITCHES = ("true", "false")
+    def _of(self, key: str, scope: str | None) -> list[Exchange]:
+        return [exchange for place, exchange in self._held.get(key, ()) if scope in (None, place)]
 
 
-class _InOneLine(dict[str, Any]):
-    """A mapping that is written in one line."""
-
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    def ignore_aliases(self, data: Any) -> bool:
-        """Equal answers are written in full each."""
-        return True
-
-
-_Dumper.add_representer(
-    _InOneLine,
-    lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True),
-)
-
-
-def _canonical(value: JSON) -> str:
-    """The same text for equal values only."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
-def _written(exchange: Exchange, renamed: Callable[[JSON], JSON]) -> dict[str, JSON]:
-    """An exchange as it is written."""
-    answer: dict[str, JSON] = {"call": exchange.call, "about": _InOneLine(renamed(exchange.about))}
-    if exchange.error is not None:
-        return {**answer, "error": _InOneLine(renamed(exchange.error))}
-    return {**answer, "answer": renamed(exchange.answer)}
-
-
-def _in_parts(
-    answers: Iterable[tuple[str, dict[str, JSON]]],
-) -> Iterator[list[tuple[str, dict[str, JSON]]]]:
-    """The answers in files that are small enough to be read again."""
-    part: list[tuple[str, dict[str, JSON]]] = []
-    size = 0
-    last: tuple[JSON, ...] = ()
-    for scope, answer in answers:
-        length = len(_canonical(answer))
-        request = (scope, answer["call"], answer["about"])
-        # The answers to equal requests stay together, in their order.
-        if part and size + length > _LARGEST and request != last:
-            yield part
-            part, size = [], 0
-        last = request
-        part.append((scope, answer))
-        size += length
-    if part:
-        yield part
-
-
-def _paths(folder: Path) -> list[Path]:
-    """The files of a recording. Raises :class:`~scanner.base.yaml.DocumentError` if it is none."""
-    if not folder.is_dir():
-        message = "is no folder of recorded answers" if folder.exists() else "no such folder"
-        raise DocumentError([Problem(str(folder), 1, message)])
-    paths: list[Path] = []
-    problems: list[Problem] = []
-    try:
-        for entry in sorted(folder.iterdir()):
-            if not entry.is_dir() or not (found := sorted(entry.glob("*.y*ml"))):
-                continue
-            if entry.name not in _CLOUDS:
-                message = f"no cloud {entry.name!r}{suggestion(entry.name, _CLOUDS)}"
-                problems.append(Problem(str(entry), 1, message))
-            paths += found
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        raise DocumentError([Problem(str(folder), 1, message)]) from None
-    if not paths:
-        message = f"holds no recorded answers: expected {', '.join(f'{one}/*.yaml' for one in _CLOUDS)}"
-        problems.append(Problem(str(folder), 1, message))
-    if problems:
-        raise DocumentError(problems)
-    return paths
-
-
-def _states(path: Path) -> Iterator[State]:
-    """The states of one file. Raises :class:`~scanner.base.yaml.DocumentError`."""
-    document = read(path)
-    values, problems = _Values(document), []
-    text = document.validate(_FileText)
-    if text.provider != path.parent.name:
-        message = f"provider: {text.provider!r}, but the file is in the folder {path.parent.name}"
-        problems.append(document.problem(message, "provider"))
-    if text.kind not in (SHARED, *KINDS):
-        message = f"kind: no kind {text.kind!r}{suggestion(text.kind, (SHARED, *KINDS))}"
-        problems.append(document.problem(message, "kind"))
-    if not text.states:
-        problems.append(document.problem("states: is empty", "states"))
-    states = []
-    for number, state in enumerate(text.states):
-        here: Loc = ("states", number, "answers")
-        if not state.answers:
-            problems.append(document.problem(f"{state.name!r} has no answers", *here))
-        for place, each in enumerate(state.answers):
-            if (each.answer is None) == (each.error is None):
-                message = f"{each.call}: expected either an answer or an error"
-                problems.append(document.problem(message, *here, place))
-            elif not isinstance(each.answer, (dict, list, NoneType)):
-                message = f"{each.call}: the answer is no mapping: write its fields as the cloud names them"
-                problems.append(document.problem(message, *here, place, "answer"))
-        states.append(
-            State(
-                provider=text.provider,
-                kind=text.kind,
-                name=state.name,
-                scope=state.scope,
-                answers=tuple(
-                    Exchange(
-                        each.call,
-                        values.json(each.about, (*here, place, "about")),
-                        values.json(each.answer, (*here, place, "answer")),
-                        values.json(each.error, (*here, place, "error")),
-                    )
-                    for place, each in enumerate(state.answers)
-                ),
-                expected=values.json(state.expected, ("states", number, "expected")),
-                file=document.file,
-                line=document.line("states", number),
-                lines=tuple(document.line(*here, place) for place in range(len(state.answers))),
-            )
-        )
-    problems += values.problems
-    if problems:
-        raise DocumentError(problems)
-    yield from states
-
-
-class _Values:
-    """The values of a document as JSON has them: dates are texts, and yes is not true."""
-
-    def __init__(self, document: Document) -> None:
-        self.problems: list[Problem] = []
-        self._document = document
-
-    def json(self, value: Any, loc: Loc) -> Any:
-        """The value at a place of the document."""
-        if isinstance(value, Mapping):
-            return {key: self.json(each, (*loc, key)) for key, each in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.json(each, (*loc, number)) for number, each in enumerate(value)]
-        raw = self._document.raw.get(loc, "")
-        if isinstance(value, date):
-            return raw
-        if isinstance(value, bool) and raw.lower() not in _SWITCHES:
-            message = f'{loc[-1]}: {raw} means {str(value).lower()} here: write it in quotes: "{raw}"'
-            self.problems.append(self._document.problem(message, *loc))
-        if isinstance(value, (bytes, set)) or (isinstance(value, float) and not isfinite(value)):
-            self.problems.append(self._document.problem(f"{loc[-1]}: expected a JSON value", *loc))
-        return value
+def _covers(stated: Mapping[str, JSON], about: Mapping[str, JSON]) -> bool:
+    """Whether a request has all that is stated. What is stated about the first page is about no later one."""
+    if any(_PAGING.search(name) for name in about.keys() - stated.keys()):
+        return False
+    return all(name in about and about[name] == value for name, value in stated.items())

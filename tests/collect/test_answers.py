@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from scanner.base.files import Unwritable
 from scanner.base.yaml import DocumentError
-from scanner.collect import answers
-from scanner.collect.answers import SHARED, Exchange, Recorder, Replay
+from scanner.collect import answer_files
+from scanner.collect.answer_files import SHARED, Exchange
+from scanner.collect.answers import Recorder, Replay
 from scanner.collect.provider import ConnectionRequest
 
 ACCOUNT = "111122223333"
@@ -74,7 +75,7 @@ def test_what_is_recorded_is_found_again(tmp_path: Path) -> None:
         ("gcp", "s3:GetBucketPolicy", WWW),
         ("aws", "s3:GetBucketAcl", WWW),
         ("aws", "s3:GetBucketPolicy", {**WWW, "Bucket": "other"}),
-        ("aws", "s3:GetBucketPolicy", {**WWW, "ExpectedBucketOwner": ACCOUNT}),
+        ("aws", "s3:GetBucketPolicy", {**WWW, "NextToken": "2"}),
         ("aws", "s3:GetBucketPolicy", {"Bucket": "www"}),
     ],
 )
@@ -82,6 +83,44 @@ def test_a_request_that_is_not_recorded_is_not_found(
     tmp_path: Path, provider: str, call: str, about: dict[str, Any]
 ) -> None:
     assert Replay.read(written(tmp_path, POLICY)).find(provider, call, about) is None
+
+
+def test_an_answer_is_about_every_request_that_has_what_it_states(tmp_path: Path) -> None:
+    everywhere = Exchange("s3:GetBucketPolicy", {}, {"Policy": "any"}, None)
+    here = Exchange("s3:GetBucketPolicy", {"region": "eu-west-1"}, {"Policy": "here"}, None)
+    replay = Replay.read(written(tmp_path, everywhere, here, POLICY))
+    for about, expected in [
+        (WWW, POLICY),
+        ({**WWW, "ExpectedBucketOwner": ACCOUNT}, POLICY),
+        ({**WWW, "Bucket": "other"}, here),
+        ({"region": "us-east-1"}, everywhere),
+        ({"region": "us-east-1", "ContinuationToken": "2"}, None),
+    ]:
+        assert replay.find("aws", "s3:GetBucketPolicy", about) == expected
+
+
+def test_a_state_has_the_answers_of_the_one_that_it_is_like(tmp_path: Path) -> None:
+    text = (
+        CASE
+        + """\
+- name: changed
+  like: recorded
+  answers:
+  - call: s3:GetBucketPolicy
+    about: {region: eu-west-1, Bucket: www}
+    answer: {Policy: 'other'}
+  - call: s3:GetBucketTagging
+    answer: {TagSet: []}
+"""
+    )
+    _, changed = Replay.read(case(tmp_path, text)).states
+    assert (changed.scope, [one.answer for one in changed.answers]) == (
+        ACCOUNT,
+        [{"Policy": "other"}, {"TagSet": []}],
+    )
+    (again,) = Replay.read(case(tmp_path, CASE + "- {name: again, like: recorded}\n")).states[1:]
+    assert [one.answer for one in again.answers] == [{"Policy": "{}"}]
+    assert again.lines == (8,)
 
 
 def test_equal_requests_are_answered_in_recorded_order(tmp_path: Path) -> None:
@@ -159,7 +198,7 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
 
 
 def test_large_files_are_continued_and_read_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "_LARGEST", 500)
+    monkeypatch.setattr(answer_files, "_LARGEST", 500)
     many = [Exchange("s3:GetBucketPolicy", {"Bucket": f"b{n}"}, {"Policy": "{}"}, None) for n in range(20)]
     folder = written(tmp_path, *many)
     assert len(list((folder / "aws").iterdir())) > 2
@@ -170,7 +209,7 @@ def test_large_files_are_continued_and_read_as_one(tmp_path: Path, monkeypatch: 
 
 
 def test_answers_to_equal_requests_stay_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "_LARGEST", 300)
+    monkeypatch.setattr(answer_files, "_LARGEST", 300)
     progress = [Exchange("iam:GetReport", {}, {"State": f"{number}"}, None) for number in range(20)]
     replay = Replay.read(written(tmp_path, POLICY, *progress, NO_TAGS))
     assert [replay.find("aws", "iam:GetReport", {}) for _ in range(20)] == progress
@@ -290,6 +329,12 @@ ANSWER = "    answer: {Policy: '{}'}\n"
         (ANSWER, "    error: denied\n", 10, "states.0.answers.0.error: expected a mapping"),
         ("www", "no", 9, 'Bucket: no means false here: write it in quotes: "no"'),
         ("Policy: '{}'", "Size: .nan", 10, "Size: expected a JSON value"),
+        (
+            CASE,
+            f"{CASE}- {{name: a, like: record}}\n",
+            11,
+            "like: no state 'record' before this one; did you",
+        ),
         (CASE, CASE + CASE.partition("states:\n")[2], 11, "'recorded' (line 5) has answers of 111122223333"),
     ],
 )
@@ -306,7 +351,7 @@ def test_a_state_without_answers_is_refused(tmp_path: Path) -> None:
     assert "case/aws/bucket.yaml:7: 'recorded' has no answers" in refused(
         case(tmp_path, f"{head}  answers: []\n")
     )
-    assert "states.0.answers: missing" in refused(case(tmp_path, head))
+    assert "case/aws/bucket.yaml:5: 'recorded' has no answers" in refused(case(tmp_path, head))
     no_states = head.partition("states:")[0] + "states: []\n"
     assert "case/aws/bucket.yaml:4: states: is empty" in refused(case(tmp_path, no_states))
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.collect.answers import Exchange, Recorder, Replay
+from scanner.collect.answer_files import Exchange
+from scanner.collect.answers import Recorder, Replay
 from scanner.collect.redaction import Redaction, is_secret_key
 
 JWT = ".".join(

@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import quote
 
 from scanner.base.yaml import suggestion
-from scanner.collect.answers import JSON, NOT_HELD, SHARED, Exchange, Recorder, Replay
+from scanner.collect.answer_files import JSON, SHARED, Exchange
+from scanner.collect.answers import NOT_HELD, Recorder, Replay
 
 IDENTITY = "sts:GetCallerIdentity"
 _SIGN_IN = "sts:AssumeRole"
@@ -187,8 +188,10 @@ def about_request(
 def mistake(exchange: Exchange, operation: Any) -> str | None:
     """What is wrong with a recorded exchange of an operation of botocore's model, if anything."""
     about = dict(exchange.about)
-    if not isinstance(about.pop(_REGION, None), str):
-        return "about: region is missing"
+    if not isinstance(about.pop(_REGION, ""), str):
+        return "about: region: expected text"
+    if exchange.call == IDENTITY and _REGION not in exchange.about:
+        return "about: region is missing: the one that the scan started from"
     parameters = operation.input_shape.members if operation.input_shape is not None else {}
     known = {*parameters, *(_SELECTORS if exchange.call == IDENTITY else ())}
     for name in about:

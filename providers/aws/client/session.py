@@ -14,7 +14,8 @@ from providers.aws.client.failures import refused
 from providers.aws.client.models import Models, models
 from providers.aws.client.pace import ClientPace
 from providers.aws.client.recording import AwsRecording, AwsReplay, mistake, recorded_identity
-from scanner.collect.answers import Exchange, Replay
+from scanner.collect.answer_files import Exchange
+from scanner.collect.answers import Replay
 from scanner.collect.provider import ConnectionRequest, Limits, is_loopback
 
 FALLBACK_REGION = "us-east-1"

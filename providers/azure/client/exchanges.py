@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from providers.azure.client.calls import ArmCall, DirectoryCall
 from providers.azure.client.privacy import without_personal_data
-from scanner.collect.answers import JSON, Exchange
+from scanner.collect.answer_files import JSON, Exchange
 
 RESOURCE_MANAGER = "resource manager"
 MICROSOFT_GRAPH = "microsoft graph"
@@ -122,15 +122,15 @@ def recorded_exception(error: Exception) -> dict[str, JSON]:
     return {"exception": name, "message": str(error)}
 
 
-def response(exchange: Exchange, base: str) -> Response:
-    """The recorded response, its link to the next page completed with ``base``, the address of the host.
+def response(exchange: Exchange, host: str, base: str) -> Response:
+    """The recorded response, its link to the next page completed with ``base``, the address of ``host``.
 
     Raises the SDK's exception if that was recorded. The exchange is one in which :func:`mistake` finds none.
     """
     if exchange.error is None:
         answer: JSON = exchange.answer
         body = answer.get("body")
-        name = LINKS[exchange.about["host"]]
+        name = LINKS[host]
         next_page = body.get(name) if isinstance(body, Mapping) else None
         if isinstance(body, Mapping) and isinstance(next_page, str) and next_page.startswith("/"):
             body = {**body, name: f"{base}{next_page}"}
@@ -152,7 +152,7 @@ def raise_again(error: Mapping[str, JSON]) -> NoReturn:
 def mistake(exchange: Exchange) -> str | None:
     """Why a recorded exchange cannot be replayed; ``None`` if it can."""
     about, answer, error = exchange.about, exchange.answer, exchange.error
-    if about.get("host") not in tuple(LINKS):
+    if about.get("host", RESOURCE_MANAGER) not in tuple(LINKS):
         return f"about.host: expected {' or '.join(LINKS)}"
     if error is not None:
         return mistake_in_exception(error) if "exception" in error else _mistake_in_response(error, "error")

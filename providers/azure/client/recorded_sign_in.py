@@ -17,7 +17,8 @@ from providers.azure.client.endpoints import (
     endpoints,
 )
 from providers.azure.client.senders import NotRecorded
-from scanner.collect.answers import JSON, SHARED, Exchange, Recorder, Replay
+from scanner.collect.answer_files import JSON, SHARED, Exchange
+from scanner.collect.answers import Recorder, Replay
 
 SIGN_IN = "Microsoft.Entra/Token"
 _ABOUT: Mapping[str, JSON] = {"host": "sign-in"}

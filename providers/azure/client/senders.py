@@ -12,7 +12,8 @@ from providers.azure.client import exchanges
 from providers.azure.client.exchanges import LINKS, NO_TENANT, SKIP_TOKEN, Response
 from providers.azure.client.guard import RequestGuard
 from providers.azure.client.pace import READ_HEADERS
-from scanner.collect.answers import JSON, NOT_HELD, SHARED, Exchange, Recorder, Replay
+from scanner.collect.answer_files import JSON, SHARED, Exchange
+from scanner.collect.answers import NOT_HELD, Recorder, Replay
 from scanner.collect.table import Call
 
 
@@ -87,7 +88,7 @@ class ReplaySender:
         exchange = self._replay.find("azure", call.name, exchanges.request(self._host, url, query))
         if exchange is None:
             raise NotRecorded
-        return exchanges.response(exchange, self._base)
+        return exchanges.response(exchange, self._host, self._base)
 
 
 class RecordingSender:

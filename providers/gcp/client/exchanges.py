@@ -19,7 +19,8 @@ from providers.gcp.client.messages import (
     to_json,
 )
 from providers.gcp.client.withheld import withheld
-from scanner.collect.answers import NOT_HELD, Exchange, Recorder, Replay
+from scanner.collect.answer_files import Exchange
+from scanner.collect.answers import NOT_HELD, Recorder, Replay
 
 _TOKEN = "pageToken"
 _FOLLOWING = "nextPageToken"

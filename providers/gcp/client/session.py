@@ -9,7 +9,8 @@ from providers.gcp.client.calls import GcpCall
 from providers.gcp.client.channel import SignedIn
 from providers.gcp.client.exchanges import Recorded, Replayed, Sdk, Service, mistake
 from scanner.base.yaml import suggestion
-from scanner.collect.answers import NOT_HELD, SHARED, Exchange, Recorder, Replay
+from scanner.collect.answer_files import SHARED, Exchange
+from scanner.collect.answers import NOT_HELD, Recorder, Replay
 from scanner.collect.provider import ConnectionRequest, Unreachable
 
 SIGN_IN = "auth:ApplicationDefaultCredentials"

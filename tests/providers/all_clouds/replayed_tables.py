@@ -31,11 +31,15 @@ from scanner.collect.table import Caller, CallT, Item, Table
 from scanner.collect.workers import Workers
 from scanner.model.inventory import Inventory, Wanted
 
-LIMITS = Limits(connect_seconds=5, read_seconds=10, attempts=1)
+LIMITS = Limits(connect_seconds=30, read_seconds=60, attempts=1)
+"""Enough for a recording on a busy machine."""
 FAILURES = ("denied", "denied_by_organisation", "throttled", "error", "missing")
 """Refusals of every request of an operation. ``missing``: status 404 with a code of no special meaning."""
 VALUES: Mapping[str, Any] = {"null": None, "text": "text", "empty": {}, "list": []}
-MALFORMED = (*VALUES, *(f"first entry {name}" for name in VALUES), "inner entry null", "inner entry empty")
+MALFORMED = (
+    *VALUES,
+    *(f"{place} entry {name}" for place in ("first", "inner") for name in ("null", "empty")),
+)
 """Malformed answers: this value in place of the answer, of the first mapping of each list, or of the first
 mapping of each list in such a mapping."""
 FIRST_PAGE, FIRST_PAGE_THEN_DENIED = "first page", "first page, then denied"
@@ -426,10 +430,10 @@ class ReplayedGcp(ReplayedCloud):
         type_ = type(answer)
         changed = copy.deepcopy(type_.pb(answer))
         place, _, name = how.rpartition(" ")
-        for number, part in enumerate(_parts(changed)):
+        for part in _parts(changed, place):
             if place == "inner entry":
                 _break_lists(part, VALUES[name])
-            elif not place or number == 0:
+            else:
                 _empty(part, name)
         return answer if changed == type_.pb(answer) else type_.wrap(changed)
 
@@ -441,22 +445,29 @@ class ReplayedGcp(ReplayedCloud):
         return type(answer).wrap(page)
 
 
-def _parts(answer: Any) -> Iterable[Any]:
-    """The assets of a response of Google Cloud, or the organisation policy and its rules. Search results have
-    no parts: a result without a location is of a resource that has none."""
+def _parts(answer: Any, place: str) -> Iterable[Any]:
+    """The assets of a response of Google Cloud, or the first; the organisation policy, or its first rule.
+
+    Search results have none: one without a location is a resource that has no location.
+    """
     if hasattr(answer, "spec"):
-        return [answer, *answer.spec.rules]
-    return getattr(answer, "assets", ())
+        return answer.spec.rules[:1] if place else [answer]
+    assets = getattr(answer, "assets", ())
+    return assets[:1] if place == "first entry" else assets
 
 
 def _empty(part: Any, name: str) -> None:
+    """Clears what an asset or a policy holds, or a whole rule."""
     if name not in ("null", "empty"):
         return
-    for field in ("resource", "iam_policy", "spec"):
-        if hasattr(part, field) and part.HasField(field):
+    fields = [field for field in ("resource", "iam_policy", "spec") if hasattr(part, field)]
+    for field in fields:
+        if part.HasField(field):
             part.ClearField(field)
             if name == "empty":
                 getattr(part, field).SetInParent()
+    if not fields:
+        part.Clear()
 
 
 def _break_lists(part: Any, bad: Any) -> None:

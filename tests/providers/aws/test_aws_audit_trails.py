@@ -8,7 +8,6 @@ import pytest
 
 from providers.aws import audit
 from providers.aws.audit import AUDIT_TRAILS
-from providers.sandbox import Fault
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
@@ -70,10 +69,6 @@ ITEM = {
 }
 
 
-def test_every_facet_but_the_derived_ones_is_collected() -> None:
-    assert AUDIT_TRAILS.facets.keys() == AuditTrail.facets() - AuditTrail.derived
-
-
 def test_trails_are_as_the_company_created_them(whole: Inventory) -> None:
     trails = named(whole, "audit_trail")
     assert {name: known(trail) for name, trail in trails.items()} == TRAILS
@@ -107,57 +102,12 @@ def test_a_trail_is_read_from_another_region_if_its_own_is_closed(
     assert trail == named(whole, "audit_trail")["store-access"]
 
 
-@pytest.mark.parametrize(
-    ("call", "facets"),
-    [
-        ("cloudtrail:GetTrailStatus", {"logging"}),
-        ("cloudtrail:GetEventSelectors", {"records_writes", "records_data_access"}),
-        ("cloudtrail:ListTags", {"tags"}),
-    ],
-)
-@pytest.mark.parametrize("fault", ["denied", "denied_by_organisation", "throttled", "malformed", "failing"])
-def test_a_read_that_fails_hides_its_own_facets_and_nothing_else(
-    scan: Scan, sandbox: AwsSandbox, call: str, facets: set[str], fault: Fault
-) -> None:
-    sandbox.fault = lambda name: fault if name == call else None
-    trails = named(scan(wanted=WANTED), "audit_trail")
-    assert trails.keys() == TRAILS.keys()
-    hidden: set[str] = set()
-    for name, trail in trails.items():
-        values = known(trail)
-        assert values == {facet: TRAILS[name][facet] for facet in values}
-        hidden |= trail.unknowns().keys()
-        for unknown in trail.unknowns().values():
-            (cause,) = unknown.causes
-            assert (cause.call, cause.permission) == (call, call if fault == "denied" else None)
-    assert hidden == facets
-
-
 def test_facets_decided_by_the_trail_itself_need_no_selectors(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.fault = lambda name: "denied" if name == "cloudtrail:GetEventSelectors" else None
     trails = named(scan(wanted=WANTED), "audit_trail")
     assert known(trails["payments-events"])["records_data_access"] is False
     assert known(trails["events-2019"])["records_writes"] is False
     assert "records_writes" in trails["payments-events"].unknowns()
-
-
-@pytest.mark.parametrize("fault", ["denied", "denied_by_organisation", "throttled", "malformed", "reset"])
-def test_a_region_that_cannot_be_listed_is_a_blind_spot(
-    scan: Scan, sandbox: AwsSandbox, fault: Fault
-) -> None:
-    sandbox.fault = lambda name: fault if name == "cloudtrail:DescribeTrails" else None
-    found = scan(WHOLE, wanted=WANTED)
-    assert found.resources == ()
-    assert {spot.region for spot in found.blind_spots} == ENABLED_BY_DEFAULT
-    assert {(spot.kind, spot.cause.call) for spot in found.blind_spots} == {
-        ("audit_trail", "cloudtrail:DescribeTrails")
-    }
-
-
-def test_without_the_list_of_regions_the_kind_is_a_blind_spot(scan: Scan, sandbox: AwsSandbox) -> None:
-    sandbox.fault = lambda name: "denied" if name == "ec2:DescribeRegions" else None
-    (spot,) = scan(wanted=WANTED).blind_spots
-    assert (spot.kind, spot.region, spot.cause.permission) == ("audit_trail", None, "ec2:DescribeRegions")
 
 
 def test_a_kind_that_is_not_wanted_is_not_collected(scan: Scan, sandbox: AwsSandbox) -> None:

@@ -11,11 +11,9 @@ from providers.aws.account import DESCRIBE_ORGANISATION
 from providers.aws.identity import MEMBERS as MEMBERS_CHAIN
 from providers.aws.keys import KEYS
 from providers.aws.policies.key_policy import account_of, outside_access
-from providers.sandbox import Fault
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
-from scanner.model.resources.keys import Key
 from tests.providers.aws.aws_scan import WHOLE, Scan, known, named
 
 WANTED = {"key": frozenset(KEYS.facets)}
@@ -73,10 +71,6 @@ US, THEM, ORG = "111122223333", "444455556666", "o-example123"
 ROOT, THEIRS = f"arn:aws:iam::{US}:root", f"arn:aws:iam::{THEM}:root"
 
 
-def test_every_facet_is_collected() -> None:
-    assert KEYS.facets.keys() == Key.facets() - Key.derived
-
-
 def test_keys_are_as_the_company_created_them(whole: Inventory) -> None:
     found = named(whole, "key")
     assert {name: known(key) for name, key in found.items()} == {
@@ -124,35 +118,6 @@ def test_aliases_are_listed_once_per_region(scan: Scan, sandbox: AwsSandbox) -> 
     assert sandbox.calls["organizations:ListAccounts"] == 1
 
 
-@pytest.mark.parametrize(
-    ("call", "facets"),
-    [
-        ("kms:DescribeKey", {"enabled", "pending_deletion", "rotates", "rotation_days"}),
-        ("kms:GetKeyRotationStatus", {"rotates", "rotation_days"}),
-        ("kms:GetKeyPolicy", {"open_to_others"}),
-        ("kms:ListResourceTags", {"tags"}),
-        ("organizations:DescribeOrganization", {"open_to_others"}),
-        ("organizations:ListAccounts", {"open_to_others"}),
-    ],
-)
-@pytest.mark.parametrize("fault", ["denied", "denied_by_organisation", "throttled", "malformed", "failing"])
-def test_a_read_that_fails_hides_its_own_facets_and_nothing_else(
-    scan: Scan, sandbox: AwsSandbox, call: str, facets: set[str], fault: Fault
-) -> None:
-    sandbox.fault = lambda name: fault if name == call else None
-    found = named(scan(wanted=WANTED), "key")
-    assert found.keys() == SAMPLE.keys()
-    hidden: set[str] = set()
-    for name, key in found.items():
-        values = known(key)
-        assert values == {facet: {**SAMPLE[name], "deletion_delayed": True}[facet] for facet in values}
-        hidden |= key.unknowns().keys()
-        for unknown in key.unknowns().values():
-            (cause,) = unknown.causes
-            assert (cause.call, cause.permission) == (call, call if fault == "denied" else None)
-    assert hidden == facets
-
-
 @pytest.mark.parametrize("call", ["organizations:DescribeOrganization", "organizations:ListAccounts"])
 def test_the_organisation_matters_only_to_keys_that_name_other_accounts(
     scan: Scan, sandbox: AwsSandbox, call: str
@@ -160,23 +125,6 @@ def test_the_organisation_matters_only_to_keys_that_name_other_accounts(
     sandbox.fault = lambda name: "denied" if name == call else None
     found = named(scan(wanted=WANTED), "key")
     assert {name for name, key in found.items() if key.unknowns()} == {"partner-exports"}
-
-
-@pytest.mark.parametrize("fault", ["denied", "denied_by_organisation", "throttled", "malformed", "reset"])
-def test_a_region_that_cannot_be_listed_is_a_blind_spot(
-    scan: Scan, sandbox: AwsSandbox, fault: Fault
-) -> None:
-    sandbox.fault = lambda name: fault if name == "kms:ListKeys" else None
-    found = scan(WHOLE, wanted=WANTED)
-    assert found.resources == ()
-    assert {spot.region for spot in found.blind_spots} == ENABLED_BY_DEFAULT
-    assert {(spot.kind, spot.cause.call) for spot in found.blind_spots} == {("key", "kms:ListKeys")}
-
-
-def test_without_the_list_of_regions_the_kind_is_a_blind_spot(scan: Scan, sandbox: AwsSandbox) -> None:
-    sandbox.fault = lambda name: "denied" if name == "ec2:DescribeRegions" else None
-    (spot,) = scan(wanted=WANTED).blind_spots
-    assert (spot.kind, spot.region, spot.cause.permission) == ("key", None, "ec2:DescribeRegions")
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from providers.aws import network
-from providers.aws.network import FIREWALLS, Reach
-from providers.sandbox import Fault
+from providers.aws.network import Reach
 from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
 from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.network import Firewall
-from tests.providers.aws.aws_scan import WHOLE, Scan, known, named
+from tests.providers.aws.aws_scan import WHOLE, Scan, named
 
 WANTED = {"firewall": Firewall.facets()}
 CLOSED = {
@@ -88,10 +87,6 @@ def opened(item: Any, **lists: Any) -> Any:
     return network.to_open(item, reach(item, **lists))
 
 
-def test_every_facet_is_collected() -> None:
-    assert FIREWALLS.facets.keys() == Firewall.facets() - Firewall.derived
-
-
 def test_groups_are_as_the_company_created_them(whole: Inventory) -> None:
     groups = named(whole, "firewall")
     for name, facts in GROUPS.items():
@@ -131,57 +126,10 @@ def test_only_enabled_and_requested_regions_are_listed(scan: Scan, sandbox: AwsS
     assert {group.region for group in found.resources} == {"us-east-1"}
 
 
-@pytest.mark.parametrize(
-    ("call", "facets"),
-    [
-        ("ec2:DescribeNetworkInterfaces", {"attached"}),
-        ("ec2:GetManagedPrefixListEntries", {"open_to_world", "admin_ports_open"}),
-    ],
-)
-@pytest.mark.parametrize("fault", ["denied", "denied_by_organisation", "throttled", "malformed", "failing"])
-def test_a_read_that_fails_hides_its_own_facets_and_nothing_else(
-    scan: Scan, sandbox: AwsSandbox, whole: Inventory, call: str, facets: set[str], fault: Fault
-) -> None:
-    sandbox.fault = lambda name: fault if name == call else None
-    found = scan(wanted=WANTED)
-    before = {group.id: known(group) for group in whole.resources}
-    hidden: set[str] = set()
-    for group in found.resources:
-        values = known(group)
-        assert values == {name: before[group.id][name] for name in values}
-        hidden |= group.unknowns().keys()
-        for unknown in group.unknowns().values():
-            (cause,) = unknown.causes
-            assert (cause.call, cause.permission) == (call, call if fault == "denied" else None)
-    assert hidden == facets
-    assert len(found.resources) == len(whole.resources)
-    assert found.blind_spots == ()
-
-
 def test_an_unread_prefix_list_hides_only_the_groups_that_name_it(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.fault = lambda name: "denied" if name == "ec2:GetManagedPrefixListEntries" else None
     found = named(scan(wanted=WANTED), "firewall")
     assert {name for name, group in found.items() if group.unknowns()} == {"office-admin"}
-
-
-@pytest.mark.parametrize("fault", ["denied", "denied_by_organisation", "throttled", "malformed", "reset"])
-def test_a_region_that_cannot_be_listed_is_a_blind_spot(
-    scan: Scan, sandbox: AwsSandbox, fault: Fault
-) -> None:
-    sandbox.fault = lambda name: fault if name == "ec2:DescribeSecurityGroups" else None
-    found = scan(WHOLE, wanted=WANTED)
-    assert found.resources == ()
-    assert {spot.region for spot in found.blind_spots} == ENABLED_BY_DEFAULT
-    assert {(spot.kind, spot.cause.call) for spot in found.blind_spots} == {
-        ("firewall", "ec2:DescribeSecurityGroups")
-    }
-    assert not found.complete("aws", "111122223333", "firewall")
-
-
-def test_without_the_list_of_regions_the_kind_is_a_blind_spot(scan: Scan, sandbox: AwsSandbox) -> None:
-    sandbox.fault = lambda name: "denied" if name == "ec2:DescribeRegions" else None
-    (spot,) = scan(wanted=WANTED).blind_spots
-    assert (spot.kind, spot.region, spot.cause.permission) == ("firewall", None, "ec2:DescribeRegions")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from providers.aws.tables import all_calls, kinds_of_calls
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import KEY_ID, SECRET, AwsSandbox
 from scanner.base.yaml import DocumentError
-from scanner.collect.answers import NOT_HELD, SHARED, Exchange, Recorder, Replay, State
+from scanner.collect.answer_files import SHARED, Exchange, State
+from scanner.collect.answers import NOT_HELD, Recorder, Replay
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
@@ -428,7 +429,7 @@ HERE_B = {"region": "eu-west-1", "Bucket": "b"}
             None,
             "about: no parameter 'Bukket'; did you mean",
         ),
-        ("GetBucketPolicy", {"Bucket": "b"}, {}, None, "about: region is missing"),
+        ("GetBucketPolicy", {**HERE_B, "region": 1}, {}, None, "about: region: expected text"),
         ("GetBucketPolicy", HERE_B, None, {"code": "X"}, "error: status is no HTTP status of an error"),
         ("GetBucketPolicy", HERE_B, None, {"status": 200}, "error: status is no HTTP status of an error"),
         ("GetBucketPolicy", HERE_B, None, {"status": 404, "code": 5}, "error: code: expected text"),

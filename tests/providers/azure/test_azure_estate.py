@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from providers.azure.scopes import connect
-from providers.azure.tables import COLLECTORS
 from providers.sandbox.azure.estate import CLIENT, SUBSCRIPTION, TENANT
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
@@ -13,7 +12,6 @@ from scanner.collect.provider import ConnectionRequest
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
 from scanner.model.resources.account import Account, Region
-from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.storage import Encryption
 from tests.providers.azure.azure_scan import LIMITS, Scan, bucket, of_kind, unknown_facets
 
@@ -36,12 +34,6 @@ def test_every_kind_is_collected_completely(scan: Scan) -> None:
         "statuspage",
         "wwwold",
     ]
-
-
-def test_the_tables_cover_every_facet_of_every_kind() -> None:
-    assert {table.kind.kind: frozenset(table.facets) for table in COLLECTORS} == {
-        name: cls.facets() - cls.derived for name, cls in KINDS.items()
-    }
 
 
 def test_the_subscription(scan: Scan) -> None:

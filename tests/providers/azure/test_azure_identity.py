@@ -150,15 +150,6 @@ def test_what_azure_does_not_record_is_unknown(azure: AzureSandbox) -> None:
     assert {reason for reason, _ in reasons(inventory)} == {"unsupported"}
 
 
-def test_users_are_listed_without_sign_in_permission(azure: AzureSandbox, scan: Scan) -> None:
-    azure.fault = lambda name: "denied" if name == "Microsoft.Graph/users(signInActivity)" else None
-    inventory = scan()
-    assert len(users(inventory)) == 7
-    fact = users(inventory)["data-lead"].last_used
-    assert isinstance(fact, Unknown)
-    assert (fact.causes[0].reason, fact.causes[0].permission) == ("denied", "AuditLog.Read.All")
-
-
 def test_a_missing_licence_is_unsupported(
     azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,14 +333,6 @@ def test_a_user_without_a_name_is_a_blind_spot(azure: AzureSandbox, scan: Scan) 
 def test_a_domain_that_is_not_the_tenants(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.tenant.users.append(user(8, "lost@gone.example.com", None))
     assert isinstance(users(scan())["lost"].password, Unknown)
-
-
-def test_an_interrupted_list_of_users_is_kept(azure: AzureSandbox, scan: Scan) -> None:
-    name = "Microsoft.Graph/users"
-    azure.fault = lambda operation: "failing" if operation == name and azure.calls[name] > 1 else None
-    inventory = scan()
-    assert len(users(inventory)) == azure.estate.page
-    assert {spot.kind for spot in inventory.blind_spots} == {"user"}
 
 
 def test_a_deleted_principal_is_neither_internal_nor_external(azure: AzureSandbox, scan: Scan) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from providers.azure.keys import KEYS, KEYS_OF_HSMS
 from providers.azure.scopes import connect
-from providers.sandbox import Fault
 from providers.sandbox.azure.answers import Answers
 from providers.sandbox.azure.estate import SUBSCRIPTION, TENANT
 from providers.sandbox.azure.keys import Vault, key_properties, rotation_policy
@@ -19,7 +18,6 @@ from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
 from scanner.collect.provider import ConnectionRequest
 from scanner.collect.workers import Workers
-from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.keys import Key
 from tests.providers.azure.azure_scan import LIMITS, WANTED, Scan, of_kind, reasons, unknown_facets
@@ -96,17 +94,6 @@ def test_pages_of_every_size_give_the_same_keys(azure: AzureSandbox, scan: Scan)
     azure.estate.page = 100
     assert of_kind(single, "key") == of_kind(scan(), "key")
     assert len(names(single)) == 9
-
-
-def test_an_interrupted_vault_listing_keeps_its_first_pages(azure: AzureSandbox, scan: Scan) -> None:
-    azure.estate.vaults = azure.estate.vaults[:1]
-    azure.estate.page = 1
-    azure.fault = lambda operation: "failing" if operation == LIST and azure.calls[LIST] > 1 else None
-    inventory = scan()
-    assert names(inventory) == ["shop-analytics/logs"]
-    assert {(spot.kind, spot.cause.call, spot.cause.reason) for spot in inventory.blind_spots} == {
-        ("key", LIST, "error")
-    }
 
 
 def test_a_denied_vault_does_not_affect_others(azure: AzureSandbox, scan: Scan) -> None:
@@ -213,23 +200,6 @@ def test_the_keys_of_a_managed_hsm(azure: AzureSandbox, scan: Scan) -> None:
     assert found.id == f"{VAULTS.replace('/vaults', '/managedhsms')}/shop-hsm/keys/root"
     assert (found.enabled, found.rotates, found.rotation_days) == (True, True, 730)
     assert (found.deletion_delayed, found.open_to_others) == (True, False)
-
-
-@pytest.mark.parametrize("fault", ["denied", "denied_by_organisation", "throttled", "malformed", "failing"])
-def test_a_denied_managed_hsm(azure: AzureSandbox, scan: Scan, fault: Fault) -> None:
-    add_hsm(azure)
-    whole = scan()
-    for name, blind in (("ManagedHsmKeys_List", True), ("ManagedHsmKeys_Get", False)):
-        call = f"Microsoft.KeyVault/{name}"
-        azure.fault = lambda operation, call=call: fault if operation == call else None  # type: ignore[misc]
-        inventory = scan()
-        assert {cause for _, cause in reasons(inventory)} == {call}
-        others = [one for one in of_kind(whole, "key") if one.name != "shop-hsm/root"]
-        assert [one for one in of_kind(inventory, "key") if one.name != "shop-hsm/root"] == others
-        assert ("shop-hsm/root" in names(inventory)) is not blind
-        unknown = set() if blind else {("key", "rotates"), ("key", "rotation_days")}
-        assert unknown_facets(inventory) == unknown
-        assert {spot.kind for spot in inventory.blind_spots} == ({"key"} if blind else set())
 
 
 def rotating(
@@ -360,11 +330,3 @@ def test_recorded_vaults(recordings: Callable[[str], list[dict[str, Any]]]) -> N
         abroad = {**item, "parent": {**parent, "tenantId": OTHER}}
         policies = [one for one in vault["properties"]["accessPolicies"] if one["permissions"].get("keys")]
         assert fact("open_to_others", abroad) is bool(policies)
-
-
-def test_a_denied_key_is_unknown(azure: AzureSandbox, scan: Scan) -> None:
-    azure.fault = lambda operation: "denied" if operation == GET else None
-    found = key(scan(), "shop-analytics/receipts")
-    assert isinstance(found.rotates, Unknown)
-    assert found.rotates.causes[0].permission == "Microsoft.KeyVault/vaults/keys/read"
-    assert (found.enabled, found.deletion_delayed) == (True, True)

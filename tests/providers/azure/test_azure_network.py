@@ -86,13 +86,6 @@ def test_only_the_requested_locations(azure: AzureSandbox, scan: Scan) -> None:
     assert [(one.name, one.region) for one in of_kind(inventory, "firewall")] == [("web-nsg", "northeurope")]
 
 
-def test_an_interrupted_listing_keeps_its_first_pages(azure: AzureSandbox, scan: Scan) -> None:
-    azure.fault = lambda operation: "reset" if operation == LISTING and azure.calls[LISTING] > 1 else None
-    inventory = scan()
-    assert len(of_kind(inventory, "firewall")) == azure.estate.page
-    assert not inventory.complete("azure", SUBSCRIPTION, "firewall")
-
-
 def test_a_hidden_group_is_a_blind_spot(azure: AzureSandbox, scan: Scan) -> None:
     azure.estate.hidden = {"jumphost-nsg"}
     azure.estate.permissions = [{"actions": ["Microsoft.Storage/*"], "notActions": []}]

@@ -28,7 +28,8 @@ from providers.sandbox.azure.estate import CLIENT, OTHER_SUBSCRIPTION, SUBSCRIPT
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.assess.assessment import assess
 from scanner.base.yaml import DocumentError
-from scanner.collect.answers import NOT_HELD, Exchange, Recorder, Replay, State
+from scanner.collect.answer_files import Exchange, State
+from scanner.collect.answers import NOT_HELD, Recorder, Replay
 from scanner.collect.collection import Collection
 from scanner.collect.derived import derive
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable

@@ -29,7 +29,8 @@ from providers.sandbox.gcp.identity import key
 from providers.sandbox.gcp.server import GcpSandbox
 from scanner.assess.assessment import assess
 from scanner.base.yaml import DocumentError
-from scanner.collect.answers import NOT_HELD, Exchange, Recorder, Replay
+from scanner.collect.answer_files import Exchange
+from scanner.collect.answers import NOT_HELD, Recorder, Replay
 from scanner.collect.derived import derive
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.model.evidence import Unknown
@@ -39,7 +40,7 @@ from scanner.report.formats import json as json_report
 from scanner.run.scan import Collected, all_facets
 from tests.estate import NOW, requested
 from tests.providers.gcp.conftest import UNSUPPORTED, Scan, run
-from tests.providers.gcp.test_gcp_faults import DEPENDENT, LISTINGS
+from tests.providers.gcp.test_gcp_faults import OF_APIS, SEARCH
 
 BUCKETS = "cloudasset:ListAssets(storage.Bucket)"
 PREVENTION = "orgpolicy:GetEffectivePolicy(storage.publicAccessPrevention)"
@@ -265,10 +266,10 @@ def test_failing_to_sign_in_is_recorded(
 # What a recording does not hold
 
 
-@pytest.mark.parametrize("call", sorted(DEPENDENT))
+@pytest.mark.parametrize("call", sorted(OF_APIS))
 def test_without_an_answer_just_its_facets_are_unknown(tape: Tape, offline: None, call: str) -> None:
     found = replayed(without(tape.replay, call))
-    assert found.unknown() == DEPENDENT[call]
+    assert found.unknown() == OF_APIS[call][1]
     assert found.inventory.blind_spots == ()
     healthy, facts = tape.live.facts(), found.facts()
     assert facts.keys() == healthy.keys()
@@ -280,17 +281,16 @@ def test_without_an_answer_just_its_facets_are_unknown(tape: Tape, offline: None
             assert fact == healthy[place]
 
 
-@pytest.mark.parametrize("call", sorted(LISTINGS))
-def test_without_a_listing_there_is_a_blind_spot(tape: Tape, offline: None, call: str) -> None:
+@pytest.mark.parametrize(("call", "kind"), [(BUCKETS, "bucket"), (SEARCH, "region")])
+def test_without_a_listing_there_is_a_blind_spot(tape: Tape, offline: None, call: str, kind: str) -> None:
     found = replayed(without(tape.replay, call))
     spots = found.inventory.blind_spots
-    assert {spot.kind for spot in spots} == LISTINGS[call].keys()
+    assert {spot.kind for spot in spots} == {kind}
     assert {(spot.cause.reason, spot.cause.call, spot.cause.message) for spot in spots} == {
         ("error", call, NOT_HELD)
     }
-    for kind, left in LISTINGS[call].items():
-        assert set(found.names(kind)) == left
-        assert not found.inventory.complete("gcp", "batch-prod", kind)
+    assert not found.names(kind)
+    assert not found.inventory.complete("gcp", "batch-prod", kind)
     for place, fact in found.facts().items():
         if not isinstance(fact, Unknown) and place[2] != "audit_trails":
             assert fact == tape.live.facts()[place]
