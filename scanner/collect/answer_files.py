@@ -207,12 +207,9 @@ def read_states(path: Path) -> Iterator[State]:
         here: Loc = ("states", number)
         base = next((each for each in states if each.name == state.like), None)
         if state.like is not None and base is None:
-            message = f"like: no state {state.like!r} before this one{suggestion(state.like, tuple(each.name for each in states))}"
+            hint = suggestion(state.like, tuple(each.name for each in states))
+            message = f"like: no state {state.like!r} before this one{hint}"
             problems.append(document.problem(message, *here, "like"))
-        if state.name in states:
-            problems.append(
-                document.problem(f"name: {state.name!r} is the name of two states", *here, "name")
-            )
         scope = state.scope or (base.scope if base is not None else "")
         if not scope and state.like is None:
             problems.append(document.problem(f"{state.name!r} has no scope", *here))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from scanner.assess.gate import Terms
 from scanner.assess.request import AssessmentRequest
 from scanner.assess.states import GATES
 from scanner.catalogue.responsibility import load_catalogue
+from scanner.collect.derived import collectable, derive
 from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.load import load_ownership
 from scanner.rule.packs import BUILTIN, load_packs
 from scanner.run.scan import CollectionRequest, collect, wanted_by
+from tests.providers.all_clouds.replayed_tables import TABLES, ReplayedCloud, record
 
 SANDBOXES = {"azure": "AzureSandbox", "gcp": "GcpSandbox"}
 CATALOGUE = load_catalogue()
@@ -30,6 +33,10 @@ PACK = load_packs([BUILTIN], CATALOGUE)
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
 REGIONS: dict[ProviderName, tuple[str, ...]] = {"aws": ("eu-west-1", "us-east-1")}
 """The sample company's regions: more regions would repeat the same calls and only take longer."""
+WANTED = {
+    name: {table.kind.kind: frozenset(table.facets) for table in tables} for name, tables in TABLES.items()
+}
+"""All that each cloud's tables collect."""
 LIMITS = Limits(connect_seconds=5, read_seconds=10, attempts=1)
 
 
@@ -53,14 +60,26 @@ class Cloud:
         """A scan as by the command line, without a gate."""
         self.sandbox.fault = fault
         self.sandbox.calls.clear()
-        chosen = PACK.choose()
         connection = ConnectionRequest(self.name, regions=REGIONS.get(self.name, ()))
-        wanted = wanted_by(chosen, path=True, catalogue=CATALOGUE)
+        wanted = wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)
         reading = CollectionRequest(connections=(connection,), wanted=wanted, limits=limits)
         connect = {self.name: import_module(f"providers.{self.name}.scopes").connect}
         inventory = collect(reading, connect).inventory
+        return inventory, self._assessed(inventory)
+
+    def replay(
+        self, answers: ReplayedCloud, others: Mapping[str, str] | None = None
+    ) -> tuple[Inventory, Assessment, frozenset[str]]:
+        """The same scan of recorded answers without a server, and the operations that it called."""
+        wanted = wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)
+        with answers.installed():
+            replayed = answers.collect(collectable(wanted), others)
+        inventory = derive(replayed.inventory, wanted)
+        return inventory, self._assessed(inventory), replayed.operations
+
+    def _assessed(self, inventory: Inventory) -> Assessment:
         requested = AssessmentRequest(
-            chosen=chosen,
+            chosen=PACK.choose(),
             pack=PACK,
             catalogue=CATALOGUE,
             controls=frozenset(CATALOGUE.controls),
@@ -68,7 +87,7 @@ class Cloud:
             terms=Terms(GATES["none"]),
             now=NOW,
         )
-        return inventory, assess(inventory, requested)
+        return assess(inventory, requested)
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +102,18 @@ def running(aws_of_all: Sandbox) -> Iterator[Mapping[str, Sandbox]]:
     yield {"aws": aws_of_all, **own}
     for sandbox in own.values():
         sandbox.stop()
+
+
+@pytest.fixture(scope="session")
+def recorded(running: Mapping[str, Sandbox]) -> Callable[[str], ReplayedCloud]:
+    """Each cloud's recording, made when it is first needed."""
+    return cache(lambda name: record(name, running[name], REGIONS.get(name, ()), WANTED[name]))
+
+
+@pytest.fixture
+def answers(cloud: Cloud, recorded: Callable[[str], ReplayedCloud]) -> ReplayedCloud:
+    """The recording of the cloud."""
+    return recorded(cloud.name)
 
 
 @pytest.fixture(params=["aws", *SANDBOXES])

@@ -22,15 +22,22 @@ from pytest import MonkeyPatch
 from providers.aws import tables as aws_tables
 from providers.aws.client.client import AwsCaller, sign_in
 from providers.aws.scopes import AwsProvider
+from providers.azure import tables as azure_tables
 from providers.azure.scopes import connect as connect_azure
+from providers.gcp import tables as gcp_tables
 from providers.gcp.client.client import Client
 from providers.gcp.scopes import connect as connect_gcp
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import ConnectionRequest, Limits, Provider
 from scanner.collect.table import Caller, CallT, Item, Table
 from scanner.collect.workers import Workers
-from scanner.model.inventory import Inventory, Wanted
+from scanner.model.inventory import Inventory, Target, Wanted
 
+TABLES: dict[str, tuple[Table[Any], ...]] = {
+    "aws": aws_tables.COLLECTORS,
+    "azure": azure_tables.COLLECTORS,
+    "gcp": tuple(gcp_tables.COLLECTORS.values()),
+}
 LIMITS = Limits(connect_seconds=30, read_seconds=60, attempts=1)
 """Enough for a recording on a busy machine."""
 FAILURES = ("denied", "denied_by_organisation", "throttled", "error", "missing")
@@ -238,7 +245,9 @@ class ReplayedAws(ReplayedCloud):
         self._may_be_empty.add("sqs:ListQueueTags")  # it leaves out the tags of a queue without any
 
     def provider(self) -> Provider:
-        return AwsProvider(AwsCaller(self._clients, self._account, "aws", self._regions), ())
+        reached = Target("aws", self._account, None, expected=True, reached=True, message=None)
+        caller = AwsCaller(self._clients, self._account, "aws", self._regions)
+        return AwsProvider(caller, (reached,))
 
     def patch(self, patched: MonkeyPatch) -> None:
         from botocore.client import BaseClient

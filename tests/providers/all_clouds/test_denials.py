@@ -7,6 +7,7 @@ import random
 from providers.sandbox import Fault
 from tests.providers.all_clouds.conftest import PACK, Cloud
 from tests.providers.all_clouds.invariants import assert_only_unknown_added, verdicts
+from tests.providers.all_clouds.replayed_tables import ReplayedCloud
 
 FAULTS: tuple[Fault, ...] = (
     "denied",
@@ -28,18 +29,13 @@ def test_a_scan_without_faults_is_complete(cloud: Cloud) -> None:
     assert {resource.kind for resource in inventory.resources} >= kinds
 
 
-def test_each_read_call_denied_in_turn(cloud: Cloud) -> None:
-    before, clean = cloud.scan()
+def test_each_read_call_denied_in_turn(cloud: Cloud, answers: ReplayedCloud) -> None:
+    before, clean, operations = cloud.replay(answers)
     clean_verdicts = verdicts(clean)
-    operations = sorted(cloud.sandbox.calls)
     assert len(operations) > 5
     unknown = 0
-    for denied in operations:
-        inventory, assessment = cloud.scan(lambda name, denied=denied: "denied" if name == denied else None)
-        if not any(target.reached for target in inventory.targets):
-            assert assessment.decision.exit == 4, denied
-            assert all(target.message for target in inventory.targets), denied
-            continue
+    for denied in sorted(operations):
+        inventory, assessment, _ = cloud.replay(answers, {denied: "denied"})
         assert_only_unknown_added(clean_verdicts, before, inventory, assessment)
         if assessment.decision.causes:
             unknown += 1
@@ -57,6 +53,18 @@ def test_each_read_call_denied_in_turn(cloud: Cloud) -> None:
             assert now.keys() == clean_verdicts.keys(), denied
             assert set(changed.values()) <= allowed, denied
     assert unknown > len(operations) / 2
+
+
+def test_each_call_of_connecting_denied_in_turn(cloud: Cloud, answers: ReplayedCloud) -> None:
+    _, _, operations = cloud.replay(answers)
+    cloud.scan()
+    connecting = sorted(cloud.sandbox.calls.keys() - operations)
+    assert connecting
+    for denied in connecting:
+        inventory, assessment = cloud.scan(lambda name, denied=denied: "denied" if name == denied else None)
+        assert assessment.decision.exit == 4, denied
+        assert not any(target.reached for target in inventory.targets), denied
+        assert all(target.message for target in inventory.targets), denied
 
 
 def test_random_sets_of_calls_with_random_faults(cloud: Cloud) -> None:

@@ -20,12 +20,8 @@ from scanner.model.inventory import Inventory
 from scanner.model.resources.kinds import KINDS
 from scanner.run.scan import CollectionRequest, collect
 from tests.providers.all_clouds.conftest import LIMITS, REGIONS, Cloud
+from tests.providers.all_clouds.replayed_tables import TABLES
 
-TABLES: dict[str, tuple[Table[Any], ...]] = {
-    "aws": aws.COLLECTORS,
-    "azure": azure.COLLECTORS,
-    "gcp": tuple(gcp.COLLECTORS.values()),
-}
 REGISTERS: dict[str, tuple[Register, ...]] = {
     "aws": (aws.REGISTER,),
     "azure": (azure.SUBSCRIPTION, azure.TENANT),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from importlib import import_module
 from itertools import combinations
 from typing import Any
@@ -22,26 +21,21 @@ from providers.azure.client.calls import Digest, GraphCall, MembersCall
 from providers.azure.client.client import COMPLETENESS_CALLS
 from providers.azure.client.nested import Nested
 from providers.gcp import account as gcp
-from providers.sandbox import Sandbox
 from scanner.collect.table import Facet, Table
 from scanner.model.evidence import Cause, Unknown
 from scanner.model.resources.base import HEADER, Resource
-from tests.providers.all_clouds.conftest import REGIONS
+from tests.providers.all_clouds.conftest import WANTED
 from tests.providers.all_clouds.replayed_tables import (
     FAILURES,
     FIRST_PAGE,
     FIRST_PAGE_THEN_DENIED,
     MALFORMED,
+    TABLES,
     Others,
     Replay,
     ReplayedCloud,
-    record,
 )
-from tests.providers.all_clouds.test_registers import TABLES
 
-WANTED = {
-    name: {table.kind.kind: frozenset(table.facets) for table in tables} for name, tables in TABLES.items()
-}
 CASES = [(name, table) for name, tables in TABLES.items() for table in tables]
 KINDS = [(name, kind) for name, wanted in WANTED.items() for kind in wanted]
 TWO_WAYS = (("denied", "throttled"), ("first entry empty", "denied_by_organisation"), ("error", "text"))
@@ -92,12 +86,6 @@ LISTED_OTHERWISE = {
 """Either the credential report, which somebody else may have generated, or the details list all users."""
 REASONS = {"missing": "error", FIRST_PAGE_THEN_DENIED: "denied"}
 """The reason that a replacement has, if not its own name or, for a malformed answer, ``error``."""
-
-
-@pytest.fixture(scope="session")
-def recorded(running: Mapping[str, Sandbox]) -> Callable[[str], ReplayedCloud]:
-    """Each cloud's recording, made when it is first needed."""
-    return cache(lambda name: record(name, running[name], REGIONS.get(name, ()), WANTED[name]))
 
 
 def operations(call: Any) -> frozenset[str]:
