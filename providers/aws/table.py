@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scanner.collect.table import Answer, Item
@@ -33,6 +33,17 @@ def flag(value: Any) -> bool:
 def as_answered(item: Item, answer: Answer) -> Any:
     """The result of a chain of calls is already the facet's value."""
     return answer
+
+
+def tags_in(key: str) -> Callable[[Item, Answer], Mapping[str, str]]:
+    """Reads the tags in an answer: a mapping, or a list of keys and values. A resource without tags may lack
+    them."""
+
+    def to_tags(item: Item, answer: Answer) -> Mapping[str, str]:
+        found = answer.get(key, {})
+        return dict(found) if isinstance(found, Mapping) else {each["Key"]: each["Value"] for each in found}
+
+    return to_tags
 
 
 def arn_of(item: Item, service: str, resource: str) -> str:

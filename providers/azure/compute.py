@@ -14,23 +14,13 @@ from typing import Any
 
 from providers.azure.client.calls import AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
+from providers.azure.table import header, query, to_tags, with_location
 from scanner.collect.table import Facet, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
 from scanner.policy.reachability import Ingress, open_to_world
 
 Row = Mapping[str, Any]
-
-
-def with_location(row: Row) -> Sequence[Row]:
-    """The row as the only item, with the location normalized: ``West Europe`` becomes ``westeurope``."""
-    return ({**row, "location": row["location"].lower().replace(" ", "")},)
-
-
-def query(condition: str, *more: str) -> str:
-    """The query for whole resources; ``more`` are additional columns."""
-    columns = ", ".join(("id", "name", "subscriptionId", "location", "tags", *more, "properties"))
-    return f"resources | where {condition} | project {columns} | order by id asc"
 
 
 @dataclass(frozen=True)
@@ -87,34 +77,6 @@ _MINOR = re.compile(r"[a-z-]+\|[0-9]+(?:\.[0-9]+)?(?:-lts)?")
 _PATCH = re.compile(r"[a-z-]+\|[0-9]+(?:\.[0-9]+){2,}[a-z0-9._-]*|java\|8u[0-9]+")
 _VERSION_CHANNELS = frozenset({"none", "patch", "stable", "rapid", "node-image"})
 _NODE_CHANNELS = frozenset({"none", "unmanaged", "securitypatch", "nodeimage"})
-
-
-def header(partition: str, type_: str, item: Row) -> Mapping[str, Any]:
-    """The header from a row of Resource Graph."""
-    return {
-        "provider": "azure",
-        "partition": partition,
-        "scope": item["subscriptionId"].lower(),
-        "region": item["location"] or None,
-        "id": resource_id(item["id"]).lower(),
-        "name": item["name"],
-        "type": type_,
-    }
-
-
-def to_tags(item: Row) -> Mapping[str, str]:
-    """The resource's own tags; Azure returns null for none."""
-    return dict(item["tags"] or {})
-
-
-def always(item: Row) -> bool:
-    """Always true by design of the service."""
-    return True
-
-
-def never(item: Row) -> bool:
-    """Never true by design of the service."""
-    return False
 
 
 def to_public_address(item: Row, interfaces: Interfaces) -> bool:

@@ -15,18 +15,8 @@ from ipaddress import ip_address, summarize_address_range
 from typing import Any
 
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
-from providers.azure.compute import (
-    INTERFACES,
-    Interfaces,
-    always,
-    covers_internet,
-    has_public_address,
-    header,
-    never,
-    query,
-    to_tags,
-    with_location,
-)
+from providers.azure.compute import INTERFACES, Interfaces, covers_internet, has_public_address
+from providers.azure.table import always, header, never, query, to_tags, with_location
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.compute import Database

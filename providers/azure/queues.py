@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from providers.azure.client.calls import AzureCall, GraphCall
-from providers.azure.compute import always, header, never, query, to_tags, with_location
-from scanner.collect.table import Facet, Table, from_list
+from providers.azure.table import always, never, resources
+from scanner.collect.table import from_list
 from scanner.model.resources.queues import Queue
 from scanner.model.resources.storage import Encryption
-
-NAMESPACES = GraphCall(
-    name="Microsoft.ResourceGraph/Resources(serviceBusNamespaces)",
-    permission="Microsoft.ServiceBus/namespaces/read",
-    query=query("type =~ 'microsoft.servicebus/namespaces'"),
-    items=with_location,
-)
 
 
 def to_encryption(item: Mapping[str, Any]) -> Encryption:
@@ -37,26 +28,17 @@ def to_encryption(item: Mapping[str, Any]) -> Encryption:
     return Encryption(key="customer", key_id="/".join(part for part in parts if part))
 
 
-FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": from_list(to_tags),
-    # By design: every request carries an Entra ID token or a signature with a shared key.
-    # https://learn.microsoft.com/azure/service-bus-messaging/service-bus-authentication-and-authorization
-    "public": from_list(never),
-    "encryption": from_list(to_encryption),
-    # By design, whatever the minimum version: TLS is required at all times.
-    # https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide
-    "tls_only": from_list(always),
-}
-
-
-def queues(partition: str) -> Table[AzureCall]:
-    """The table for the Service Bus namespaces of one cloud."""
-    return Table(
-        kind=Queue,
-        list=NAMESPACES,
-        header=partial(header, partition, "azure.servicebus.namespace"),
-        facets=FACETS,
-    )
-
-
-QUEUES = queues("azure")
+queues = resources(
+    Queue,
+    "azure.servicebus.namespace",
+    "Microsoft.ServiceBus/namespaces",
+    {
+        # By design: every request carries an Entra ID token or a signature with a shared key.
+        # https://learn.microsoft.com/azure/service-bus-messaging/service-bus-authentication-and-authorization
+        "public": from_list(never),
+        "encryption": from_list(to_encryption),
+        # By design, whatever the minimum version: TLS is required at all times.
+        # https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide
+        "tls_only": from_list(always),
+    },
+)

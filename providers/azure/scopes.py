@@ -41,9 +41,7 @@ from providers.azure.entra import ORGANISATION
 from providers.azure.identity import access_keys, users
 from providers.azure.keys import keys
 from providers.azure.network import firewalls
-from providers.azure.queues import queues
 from providers.azure.roles import ROLES, roles
-from providers.azure.snapshots import snapshots
 from providers.azure.storage import buckets
 from providers.azure.tables import COLLECTORS
 from providers.azure.tenant import tenants
@@ -191,8 +189,7 @@ class AzureProvider:
             *databases(self.partition),
             functions(self.partition),
             container_clusters(self.partition),
-            queues(self.partition),
-            snapshots(self.partition),
+            *(table(self.partition) for table in register.RESOURCES),
         )
         registered = {table.name for table in COLLECTORS}
         callers = {

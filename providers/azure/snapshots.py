@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from providers.azure.client.calls import AzureCall, GraphCall
-from providers.azure.compute import header, query, to_tags, with_location
-from scanner.collect.table import Facet, FacetRead, Table, from_list
+from providers.azure.table import Row, resources
+from scanner.collect.table import Facet, FacetRead, from_list
 from scanner.model.evidence import all_of
 from scanner.model.resources.storage import Encryption, Snapshot
 
-Row = Mapping[str, Any]
-
-LIST = GraphCall(
-    name="Microsoft.ResourceGraph/Resources(snapshots)",
-    permission="Microsoft.Compute/snapshots/read",
-    query=query("type =~ 'microsoft.compute/snapshots'"),
-    items=with_location,
-)
 _LINK = {
     "activesas": True,
     "activesasfrozen": True,
@@ -69,25 +57,16 @@ def to_encryption(item: Row) -> Encryption:
     return Encryption(key="customer", key_id=encryption["diskEncryptionSetId"].lower())
 
 
-FACETS: Mapping[str, Facet[AzureCall]] = {
-    "tags": from_list(to_tags),
-    # No snapshot can be granted to everyone: only a link opens it to whoever has it.
-    "public": Facet(
-        tuple(FacetRead(None, function) for function in (to_link, to_policy, to_network, to_anonymous)),
-        all_of,
-    ),
-    "encryption": from_list(to_encryption),
-}
-
-
-def snapshots(partition: str) -> Table[AzureCall]:
-    """The table for the disk snapshots of one cloud."""
-    return Table(
-        kind=Snapshot,
-        list=LIST,
-        header=lambda item: header(partition, "azure.compute.snapshot", item),
-        facets=FACETS,
-    )
-
-
-SNAPSHOTS = snapshots("azure")
+snapshots = resources(
+    Snapshot,
+    "azure.compute.snapshot",
+    "Microsoft.Compute/snapshots",
+    {
+        # No snapshot can be granted to everyone: only a link opens it to whoever has it.
+        "public": Facet(
+            tuple(FacetRead(None, function) for function in (to_link, to_policy, to_network, to_anonymous)),
+            all_of,
+        ),
+        "encryption": from_list(to_encryption),
+    },
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from providers.azure.account import ACCOUNTS, REGIONS
 from providers.azure.audit import AUDIT_TRAILS
 from providers.azure.client.calls import AzureCall, IdentityCall
@@ -10,14 +12,16 @@ from providers.azure.databases import DATABASES
 from providers.azure.identity import ACCESS_KEYS, USERS
 from providers.azure.keys import KEYS, KEYS_OF_HSMS
 from providers.azure.network import FIREWALLS
-from providers.azure.queues import QUEUES
+from providers.azure.queues import queues
 from providers.azure.roles import ROLES
-from providers.azure.snapshots import SNAPSHOTS
+from providers.azure.snapshots import snapshots
 from providers.azure.storage import BUCKETS
 from providers.azure.tenant import TENANTS
 from scanner.collect.register import Register
 from scanner.collect.table import Table
 
+RESOURCES: tuple[Callable[[str], Table[AzureCall]], ...] = (queues, snapshots)
+"""The tables of one resource type, by the cloud's partition."""
 COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
     ACCOUNTS,
     REGIONS,
@@ -30,8 +34,7 @@ COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
     *DATABASES,
     FUNCTIONS,
     CONTAINER_CLUSTERS,
-    QUEUES,
-    SNAPSHOTS,
+    *(table("azure") for table in RESOURCES),
     ROLES,
     TENANTS,
     USERS,
@@ -58,8 +61,8 @@ SUBSCRIPTION = Register(
         ),
         "function": ("Microsoft.ResourceGraph/Resources(functionApps)",),
         "container_cluster": ("Microsoft.ResourceGraph/Resources(managedClusters)",),
-        "queue": ("Microsoft.ResourceGraph/Resources(serviceBusNamespaces)",),
-        "snapshot": ("Microsoft.ResourceGraph/Resources(snapshots)",),
+        "queue": ("Microsoft.ResourceGraph/Resources(Microsoft.ServiceBus/namespaces)",),
+        "snapshot": ("Microsoft.ResourceGraph/Resources(Microsoft.Compute/snapshots)",),
         "role": ("Microsoft.Authorization/RoleAssignments_ListForSubscription",),
     },
     not_there=dict.fromkeys(("tenant", "user", "access_key"), "it belongs to the tenant"),

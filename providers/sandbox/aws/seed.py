@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers.sandbox.aws import audit, compute, keys, network, queues
+from providers.sandbox.aws import audit, compute, keys, network
 from providers.sandbox.aws.identity import Identities
 
 ACCOUNT = "111122223333"
@@ -135,7 +135,6 @@ def seed(endpoint: str, key_id: str, secret: str, regions: Sequence[str], identi
     keys.seed(client, ACCOUNT, REGION, KEY)
     network.seed(client, ACCOUNT, REGION, regions)
     compute.seed(client, ACCOUNT, REGION)
-    queues.seed(client, ACCOUNT, REGION, KEY)
     identities.seed(client)
 
 

@@ -14,11 +14,12 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from providers.sandbox import Fault
-from providers.sandbox.aws import compute, keys, snapshots
+from providers.sandbox.aws import compute, keys
 from providers.sandbox.aws.faults import IDENTITY, Answer, answer, malformed
 from providers.sandbox.aws.identity import Identities
 from providers.sandbox.aws.operations import body, operation, region
-from providers.sandbox.aws.seed import ACCOUNT, KEY, REGION, seed
+from providers.sandbox.aws.recorded import RecordedAnswers
+from providers.sandbox.aws.seed import ACCOUNT, REGION, seed
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -62,6 +63,7 @@ class AwsSandbox:
         self.page_size = 1000
         """The maximum number of entries in a page of buckets, or of users, roles and policies."""
         self.identities = Identities(ACCOUNT)
+        self.recorded = RecordedAnswers()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._live = False
@@ -155,10 +157,7 @@ class AwsSandbox:
             return _identity()
         if self._live and name.startswith(("iam:", "organizations:")):
             return self.identities.answer(name, body(environ), _organisation(), self.page_size)
-        if "Snapshot" in name:
-            found = snapshots.answer(name, body(environ), ACCOUNT, region(environ), REGION, KEY)
-            return None if found is None else Answer(200, "text/xml", found)
-        return None
+        return self.recorded.answer(name, environ)
 
     def _content(self, name: str, environ: dict[str, Any]) -> tuple[str, bytes]:
         """Content type and body of the response without a fault."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 from providers.sandbox.azure import compute, identity, keys, network
 from providers.sandbox.azure.estate import SUBSCRIPTION, Estate, Json, StorageAccount, setting
+from providers.sandbox.recorded import states
 
 _SUB = r"/subscriptions/(?P<subscription>[0-9a-f-]{36})"
 _ACCOUNT = (
@@ -114,7 +116,25 @@ QUERIES = {
     network.QUERY: f"{GRAPH}(networkSecurityGroups)",
     **{query: f"{GRAPH}({name})" for name, query in compute.QUERIES.items()},
 }
-"""The queries that the simulated Resource Graph supports, with their operation names."""
+"""Queries that the simulated Resource Graph supports, with their operation names."""
+_TYPE = re.compile(r"resources \| where type =~ '([a-z./]+)' \| project ")
+
+
+def query_name(query: str) -> str:
+    """The name of a query: of one above, or of one for all resources of a type that is recorded."""
+    match = _TYPE.match(query)
+    recorded = {name.lower(): name for name in recorded_rows()}
+    found = recorded.get(f"{GRAPH}({match[1]})".lower()) if match else None
+    return found or QUERIES.get(query, GRAPH)
+
+
+@cache
+def recorded_rows() -> Mapping[str, Sequence[Json]]:
+    """The rows of the company's recorded states, by the name of the query."""
+    exchanges = (exchange for state in states("azure") for exchange in state.answers)
+    return {exchange.call: exchange.answer["body"]["data"] for exchange in exchanges if exchange.answer}
+
+
 _OFFERED = ("eastus", "northeurope", "westeurope")
 
 
@@ -242,8 +262,9 @@ class Answers:
             network.QUERY: self._estate.security_groups,
             **{query: self._estate.compute.rows[name] for name, query in compute.QUERIES.items()},
         }
-        if query in listed:
-            rows = [row for row in listed[query] if row["name"] not in self._estate.hidden]
+        found = listed.get(query, recorded_rows().get(query_name(query)))
+        if found is not None:
+            rows = [row for row in found if row["name"] not in self._estate.hidden]
             return sorted(rows, key=lambda row: str(row["id"]))
         raise RequestRejected(400, "BadRequest", "Query is invalid. Please refer to the documentation.")
 

@@ -1,4 +1,4 @@
-"""The sample company's machines, databases, function apps, clusters and queues, as Azure shows them."""
+"""The sample company's machines, databases, function apps and clusters, as Azure shows them."""
 
 from __future__ import annotations
 
@@ -56,8 +56,6 @@ QUERIES = {
     "networkInterfaces": _query("type =~ 'microsoft.network/networkinterfaces'"),
     "functionApps": _query("type =~ 'microsoft.web/sites' and kind contains 'functionapp'", " kind,"),
     "managedClusters": _query("type =~ 'microsoft.containerservice/managedclusters'", " sku,"),
-    "serviceBusNamespaces": _query("type =~ 'microsoft.servicebus/namespaces'"),
-    "snapshots": _query("type =~ 'microsoft.compute/snapshots'"),
     "sqlServers": _query("type =~ 'microsoft.sql/servers'"),
     "sqlManagedInstances": _query("type =~ 'microsoft.sql/managedinstances'"),
     "sqlDatabases": (
@@ -179,16 +177,6 @@ class _Company:
             sku={"name": sku, "tier": "Standard"},
         )
 
-    def snapshot(self, name: str, tags: Json | None, state: str, key: str | None = None) -> Json:
-        """A disk snapshot, with a customer-managed key if ``key`` names its disk encryption set."""
-        encryption = {"type": "EncryptionAtRestWithPlatformKey"}
-        if key:
-            sets = f"{self.group}/providers/Microsoft.Compute/diskEncryptionSets"
-            encryption = {"type": "EncryptionAtRestWithCustomerKey", "diskEncryptionSetId": f"{sets}/{key}"}
-        access = {"networkAccessPolicy": "AllowAll", "publicNetworkAccess": "Enabled"}
-        properties = {"diskState": state, "encryption": encryption, **access}
-        return self.row("Microsoft.Compute/snapshots", name, tags, properties)
-
     def sql_server(self, name: str, tags: Json | None, databases: Json, **more: Any) -> tuple[Json, ...]:
         """A server and its databases, given as SKU name by database name."""
         properties = {"publicNetworkAccess": "Enabled", "minimalTlsVersion": "1.2", "version": "12.0", **more}
@@ -233,8 +221,6 @@ def sample_compute(subscription: str, group: str) -> Compute:
     legacy = make.sql_server("legacy-sql", None, {"crm": "S3", "reports": "GP_S_Gen5"})
     inner = make.sql_server("inner-sql", data, {"pay": "BC_Gen5"}, isIPv6Enabled="Enabled")
     sql = (shop, legacy, inner)
-    vault = {"keyVaultUri": "https://shop-analytics.vault.azure.net", "keyName": "receipts", "keyVersion": ""}
-    customer_key = {"keySource": "Microsoft.KeyVault", "keyVaultProperties": [vault]}
     sql_machines = [
         make.row(
             "Microsoft.SqlVirtualMachine/sqlVirtualMachines",
@@ -263,17 +249,6 @@ def sample_compute(subscription: str, group: str) -> Compute:
             ],
             "mysqlFlexibleServers": [make.flexible("MySQL", "blog-mysql", {"owner": "ghost"}, "Enabled")],
             "sqlVirtualMachines": sql_machines,
-            "snapshots": [
-                make.snapshot("ledger-before-upgrade", data, "Unattached", key="ledger"),
-                make.snapshot("migration-export", None, "ActiveSAS"),
-            ],
-            "serviceBusNamespaces": [
-                make.row("Microsoft.ServiceBus/namespaces", name, tags, {"disableLocalAuth": closed, **more})
-                for name, tags, closed, more in (
-                    ("shop-bus", data, True, {"encryption": customer_key}),
-                    ("legacy-bus", None, False, {}),
-                )
-            ],
             "functionApps": [
                 make.function("resize-images", platform, "functionapp,linux", "Python|3.12"),
                 make.function(

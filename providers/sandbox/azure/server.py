@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from providers.sandbox import Fault
 from providers.sandbox.azure import directory
-from providers.sandbox.azure.answers import GRAPH_PATH, OPERATIONS, QUERIES, Answers, RequestRejected
+from providers.sandbox.azure.answers import GRAPH_PATH, OPERATIONS, Answers, RequestRejected, query_name
 from providers.sandbox.azure.estate import CLIENT, PRINCIPAL, TENANT, sample_estate
 from providers.sandbox.azure.faults import HANG_SECONDS, refused, refused_graph, refused_token
 
@@ -127,7 +127,7 @@ class AzureSandbox:
 
     def _graph(self, authorization: str, body: bytes) -> Reply | None:
         body_json = json.loads(body)
-        operation = QUERIES.get(str(body_json.get("query")), "Microsoft.ResourceGraph/Resources")
+        operation = query_name(str(body_json.get("query")))
         fault = self._record_call(operation)
         if fault in ("reset", "hang"):
             self._wait_if_hanging(fault)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.sandbox.gcp.asset import Asset, asset
+from providers.sandbox.recorded import states
 
 ORGANISATION = "123456789012"
 FOLDER = "345678901234"
@@ -154,7 +155,7 @@ def built_in_sinks(identifier: str, above: Sequence[str]) -> list[Asset]:
 
 def example_shop() -> Company:
     """The sample company's batch platform."""
-    from providers.sandbox.gcp import compute, identity, keys, network, queues
+    from providers.sandbox.gcp import compute, identity, keys, network
 
     root = (f"organizations/{ORGANISATION}",)
     folder = (f"folders/{FOLDER}", *root)
@@ -250,7 +251,7 @@ def example_shop() -> Company:
         *identity.assets(PROJECT, here),
         *keys.assets(PROJECT, here),
         *network.assets(PROJECT, here, root),
-        *queues.assets(PROJECT, here, KEY),
+        *_recorded(),
         *built_in_sinks(PROJECT, here),
         sink(
             "admin-activity",
@@ -282,3 +283,13 @@ def example_shop() -> Company:
         contact(1, root, "security@example.com", "SECURITY", "LEGAL"),
     ]
     return company
+
+
+def _recorded() -> list[Asset]:
+    """The assets of the company's recorded states, with their policies."""
+    found: dict[str, dict[str, Any]] = {}
+    for state in states("gcp"):
+        for exchange in state.answers:
+            for each in (exchange.answer or {}).get("assets", ()):
+                found.setdefault(each["name"], {}).update(each)
+    return list(found.values())

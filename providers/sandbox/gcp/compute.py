@@ -20,8 +20,6 @@ def assets(identifier: str, above: Sequence[str], key: str) -> list[Asset]:
         *_functions(identifier, above),
         *_clusters(identifier, above),
         *_databases(identifier, above),
-        snapshot(identifier, "batch-weekly", above, _BATCH, key={"kmsKeyName": f"{key}/cryptoKeyVersions/1"}),
-        snapshot(identifier, "importer-2021", above, public="roles/compute.storageAdmin"),
     ]
 
 
@@ -208,28 +206,6 @@ def machine(
     }
     full = f"//compute.googleapis.com/{path}"
     return asset("compute.googleapis.com/Instance", full, data, above, location=zone)
-
-
-def snapshot(
-    identifier: str,
-    name: str,
-    above: Sequence[str],
-    labels: Mapping[str, str] | None = None,
-    key: Mapping[str, str] | None = None,
-    public: str | None = None,
-) -> Asset:
-    """A snapshot of a disk; ``public``: the role of everyone with a Google account."""
-    data = {
-        "name": name,
-        "status": "READY",
-        "storageLocations": ["us"],
-        **({"labels": dict(labels)} if labels else {}),
-        **({"snapshotEncryptionKey": dict(key)} if key else {}),
-    }
-    bindings = [{"role": public, "members": ["allAuthenticatedUsers"]}]
-    full = f"//compute.googleapis.com/projects/{identifier}/global/snapshots/{name}"
-    made = asset("compute.googleapis.com/Snapshot", full, data, above)
-    return {**made, "iamPolicy": {"etag": "BwY=", "bindings": bindings}} if public else made
 
 
 def function(

@@ -1,4 +1,6 @@
-"""The states in ``tests/answers``: answers of a cloud, and the facets and verdicts that are right for them.
+"""States of clouds as data: their answers, and the facets and verdicts that are right for them.
+
+Those in ``tests/answers``, and those of the sample company.
 
 Each is replayed as ``--replay`` does, without a server, through the clients, tables and rules of the product.
 """
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from providers.sandbox import recorded
 from scanner.cli.connect import CLOUDS, connectors
 from scanner.collect.answer_files import SHARED, State, read_states
 from scanner.collect.answers import Replay
@@ -21,11 +24,12 @@ from scanner.run.scan import CollectionRequest, collect
 from tests.estate import NOW, PACK
 
 ANSWERS = Path(__file__).parents[2] / "answers"
+FOLDERS = (ANSWERS, recorded.FOLDER)
 RULES = PACK.rules
 
 
 def states() -> Iterator[Any]:
-    for path in sorted(ANSWERS.glob("*/*.yaml")):
+    for path in sorted(path for folder in FOLDERS for path in folder.glob("*/*.yaml")):
         if path.stem.partition("-")[0] != SHARED:
             for state in read_states(path):
                 yield pytest.param(state, id=f"{state.provider}-{state.kind}-{state.name}".replace(" ", "-"))

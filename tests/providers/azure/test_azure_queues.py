@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from providers.azure.queues import QUEUES
+from providers.azure.queues import queues
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
 
+QUEUES = queues("azure")
 OURS = Encryption(key="customer", key_id="https://v.vault.azure.net/keys/bus")
 KEY = {"keyVaultUri": "https://v.vault.azure.net/", "keyName": "bus"}
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from providers.azure.snapshots import SNAPSHOTS
+from providers.azure.snapshots import snapshots
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
+
+SNAPSHOTS = snapshots("azure")
 
 OPEN = {"diskState": "ActiveSAS", "networkAccessPolicy": "AllowAll", "publicNetworkAccess": "Enabled"}
 SET = "/subscriptions/0a/resourcegroups/g/providers/microsoft.compute/diskencryptionsets/s"

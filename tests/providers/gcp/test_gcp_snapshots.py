@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from providers.gcp.client.calls import Item, Project
-from providers.gcp.snapshots import POLICIES, RESTRICTION, SNAPSHOTS
+from providers.gcp.snapshots import RESTRICTION, SNAPSHOTS
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
 
@@ -28,7 +28,14 @@ def binding(role: str, *members: str, **more: Any) -> dict[str, Any]:
 
 
 def fact(name: str, data: dict[str, Any], policies: Any = (), rules: Any = (ALL,)) -> Any:
-    item = Item(HERE, {"name": NAME, "resource": {"data": {"name": "s", **data}}})
+    item = Item(
+        HERE,
+        {
+            "name": NAME,
+            "assetType": "compute.googleapis.com/Snapshot",
+            "resource": {"data": {"name": "s", **data}},
+        },
+    )
     every = {MANAGER + "organizations/3": {"iamPolicy": {"etag": "x"}}, **dict(policies)}
     facet = SNAPSHOTS.facets[name]
     pieces = [
@@ -86,7 +93,10 @@ def test_encryption(key: dict[str, Any], expected: Any) -> None:
 
 @pytest.mark.parametrize(("location", "region"), [("global", None), ("europe-west1", "europe-west1")])
 def test_the_header(location: str, region: str | None) -> None:
-    asset = {"name": NAME, "resource": {"location": location, "data": {"name": "s"}}}
+    asset = {
+        "name": NAME,
+        "assetType": "compute.googleapis.com/Snapshot",
+        "resource": {"location": location, "data": {"name": "s"}},
+    }
     header = SNAPSHOTS.header(Item(HERE, asset))
     assert (header["region"], header["type"]) == (region, "gcp.compute.snapshot")
-    assert POLICIES.permission == "cloudasset.assets.listIamPolicy"

@@ -1,0 +1,85 @@
+"""What the tables of Google Cloud share: headers and labels of assets, and what IAM policies grant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from providers.gcp.client.calls import GcpCall, Item, to_region
+from providers.gcp.policies.exposure import Exposure, RolesAccess, from_bindings, union
+from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT_POLICY, policy_of, project_policy
+from providers.gcp.storage import to_bindings_above
+from scanner.collect.table import Facet, FacetRead, Table, from_list
+from scanner.model.evidence import Observed, any_of
+from scanner.model.resources.base import Resource
+
+
+def assets(
+    kind: type[Resource], listed: GcpCall, types: Mapping[str, str], facets: Mapping[str, Facet[GcpCall]]
+) -> Table[GcpCall]:
+    """The table of a kind whose resources are assets. ``types``: the resource's type by the asset's."""
+    return Table(
+        kind=kind,
+        list=listed,
+        header=partial(header, types),
+        facets={"tags": from_list(to_labels), **facets},
+    )
+
+
+def header(types: Mapping[str, str], item: Item) -> Mapping[str, Any]:
+    """From the asset and the end of the name in its configuration."""
+    return {
+        "provider": "gcp",
+        "partition": "gcp",
+        "scope": item.project.id,
+        "region": to_region(item.asset["resource"].get("location", "global")),
+        "id": item.asset["name"],
+        "name": item.data["name"].rpartition("/")[2],
+        "type": types[item.asset["assetType"]],
+    }
+
+
+def to_labels(item: Item) -> Mapping[str, str]:
+    """``labels``, which a resource without any lacks."""
+    return dict(item.data.get("labels", {}))
+
+
+def always(item: Item) -> bool:
+    """True by design of the service."""
+    return True
+
+
+def granted(roles: Mapping[str, RolesAccess]) -> tuple[FacetRead[GcpCall], ...]:
+    """What the IAM policies of an asset, of its project and of all above give to the public.
+
+    ``roles``: what each role allows, by asset type; the roles of an asset's type count.
+    """
+    own = GcpCall("ListAssets", tuple(roles), content="IAM_POLICY")
+
+    def to_own(item: Item, policies: Mapping[str, Any]) -> Exposure:
+        # A listing omits resources without a policy.
+        asset = policies.get(item.asset["name"])
+        return from_bindings({} if asset is None else policy_of(asset), own.name, "", _of(item))
+
+    def to_inherited(item: Item, policies: Mapping[str, Any]) -> Exposure:
+        policy = project_policy(item, policies)
+        return from_bindings(policy, PROJECT_POLICY.name, f"projects/{item.project.id}", _of(item))
+
+    def to_above(item: Item, policies: Mapping[str, Any]) -> Observed[Exposure]:
+        return to_bindings_above(item, policies, _of(item))
+
+    def _of(item: Item) -> RolesAccess:
+        return roles[item.asset["assetType"]]
+
+    return (
+        FacetRead(own, to_own),
+        FacetRead(PROJECT_POLICY, to_inherited),
+        FacetRead(POLICIES_ABOVE, to_above),
+    )
+
+
+def to_any_access(*sources: Observed[Exposure]) -> Observed[bool]:
+    """Whether the public has any of the access."""
+    exposure = union(sources)
+    return any_of(exposure.read, exposure.write)
