@@ -14,6 +14,7 @@ NAME = "//compute.googleapis.com/projects/batch-prod/global/snapshots/s"
 HERE = Project("batch-prod", "1", "Batch", {}, ("organizations/3",), "3")
 ADMIN, ANYONE = "roles/compute.storageAdmin", "allAuthenticatedUsers"
 ALL = {"allowAll": True}
+ASSET = {"name": NAME, "assetType": "compute.googleapis.com/Snapshot"}
 
 
 def read(function: Any, *arguments: Any) -> Any:
