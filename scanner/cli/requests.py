@@ -148,7 +148,10 @@ def _recordings(options: ConnectionOptions) -> tuple[Recorder | None, Replay | N
         raise Usage("--record-names is for --record")
     if options.record is not None:
         recorder = Recorder(Path(options.record), names=options.record_names)
-        recorder.check()
+        try:
+            recorder.check()
+        except FileExistsError as error:
+            raise Usage(f"--record: {error}") from None
         return recorder, None
     return None, Replay.read(Path(options.replay)) if options.replay is not None else None
 

@@ -60,11 +60,14 @@ class Recorder:
             self._exchanges[provider, kind, scope].append(clean)
 
     def check(self) -> None:
-        """Raises :class:`~scanner.base.files.Unwritable` if the folder cannot be made, or holds something."""
+        """Raises :class:`FileExistsError` if the folder is a file or holds something, and
+        :class:`~scanner.base.files.Unwritable` if it cannot be made."""
         try:
             if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
-                raise Unwritable(f"{self.folder}: exists: give a recording a new folder")
+                raise FileExistsError(f"{self.folder} exists: give a recording a new folder")
             Path(tempfile.mkdtemp(prefix=f".{self.folder.name}.", dir=self.folder.absolute().parent)).rmdir()
+        except FileExistsError:
+            raise
         except OSError as error:
             raise self._unwritable(error) from None
 
