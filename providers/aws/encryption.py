@@ -1,19 +1,28 @@
-"""Encryption with the KMS key that an answer names: who manages the key."""
+"""Encryption with the KMS key that an answer names: who manages the key.
+
+DescribeKey tells for one key; the aliases of a region, in one call, for all keys that a listing names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from providers.aws.client.calls import AwsCall
-from providers.aws.client.client import AwsChain
-from providers.aws.keys import DESCRIBE_KEY
+from providers.aws.client.client import AwsChain, AwsQuestion
+from providers.aws.keys import AWS_ALIAS_PREFIX, DESCRIBE_KEY, NAMES
 from providers.aws.storage import with_key
-from scanner.collect.table import Answer, Item
-from scanner.model.evidence import Observed, Unknown
+from providers.aws.table import as_answered
+from scanner.collect.table import Answer, Facet, FacetRead, Item
+from scanner.model.evidence import Observed, Unknown, lift
+from scanner.model.resources.storage import Encryption
 
 if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
+
+_KEY = re.compile(r"(?:arn:[a-z-]+:kms:[a-z0-9-]+:([0-9]{12}):)?(?:key/)?((?:mrk-)?[0-9a-f-]{32,36})")
+_ALIAS = re.compile(r"(?:arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:)?(alias/.+)")
 
 
 def with_key_of(call: AwsCall, key: Callable[[Answer], str | None]) -> AwsChain:
@@ -24,3 +33,39 @@ def with_key_of(call: AwsCall, key: Callable[[Answer], str | None]) -> AwsChain:
         return found if isinstance(found, Unknown) else with_key(caller, item, found, key(found))
 
     return AwsChain((call, DESCRIBE_KEY), ask, about=call.about, regional=call.regional)
+
+
+def by_aliases(key: Callable[[Item], Encryption | str | None]) -> Facet[AwsQuestion]:
+    """The encryption of an item of a listing. ``key``: the KMS key that it names, or what is known without.
+
+    The keys of AWS are those with an alias that only AWS can create. An AWS managed key cannot be used in
+    another account, so the key of another account is the customer's.
+    """
+
+    def to_named(item: Item) -> Encryption | str | None:
+        found = key(item)
+        if not isinstance(found, str):
+            return found
+        if alias := _ALIAS.fullmatch(found):
+            return _managed(alias[1].startswith(AWS_ALIAS_PREFIX), found)
+        match = _KEY.fullmatch(found)
+        if match is None:
+            raise ValueError("not a KMS key")
+        return found if match[1] in (None, item["account"]) else _managed(False, found)
+
+    def to_encryption(
+        named: Observed[Encryption | str | None], aliases: Observed[Mapping[str, tuple[str, ...]]]
+    ) -> Observed[Encryption | None]:
+        if not isinstance(named, str):
+            return named
+        short = named.rpartition("/")[2]
+        return lift(
+            lambda of: _managed(any(name.startswith(AWS_ALIAS_PREFIX) for name in of.get(short, ())), named),
+            aliases,
+        )
+
+    return Facet((FacetRead(None, to_named), FacetRead(NAMES, as_answered)), to_encryption)
+
+
+def _managed(by_aws: bool, key: str) -> Encryption:
+    return Encryption(key="provider" if by_aws else "customer", key_id=key)

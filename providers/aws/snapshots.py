@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
-from providers.aws.compute import to_tags
-from providers.aws.databases import to_tags as to_rds_tags
-from providers.aws.keys import AWS_ALIAS_PREFIX, NAMES
-from providers.aws.table import arn_of, as_answered, flag, header_of
-from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
+from providers.aws.encryption import by_aliases
+from providers.aws.table import arn_of, as_answered, flag, header_of, tags_of
+from scanner.collect.table import Answer, Facet, Item, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.storage import Encryption, Snapshot
 
 if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
 
-_KEY = re.compile(r"(?:arn:[a-z-]+:kms:[a-z0-9-]+:([0-9]{12}):)?(?:key/)?((?:mrk-)?[0-9a-f-]{32,36})")
-_ALIAS = re.compile(r"(?:arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:)?(alias/.+)")
+Header = Callable[[Item], Mapping[str, Any]]
 _ACCOUNT = re.compile(r"[0-9]{12}|amazon-redshift-support")
-_OWNED = Encryption(key="provider", key_id=None)
-_UNLESS_KMS: Mapping[str, Encryption | None] = {"none": None, "sse-rds": _OWNED}
+_UNLESS_KMS = {"none": None, "sse-rds": Encryption(key="provider", key_id=None)}
 """``StorageEncryptionType`` of RDS where ``Encrypted`` is false: ``sse-rds`` is a key that AWS owns."""
 _NEVER_SHARED = frozenset({"automated", "awsbackup"})
 """``SnapshotType`` of those that only a manual copy can share (RDS user guide, "Sharing a DB snapshot")."""
@@ -32,22 +28,12 @@ _BLOCKED = {"block-all-sharing": True, "block-new-sharing": False, "unblocked": 
 """``State`` of GetSnapshotBlockPublicAccessState: whether it also covers what is already shared."""
 
 
-def _ebs(*fixed: tuple[str, tuple[str, ...]]) -> AwsCall:
-    return AwsCall(
-        "ec2",
-        "DescribeSnapshots",
-        fixed=(("OwnerIds", ("self",)), *fixed),
-        pages="Snapshots",
-        page_size=1000,
-        regional=True,
-        root="DescribeSnapshotsResponse",
-    )
-
-
-DESCRIBE_SNAPSHOTS = _ebs()
-SHARED_WITH_ALL = _ebs(("RestorableByUserIds", ("all",)))
+_OWN = ("OwnerIds", ("self",))
+_EBS = partial(AwsCall, "ec2", "DescribeSnapshots", pages="Snapshots", page_size=1000, regional=True)
+EBS = _EBS(fixed=(_OWN,), root="DescribeSnapshotsResponse")
+SHARED_WITH_ALL = _EBS(fixed=(_OWN, ("RestorableByUserIds", ("all",))), root="DescribeSnapshotsResponse")
 BLOCK_STATE = AwsCall("ec2", "GetSnapshotBlockPublicAccessState", regional=True)
-CLUSTER_SNAPSHOTS = AwsCall(
+REDSHIFT = AwsCall(
     "redshift",
     "DescribeClusterSnapshots",
     pages="Snapshots",
@@ -105,7 +91,7 @@ def ebs_header(item: Item) -> Mapping[str, Any]:
     """``SnapshotId`` of DescribeSnapshots, and the tag ``Name``; the ARN has no account (Service
     Authorization Reference)."""
     arn = f"arn:{item['partition']}:ec2:{item['region']}::snapshot/{item['SnapshotId']}"
-    return header_of(item, arn, to_tags(item).get("Name") or item["SnapshotId"], "aws.ec2.snapshot")
+    return header_of(item, arn, tags_of(item).get("Name") or item["SnapshotId"], "aws.ec2.snapshot")
 
 
 def redshift_header(item: Item) -> Mapping[str, Any]:
@@ -129,40 +115,12 @@ def to_shared(item: Item) -> bool:
 
 def to_key(item: Item) -> Encryption | str | None:
     """``Encrypted`` or ``StorageEncrypted``, ``StorageEncryptionType`` (missing in responses from before RDS
-    had keys that AWS owns), ``EncryptedWithHSM``, ``KmsKeyId``; the key if only KMS knows who manages it.
-
-    An AWS managed key cannot be used in another account, so the key of another account is the customer's.
-    """
+    had keys that AWS owns), ``EncryptedWithHSM``, ``KmsKeyId``; the key if only KMS knows who manages it."""
     if not _encrypted(item):
         return _UNLESS_KMS[item.get("StorageEncryptionType", "none")]
     if item.get("EncryptedWithHSM") is True:
         return Encryption(key="customer", key_id=None)
-    key: str = item["KmsKeyId"]
-    if alias := _ALIAS.fullmatch(key):
-        return Encryption(key="provider" if alias[1].startswith(AWS_ALIAS_PREFIX) else "customer", key_id=key)
-    match = _KEY.fullmatch(key)
-    if match is None:
-        raise ValueError("not a KMS key")
-    return key if match[1] in (None, item["account"]) else Encryption(key="customer", key_id=key)
-
-
-def to_encryption(
-    key: Observed[Encryption | str | None], aliases: Observed[Mapping[str, tuple[str, ...]]]
-) -> Observed[Encryption | None]:
-    """The keys of AWS are those with an alias that only AWS can create: one ListAliases per region."""
-    if not isinstance(key, str):
-        return key
-
-    def managed(names: Mapping[str, tuple[str, ...]]) -> Encryption:
-        own = any(name.startswith(AWS_ALIAS_PREFIX) for name in names.get(key.rpartition("/")[2], ()))
-        return Encryption(key="provider" if own else "customer", key_id=key)
-
-    return lift(managed, aliases)
-
-
-ENCRYPTION: Facet[AwsQuestion] = Facet(
-    (FacetRead(None, to_key), FacetRead(NAMES, as_answered)), to_encryption
-)
+    return str(item["KmsKeyId"])
 
 
 def _rds(kind: str, type_: str) -> Table[AwsQuestion]:
@@ -173,41 +131,27 @@ def _rds(kind: str, type_: str) -> Table[AwsQuestion]:
     )
     public = AwsChain((attributes,), partial(restorable, kind, attributes), about=(name,), regional=True)
     operation = f"Describe{kind}Snapshots"
-    return Table(
-        kind=Snapshot,
-        list=AwsCall("rds", operation, pages=f"{kind}Snapshots", regional=True, root=f"{operation}Response"),
-        header=lambda item: header_of(item, item[arn], item[name], type_),
-        facets={
-            "tags": from_list(to_rds_tags),
-            "public": asked(public, as_answered),
-            "encryption": ENCRYPTION,
-        },
+    return _table(
+        AwsCall("rds", operation, pages=f"{kind}Snapshots", regional=True, root=f"{operation}Response"),
+        lambda item: header_of(item, item[arn], item[name], type_),
+        asked(public, as_answered),
     )
 
 
+def _table(
+    listed: AwsCall, header: Callable[[Item], Mapping[str, Any]], public: Facet[AwsQuestion]
+) -> Table[AwsQuestion]:
+    facets = {"tags": from_list(tags_of), "public": public, "encryption": by_aliases(to_key)}
+    return Table(kind=Snapshot, list=listed, header=header, facets=facets)
+
+
 SNAPSHOTS: tuple[Table[AwsQuestion], ...] = (
-    Table(
-        kind=Snapshot,
-        list=DESCRIBE_SNAPSHOTS,
-        header=ebs_header,
-        facets={
-            "tags": from_list(to_tags),
-            "public": asked(
-                AwsChain((SHARED_WITH_ALL, BLOCK_STATE), shared_with_all, regional=True), to_public
-            ),
-            "encryption": ENCRYPTION,
-        },
+    _table(
+        EBS,
+        ebs_header,
+        asked(AwsChain((SHARED_WITH_ALL, BLOCK_STATE), shared_with_all, regional=True), to_public),
     ),
     _rds("DB", "aws.rds.snapshot"),
     _rds("DBCluster", "aws.rds.cluster_snapshot"),
-    Table(
-        kind=Snapshot,
-        list=CLUSTER_SNAPSHOTS,
-        header=redshift_header,
-        facets={
-            "tags": from_list(to_tags),
-            "public": from_list(to_shared),
-            "encryption": ENCRYPTION,
-        },
-    ),
+    _table(REDSHIFT, redshift_header, from_list(to_shared)),
 )

@@ -35,6 +35,11 @@ def as_answered(item: Item, answer: Answer) -> Any:
     return answer
 
 
+def tags_of(item: Item) -> Mapping[str, str]:
+    """``Tags`` or, where a listing always has it, ``TagList`` of an item; missing if there are none."""
+    return {tag["Key"]: tag["Value"] for tag in item.get("Tags", item.get("TagList", ()))}
+
+
 def tags_in(key: str) -> Callable[[Item, Answer], Mapping[str, str]]:
     """Reads the tags in an answer: a mapping, or a list of keys and values. A resource without tags may lack
     them."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.aws.client.client import FORMAT_ERRORS
-from providers.aws.snapshots import SNAPSHOTS, to_encryption
+from providers.aws.snapshots import SNAPSHOTS
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
 from tests.providers.aws.aws_scan import Scan, named
@@ -48,7 +48,7 @@ def mapped(function: Any, *arguments: Any) -> Any:
 
 def encryption(item: dict[str, Any], aliases: Any) -> Any:
     key = mapped(EBS.facets["encryption"].reads[0].function, {**PLACE, **item})
-    return key if key == "unknown" else mapped(to_encryption, key, aliases)
+    return key if key == "unknown" else mapped(EBS.facets["encryption"].combine, key, aliases)
 
 
 def public(table: Any, item: dict[str, Any], answers: dict[str, Any]) -> Any:
