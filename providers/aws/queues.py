@@ -22,7 +22,7 @@ LIST = AwsCall(
     "sqs", "ListQueues", pages="QueueUrls", entry="QueueUrl", may_lack=True, page_size=1000, regional=True
 )
 ATTRIBUTES = AwsCall("sqs", "GetQueueAttributes", parameters=_URL, fixed=_ALL, regional=True)
-TAGS = AwsCall("sqs", "ListQueueTags", parameters=_URL, regional=True)
+TAGS = AwsCall("sqs", "ListQueueTags", parameters=_URL, may_lack=True, regional=True)
 _MANAGED = {"true": True, "false": False}
 
 

@@ -32,7 +32,7 @@ class AwsCall:
     entry: str | None = None
     """For listings of plain names: the key that a name gets in its item."""
     may_lack: bool = False
-    """For listings: the API leaves the key of the entries out where there are none."""
+    """The API leaves the key of the entries, or of the tags, out where there are none."""
     page_size: int | None = None
     """For listings: the requested number of entries per page."""
     regional: bool = False

@@ -242,7 +242,6 @@ class ReplayedAws(ReplayedCloud):
         self._regions = frozenset(regions)
         # With a root, the client tells an empty response from another document before botocore reads it.
         self._may_be_empty = {call.name for call in aws_tables.all_calls() if call.root or call.may_lack}
-        self._may_be_empty.add("sqs:ListQueueTags")  # it leaves out the tags of a queue without any
 
     def provider(self) -> Provider:
         reached = Target("aws", self._account, None, expected=True, reached=True, message=None)
