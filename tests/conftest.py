@@ -12,10 +12,14 @@ settings.register_profile("gapscan", deadline=None, print_blob=True)
 settings.load_profile("gapscan")
 
 
+FEW_REGIONS = frozenset({"eu-central-1", "eu-west-1", "us-east-1", "us-west-2"})
+"""More would repeat the same calls and only take longer: the company uses two of them."""
+
+
 @pytest.fixture(scope="session")
 def aws_of_all() -> Iterator[AwsSandbox]:
     """The one simulated AWS of this process, since moto's state is one per process; nobody changes it."""
-    sandbox = AwsSandbox()
+    sandbox = AwsSandbox(FEW_REGIONS)
     sandbox.start()
     yield sandbox
     sandbox.stop()

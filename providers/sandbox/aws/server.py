@@ -57,8 +57,10 @@ def no_fault(operation: str) -> Fault | None:
 class AwsSandbox:
     """One AWS account at a loopback endpoint. moto's state is per process: only one can run at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, enabled: frozenset[str] = ENABLED_BY_DEFAULT) -> None:
         self.fault: Callable[[str], Fault | None] = no_fault
+        self.enabled = enabled
+        """The regions of the account, without those that it has not opted in to."""
         self.calls: Counter[str] = Counter()
         self.page_size = 1000
         """The maximum number of entries in a page of buckets, or of users, roles and policies."""
@@ -104,7 +106,7 @@ class AwsSandbox:
         self._server.daemon_threads = True
         self._server.log = lambda *_: None
         threading.Thread(target=self._server.serve_forever, name="sandbox-aws", daemon=True).start()
-        seed(self._endpoint, KEY_ID, SECRET, sorted(ENABLED_BY_DEFAULT), self.identities)
+        seed(self._endpoint, KEY_ID, SECRET, sorted(self.enabled), self.identities)
         self._live = True
 
     def stop(self) -> None:
@@ -152,7 +154,7 @@ class AwsSandbox:
             config = compute.runtime_management(ACCOUNT, region(environ), environ["PATH_INFO"])
             return Answer(200, "application/json", config)
         if name == "ec2:DescribeRegions":
-            return _regions(b"AllRegions=true" in body(environ))
+            return self._regions(b"AllRegions=true" in body(environ))
         if name == "sts:GetCallerIdentity" and f"={KEY_ID}/" in environ["HTTP_AUTHORIZATION"]:
             return _identity()
         if self._live and name.startswith(("iam:", "organizations:")):
@@ -197,23 +199,22 @@ class AwsSandbox:
         )
         return Answer(200, "application/xml", content.encode())
 
+    def _regions(self, every: bool) -> Answer:
+        """The enabled regions; with ``every``, those of the SDK that need an opt-in as well."""
+        from botocore.session import Session
 
-def _regions(every: bool) -> Answer:
-    """All regions that the SDK knows; those that need an opt-in are not enabled."""
-    from botocore.session import Session
-
-    items = "".join(
-        f"<item><regionName>{name}</regionName><regionEndpoint>ec2.{name}.amazonaws.com</regionEndpoint>"
-        f"<optInStatus>{_status(name)}</optInStatus></item>"
-        for name in sorted(Session().get_available_regions("ec2"))
-        if every or name in ENABLED_BY_DEFAULT
-    )
-    content = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
-        f"<requestId>sandbox</requestId><regionInfo>{items}</regionInfo></DescribeRegionsResponse>"
-    )
-    return Answer(200, "text/xml", content.encode())
+        opt_in = set(Session().get_available_regions("ec2")) - ENABLED_BY_DEFAULT
+        items = "".join(
+            f"<item><regionName>{name}</regionName><regionEndpoint>ec2.{name}.amazonaws.com</regionEndpoint>"
+            f"<optInStatus>{_status(name)}</optInStatus></item>"
+            for name in sorted(self.enabled | (opt_in if every else set()))
+        )
+        content = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+            f"<requestId>sandbox</requestId><regionInfo>{items}</regionInfo></DescribeRegionsResponse>"
+        )
+        return Answer(200, "text/xml", content.encode())
 
 
 def _identity() -> Answer:

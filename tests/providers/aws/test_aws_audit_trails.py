@@ -8,7 +8,7 @@ import pytest
 
 from providers.aws import audit
 from providers.aws.audit import AUDIT_TRAILS
-from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
@@ -87,7 +87,7 @@ def test_a_multi_region_trail_is_one_resource_in_its_home_region(whole: Inventor
 def test_calls_shared_with_other_kinds_are_made_once(scan: Scan, sandbox: AwsSandbox) -> None:
     kinds = {**WANTED, "account": frozenset({"audit_trails"}), "region": frozenset({"audit_trails"})}
     scan(WHOLE, wanted=kinds)
-    assert sandbox.calls["cloudtrail:DescribeTrails"] == len(ENABLED_BY_DEFAULT)
+    assert sandbox.calls["cloudtrail:DescribeTrails"] == len(sandbox.enabled)
     for operation in ("GetTrailStatus", "GetEventSelectors", "ListTags"):
         assert sandbox.calls[f"cloudtrail:{operation}"] == len(TRAILS)
 

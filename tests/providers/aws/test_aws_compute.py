@@ -10,7 +10,7 @@ import pytest
 from providers.aws import compute
 from providers.aws.client.listing import RegionListing, listing
 from providers.aws.compute import Members
-from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
@@ -88,7 +88,7 @@ def test_environment_variables_of_a_function_are_not_recorded(scan: Scan) -> Non
 def test_a_region_is_listed_in_bulk(scan: Scan, sandbox: AwsSandbox) -> None:
     scan(WHOLE, wanted=WANTED)
     for call in ("ec2:DescribeInstances", "lambda:ListFunctions", "eks:ListClusters"):
-        assert sandbox.calls[call] == len(ENABLED_BY_DEFAULT), call
+        assert sandbox.calls[call] == len(sandbox.enabled), call
     # Not called for container images and deprecated runtimes.
     assert sandbox.calls["lambda:GetRuntimeManagementConfig"] == 3
     assert sandbox.calls["eks:DescribeCluster"] == 3

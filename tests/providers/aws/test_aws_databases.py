@@ -8,7 +8,7 @@ import pytest
 
 from providers.aws import databases
 from providers.aws.client.listing import RegionListing
-from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
@@ -61,7 +61,7 @@ def test_a_database_is_named_by_its_arn(whole: Inventory) -> None:
 
 def test_a_region_takes_two_listings(scan: Scan, sandbox: AwsSandbox) -> None:
     scan(WHOLE, wanted=WANTED)
-    assert sandbox.calls[INSTANCES] == sandbox.calls[CLUSTERS] == len(ENABLED_BY_DEFAULT)
+    assert sandbox.calls[INSTANCES] == sandbox.calls[CLUSTERS] == len(sandbox.enabled)
     sandbox.calls.clear()
     found = scan(ConnectionRequest("aws", regions=("us-east-1", "af-south-1")), wanted=WANTED)
     assert sandbox.calls[INSTANCES] == 1

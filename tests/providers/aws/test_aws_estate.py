@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import ConnectionRequest
 from scanner.model.inventory import Inventory
 from scanner.model.resources.storage import Bucket, Encryption
@@ -88,19 +88,19 @@ def test_the_account_has_its_path_in_the_organisation(whole: Inventory) -> None:
     assert account.audit_trails == ()  # type: ignore[attr-defined]
 
 
-def test_a_single_region_trail_covers_only_its_region(whole: Inventory) -> None:
+def test_a_single_region_trail_covers_only_its_region(whole: Inventory, sandbox: AwsSandbox) -> None:
     regions = named(whole, "region")
-    assert regions.keys() == ENABLED_BY_DEFAULT
+    assert regions.keys() == sandbox.enabled
     covered = {name: region.audit_trails for name, region in regions.items()}  # type: ignore[attr-defined]
     assert covered.pop("eu-west-1") == ("payments-events",)
     assert set(covered.values()) == {()}
 
 
-def test_a_region_that_is_not_enabled_is_a_blind_spot(whole: Inventory) -> None:
+def test_a_region_that_is_not_enabled_is_a_blind_spot(whole: Inventory, sandbox: AwsSandbox) -> None:
     inventory = whole
     spots = {spot.region: spot for spot in inventory.blind_spots}
     assert "af-south-1" in spots
-    assert not spots.keys() & ENABLED_BY_DEFAULT
+    assert not spots.keys() & sandbox.enabled
     cause = spots["af-south-1"].cause
     assert (cause.reason, cause.permission, cause.call) == ("disabled", None, "ec2:DescribeRegions")
     assert inventory.complete("aws", "111122223333", "bucket")

@@ -11,7 +11,7 @@ from providers.aws.account import DESCRIBE_ORGANISATION
 from providers.aws.identity import MEMBERS as MEMBERS_CHAIN
 from providers.aws.keys import KEYS
 from providers.aws.policies.key_policy import account_of, outside_access
-from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from tests.providers.aws.aws_scan import WHOLE, Scan, known, named
@@ -113,7 +113,7 @@ def test_a_key_with_an_unknown_manager_is_a_blind_spot(scan: Scan, sandbox: AwsS
 
 def test_aliases_are_listed_once_per_region(scan: Scan, sandbox: AwsSandbox) -> None:
     scan(WHOLE, wanted=WANTED)
-    assert sandbox.calls["kms:ListAliases"] == sandbox.calls["kms:ListKeys"] == len(ENABLED_BY_DEFAULT)
+    assert sandbox.calls["kms:ListAliases"] == sandbox.calls["kms:ListKeys"] == len(sandbox.enabled)
     assert sandbox.calls["kms:GetKeyRotationStatus"] == len(SAMPLE) - 1
     assert sandbox.calls["organizations:ListAccounts"] == 1
 

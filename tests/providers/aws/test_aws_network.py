@@ -8,7 +8,7 @@ import pytest
 
 from providers.aws import network
 from providers.aws.network import Reach
-from providers.sandbox.aws.server import ENABLED_BY_DEFAULT, AwsSandbox
+from providers.sandbox.aws.server import AwsSandbox
 from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
@@ -116,7 +116,7 @@ def test_a_group_is_identified_by_its_arn(whole: Inventory) -> None:
 
 def test_only_enabled_and_requested_regions_are_listed(scan: Scan, sandbox: AwsSandbox) -> None:
     scan(WHOLE, wanted=WANTED)
-    assert sandbox.calls["ec2:DescribeSecurityGroups"] == len(ENABLED_BY_DEFAULT)
+    assert sandbox.calls["ec2:DescribeSecurityGroups"] == len(sandbox.enabled)
     # Interfaces are listed once per region, a prefix list once for all groups that name it.
     assert sandbox.calls["ec2:DescribeNetworkInterfaces"] == 2
     assert sandbox.calls["ec2:GetManagedPrefixListEntries"] == 1
