@@ -8,14 +8,21 @@ contains Google's own regional policies for managed services.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_network
 from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
-from providers.gcp.packets import Level, PacketRule, Ports, interpretations, reach
+from providers.gcp.firewall_rules import (
+    NETWORK,
+    associations,
+    is_disabled,
+    is_network,
+    policy_rules,
+    vpc_rule,
+)
+from providers.gcp.packets import Level, interpretations, reach
 from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, lift
 from scanner.model.resources.network import Firewall
@@ -30,25 +37,12 @@ RULES = GcpCall("ListAssets", (_FIREWALL,))
 POLICIES = GcpCall("ListAssets", (_POLICY,))
 POLICIES_ABOVE = GcpCall("ListAssets", (_POLICY,), parent="organization")
 
-_WORLD = ("0.0.0.0/0", "::/0")
 _DEFAULT_RULES = frozenset(
     {"default-allow-icmp", "default-allow-internal", "default-allow-rdp", "default-allow-ssh"}
 )
 """The rules that are created with the default network:
 https://cloud.google.com/firewall/docs/firewalls#more_rules_default_vpc."""
-_NAMES = {
-    "1": "icmp",
-    "6": "tcp",
-    "17": "udp",
-    "50": "esp",
-    "51": "ah",
-    "58": "icmpv6",
-    "94": "ipip",
-    "132": "sctp",
-}
-_PLACE = re.compile(r"projects/([^/]+)/global/networks/([^/]+)")
 _REGION = re.compile(r"/regions/([^/]+)")
-_LOCAL_SCOPES = frozenset({"NON_INTERNET", "INTRA_VPC", "VPC_NETWORKS"})
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,7 @@ def to_default(item: Item) -> bool:
 def to_default_rules(item: Item, firewalls: Mapping[str, Any]) -> bool:
     """Whether one of the rules created with a default network is in it and not ``disabled``."""
     return any(
-        rule["name"] in _DEFAULT_RULES and not _disabled(rule) for rule in _of_network(item, firewalls)
+        rule["name"] in _DEFAULT_RULES and not is_disabled(rule) for rule in _of_network(item, firewalls)
     )
 
 
@@ -105,70 +99,13 @@ def to_policies_first(item: Item) -> bool:
 def _of_network(item: Item, firewalls: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for asset in firewalls.values():
         data = asset["resource"]["data"]
-        if _is_network(data["network"], item):
+        if is_network(data["network"], item):
             yield data
-
-
-def _is_network(url: str, item: Item) -> bool:
-    """Whether the URL is the network's. It may contain names or numbers: the API accepts both."""
-    match = _PLACE.search(url)
-    if match is None:
-        raise ValueError(f"{url} is not a network")
-    names = (item.data["name"], str(item.data.get("id", "")))
-    return match[1] in (item.project.id, item.project.number) and match[2] in names
-
-
-def _disabled(rule: Mapping[str, Any]) -> bool:
-    return rule.get("disabled") is True
 
 
 def to_rules(item: Item, firewalls: Mapping[str, Any]) -> Level:
     """The VPC firewall rules: https://cloud.google.com/compute/docs/reference/rest/v1/firewalls."""
-    return Level(tuple(rule for data in _of_network(item, firewalls) for rule in _classic(data)))
-
-
-def _classic(data: Mapping[str, Any]) -> Iterator[PacketRule]:
-    if _disabled(data) or data.get("direction", "INGRESS") != "INGRESS":
-        return
-    sources = tuple(data.get("sourceRanges", ()))
-    if not sources and not data.get("sourceTags") and not data.get("sourceServiceAccounts"):
-        sources = ("0.0.0.0/0",)
-    targets = {f"tag {tag}" for tag in data.get("targetTags", ())}
-    targets |= {f"account {mail}" for mail in data.get("targetServiceAccounts", ())}
-    allowed, denied = data.get("allowed", ()), data.get("denied", ())
-    if bool(allowed) == bool(denied):
-        raise ValueError(f"firewall rule {data['name']} must either allow or deny")
-    yield PacketRule(
-        action="allow" if allowed else "deny",
-        priority=int(data.get("priority", 1000)),
-        traffic=tuple(_traffic(entry.get("IPProtocol"), entry) for entry in allowed or denied),
-        sources=_checked(sources),
-        targets=frozenset(targets),
-        name=f"firewall rule {data['name']}",
-        # A denial for some destinations protects only those.
-        doubtful=bool(denied and data.get("destinationRanges")),
-    )
-
-
-def _traffic(protocol: Any, entry: Mapping[str, Any]) -> tuple[str, Ports]:
-    if not isinstance(protocol, str) or not protocol:
-        raise ValueError("a rule has no protocol")
-    ports = []
-    for text in entry.get("ports", ()):
-        first, _, last = text.partition("-")
-        begin, end = int(first), int(last or first)
-        if not 0 <= begin <= end <= 65535:
-            raise ValueError(f"{text} is not a port range")
-        ports.append((begin, end))
-    name = protocol.lower()
-    return _NAMES.get(name, name), tuple(ports)
-
-
-def _checked(sources: Sequence[str]) -> tuple[str, ...]:
-    """The ranges, unchanged. Raises :class:`ValueError` for an invalid one."""
-    for source in sources:
-        ip_network(source, strict=False)
-    return tuple(sources)
+    return Level(tuple(rule for data in _of_network(item, firewalls) for rule in vpc_rule(data)))
 
 
 def to_policies(item: Item, policies: Mapping[str, Any]) -> Policies:
@@ -181,11 +118,11 @@ def to_policies(item: Item, policies: Mapping[str, Any]) -> Policies:
     regional: list[Level] = []
     for asset in policies.values():
         data = asset["resource"]["data"]
-        targets = [str(each["attachmentTarget"]) for each in data.get("associations", ())]
-        if not any(_PLACE.search(target) and _is_network(target, item) for target in targets):
+        targets = associations(data)
+        if not any(NETWORK.search(target) and is_network(target, item) for target in targets):
             continue
         region = _REGION.search(asset["name"])
-        level = Level(_policy_rules(data, item), region[1] if region else None)
+        level = Level(policy_rules(data, item), region[1] if region else None)
         (regional if region else own).append(level)
     if item.data.get("firewallPolicy") and not own:
         raise LookupError("the network's firewall policy is not among those listed")
@@ -201,64 +138,11 @@ def to_levels_above(item: Item, policies: Mapping[str, Any]) -> Observed[tuple[L
     levels: dict[str, list[Level]] = {}
     for asset in policies.values():
         data = asset["resource"]["data"]
-        for association in data.get("associations", ()):
-            place = "/".join(str(association["attachmentTarget"]).split("/")[-2:])
+        for target in associations(data):
+            place = "/".join(target.split("/")[-2:])
             if place in ancestors:
-                levels.setdefault(place, []).append(Level(_policy_rules(data, item)))
+                levels.setdefault(place, []).append(Level(policy_rules(data, item)))
     return tuple(level for place in reversed(ancestors) for level in levels.get(place, ()))
-
-
-def _policy_rules(data: Mapping[str, Any], item: Item) -> tuple[PacketRule, ...]:
-    return tuple(rule for each in data.get("rules", ()) for rule in _policy_rule(each, data, item))
-
-
-def _policy_rule(rule: Mapping[str, Any], policy: Mapping[str, Any], item: Item) -> Iterator[PacketRule]:
-    """https://cloud.google.com/compute/docs/reference/rest/v1/firewallPolicies/addRule."""
-    networks = rule.get("targetResources", ())
-    if rule["direction"] != "INGRESS" or _disabled(rule) or rule.get("targetType") == "INTERNAL_MANAGED_LB":
-        return
-    if networks and not any(_is_network(network, item) for network in networks):
-        return
-    match = rule["match"]
-    if {match.get("srcNetworkScope"), match.get("srcNetworkType")} & _LOCAL_SCOPES:
-        return
-    action = _ACTIONS[rule["action"]]
-    targets = {f"account {mail}" for mail in rule.get("targetServiceAccounts", ())}
-    targets |= {f"secure tag {tag['name']}" for tag in rule.get("targetSecureTags", ())}
-    priority = int(rule["priority"])
-    name = f"rule {priority} of firewall policy {policy.get('shortName') or policy['name']}"
-    traffic = tuple(_traffic(entry.get("ipProtocol"), entry) for entry in match["layer4Configs"])
-    known = PacketRule(
-        action=action,
-        priority=priority,
-        traffic=traffic,
-        sources=_checked(match.get("srcIpRanges", ())),
-        targets=frozenset(targets),
-        name=name,
-        doubtful=action != "allow" and bool(match.get("destIpRanges")),
-    )
-    if known.sources:
-        yield known
-    if _has_unresolved_sources(match, action):
-        yield PacketRule(action, priority, traffic, _WORLD, frozenset(targets), name, doubtful=True)
-
-
-_ACTIONS: Mapping[str, Any] = {
-    "allow": "allow",
-    "deny": "deny",
-    "goto_next": "next",
-    "apply_security_profile_group": "allow",
-}
-"""Traffic that a security profile inspects counts as allowed: it passes unless a threat is found."""
-
-
-def _has_unresolved_sources(match: Mapping[str, Any], action: str) -> bool:
-    """Whether there are sources whose addresses no asset shows. An address group can contain any addresses.
-    Countries and threat lists are many addresses if they are allowed, and leave most of the internet if they
-    are denied. Domain names and tags are few addresses, or internal ones."""
-    if match.get("srcAddressGroups"):
-        return True
-    return action != "deny" and bool(match.get("srcRegionCodes") or match.get("srcThreatIntelligences"))
 
 
 def to_open(
