@@ -1,11 +1,12 @@
 """Cloud Storage buckets.
 
-Not covered: the access control lists of single objects, which no asset contains (see ``uniform_access``),
-and deny policies.
+No asset contains the access control lists of single objects, which may make one public wherever neither
+uniform access nor public access prevention disables them. Deny policies are not read.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,10 +27,12 @@ from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
 
 _BUCKET = "storage.googleapis.com/Bucket"
+_FOLDER = re.compile(r"//storage\.googleapis\.com/(?:projects/[^/]+/buckets/)?([^/]+)/managedFolders/(.+)")
 
 LIST = GcpCall("ListAssets", (_BUCKET,))
 POLICIES = GcpCall("ListAssets", (_BUCKET, PROJECT), content="IAM_POLICY")
 PREVENTION = GcpCall("GetEffectivePolicy", ("storage.publicAccessPrevention",))
+FOLDER_POLICIES = GcpCall("ListAssets", ("storage.googleapis.com/ManagedFolder",), content="IAM_POLICY")
 SECURE_TRANSPORT = GcpCall("GetEffectivePolicy", ("storage.secureHttpTransport",))
 
 
@@ -71,39 +74,60 @@ def to_access_logging(item: Item) -> bool:
 
 
 def to_uniform_access(item: Item) -> bool:
-    """``iamConfiguration.uniformBucketLevelAccess.enabled``, or its former name ``bucketPolicyOnly``."""
+    """``iamConfiguration.uniformBucketLevelAccess.enabled``, or its former name ``bucketPolicyOnly``. Raises
+    :class:`ValueError` if the two contradict each other."""
     settings = _part(item, "iamConfiguration")
-    return any(
-        _true(settings.get(name, {}), "enabled") for name in ("uniformBucketLevelAccess", "bucketPolicyOnly")
-    )
+    names = ("uniformBucketLevelAccess", "bucketPolicyOnly")
+    found = {_true(settings[name], "enabled") for name in names if name in settings}
+    if len(found) > 1:
+        raise ValueError(f"{' and '.join(names)} contradict each other")
+    return True in found
 
 
 def to_own_prevention(item: Item) -> bool:
     """``iamConfiguration.publicAccessPrevention`` is ``enforced`` on the bucket itself:
-    https://cloud.google.com/storage/docs/public-access-prevention."""
-    return bool(_part(item, "iamConfiguration").get("publicAccessPrevention") == "enforced")
+    https://cloud.google.com/storage/docs/public-access-prevention. ``unspecified`` is a former name of
+    ``inherited``. Raises :class:`ValueError` for another value."""
+    value = _part(item, "iamConfiguration").get("publicAccessPrevention", "inherited")
+    if value not in ("enforced", "inherited", "unspecified"):
+        raise ValueError(f"{value} is an unknown public access prevention")
+    return bool(value == "enforced")
 
 
 def to_lists(item: Item) -> Observed[Exposure]:
-    """``acl`` and ``defaultObjectAcl``, which uniform access disables.
+    """``acl``, ``defaultObjectAcl`` and the lists of single objects, which uniform access disables.
 
     The bucket's own list is mirrored in its IAM policy as legacy roles
     (https://cloud.google.com/storage/docs/access-control/iam#acls), so nothing is lost where assets omit it.
-    The list for new objects is not mirrored, and an empty one was omitted: a bucket with access lists always
-    has entries for the project's owners. No asset contains the lists of single objects.
+    The list for new objects is not mirrored, and a bucket with lists always has one. Each object has its own list, copied from that one when it was
+    created and changed independently since, so without uniform access only public access can be certain.
     """
     if to_uniform_access(item):
         return NO_EXPOSURE
     data = _data(item)
+    why = "each object has its own ACL, which no asset contains; enabling uniform access would settle it"
+    objects = Unknown.because("unsupported", LIST.name, None, why)
     if not data.get("defaultObjectAcl"):
-        why = "the asset does not contain the default object ACL; enabling uniform access would settle it"
-        return Unknown.because("unsupported", LIST.name, None, why)
-    return union(
-        [
-            from_acl(data.get("acl", ()), "ACL"),
-            from_acl(data.get("defaultObjectAcl", ()), "default object ACL"),
-        ]
-    )
+        return objects
+    bucket = from_acl(data.get("acl", ()), "ACL")
+    return union([bucket, from_acl(data["defaultObjectAcl"], "default object ACL"), objects])
+
+
+def to_folder_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
+    """The IAM policies of managed folders, which apply to the objects in them besides the bucket's:
+    https://cloud.google.com/storage/docs/managed-folders. A listing omits folders without a policy.
+
+    Raises :class:`ValueError` for a folder whose name contains no bucket.
+    """
+    exposures = []
+    for name, asset in policies.items():
+        folder = _FOLDER.fullmatch(name)
+        if folder is None:
+            raise ValueError(f"{name} is not a managed folder")
+        if folder[1] == _data(item)["name"]:
+            place = f"managed folder {folder[2]}"
+            exposures.append(from_bindings(policy_of(asset), FOLDER_POLICIES.name, place))
+    return union(exposures)
 
 
 def to_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
@@ -200,6 +224,7 @@ _EXPOSURE: tuple[FacetRead[GcpCall], ...] = (
     FacetRead(None, to_lists),
     FacetRead(POLICIES, to_bindings),
     FacetRead(POLICIES_ABOVE, to_bindings_above),
+    FacetRead(FOLDER_POLICIES, to_folder_bindings),
 )
 
 BUCKETS = Table(
