@@ -1,17 +1,20 @@
-"""Access to a project: people, service account keys, and the bindings of the project's policy.
+"""Access to a project: people, service account keys, and bindings.
 
-Bindings above the project belong to the folders and the organisation and are reported there; here they count
-only if they make a person an administrator of the project.
+Of the bindings above the project and on its service accounts, those of members from outside the organisation
+are reported as well, for each project that they give access to. The others count if they make a person an
+administrator of the project.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from providers.gcp.administrators import to_administrator, to_held, to_held_above, to_own_accounts
 from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item
+from providers.gcp.policies.conditions import narrows_who
 from providers.gcp.policies.members import (
     HIERARCHY,
     PROJECTS,
@@ -20,6 +23,7 @@ from providers.gcp.policies.members import (
     home_of,
     is_agent,
     is_outside,
+    may_be_outside,
     to_domain,
     to_projects,
     type_of,
@@ -27,9 +31,6 @@ from providers.gcp.policies.members import (
 from providers.gcp.policies.policies import (
     CUSTOM_ROLES,
     CUSTOM_ROLES_ABOVE,
-    GRANTING,
-    GRANTING_ROLES,
-    OWNER,
     POLICIES_ABOVE,
     PROJECT_POLICY,
     Permissions,
@@ -38,33 +39,97 @@ from providers.gcp.policies.policies import (
     permissions_of,
     policies_above,
     policy_of,
-    project_policy,
     to_permissions,
 )
+from providers.gcp.policies.roles import (
+    OWNER,
+    grants_rights,
+    held_grants_rights,
+)
 from scanner.collect.table import Facet, FacetRead, Table, from_list
-from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.evidence import Observed, Unknown, all_of
 from scanner.model.resources.identity import AccessKey, Role, User
 
 _SERVICE_ACCOUNT = "iam.googleapis.com/ServiceAccount"
 _KEY = "iam.googleapis.com/ServiceAccountKey"
 _NEVER = 9999
 """The year of expiry of keys that never expire."""
-_SINGLE_MEMBERS = ("user:", "serviceAccount:", "principal:", "principalSet://iam.googleapis.com/")
-"""Prefixes of members that contain no other Google accounts."""
-_ORGANISATION_ADMIN = "roles/resourcemanager.organizationAdmin"
-
 SERVICE_ACCOUNTS = GcpCall("ListAssets", (_SERVICE_ACCOUNT,))
+SERVICE_ACCOUNT_POLICIES = GcpCall("ListAssets", (_SERVICE_ACCOUNT,), content="IAM_POLICY")
 
 
 def bindings(item: Item) -> Iterator[Item]:
-    """One item for each role and member of the project's policy, except Google's own service agents. A grant
-    is conditioned if all its bindings have a condition."""
-    conditioned: dict[tuple[str, str], bool] = {}
-    for role, member, condition in grants(policy_of(item.asset)):
+    """One item for each role and member of the project's policy, except Google's own service agents."""
+    place = f"{RESOURCE_MANAGER}projects/{item.project.number}"
+    yield from _bindings(item, policy_of(item.asset), place, PROJECT_POLICY)
+
+
+def bindings_above(
+    item: Item, policies: Mapping[str, Any], names: Observed[Any], projects: Observed[Any]
+) -> Observed[list[Item]]:
+    """The bindings on the folders and the organisation above the project of members who may be outside."""
+    above = policies_above(item, policies)
+    if isinstance(above, Unknown):
+        return above
+    found = [
+        each
+        for place, policy in above.items()
+        for each in _bindings(item, policy, RESOURCE_MANAGER + place, POLICIES_ABOVE, f"on {place}")
+    ]
+    return _outside(item, found, names, projects)
+
+
+def bindings_on_accounts(
+    item: Item, policies: Mapping[str, Any], names: Observed[Any], projects: Observed[Any]
+) -> list[Item]:
+    """The bindings on service accounts themselves of members who may be outside:
+    https://cloud.google.com/iam/docs/service-account-permissions. A listing omits accounts without a policy.
+    """
+    found = [
+        each
+        for name, asset in policies.items()
+        for each in _bindings(
+            item, policy_of(asset), name, SERVICE_ACCOUNT_POLICIES, f"on {name.partition(_PROJECTS)[2]}"
+        )
+    ]
+    return _outside(item, found, names, projects)
+
+
+def people_above(item: Item, policies: Mapping[str, Any], names: Observed[Any]) -> Observed[list[Item]]:
+    """The people in the policies above the project who may be outside the organisation."""
+    found = bindings_above(item, policies, names, {})
+    if isinstance(found, Unknown):
+        return found
+    members = {one.asset["member"].lower() for one in found if one.asset["member"].startswith("user:")}
+    return [Item(item.project, {"member": member}) for member in sorted(members)]
+
+
+_PROJECTS = "//iam.googleapis.com/projects/"
+
+
+def _bindings(
+    item: Item, policy: Mapping[str, Any], place: str, call: GcpCall, where: str = ""
+) -> Iterator[Item]:
+    """A grant is conditioned if a condition of each of its bindings restricts who can use it."""
+    conditioned: dict[tuple[str, str], list[Observed[bool]]] = {}
+    for role, member, condition in grants(policy):
         if not is_agent(member, item.project):
-            conditioned[role, member] = conditioned.get((role, member), True) and condition
-    for (role, member), condition in conditioned.items():
-        yield Item(item.project, {"role": role, "member": member, "conditioned": condition})
+            conditioned.setdefault((role, member), []).append(narrows_who(condition, call.name))
+    for (role, member), found in conditioned.items():
+        asset = {
+            "role": role,
+            "member": member,
+            "conditioned": all_of(*found),
+            "place": place,
+            "where": where,
+        }
+        yield Item(item.project, asset)
+
+
+def _outside(item: Item, found: Iterable[Item], names: Observed[Any], projects: Observed[Any]) -> list[Item]:
+    domain = names if isinstance(names, Unknown) else to_domain(item, names)
+    known = projects if isinstance(projects, Unknown) else to_projects(item, projects)
+    return [one for one in found if may_be_outside(one.asset["member"], item.project, domain, known)]
 
 
 def people(item: Item) -> Iterator[Item]:
@@ -100,11 +165,12 @@ def key_header(item: Item) -> Mapping[str, Any]:
 
 
 def role_header(item: Item) -> Mapping[str, Any]:
-    """A binding has no asset: the ID is the project's, with role and member."""
-    role, member = item.asset["role"], item.asset["member"]
-    place = f"{RESOURCE_MANAGER}projects/{item.project.number}"
+    """A binding has no asset: the ID is that of the project, folder, organisation or service account, with
+    role and member."""
+    role, member, where = item.asset["role"], item.asset["member"], item.asset["where"]
+    name = f"{role} to {member} {where}".rstrip()
     return _header(
-        item, id=f"{place}/bindings/{role}/{member}", name=f"{role} to {member}", type="gcp.iam.binding"
+        item, id=f"{item.asset['place']}/bindings/{role}/{member}", name=name, type="gcp.iam.binding"
     )
 
 
@@ -135,14 +201,15 @@ def to_home(item: Item) -> MemberHome:
 
 
 def to_everything(item: Item) -> bool:
-    """The basic role Owner. An editor cannot change IAM policies; custom roles cannot contain all
-    permissions (https://cloud.google.com/iam/docs/understanding-custom-roles)."""
-    return item.asset["role"] in OWNER
+    """The basic role Owner, on the project or above it. An editor cannot change IAM policies; custom roles
+    cannot contain all permissions (https://cloud.google.com/iam/docs/understanding-custom-roles)."""
+    return item.asset["role"] in OWNER and item.asset["place"].startswith(RESOURCE_MANAGER)
 
 
-def to_conditioned(item: Item) -> bool:
-    """``condition`` of the binding."""
-    return bool(item.asset["conditioned"])
+def to_conditioned(item: Item) -> Observed[bool]:
+    """See :func:`~providers.gcp.policies.conditions.narrows_who`."""
+    conditioned: Observed[bool] = item.asset["conditioned"]
+    return conditioned
 
 
 def to_role(item: Item) -> tuple[str, bool]:
@@ -153,45 +220,14 @@ def to_role(item: Item) -> tuple[str, bool]:
 def to_grants_rights(
     role: Observed[tuple[str, bool]], own: Observed[Permissions], above: Observed[Permissions]
 ) -> Observed[bool]:
-    """Google's roles by name, custom roles by their permissions; see
-    :data:`~providers.gcp.policies.policies.GRANTING`."""
+    """Google's roles by name, custom roles by their permissions; see :mod:`~providers.gcp.policies.roles`."""
     if isinstance(role, Unknown):
         return role
     name, made_by_customer = role
     if not made_by_customer:
-        return name in GRANTING_ROLES
-    return lift(lambda held: bool(held & GRANTING), permissions_of(name, own, above))
-
-
-def to_administrator(item: Item, policies: Mapping[str, Any]) -> Observed[bool]:
-    """Owner in the project's own policy. See :func:`_holds`."""
-    return _holds(item, project_policy(item, policies), OWNER, "the project")
-
-
-def to_administrator_above(item: Item, policies: Mapping[str, Any]) -> Observed[bool]:
-    """Owner of a folder or the organisation above, or organisation administrator, who can become owner."""
-    above = policies_above(item, policies)
-    if isinstance(above, Unknown):
-        return above
-    return any_of(*(_holds(item, policy, _powers(place), place) for place, policy in above.items()))
-
-
-def _powers(place: str) -> frozenset[str]:
-    return OWNER | ({_ORGANISATION_ADMIN} if place.startswith("organizations/") else frozenset())
-
-
-def _holds(item: Item, policy: Mapping[str, Any], roles: frozenset[str], place: str) -> Observed[bool]:
-    """Whether the person holds one of the roles directly. If only a group, a domain or a pool holds one, the
-    person may be a member of it, which no asset shows."""
-    holders = [member for role, member, _ in grants(policy) if role in roles]
-    if item.asset["member"] in (holder.lower() for holder in holders):
-        return True
-    groups = sorted({holder for holder in holders if not holder.startswith(_SINGLE_MEMBERS)})
-    if not groups:
-        return False
-    member = item.asset["member"]
-    why = f"no asset shows whether {member} is in {', '.join(groups)}, which administers {place}"
-    return Unknown.because("unsupported", "cloudidentity:memberships.checkTransitiveMembership", None, why)
+        return grants_rights(name, PROJECT_POLICY.name)
+    held = permissions_of(name, own, above)
+    return held if isinstance(held, Unknown) else held_grants_rights(name, held, CUSTOM_ROLES.name)
 
 
 def to_holder(item: Item) -> str:
@@ -261,13 +297,20 @@ USERS = Table(
             lambda home, domain: is_outside(home, domain, frozenset()),
         ),
         "administrator": Facet(
-            (FacetRead(PROJECT_POLICY, to_administrator), FacetRead(POLICIES_ABOVE, to_administrator_above)),
-            any_of,
+            (
+                FacetRead(None, to_own_accounts),
+                FacetRead(PROJECT_POLICY, to_held),
+                FacetRead(POLICIES_ABOVE, to_held_above),
+                FacetRead(CUSTOM_ROLES, to_permissions),
+                FacetRead(CUSTOM_ROLES_ABOVE, to_permissions),
+            ),
+            to_administrator,
         ),
     },
 )
-"""People in the project's policy. Only Cloud Identity or Google Workspace knows how they sign in. People have
-no access keys (their HMAC keys for Cloud Storage are visible to nobody else)."""
+"""People in the project's policy, and people from outside in those above it. Only Cloud Identity or Google
+Workspace knows how they sign in. People have no access keys (their HMAC keys for Cloud Storage are visible
+to nobody else)."""
 
 ACCESS_KEYS = Table(
     kind=AccessKey,
@@ -309,4 +352,5 @@ ROLES = Table(
         "last_used": _unsupported("policyanalyzer:activities.query", "when a binding was used"),
     },
 )
-"""The bindings of the project's own policy."""
+"""The bindings of the project's own policy; those of outsiders above the project and on its service accounts
+are added."""

@@ -24,7 +24,6 @@ from providers.gcp.policies.members import (
 from providers.gcp.policies.policies import (
     CUSTOM_ROLES,
     CUSTOM_ROLES_ABOVE,
-    OWNER,
     POLICIES_ABOVE,
     PROJECT_POLICY,
     Permissions,
@@ -36,6 +35,7 @@ from providers.gcp.policies.policies import (
     project_policy,
     to_permissions,
 )
+from providers.gcp.policies.roles import GRANTING_ROLES, HARMLESS_ROLES, OWNER
 from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.keys import Key
@@ -74,8 +74,11 @@ _HARMLESS = frozenset(
 )
 """Roles that allow viewing keys, but not using or managing them:
 https://cloud.google.com/kms/docs/reference/permissions-and-roles."""
-_BROAD = OWNER | {"roles/editor", "roles/writer", "roles/iam.securityAdmin"}
-"""Roles on the project or above that allow managing its keys, besides those of Cloud KMS itself."""
+_BROAD = OWNER | {"roles/editor", "roles/writer", "roles/iam.dataScientist", "roles/iam.securityAdmin"}
+"""Roles on the project or above that allow using or managing its keys, besides those of Cloud KMS itself."""
+_OTHER = ("roles/iam.serviceAccount", "roles/iam.work", "roles/resourcemanager.", "roles/deploymentmanager.")
+_WITHOUT_KEYS = HARMLESS_ROLES | {role for role in GRANTING_ROLES if role.startswith(_OTHER)}
+"""Roles that, on the project or above, allow nothing with its keys."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class Grant:
 
     role: str
     custom: bool
+    allows: bool
+    """A role of Google that is known to allow using or managing the key."""
     home: Observed[MemberHome]
     conditioned: bool
 
@@ -201,13 +206,19 @@ def to_grants_above(item: Item, policies: Mapping[str, Any]) -> Observed[tuple[G
 
 
 def _grants(item: Item, policies: Iterable[Mapping[str, Any]], on_key: bool) -> tuple[Grant, ...]:
-    """Grants that allow using or managing keys by the role's name; custom roles are evaluated later."""
+    """Grants that may allow using or managing keys; custom roles are evaluated later."""
     return tuple(
-        Grant(role, is_custom(role), home_of(member, item.project), conditioned)
+        Grant(
+            role,
+            is_custom(role),
+            on_key or role in _BROAD or role.startswith("roles/cloudkms."),
+            home_of(member, item.project),
+            condition is not None,
+        )
         for policy in policies
-        for role, member, conditioned in grants(policy)
+        for role, member, condition in grants(policy)
         if role not in _HARMLESS
-        and (on_key or is_custom(role) or role in _BROAD or role.startswith("roles/cloudkms."))
+        and (on_key or role.startswith("roles/cloudkms.") or role not in _WITHOUT_KEYS)
     )
 
 
@@ -235,6 +246,9 @@ def _reaches(
     projects: Observed[frozenset[str]],
 ) -> Observed[bool]:
     allows: Observed[bool] = True
+    if not grant.custom and not grant.allows:
+        why = f"it is not known whether {grant.role} allows using or managing keys"
+        allows = Unknown.because("unsupported", PROJECT_POLICY.name, None, why)
     if grant.custom:
         allows = lift(lambda held: any(map(_uses, held)), permissions_of(grant.role, roles, roles_above))
     applies: Observed[bool] = True

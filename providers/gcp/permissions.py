@@ -12,7 +12,7 @@ from scanner.model.inventory import Wanted
 def calls_for(wanted: Wanted) -> Mapping[str, str | None]:
     """Every call that collecting these facets can make, with the IAM permission it needs."""
     tables = (table.calls(wanted[kind]) for kind, table in COLLECTORS.items() if kind in wanted)
-    extra = {call for kind, call in EXTRA_CALLS.items() if kind in wanted}
+    extra = {call for kind, calls in EXTRA_CALLS.items() if kind in wanted for call in calls}
     return {call.name: call.permission for call in {IDENTIFY}.union(extra, *tables)}
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from providers.gcp.account import ACCOUNTS, IDENTIFY, LOCATIONS, REGIONS, to_project
-from providers.gcp.audit import AUDIT_TRAILS, SINKS_ABOVE, trails_above
 from providers.gcp.client.calls import GcpCall, Item, Project, to_region
 from providers.gcp.client.channel import sign_in
 from providers.gcp.client.client import Client
 from providers.gcp.client.failures import NOT_ENABLED
 from providers.gcp.client.session import Session, open_session
-from providers.gcp.tables import COLLECTORS, EXTRA_CALLS, PASSED_IN, REGISTER
+from providers.gcp.tables import ADDITIONS, COLLECTORS, EXTRA_CALLS, PASSED_IN, REGISTER, Addition
 from scanner.collect.answer_files import SHARED
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
@@ -63,8 +62,7 @@ def kinds_of_calls() -> Mapping[str, str]:
     several kinds, or to connect."""
     kinds: dict[str, set[str]] = {IDENTIFY.name: {SHARED}}
     for kind, table in COLLECTORS.items():
-        extra = {EXTRA_CALLS[kind]} if kind in EXTRA_CALLS else set()
-        for call in table.calls(frozenset(table.facets)) | extra:
+        for call in table.calls(frozenset(table.facets)) | EXTRA_CALLS.get(kind, frozenset()):
             kinds.setdefault(call.name, set()).add(kind)
     return {name: next(iter(users)) if len(users) == 1 else SHARED for name, users in kinds.items()}
 
@@ -171,8 +169,10 @@ class GcpProvider:
             for kind in COLLECTORS:
                 if kind in wanted and kind not in PASSED_IN:
                     self._listed(project, COLLECTORS[kind], wanted[kind], collection)
-            if "audit_trail" in wanted and "audit_trail" in COLLECTORS:
-                self._trails_above(project, wanted["audit_trail"], collection)
+            for kind, additions in ADDITIONS.items():
+                if kind in wanted and kind in COLLECTORS:
+                    for addition in additions:
+                        self._added(project, COLLECTORS[kind], addition, wanted[kind], collection)
 
     def _listed(
         self, project: Project, table: Table[GcpCall], wanted: frozenset[str], collection: Collection
@@ -183,27 +183,42 @@ class GcpProvider:
             listing, self.client, CollectionPlace("gcp", project.id, None, table.kind.kind), wanted
         )
 
-    def _trails_above(self, project: Project, wanted: frozenset[str], collection: Collection) -> None:
-        """The sinks above are requested once, however many projects need them."""
-        place, item = CollectionPlace("gcp", project.id, None, "audit_trail"), Item(project)
+    def _added(
+        self,
+        project: Project,
+        table: Table[GcpCall],
+        addition: Addition,
+        wanted: frozenset[str],
+        collection: Collection,
+    ) -> None:
+        """Each call is made once, however many projects need it."""
+        place, item = CollectionPlace("gcp", project.id, None, table.kind.kind), Item(project)
         collection.begin(place)
+        futures = [self._asked(call, item, collection) for call in addition.calls]
 
-        def arrived(future: Future[Observed[Any]]) -> None:
-            collection.workers.submit(partial(collect, future.result()))
-
-        def collect(sinks: Observed[Any]) -> None:
-            found = sinks
-            if not isinstance(sinks, Unknown):
-                found = self.client.read(SINKS_ABOVE, trails_above, item, sinks)
+        def collect() -> None:
+            first, *others = (future.result() for future in futures)
+            found = first
+            if not isinstance(first, Unknown):
+                found = self.client.read(addition.calls[0], addition.items, item, first, *others)
             if isinstance(found, Unknown):
                 collection.blind_spot(place, found)
             else:
-                collection.run(AUDIT_TRAILS, self.client, place, wanted, found)
+                collection.run(table, self.client, place, wanted, found)
             collection.end(place)
 
-        key = (id(self.client), SINKS_ABOVE, self.client.key(SINKS_ABOVE, item))
-        question = partial(self.client.answer, SINKS_ABOVE, item)
-        collection.ask(key, question).add_done_callback(arrived)
+        self._after(futures, collect, collection)
+
+    def _asked(self, call: GcpCall, item: Item, collection: Collection) -> Future[Observed[Any]]:
+        key = (id(self.client), call, self.client.key(call, item))
+        return collection.ask(key, partial(self.client.answer, call, item))
+
+    def _after(self, futures: list[Future[Any]], then: Callable[[], None], collection: Collection) -> None:
+        """Continues when all have an answer, without a thread that waits for them."""
+        if futures:
+            futures[0].add_done_callback(lambda _: self._after(futures[1:], then, collection))
+        else:
+            collection.workers.submit(then)
 
     def _regions(
         self, project: Project, place: CollectionPlace, wanted: frozenset[str], collection: Collection

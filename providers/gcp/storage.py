@@ -99,8 +99,9 @@ def to_lists(item: Item) -> Observed[Exposure]:
 
     The bucket's own list is mirrored in its IAM policy as legacy roles
     (https://cloud.google.com/storage/docs/access-control/iam#acls), so nothing is lost where assets omit it.
-    The list for new objects is not mirrored, and a bucket with lists always has one. Each object has its own list, copied from that one when it was
-    created and changed independently since, so without uniform access only public access can be certain.
+    The list for new objects is not mirrored, and a bucket with lists always has one. Each object has its own
+    list, copied from that one when it was created and changed independently since, so without uniform access
+    only public access can be certain.
     """
     if to_uniform_access(item):
         return NO_EXPOSURE

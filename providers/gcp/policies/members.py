@@ -259,3 +259,13 @@ def is_outside(
     else:
         foreign = lift(lambda own: home.project not in own, projects)
     return any_of(foreign, home.outside_regardless)
+
+
+def may_be_outside(
+    member: str, project: Project, domain: Observed[str | None], projects: Observed[frozenset[str]]
+) -> bool:
+    """Whether the member is outside the organisation, or may be. A member of an unknown form may be."""
+    try:
+        return is_outside(home_of(member, project), domain, projects) is not False
+    except (LookupError, ValueError):
+        return True

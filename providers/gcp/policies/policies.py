@@ -18,63 +18,24 @@ POLICIES_ABOVE = GcpCall("ListAssets", (ORGANIZATION, FOLDER), content="IAM_POLI
 CUSTOM_ROLES = GcpCall("ListAssets", (_ROLE,))
 CUSTOM_ROLES_ABOVE = GcpCall("ListAssets", (_ROLE,), parent="organization")
 
-Permissions = Mapping[str, frozenset[str]]
+Permissions = Mapping[str, Observed[frozenset[str]]]
 """The permissions of custom roles by role name."""
-
-OWNER = frozenset({"roles/owner", "roles/admin"})
-"""Basic roles that allow everything: https://cloud.google.com/iam/docs/roles-overview#basic."""
-
-GRANTING_ROLES = OWNER | {
-    "roles/editor",
-    "roles/writer",
-    "roles/iam.organizationRoleAdmin",
-    "roles/iam.roleAdmin",
-    "roles/iam.securityAdmin",
-    "roles/iam.serviceAccountAdmin",
-    "roles/iam.serviceAccountKeyAdmin",
-    "roles/iam.serviceAccountTokenCreator",
-    "roles/iam.serviceAccountUser",
-    "roles/iam.workloadIdentityUser",
-    "roles/iam.workloadIdentityPoolAdmin",
-    "roles/resourcemanager.folderAdmin",
-    "roles/resourcemanager.folderIamAdmin",
-    "roles/resourcemanager.organizationAdmin",
-    "roles/resourcemanager.projectIamAdmin",
-}
-"""Google's roles with one of :data:`GRANTING`, except those of service agents:
-https://cloud.google.com/iam/docs/roles-permissions. An editor cannot change the project's policy, but can
-act as every service account in it."""
-
-GRANTING = frozenset(
-    {
-        "resourcemanager.projects.setIamPolicy",
-        "resourcemanager.folders.setIamPolicy",
-        "resourcemanager.organizations.setIamPolicy",
-        "iam.roles.update",
-        "iam.serviceAccountKeys.create",
-        "iam.serviceAccounts.actAs",
-        "iam.serviceAccounts.getAccessToken",
-        "iam.serviceAccounts.implicitDelegation",
-        "iam.serviceAccounts.setIamPolicy",
-        "iam.serviceAccounts.signBlob",
-        "iam.serviceAccounts.signJwt",
-        "iam.workloadIdentityPoolProviders.create",
-        "iam.workloadIdentityPoolProviders.update",
-    }
-)
-"""Permissions to grant rights to others, or to impersonate a service account:
-https://cloud.google.com/iam/docs/best-practices-service-accounts#limit-service-account-privileges."""
 
 
 def to_permissions(_: Item, roles: Mapping[str, Any]) -> Permissions:
     """``includedPermissions`` of https://cloud.google.com/iam/docs/reference/rest/v1/projects.roles. A
     deleted or disabled role grants nothing."""
-    found = {}
-    for asset in roles.values():
-        data = asset["resource"]["data"]
-        ended = data.get("deleted") is True or data.get("stage") == "DISABLED"
-        found[str(data["name"])] = frozenset() if ended else frozenset(data.get("includedPermissions", ()))
-    return found
+    listed = [asset["resource"]["data"] for asset in roles.values()]
+    return {str(data["name"]): _permissions(data) for data in listed}
+
+
+def _permissions(data: Mapping[str, Any]) -> Observed[frozenset[str]]:
+    if data.get("deleted") is True or data.get("stage") == "DISABLED":
+        return frozenset()
+    if "includedPermissions" not in data:
+        why = f"the asset does not show the permissions of {data['name']}"
+        return Unknown.because("error", CUSTOM_ROLES.name, None, why)
+    return frozenset(data["includedPermissions"])
 
 
 def permissions_of(
@@ -126,10 +87,10 @@ def policies_above(item: Item, policies: Mapping[str, Any]) -> Observed[Mapping[
     }
 
 
-def grants(policy: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    """Role, member, and whether the binding has a condition, for each member of each binding. Deleted members
-    are omitted: https://cloud.google.com/iam/docs/reference/rest/v1/Policy#Binding."""
+def grants(policy: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any] | None]]:
+    """Role, member and condition, for each member of each binding. Deleted members are omitted:
+    https://cloud.google.com/iam/docs/reference/rest/v1/Policy#Binding."""
     for binding in policy.get("bindings", ()):
         for member in binding.get("members", ()):
             if not member.startswith("deleted:"):
-                yield str(binding["role"]), str(member), bool(binding.get("condition"))
+                yield str(binding["role"]), str(member), binding.get("condition") or None

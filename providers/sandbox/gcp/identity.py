@@ -21,8 +21,9 @@ def policy(identifier: str, number: str) -> Mapping[str, Any]:
             {"role": "roles/owner", "members": ["user:batch-lead@example.com"]},
             {
                 "role": "roles/resourcemanager.projectIamAdmin",
-                "members": ["group:cloud-admins@example.com", "user:migration-vendor@example.net"],
+                "members": ["user:migration-vendor@example.net"],
             },
+            {"role": "roles/compute.admin", "members": ["group:cloud-admins@example.com"]},
             {
                 "role": "roles/editor",
                 "members": [
@@ -38,6 +39,10 @@ def policy(identifier: str, number: str) -> Mapping[str, Any]:
             {
                 "role": f"projects/{identifier}/roles/batchOperator",
                 "members": ["group:data-team@example.com"],
+            },
+            {
+                "role": "organizations/123456789012/roles/costViewer",
+                "members": ["group:support@example.net"],
             },
             {
                 "role": "roles/logging.viewer",
@@ -74,7 +79,7 @@ def policy(identifier: str, number: str) -> Mapping[str, Any]:
 
 
 def assets(identifier: str, above: Sequence[str]) -> list[Asset]:
-    """Service accounts, keys and the custom role."""
+    """Service accounts, keys and the custom roles."""
     role = f"projects/{identifier}/roles/batchOperator"
     return [
         account(identifier, "ci", "108000000000000000001", above),
@@ -121,6 +126,17 @@ def assets(identifier: str, above: Sequence[str]) -> list[Asset]:
                 "includedPermissions": ["batch.jobs.create", "batch.jobs.delete", "batch.jobs.get"],
             },
             above,
+        ),
+        asset(
+            "iam.googleapis.com/Role",
+            f"//iam.googleapis.com/{above[-1]}/roles/costViewer",
+            {
+                "name": f"{above[-1]}/roles/costViewer",
+                "title": "Cost viewer",
+                "stage": "GA",
+                "includedPermissions": ["billing.resourceCosts.get"],
+            },
+            above[-1:],
         ),
     ]
 

@@ -21,6 +21,7 @@ from providers.azure.client.calls import Digest, GraphCall, MembersCall
 from providers.azure.client.client import COMPLETENESS_CALLS
 from providers.azure.client.nested import Nested
 from providers.gcp import account as gcp
+from providers.gcp.tables import ADDITIONS
 from scanner.collect.table import Facet, Table
 from scanner.model.evidence import Cause, Unknown
 from scanner.model.resources.base import HEADER, Resource
@@ -70,9 +71,7 @@ SETTLED = {
     ("Microsoft.Graph/roleManagement/directory/roleAssignments", "tenant", "legacy_sign_in_blocked"),
     ("Microsoft.Graph/roleManagement/directory/roleAssignments", "user", "mfa"),
     ("Microsoft.Graph/groups/transitiveMembers", "tenant", "legacy_sign_in_blocked"),
-    # No binding has a custom role of the organisation, and the project's has members of the company only.
-    ("cloudasset:ListAssets(iam.Role organization)", "role", "grants_rights"),
-    ("cloudasset:ListAssets(iam.Role organization)", "key", "open_to_others"),
+    # The project's custom role has members of the company only.
     ("cloudasset:ListAssets(iam.Role)", "key", "open_to_others"),
     # No other project's service accounts may use a key.
     ("cloudasset:ListAssets(cloudresourcemanager.Project organization)", "key", "open_to_others"),
@@ -115,7 +114,8 @@ class Law:
         self.tables = [table for table in TABLES[cloud] if table.kind.kind == kind]
         # What is not about an item decides what there is to list: regions, sinks above a project.
         of_items = (self._asked(facet) for table in self.tables for facet in self._facets(table))
-        self._deciding = frozenset(self.permissions).difference(*of_items)
+        first = {one.calls[0].name for one in ADDITIONS.get(kind, ())} if cloud == "gcp" else set()
+        self._deciding = frozenset(self.permissions).difference(*of_items) | first
 
     def tested_with(self, table: Table[Any]) -> frozenset[str]:
         """The operations of a table that no table of the kind before it has."""
