@@ -2,8 +2,8 @@
 
 The trails of a project are its own sinks and those of the folders and the organisation above that include
 their children. Where the latter cannot be read, trails may be missing: a blind spot, since each trail is
-evaluated separately and a missing one must not count as passing. :data:`TRAIL_NAMES` needs less: one trail of
-the project's own suffices.
+evaluated separately and a missing one must not count as passing. Sinks above may also intercept what would
+reach the project's own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
@@ -30,53 +31,107 @@ _LOG_BUCKET = re.compile(r"logging\.googleapis\.com/(\w+/[^/]+)/locations/[^/]+/
 _TO_PROJECT = re.compile(r"logging\.googleapis\.com/projects/[^/]+")
 _BUILT_IN = frozenset({"_Required", "_Default"})
 _NAMED = re.compile(r"cloudaudit\.googleapis\.com|google\.cloud\.audit\.AuditLog", re.IGNORECASE)
+NO_SINKS: Mapping[str, Any] = MappingProxyType({})
 _STORAGE = frozenset({"allServices", "storage.googleapis.com"})
 _DATA = ("DATA_READ", "DATA_WRITE")
 
 
-def to_own_trails(item: Item, sinks: Mapping[str, Any]) -> Observed[tuple[str, ...]]:
-    """The project's own sinks. See :func:`to_trails`."""
-    return to_trails(item, [_sink(asset) for asset in sinks.values()], SINKS.name)
+@dataclass(frozen=True)
+class Route:
+    """What a sink does with the Admin Activity log of the project."""
+
+    name: str
+    height: int
+    """0: a sink of the project; else of the folder or organisation that many levels above it."""
+    passes: Passing
+    """The portion that its filter and exclusions let through; nothing if it is disabled."""
+    chosen: bool | None
+    """Whether the customer chose the destination; ``None`` if it is another project, whose sinks decide."""
+    intercepts: Passing
+    """The portion that it keeps from the sinks below it."""
 
 
-def to_trails_above(item: Item, sinks: Mapping[str, Any]) -> Observed[tuple[str, ...]]:
-    """Sinks of the folders and the organisation above the project that include their children:
+def to_routes(item: Item, sinks: Mapping[str, Any]) -> tuple[Route, ...]:
+    """Of the project's own sinks."""
+    return tuple(_route(item, _sink(asset), 0) for asset in sinks.values())
+
+
+def to_routes_above(item: Item, sinks: Mapping[str, Any]) -> Observed[tuple[Route, ...]]:
+    """Of the sinks of the folders and the organisation above the project that include their children:
     https://cloud.google.com/logging/docs/export/aggregated_sinks."""
     ancestors = item.project.ancestors
     if isinstance(ancestors, Unknown):
         return ancestors
-    above = [_sink(asset) for name, asset in sinks.items() if _reaches_down(name, asset, ancestors)]
-    return to_trails(item, above, SINKS_ABOVE.name)
+    return tuple(
+        _route(item, _sink(asset), ancestors.index(parent_of(name)) + 1)
+        for name, asset in sinks.items()
+        if _reaches_down(name, asset, ancestors)
+    )
+
+
+def _route(item: Item, sink: Mapping[str, Any], height: int) -> Route:
+    enabled = sink.get("disabled") is not True
+    return Route(
+        str(sink["name"]),
+        height,
+        _passes(sink, item, ACTIVITY) if enabled else NONE,
+        _chosen(sink["destination"], item),
+        _intercepted(sink, item, ACTIVITY),
+    )
 
 
 def _reaches_down(name: str, asset: Mapping[str, Any], ancestors: tuple[str, ...]) -> bool:
     return parent_of(name) in ancestors and _sink(asset).get("includeChildren") is True
 
 
-def to_trails(item: Item, sinks: list[Mapping[str, Any]], call: str) -> Observed[tuple[str, ...]]:
-    """Names of the sinks that route all Admin Activity entries to a destination that the customer chose.
+def _intercepted(sink: Mapping[str, Any], item: Item, log: str) -> Passing:
+    """What an intercepting sink (``interceptChildren``) keeps from the sinks below it, except ``_Required``.
+    Google does not say whether it keeps what it excludes itself."""
+    if sink.get("interceptChildren") is not True or sink.get("disabled") is True:
+        return NONE
+    return passing(sink.get("filter", ""), item.project.id, log) | _passes(sink, item, log)
+
+
+def to_own_trails(item: Item, sinks: Mapping[str, Any]) -> Observed[tuple[str, ...]]:
+    """The trails among the project's own sinks, if no sink above intercepts. See :func:`to_trails`."""
+    return to_trails(to_routes(item, sinks), ())
+
+
+def to_trails(
+    own: Observed[tuple[Route, ...]], above: Observed[tuple[Route, ...]]
+) -> Observed[tuple[str, ...]]:
+    """Names of the sinks that route all Admin Activity entries to a destination that the customer chose:
+    those of the nearest level that has any.
 
     Fields of https://cloud.google.com/logging/docs/reference/v2/rest/v2/projects.sinks: ``disabled``,
-    ``filter`` minus ``exclusions``, ``destination``. The log buckets that every project has (``_Required``,
-    ``_Default``) were not chosen. A sink is doubtful if the destination is another project, whose own sinks
-    decide, or if :mod:`~providers.gcp.logfilter` cannot evaluate its filter. If no sink is certain and one is
-    doubtful, the result is Unknown.
+    ``filter`` minus ``exclusions``, ``destination``, and minus what sinks above intercept. The log buckets
+    that every project has (``_Required``, ``_Default``) were not chosen. A sink is doubtful if the
+    destination is another project, whose own sinks decide, or if :mod:`~providers.gcp.logfilter` cannot
+    evaluate its filter. If no sink is certain and one is doubtful, the result is Unknown. So it is if either
+    level cannot be read: half of the sinks are not all, and those above decide what reaches the others.
     """
+    if isinstance(own, Unknown) or isinstance(above, Unknown):
+        return lift(lambda *_: (), own, above)
     # Sinks of different folders may have the same name: each is evaluated separately.
-    verdicts = [(str(sink["name"]), _carries(sink, item)) for sink in sinks]
-    certain = tuple(sorted({name for name, verdict in verdicts if verdict is True}))
-    doubtful = sorted({name for name, verdict in verdicts if verdict is None})
+    verdicts = [(route, _carries(route, above)) for route in (*own, *above)]
+    certain = [route for route, verdict in verdicts if verdict is True]
+    doubtful = sorted({route.name for route, verdict in verdicts if verdict is None})
     if certain or not doubtful:
-        return certain
+        nearest_level = [route for route in certain if not route.height] or certain
+        return tuple(sorted({route.name for route in nearest_level}))
     why = f"cannot determine whether log sink {', '.join(doubtful)} routes all Admin Activity entries"
-    return Unknown.because("error", call, None, why)
+    return Unknown.because("error", SINKS.name, None, why)
 
 
-def _carries(sink: Mapping[str, Any], item: Item) -> bool | None:
-    chosen, whole = _chosen(sink["destination"], item), _whole(_passes(sink, item, ACTIVITY))
-    if sink.get("disabled") is True or chosen is False or whole is False:
+def _carries(route: Route, above: tuple[Route, ...]) -> bool | None:
+    parts = route.passes
+    for other in above:
+        if other.height > route.height:
+            parts = both(parts, negated(other.intercepts))
+    whole = _whole(parts)
+    if route.chosen is False or whole is False:
         return False
-    return True if chosen and whole else None
+    return True if route.chosen and whole else None
 
 
 def _passes(sink: Mapping[str, Any], item: Item, log: str) -> Passing:
@@ -114,14 +169,9 @@ def parent_of(name: str) -> str:
 
 
 def nearest(own: Observed[tuple[str, ...]], above: Observed[tuple[str, ...]]) -> Observed[tuple[str, ...]]:
-    """The project's own; if it has none, or none that is certain, the inherited ones.
-
-    The nearest level that has any decides, whatever is unknown about the other.
-    """
-    settled = any_of(lift(bool, own), lift(bool, above))
-    if settled is not True:
-        return lift(lambda _: (), settled)
-    return above if isinstance(own, Unknown) or not own else own
+    """The project's own; if it has none, the inherited ones. Half of a list is not the list: unknown if the
+    project's own cannot be read."""
+    return lift(lambda _: (), own, above) if isinstance(own, Unknown) else own or above
 
 
 def trails(item: Item) -> Iterator[Item]:
@@ -176,18 +226,28 @@ def to_organisation_wide(item: Item) -> bool:
     return not parent_of(item.asset["name"]).startswith("projects/")
 
 
-def to_records_writes(item: Item) -> Observed[bool]:
-    """The whole Admin Activity log passes."""
-    return _routes_all(item, ACTIVITY, "Admin Activity")
+def to_records_writes(item: Item, sinks_above: Mapping[str, Any] = NO_SINKS) -> Observed[bool]:
+    """The whole Admin Activity log passes, and no sink above intercepts any of it."""
+    return _routes_all(item, sinks_above, ACTIVITY, "Admin Activity")
 
 
-def to_carries_data_access(item: Item) -> Observed[bool]:
-    """The whole Data Access log passes."""
-    return _routes_all(item, DATA_ACCESS, "Data Access")
+def to_carries_data_access(item: Item, sinks_above: Mapping[str, Any] = NO_SINKS) -> Observed[bool]:
+    """The whole Data Access log passes, and no sink above intercepts any of it."""
+    return _routes_all(item, sinks_above, DATA_ACCESS, "Data Access")
 
 
-def _routes_all(item: Item, log: str, title: str) -> Observed[bool]:
-    whole = _whole(_passes(item.data, item, log))
+def _routes_all(item: Item, sinks_above: Mapping[str, Any], log: str, title: str) -> Observed[bool]:
+    ancestors = item.project.ancestors
+    parts = _passes(item.data, item, log)
+    if sinks_above and isinstance(ancestors, Unknown):
+        return ancestors
+    chain = () if isinstance(ancestors, Unknown) else ancestors
+    own = parent_of(item.asset["name"])
+    higher = chain[chain.index(own) + 1 :] if own in chain else chain
+    for name, asset in sinks_above.items():
+        if _reaches_down(name, asset, higher):
+            parts = both(parts, negated(_intercepted(_sink(asset), item, log)))
+    whole = _whole(parts)
     if whole is not None:
         return whole
     why = f"cannot determine whether log sink {item.data['name']} routes all {title} entries"
@@ -232,21 +292,21 @@ def _configs(policies: list[Mapping[str, Any]]) -> DataAccess:
 
 
 def to_records_data_access(
-    carries: Observed[bool], own: Observed[DataAccess], above: Observed[DataAccess]
+    carries: Observed[bool], own: Observed[DataAccess], above: Observed[DataAccess], *more: Observed[bool]
 ) -> Observed[bool]:
     """Reads and writes of objects are logged for everybody, and the sink routes the log. A member exempted
     at any level counts as exempted, so it is true only if the levels above are known."""
     levels = (own, above)
     enabled = [any_of(*(lift(partial(_enabled, kind), level) for level in levels)) for kind in _DATA]
     whole = [lift(lambda access: not access.exempted.intersection(_DATA), level) for level in levels]
-    return all_of(carries, *enabled, *whole)
+    return all_of(carries, *more, *enabled, *whole)
 
 
 def _enabled(kind: str, configs: DataAccess) -> bool:
     return kind in configs.on
 
 
-TRAIL_NAMES = Facet((FacetRead(SINKS, to_own_trails), FacetRead(SINKS_ABOVE, to_trails_above)), nearest)
+TRAIL_NAMES = Facet((FacetRead(SINKS, to_routes), FacetRead(SINKS_ABOVE, to_routes_above)), to_trails)
 """``audit_trails`` of a project and of each of its regions: an Admin Activity log is not regional."""
 
 AUDIT_TRAILS = Table(
@@ -258,12 +318,15 @@ AUDIT_TRAILS = Table(
         "logging": from_list(to_logging),
         "all_regions": from_list(lambda _: True),
         "organisation_wide": from_list(to_organisation_wide),
-        "records_writes": from_list(to_records_writes),
+        "records_writes": Facet(
+            (FacetRead(None, to_records_writes), FacetRead(SINKS_ABOVE, to_records_writes)), all_of
+        ),
         "records_data_access": Facet(
             (
                 FacetRead(None, to_carries_data_access),
                 FacetRead(PROJECT_POLICY, to_own_configs),
                 FacetRead(POLICIES_ABOVE, to_configs_above),
+                FacetRead(SINKS_ABOVE, to_carries_data_access),
             ),
             to_records_data_access,
         ),

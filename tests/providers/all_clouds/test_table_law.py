@@ -47,13 +47,6 @@ OTHERWISE_CALLED = {
     "gcp": {gcp.IDENTIFY.name},
 }
 """Calls of connecting, and those about listings by Resource Graph, which not every kind of Azure has."""
-NEAREST = {
-    ("gcp", "account", "audit_trails"),
-    ("gcp", "account", "security_contacts"),
-    ("gcp", "region", "audit_trails"),
-}
-"""Facets that the nearest level with any decides: where the project's own cannot be read, those above count,
-and prove as much."""
 SETTLED = {
     # The account's multi-region trail records no management events, whatever its status.
     ("cloudtrail:GetTrailStatus", "account", "audit_trails"),
@@ -168,7 +161,7 @@ class Law:
         for name, found in facts.items():
             causes = {cause.call for fact in found if isinstance(fact, Unknown) for cause in fact.causes}
             settled = (operation, self._kind, name) in SETTLED
-            if (self._cloud, self._kind, name) in NEAREST or (half and settled):
+            if half and settled:
                 continue
             if (operation in causes) == settled:
                 where = "somewhere" if settled else "nowhere"
@@ -224,7 +217,7 @@ class Law:
                 new = [cause for cause in is_now.causes if cause not in known]
                 if not all(self._explains(cause, now, others) for cause in new):
                     yield f"{change}, for another reason"
-            elif not (was and is_now and (self._cloud, self._kind, name) in NEAREST):
+            else:
                 yield change
 
     def _header(self, resource: Resource) -> tuple[Any, ...]:
