@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from providers.gcp.administrators import to_administrator, to_held, to_held_above, to_own_accounts
@@ -239,7 +239,7 @@ def to_usable(item: Item) -> bool:
     """Neither ``disabled`` nor outside its validity period."""
     data = item.data
     expires = to_expires(item)
-    now = datetime.now(UTC)
+    now = item.read_at
     return not (data.get("disabled") is True or _time(data["validAfterTime"]) > now) and (
         expires is None or expires > now
     )

@@ -9,9 +9,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from providers.gcp.client.calls import GcpCall, Item
+from providers.gcp.client.calls import READ_TIME, GcpCall, Item
 from providers.gcp.policies.members import (
     HIERARCHY,
     PROJECTS,
@@ -61,6 +62,7 @@ _PURPOSES = frozenset(
 )
 _DURATION = re.compile(r"[0-9]+(?:\.[0-9]+)?s")
 _EXTERNAL = frozenset({"EXTERNAL", "EXTERNAL_VPC"})
+_UNUSABLE = frozenset({"DISABLED", "DESTROYED", "DESTROY_SCHEDULED"})
 
 _HARMLESS = frozenset(
     {
@@ -154,17 +156,34 @@ def to_pending(primary: Observed[str | None], states: Observed[frozenset[str]]) 
     return lift(lambda found: found - {"DESTROYED"} == {"DESTROY_SCHEDULED"}, states)
 
 
-def to_rotates(item: Item) -> bool | None:
+def to_rotates(item: Item) -> Observed[bool | None]:
     """``rotationPeriod``. Only symmetric keys can have one, except import-only keys and keys in an external
-    key manager: https://cloud.google.com/kms/docs/key-rotation."""
+    key manager: https://cloud.google.com/kms/docs/key-rotation.
+
+    An enabled key is rotated at ``nextRotationTime``. Unknown if that was more than a day before the asset
+    was read: either it was not rotated, or the asset is out of date.
+    """
     if item.data.get("rotationPeriod"):
-        return True
+        return _is_on_time(item)
     template = item.data.get("versionTemplate", {})
     primary = item.data.get("primary", {})
     level = template.get("protectionLevel") or primary.get("protectionLevel")
     if not _has_primary(item) or item.data.get("importOnly") is True or level in _EXTERNAL:
         return None
     return False
+
+
+def _is_on_time(item: Item) -> Observed[bool | None]:
+    due = item.data.get("nextRotationTime")
+    if due is None or READ_TIME not in item.asset or item.data.get("primary", {}).get("state") in _UNUSABLE:
+        return True
+    moment = datetime.fromisoformat(due)
+    if moment.tzinfo is None:
+        raise ValueError("nextRotationTime has no time zone")
+    if item.read_at - moment <= timedelta(days=1):
+        return True
+    why = f"the key was due for rotation at {due}, and the asset does not show that it was rotated"
+    return Unknown.because("error", KEY_LIST.name, None, why)
 
 
 def to_rotation_days(item: Item) -> int | None:

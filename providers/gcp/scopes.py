@@ -15,6 +15,7 @@ from providers.gcp.client.channel import sign_in
 from providers.gcp.client.client import Client
 from providers.gcp.client.failures import NOT_ENABLED
 from providers.gcp.client.session import Session, open_session
+from providers.gcp.regions import not_there
 from providers.gcp.tables import ADDITIONS, COLLECTORS, EXTRA_CALLS, PASSED_IN, REGISTER, Addition
 from scanner.collect.answer_files import SHARED
 from scanner.collect.collection import Collection, CollectionPlace
@@ -157,6 +158,9 @@ class GcpProvider:
         self.client.count_into(collection)
         for project in self.projects:
             REGISTER.announce(project.id, wanted, collection)
+            for region, unknown in not_there(self.regions).items():
+                for kind in wanted:
+                    collection.blind_spot(CollectionPlace("gcp", project.id, region, kind), unknown)
             if "account" in wanted and "account" in COLLECTORS:
                 place = CollectionPlace("gcp", project.id, None, "account")
                 collection.run(ACCOUNTS, self.client, place, wanted["account"], [Item(project)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from scanner.model.evidence import Observed
@@ -21,6 +22,9 @@ METHODS: Mapping[Operation, str] = {
 RESOURCE_MANAGER = "//cloudresourcemanager.googleapis.com/"
 """The start of the full resource names of projects, folders and organisations."""
 
+
+READ_TIME = "readTime"
+"""Where an asset of a listing has the time that the listing shows."""
 
 _PLACE = re.compile(r"([a-z]+(?:-[a-z]+)+[0-9]+)(?:-[a-z][a-z0-9]*)?")
 
@@ -54,6 +58,16 @@ class Item:
     asset: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """The asset in the JSON form of the API; numbers of ``resource.data`` are floats."""
     region: str | None = None
+
+    @property
+    def read_at(self) -> datetime:
+        """The time that the listing shows (``readTime``), so that a recording keeps its facts; else the
+        present.
+
+        Raises :class:`ValueError` for an invalid time.
+        """
+        time = self.asset.get(READ_TIME)
+        return datetime.now(UTC) if time is None else datetime.fromisoformat(time)
 
     @property
     def data(self) -> Mapping[str, Any]:

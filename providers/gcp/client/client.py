@@ -9,10 +9,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from providers.gcp.client.calls import GcpCall, Item, to_region
+from providers.gcp.client.calls import READ_TIME, GcpCall, Item, to_region
 from providers.gcp.client.exchanges import NotRecorded, Sdk, Service
 from providers.gcp.client.failures import from_api, one_line, status
-from providers.gcp.client.messages import UNREADABLE, to_json
+from providers.gcp.client.messages import UNREADABLE, to_entry, to_json
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Observed, Unknown, join
@@ -24,6 +24,10 @@ PAGE = 1000
 """Assets per page of a listing, the maximum of ListAssets."""
 SEARCH_PAGE = 500
 """Results per page of a search, the maximum of SearchAllResources."""
+MAX_PAGES = 10_000
+"""Pages of one listing: the most that are requested."""
+MAX_SECONDS = 1800
+"""The longest that one listing may take."""
 PAUSE = 1 / 15
 """The pause before the second attempt, as a fraction of the timeout of a call; it doubles each time."""
 
@@ -120,6 +124,14 @@ class Client:
             if isinstance(page, Unknown):
                 return page
             found.update((asset.get("name", ""), asset) for asset in page)
+        unreadable = [
+            name or "without a name"
+            for name, asset in found.items()
+            if not name or (call.content == "RESOURCE" and "resource" not in asset)
+        ]
+        if unreadable:
+            why = f"{parent}: asset {unreadable[0]} could not be read"
+            return Unknown.because("error", call.name, None, why)
         return found
 
     def _pages(self, call: GcpCall, parent: str) -> Iterable[Observed[Page]]:
@@ -135,7 +147,8 @@ class Client:
     def _fetched(self, call: GcpCall, parent: str) -> Iterator[Observed[Page]]:
         search = call.operation == "SearchAllResources"
         request_page, read = (_search_request, _results) if search else (_list_request, _assets)
-        scope, token = parent.removeprefix("projects/"), ""
+        scope, token, seen = parent.removeprefix("projects/"), "", set[str]()
+        deadline = time.monotonic() + MAX_SECONDS
         while True:
             page = self._send(call, scope, parent, request_page(call, parent, token), read)
             if isinstance(page, Unknown):
@@ -145,8 +158,10 @@ class Client:
             yield found
             if not following:
                 return
-            if following == token:
-                yield Unknown.because("error", call.name, None, f"{parent}: the page token repeats")
+            seen.add(token)
+            if following in seen or len(seen) >= MAX_PAGES or time.monotonic() > deadline:
+                why = "the page token repeats" if following in seen else "the listing does not end"
+                yield Unknown.because("error", call.name, None, f"{parent}: {why}")
                 return
             token = following
 
@@ -230,7 +245,8 @@ def _policy_request(name: str) -> Any:
 
 
 def _assets(response: Any) -> tuple[Page, str]:
-    return [to_json(asset) for asset in response.assets], response.next_page_token
+    taken = {READ_TIME: response.read_time.isoformat() if response.read_time else None}
+    return [{**to_entry(asset), **taken} for asset in response.assets], response.next_page_token
 
 
 def _results(response: Any) -> tuple[Page, str]:

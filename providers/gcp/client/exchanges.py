@@ -15,8 +15,8 @@ from providers.gcp.client.messages import (
     from_answer,
     from_error,
     to_about,
+    to_answer,
     to_error,
-    to_json,
 )
 from providers.gcp.client.withheld import withheld
 from scanner.collect.answer_files import Exchange
@@ -102,7 +102,7 @@ class Recorded:
             self._record(call, scope, Exchange(call.name, recorded, None, to_error(error)))
             raise
         try:
-            answer = withheld(to_json(response))
+            answer = withheld(to_answer(response))
         except ValueError as error:
             # No JSON holds this answer, and so the mapping fails on it too.
             self._record(call, scope, Exchange(call.name, recorded, None, to_error(error)))

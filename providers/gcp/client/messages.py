@@ -8,7 +8,7 @@ from typing import Any
 
 from providers.gcp.client.failures import status
 
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What the SDK and the mapping raise for an answer of an unexpected form."""
 
 _PAGE_SIZE = "pageSize"
@@ -30,6 +30,35 @@ def to_json(message: Any) -> dict[str, Any]:
         return _sorted(MessageToDict(type(message).pb(message)))
     except SerializeToJsonError as error:
         raise ValueError(str(error)) from None
+
+
+def to_entry(message: Any) -> dict[str, Any]:
+    """An asset in this form. One whose ``resource`` JSON cannot represent (NaN) comes without it: what is
+    read from it is unknown then, and the other assets are not lost."""
+    try:
+        return to_json(message)
+    except ValueError:
+        rest = type(message).pb(message)
+        copy = type(rest)()
+        copy.CopyFrom(rest)
+        if "resource" not in copy.DESCRIPTOR.fields_by_name:
+            raise
+        copy.ClearField("resource")
+        return to_json(type(message).wrap(copy))
+
+
+def to_answer(response: Any) -> dict[str, Any]:
+    """A response in this form, with the assets of a listing as :func:`to_entry` gives them."""
+    try:
+        return to_json(response)
+    except ValueError:
+        whole = type(response).pb(response)
+        if "assets" not in whole.DESCRIPTOR.fields_by_name:
+            raise
+        rest = type(whole)()
+        rest.CopyFrom(whole)
+        rest.ClearField("assets")
+        return {**to_json(type(response).wrap(rest)), "assets": [to_entry(one) for one in response.assets]}
 
 
 def to_about(request: Any) -> dict[str, Any]:

@@ -34,12 +34,13 @@ def test_a_project_reader_finds_public_buckets_but_cannot_rule_out_others(
     assert found.one("bucket", "exports-2019").public_read is True
     assert found.one("bucket", "batch-results").public_read is False
     assert isinstance(found.one("bucket", "ml-scratch").public_read, Unknown)
-    assert found.one("account", "Batch production").audit_trails == ("admin-activity",)
+    # A sink above may intercept what reaches the project's own.
+    assert isinstance(found.one("account", "Batch production").audit_trails, Unknown)
     assert found.one("account", "Batch production").organisation == "123456789012"
     assert found.one("user", "batch-lead@example.com").administrator is True
     assert isinstance(found.one("user", "batch-oncall@example.com").administrator, Unknown)
     assert isinstance(found.one("firewall", "default").open_to_world, Unknown)
-    assert [spot.kind for spot in found.inventory.blind_spots] == ["audit_trail"]
+    assert [spot.kind for spot in found.inventory.blind_spots] == ["audit_trail", "role", "user"]
     assert isinstance(found.one("account", "Batch production").security_contacts, Unknown)
 
 

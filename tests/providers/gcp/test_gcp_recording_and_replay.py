@@ -416,6 +416,21 @@ def test_a_number_that_json_cannot_represent(tmp_path: Path) -> None:
     assert isinstance(again, Unknown)
 
 
+def test_an_asset_that_json_cannot_represent_does_not_hide_the_others() -> None:
+    from google.cloud import asset_v1
+
+    response = asset_v1.ListAssetsResponse.pb()()
+    for name, value in (("a", float("nan")), ("b", 1.0)):
+        response.assets.add(name=name).resource.data.fields["x"].number_value = value
+    project = Project("batch-prod", "1", "Batch", {}, (), None)
+    client = Client(_Fake(asset_v1.ListAssetsResponse.wrap(response)), None, Limits(attempts=1))
+    pages = client.pages(GcpCall("ListAssets", (PROJECT,), project=project))
+    assert [(one.asset["name"], "resource" in one.asset) for page in pages for one in page] == [
+        ("a", False),
+        ("b", True),
+    ]
+
+
 @pytest.mark.parametrize("name", ["RefreshError", "TransportError", "KeyError", "Aborted", "no code"])
 def test_other_exceptions_of_the_sdk(tmp_path: Path, name: str) -> None:
     from google.api_core.exceptions import Aborted, GoogleAPICallError
