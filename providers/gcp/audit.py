@@ -15,7 +15,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from providers.gcp.client.calls import GcpCall, Item
+from providers.gcp.client.calls import Found, GcpCall, Item
 from providers.gcp.logfilter import ACTIVITY, ALL, DATA_ACCESS, NONE, Passing, both, negated, passing
 from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT_POLICY, policies_above, project_policy
 from scanner.collect.table import Facet, FacetRead, Table, from_list
@@ -187,7 +187,7 @@ def trails(item: Item) -> Iterator[Item]:
         yield item
 
 
-def trails_above(item: Item, sinks: Mapping[str, Any]) -> Observed[list[Item]]:
+def trails_above(item: Item, sinks: Mapping[str, Any]) -> Observed[Found]:
     """The trails among the sinks above the project that include their children."""
     ancestors = item.project.ancestors
     if isinstance(ancestors, Unknown):
@@ -195,7 +195,7 @@ def trails_above(item: Item, sinks: Mapping[str, Any]) -> Observed[list[Item]]:
     above = [
         Item(item.project, asset) for name, asset in sinks.items() if _reaches_down(name, asset, ancestors)
     ]
-    return [trail for sink in above for trail in trails(sink)]
+    return [trail for sink in above for trail in trails(sink)], None
 
 
 def header(item: Item) -> Mapping[str, Any]:

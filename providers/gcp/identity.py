@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from providers.gcp.administrators import to_administrator, to_held, to_held_above, to_own_accounts
-from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item
+from providers.gcp.client.calls import RESOURCE_MANAGER, Found, GcpCall, Item
 from providers.gcp.policies.conditions import narrows_who
 from providers.gcp.policies.members import (
     HIERARCHY,
@@ -47,7 +47,7 @@ from providers.gcp.policies.roles import (
     held_grants_rights,
 )
 from scanner.collect.table import Facet, FacetRead, Table, from_list
-from scanner.model.evidence import Observed, Unknown, all_of
+from scanner.model.evidence import Observed, Unknown, all_of, join
 from scanner.model.resources.identity import AccessKey, Role, User
 
 _SERVICE_ACCOUNT = "iam.googleapis.com/ServiceAccount"
@@ -66,7 +66,7 @@ def bindings(item: Item) -> Iterator[Item]:
 
 def bindings_above(
     item: Item, policies: Mapping[str, Any], names: Observed[Any], projects: Observed[Any]
-) -> Observed[list[Item]]:
+) -> Observed[Found]:
     """The bindings on the folders and the organisation above the project of members who may be outside."""
     above = policies_above(item, policies)
     if isinstance(above, Unknown):
@@ -81,7 +81,7 @@ def bindings_above(
 
 def bindings_on_accounts(
     item: Item, policies: Mapping[str, Any], names: Observed[Any], projects: Observed[Any]
-) -> list[Item]:
+) -> Found:
     """The bindings on service accounts themselves of members who may be outside:
     https://cloud.google.com/iam/docs/service-account-permissions. A listing omits accounts without a policy.
     """
@@ -95,13 +95,14 @@ def bindings_on_accounts(
     return _outside(item, found, names, projects)
 
 
-def people_above(item: Item, policies: Mapping[str, Any], names: Observed[Any]) -> Observed[list[Item]]:
+def people_above(item: Item, policies: Mapping[str, Any], names: Observed[Any]) -> Observed[Found]:
     """The people in the policies above the project who may be outside the organisation."""
-    found = bindings_above(item, policies, names, {})
-    if isinstance(found, Unknown):
-        return found
-    members = {one.asset["member"].lower() for one in found if one.asset["member"].startswith("user:")}
-    return [Item(item.project, {"member": member}) for member in sorted(members)]
+    above = policies_above(item, policies)
+    if isinstance(above, Unknown):
+        return above
+    members = {member for policy in above.values() for _, member, _ in grants(policy)}
+    people_found = sorted({member.lower() for member in members if member.startswith("user:")})
+    return _outside(item, [Item(item.project, {"member": member}) for member in people_found], names, {})
 
 
 _PROJECTS = "//iam.googleapis.com/projects/"
@@ -126,10 +127,13 @@ def _bindings(
         yield Item(item.project, asset)
 
 
-def _outside(item: Item, found: Iterable[Item], names: Observed[Any], projects: Observed[Any]) -> list[Item]:
+def _outside(item: Item, found: Iterable[Item], names: Observed[Any], projects: Observed[Any]) -> Found:
+    """Those of members outside, and why that could not be told of others."""
     domain = names if isinstance(names, Unknown) else to_domain(item, names)
     known = projects if isinstance(projects, Unknown) else to_projects(item, projects)
-    return [one for one in found if may_be_outside(one.asset["member"], item.project, domain, known)]
+    outside = [(one, may_be_outside(one.asset["member"], item.project, domain, known)) for one in found]
+    lost = [fact for _, fact in outside if isinstance(fact, Unknown)]
+    return [one for one, fact in outside if fact is True], join(lost) if lost else None
 
 
 def people(item: Item) -> Iterator[Item]:

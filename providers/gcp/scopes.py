@@ -208,7 +208,10 @@ class GcpProvider:
             if isinstance(found, Unknown):
                 collection.blind_spot(place, found)
             else:
-                collection.run(table, self.client, place, wanted, found)
+                items, missed = found
+                if missed is not None:
+                    collection.blind_spot(place, missed)
+                collection.run(table, self.client, place, wanted, items)
             collection.end(place)
 
         self._after(futures, collect, collection)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from providers.gcp.account import ACCOUNTS, LOCATIONS, REGIONS
 from providers.gcp.audit import AUDIT_TRAILS, SINKS_ABOVE, trails_above
-from providers.gcp.client.calls import GcpCall, Item
+from providers.gcp.client.calls import Found, GcpCall
 from providers.gcp.compute import CONTAINER_CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
 from providers.gcp.databases import DATABASES
 from providers.gcp.identity import (
@@ -62,7 +62,7 @@ class Addition:
 
     calls: tuple[GcpCall, ...]
     """Without an answer to the first there is a blind spot; the function takes the answers to all."""
-    items: Callable[..., Observed[list[Item]]]
+    items: Callable[..., Observed[Found]]
 
 
 ADDITIONS: Mapping[str, tuple[Addition, ...]] = MappingProxyType(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from scanner.model.evidence import Observed
+from scanner.model.evidence import Observed, Unknown
 
 Operation = Literal["ListAssets", "SearchAllResources", "GetEffectivePolicy"]
 
@@ -77,6 +77,10 @@ class Item:
         """
         data: Mapping[str, Any] = self.asset["resource"]["data"]
         return data
+
+
+Found = tuple[list[Item], Unknown | None]
+"""Items, and why there may be more."""
 
 
 @dataclass(frozen=True)

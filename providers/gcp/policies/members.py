@@ -263,9 +263,19 @@ def is_outside(
 
 def may_be_outside(
     member: str, project: Project, domain: Observed[str | None], projects: Observed[frozenset[str]]
-) -> bool:
-    """Whether the member is outside the organisation, or may be. A member of an unknown form may be."""
+) -> Observed[bool]:
+    """Whether the member is outside the organisation, or may be whatever the organisation contains: a member
+    of an unknown form, or of a pool. Unknown if that depends on a domain or projects that could not be read.
+    """
     try:
-        return is_outside(home_of(member, project), domain, projects) is not False
+        home = home_of(member, project)
     except (LookupError, ValueError):
         return True
+    found = is_outside(home, domain, projects)
+    if isinstance(found, Unknown) and not isinstance(is_outside(home, home.domain, _all_of(home)), Unknown):
+        return found
+    return found is not False
+
+
+def _all_of(home: MemberHome) -> frozenset[str]:
+    return frozenset() if home.project is None else frozenset({home.project})
