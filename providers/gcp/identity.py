@@ -329,7 +329,8 @@ ACCESS_KEYS = Table(
         "expires": from_list(to_expires),
     },
 )
-"""Keys of service accounts that a user created or uploaded."""
+"""Keys of service accounts that a user created or uploaded. Not their HMAC keys for Cloud Storage, which are
+no assets: only ``projects.hmacKeys.list`` of the Cloud Storage API shows them."""
 
 ROLES = Table(
     kind=Role,

@@ -33,7 +33,7 @@ class User(Resource):
     """It is a guest, or belongs to a domain or tenant outside the organisation."""
     administrator: Observed[bool]
     """It has full rights in the scope, directly or through a group: AWS administrator policies, Entra Global
-    Administrator or subscription Owner, Google Cloud owner or organisation administrator."""
+    Administrator or subscription Owner, Google Cloud owner, or who can make himself one."""
 
 
 class AccessKey(Resource):

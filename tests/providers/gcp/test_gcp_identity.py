@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from providers.gcp.client.client import Client
 from providers.gcp.identity import (
     ACCESS_KEYS,
     bindings,
+    bindings_above,
     people,
     to_expires,
     to_grants_rights,
@@ -421,3 +423,15 @@ def test_recorded_policies_of_projects(recorded: Callable[[str], list[dict[str, 
     assert ("roles/owner", "user:a_user@forseti.test") in forseti
     assert len(forseti) == 6
     assert len(found["12345"]) == 8
+
+
+def test_members_above_who_cannot_be_told_from_outsiders_are_a_blind_spot() -> None:
+    bound = policy("organizations/3", "roles/owner", "user:a@example.com", "user:a@gmail.com", "robot:x")
+    found, missed = bindings_above(Item(HERE), bound, LOST, {})
+    assert [one.asset["member"] for one in found] == ["user:a@gmail.com", "robot:x"]
+    assert missed == LOST
+    names = {f"{MANAGER}organizations/3": {"resource": {"data": {"displayName": "example.com"}}}}
+    found, missed = bindings_above(Item(HERE), bound, names, {})
+    assert [one.asset["member"] for one in found] == ["user:a@gmail.com", "robot:x"]
+    assert missed is None
+    assert bindings_above(Item(replace(HERE, ancestors=LOST)), bound, names, {}) == LOST
