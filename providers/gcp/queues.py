@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
 from providers.gcp.policies.exposure import RolesAccess
-from providers.gcp.table import always, assets, granted, to_any_access
+from providers.gcp.table import ALL, NONE, always, assets, basic_roles, granted, to_any_access
 from scanner.collect.table import Facet, asked, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.queues import Queue
@@ -16,19 +16,16 @@ from scanner.model.resources.storage import Encryption
 _TOPIC, _SUBSCRIPTION = "pubsub.googleapis.com/Topic", "pubsub.googleapis.com/Subscription"
 LIST = GcpCall("ListAssets", (_TOPIC, _SUBSCRIPTION), shared=True)
 _ON_TOPIC: RolesAccess = {
-    "roles/pubsub.admin": (True, True),
-    "roles/pubsub.editor": (True, True),
+    **basic_roles(viewer=NONE),
+    "roles/pubsub.admin": ALL,
+    "roles/pubsub.editor": ALL,
     "roles/pubsub.publisher": (False, True),
-    "roles/pubsub.subscriber": (True, False),
-    "roles/pubsub.viewer": (False, False),
-    "roles/viewer": (False, False),
-    "roles/editor": (True, True),
-    "roles/owner": (True, True),
-    "roles/browser": (False, False),
+    "roles/pubsub.subscriber": ALL,
+    "roles/pubsub.viewer": NONE,
 }
 """Whether a role allows receiving (``pubsub.subscriptions.consume``, ``pubsub.topics.attachSubscription``),
-and publishing or changing the topic or subscription: https://cloud.google.com/pubsub/docs/access-control."""
-_ROLES = {_TOPIC: _ON_TOPIC, _SUBSCRIPTION: {**_ON_TOPIC, "roles/pubsub.publisher": (False, False)}}
+and publishing, acknowledging or changing: https://cloud.google.com/pubsub/docs/access-control."""
+_ROLES = {_TOPIC: _ON_TOPIC, _SUBSCRIPTION: {**_ON_TOPIC, "roles/pubsub.publisher": NONE}}
 
 
 def to_encryption(item: Item, listed: Mapping[str, Any]) -> Observed[Encryption]:

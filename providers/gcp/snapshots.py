@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
 from providers.gcp.policies.exposure import Exposure, RolesAccess, union, unless_blocked
-from providers.gcp.table import assets, granted
+from providers.gcp.table import ALL, NONE, assets, basic_roles, granted
 from scanner.collect.table import Facet, FacetRead, from_list
 from scanner.model.evidence import Observed
 from scanner.model.resources.storage import Encryption, Snapshot
@@ -17,13 +17,11 @@ _SNAPSHOT = "compute.googleapis.com/Snapshot"
 RESTRICTION = GcpCall("GetEffectivePolicy", ("compute.storageResourceUseRestrictions",))
 
 _RESTORES: RolesAccess = {
-    "roles/browser": (False, False),
-    "roles/compute.viewer": (False, False),
-    "roles/compute.admin": (True, True),
-    "roles/compute.instanceAdmin.v1": (True, True),
-    "roles/compute.storageAdmin": (True, True),
-    "roles/editor": (True, True),
-    "roles/owner": (True, True),
+    **basic_roles(viewer=None),
+    **dict.fromkeys(("roles/compute.viewer", "roles/compute.imageUser", "roles/compute.instanceAdmin"), NONE),
+    **dict.fromkeys(
+        ("roles/compute.admin", "roles/compute.instanceAdmin.v1", "roles/compute.storageAdmin"), ALL
+    ),
 }
 """Whether a role allows creating a disk from a snapshot (``compute.snapshots.useReadOnly``), and deleting it:
 https://cloud.google.com/compute/docs/access/iam. Others are unknown."""

@@ -50,6 +50,24 @@ def always(item: Item) -> bool:
     return True
 
 
+ALL: tuple[bool, bool] = (True, True)
+NONE: tuple[bool, bool] = (False, False)
+
+
+def basic_roles(viewer: tuple[bool, bool] | None) -> RolesAccess:
+    """What the roles of every service allow; ``viewer``: what Viewer does, ``None`` where it is not known.
+
+    A security administrator changes policies and reads nothing else:
+    https://cloud.google.com/iam/docs/roles-overview#basic.
+    """
+    return {
+        "roles/browser": NONE,
+        **({"roles/viewer": viewer, "roles/reader": viewer} if viewer is not None else {}),
+        **dict.fromkeys(("roles/editor", "roles/writer", "roles/owner", "roles/admin"), ALL),
+        "roles/iam.securityAdmin": (False, True),
+    }
+
+
 def granted(roles: Mapping[str, RolesAccess]) -> tuple[FacetRead[GcpCall], ...]:
     """What the IAM policies of an asset, of its project and of all above give to the public.
 
