@@ -51,6 +51,7 @@ from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.collect.table import Table
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.inventory import Target, Wanted
+from scanner.model.resources.account import Region
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.identity import Role
 
@@ -200,6 +201,10 @@ class AzureProvider:
         }
         for one in self.subscriptions:
             register.SUBSCRIPTION.announce(_id(one), wanted, collection)
+            for location in self.locations if Region.kind in wanted else ():
+                # Azure offers it, so it is there, even if nothing is in it.
+                place = CollectionPlace("azure", _id(one), location, Region.kind)
+                collection.looked(place, OFFERED_LOCATIONS.name)
             caller = callers[_id(one)]
             for table in tables:
                 kind = table.kind.kind

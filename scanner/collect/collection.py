@@ -16,6 +16,8 @@ from typing import Any, Generic
 
 from pydantic import ValidationError
 
+from scanner.collect.containment import contained, describe, is_unicode
+from scanner.collect.listings import ListingLimits
 from scanner.collect.table import Answer, Caller, CallT, Facet, FacetRead, Item, Table
 from scanner.collect.workers import Workers
 from scanner.model.evidence import BlindSpot, Cause, Observed, Unknown
@@ -33,10 +35,6 @@ class CollectionPlace:
     kind: str
 
 
-def _by_kind(one: Listing) -> tuple[str, ...]:
-    return one.provider, one.scope, one.kind, one.table, one.region or ""
-
-
 @dataclass
 class _Counts:
     resources: int = 0
@@ -46,8 +44,9 @@ class _Counts:
 class Collection:
     """The state of one scan's collection: resources, blind spots and calls from all threads."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, listings: ListingLimits | None = None) -> None:
         self.workers = workers
+        self.listings = listings or ListingLimits()
         self._lock = threading.Lock()
         self._resources: list[Resource] = []
         self._blind_spots: list[BlindSpot] = []
@@ -134,7 +133,10 @@ class Collection:
             self.counts.calls += 1
 
     def ask(self, key: Hashable | None, question: Callable[[], Observed[Answer]]) -> Future[Observed[Answer]]:
-        """Submits a question; questions with the same key are asked once and share the answer."""
+        """Submits a question; questions with the same key are asked once and share the answer.
+
+        The question raises nothing.
+        """
         if key is None:
             return self.workers.submit(question)
         with self._lock:
@@ -148,7 +150,7 @@ class Collection:
         with self._lock:
             spots = {
                 (s.provider, s.scope, s.region or "", s.kind, s.cause.call, s.cause.reason): s
-                for s in (*self._blind_spots, *self._unlisted())
+                for s in (*self._blind_spots, *self._unlisted(), *self._failed())
             }
             # Two targets may reach the same resource: keep the one with more unknown facets.
             once: dict[tuple[str, ...], Resource] = {}
@@ -170,6 +172,21 @@ class Collection:
                     )
                 ),
             )
+
+    def _failed(self) -> Iterator[BlindSpot]:
+        """A blind spot for each place with a task that raised an exception, and so never ended."""
+        failures = "; ".join(dict.fromkeys(map(describe, self.workers.failures)))
+        for place, number in self._pending.items():
+            if number and failures:
+                message = f"reading it failed ({failures})"
+                cause = Cause(reason="error", call=place.kind, permission=None, message=message)
+                yield BlindSpot(
+                    provider=place.provider,
+                    scope=place.scope,
+                    region=place.region,
+                    kind=place.kind,
+                    cause=cause,
+                )
 
     def _unlisted(self) -> Iterator[BlindSpot]:
         """A blind spot for each expected table that neither was listed nor failed."""
@@ -193,19 +210,29 @@ class _Job(Generic[CallT]):
     facets: Mapping[str, Facet[CallT]] = field(repr=False)
 
     def start(self, items: Iterable[Item] | None) -> None:
-        if items is None:
-            assert self.collector.list is not None
-            for page in self.caller.pages(self.collector.list):
-                if isinstance(page, Unknown):
-                    self.collection.blind_spot(self.place, page)
-                    break
-                self.each(page)
-            else:
-                self.collection.looked(self.place, self.collector.name)
-        else:
-            self.each(items)
+        failed: Unknown | None = contained(
+            self.collector.name, self.list_all if items is None else partial(self.each, items)
+        )
+        if failed is None:
             self.collection.looked(self.place, self.collector.name)
+        else:
+            self.collection.blind_spot(self.place, failed)
         self.collection.end(self.place)
+
+    def list_all(self) -> Unknown | None:
+        """Goes through the pages; the Unknown that ends them early."""
+        assert self.collector.list is not None
+        pages = self.caller.pages(self.collector.list)
+        for page in self.collection.listings.bound(self.collector.name, pages):
+            if isinstance(page, Unknown):
+                return page
+            self.each(page)
+        return None
+
+    def read(self, call: CallT | None, function: Callable[..., Observed[Any]], *arguments: Any) -> Any:
+        """What the function makes of an answer; unknown for whatever it raises."""
+        name = call.name if call is not None else self.collector.name
+        return contained(name, self.caller.read, call, function, *arguments)
 
     def each(self, items: Iterable[Item]) -> None:
         for item in items:
@@ -221,7 +248,7 @@ class _Job(Generic[CallT]):
         more = self.combine(self.collector.enrich, pieces)
         whole = more
         if not isinstance(more, Unknown):
-            whole = self.caller.read(self.collector.list, lambda: {**item, **more})
+            whole = self.read(self.collector.list, lambda: {**item, **more})
         if isinstance(whole, Unknown):
             self.skip(whole)
         else:
@@ -230,7 +257,7 @@ class _Job(Generic[CallT]):
     def combine(self, facet: Facet[CallT], pieces: Sequence[Observed[Any]]) -> Observed[Any]:
         """The value of a facet; unknown if an answer has a format that only shows here."""
         calls = [read.call for read in facet.reads if read.call is not None]
-        return self.caller.read(calls[0] if calls else self.collector.list, facet.combine, *pieces)
+        return self.read(calls[0] if calls else self.collector.list, facet.combine, *pieces)
 
     def skip(self, unknown: Unknown) -> None:
         self.collection.blind_spot(self.place, unknown)
@@ -260,11 +287,11 @@ class _Job(Generic[CallT]):
 
         def piece(read: FacetRead[CallT]) -> Observed[Any]:
             if read.call is None:
-                return self.caller.read(None, read.function, item)
+                return self.read(None, read.function, item)
             answer = answers[read.call]
             if isinstance(answer, Unknown):
                 return answer
-            return self.caller.read(read.call, read.function, item, answer)
+            return self.read(read.call, read.function, item, answer)
 
         def finish() -> None:
             then([piece(read) for read in reads])
@@ -283,17 +310,23 @@ class _Job(Generic[CallT]):
             return
         for call in calls:
             # An item without the parameters of the request counts as an answer with an unexpected format.
-            shared = self.caller.read(call, self.caller.key, call, item)
+            shared = self.read(call, self.caller.key, call, item)
             key = None if shared is None or isinstance(shared, Unknown) else (id(self.caller), call, shared)
-            question = partial(self.caller.read, call, self.caller.answer, call, item)
+            question = partial(self.read, call, self.caller.answer, call, item)
             future = self.collection.ask(key, question)
             future.add_done_callback(partial(arrived, call))
 
     def resource(self, item: Item, values: Mapping[str, Any]) -> None:
-        header = self.caller.read(self.collector.list, self.collector.header, item)
+        header = self.read(self.collector.list, self.collector.header, item)
+        if not isinstance(header, Unknown) and not is_unicode(header):
+            header = Unknown(causes=(self.unreadable("its name"),))
         if isinstance(header, Unknown):
             self.skip(header)
             return
+        values = {
+            name: value if is_unicode(value) else Unknown(causes=(self.unreadable(name),))
+            for name, value in values.items()
+        }
         collected = frozenset(self.facets)
         try:
             resource = self.collector.kind.observe(collected, {**header, **values})

@@ -24,25 +24,37 @@ class Workers:
         self._changed = threading.Condition()
         self._open = 0
         self._threads = 0
+        self._failures: list[Exception] = []
         self._failure: BaseException | None = None
         self._stopped = False
 
     def submit(self, task: Callable[[], T]) -> Future[T]:
-        """Queues a task. :meth:`wait` re-raises its exception, if any."""
+        """Queues a task. What it raises is an answer of its future, and one of :attr:`failures`."""
         future: Future[T] = Future()
         with self._changed:
             self._open += 1
             if self._threads < self._size and not self._stopped:
-                self._threads += 1
-                name = f"gapscan-{self._threads}"
-                threading.Thread(target=self._work, name=name, daemon=True).start()
+                self._start_thread()
         self._tasks.put((future, task))
         return future
+
+    def _start_thread(self) -> None:
+        name = f"gapscan-{self._threads + 1}"
+        try:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+        except RuntimeError:
+            # The system grants no more threads: those that there are do the work, if there are any.
+            if self._threads == 0:
+                self._open -= 1
+                raise
+            self._size = self._threads
+        else:
+            self._threads += 1
 
     def wait(self, tick: Callable[[], None] = lambda: None, every: float = 0.1) -> None:
         """Returns when no task is left; meanwhile calls ``tick`` every ``every`` seconds.
 
-        Re-raises the exception of a task; a :class:`KeyboardInterrupt` propagates immediately.
+        A task that fails ends no other task: see :attr:`failures`. An interrupt propagates immediately.
         """
         while self._busy(every):
             # Outside the lock: tick may itself wait for a thread that submits.
@@ -52,6 +64,12 @@ class Workers:
             self._release()
             if self._failure is not None:
                 raise self._failure
+
+    @property
+    def failures(self) -> tuple[Exception, ...]:
+        """What tasks have raised."""
+        with self._changed:
+            return tuple(self._failures)
 
     def _busy(self, seconds: float) -> bool:
         """Whether tasks are left after waiting up to ``seconds`` for a change."""
@@ -79,11 +97,18 @@ class Workers:
             future, task = entry
             failure: BaseException | None = None
             try:
-                future.set_result(task())
-            except BaseException as error:  # noqa: BLE001  (re-raised in the waiting thread)
+                result = task()
+            except BaseException as error:  # noqa: BLE001  (an answer too; interrupts end the waiting thread)
                 failure = error
+            if failure is None:
+                future.set_result(result)
+            else:
+                future.set_exception(failure)
             with self._changed:
                 self._open -= 1
-                self._failure = self._failure or failure
+                if isinstance(failure, Exception):
+                    self._failures.append(failure)
+                else:
+                    self._failure = self._failure or failure
                 if not self._open or self._failure:
                     self._changed.notify_all()

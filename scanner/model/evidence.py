@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NoReturn, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Reason = Literal["denied", "denied_by_organisation", "throttled", "unsupported", "error", "disabled"]
 """Why something could not be read.
@@ -36,6 +36,12 @@ class Cause(BaseModel):
     """The permission that would resolve it, by the cloud's own name; ``None`` if no permission would."""
     message: str
     """One line for people; never contains a secret."""
+
+    @field_validator("message")
+    @classmethod
+    def _is_unicode(cls, message: str) -> str:
+        """Clouds quote what they were sent: a lone surrogate in it could not be stored."""
+        return message if message.isascii() else message.encode("utf-8", "replace").decode()
 
 
 class Unknown(BaseModel):

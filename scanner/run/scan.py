@@ -11,13 +11,17 @@ from functools import partial
 
 from scanner.catalogue.responsibility import Catalogue
 from scanner.collect.collection import Collection, CollectionPlace
+from scanner.collect.containment import contained, describe
 from scanner.collect.derived import collectable, derive, needed
 from scanner.collect.provider import ConnectionRequest, Limits, Provider, Unreachable
 from scanner.collect.workers import Workers
+from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Target, Wanted
+from scanner.model.resources.account import Region
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
 from scanner.rule.rule import Rule
+from scanner.run.regions import refuse_absent_regions
 
 Connect = Callable[[ConnectionRequest, Limits], Provider]
 """A cloud's connect function. Raises :class:`~scanner.collect.provider.Unreachable`."""
@@ -98,17 +102,22 @@ def collect(
     started = datetime.now(UTC)
     collection = Collection(workers)
     wanted = collectable(request.wanted)
+    if any(connection.regions for connection in request.connections):
+        # Only with its regions can a scan tell that one is not there.
+        wanted = {**wanted, Region.kind: wanted.get(Region.kind, frozenset()) | {"tags"}}
     targets: dict[int, tuple[Target, ...]] = {}
     lock = threading.Lock()
 
     def begin(number: int, connection: ConnectionRequest) -> None:
         try:
             provider = connectors[connection.provider](connection, request.limits)
-        except Unreachable as error:
+        except Exception as error:  # noqa: BLE001  (another cloud's results must not be lost with it)
             reached: tuple[Target, ...] = (_missed(connection, error),)
         else:
             reached = tuple(replace(target, regions=connection.regions) for target in provider.targets)
-            provider.collect(wanted, collection)
+            failed = contained(f"{connection.provider} collection", provider.collect, wanted, collection)
+            if isinstance(failed, Unknown):
+                _unread(reached, wanted, failed, collection)
         with lock:
             targets[number] = reached
 
@@ -128,17 +137,33 @@ def collect(
     finally:
         progress.close()
     found = [target for number in sorted(targets) for target in targets[number]]
-    inventory = derive(collection.inventory(found, wanted), request.wanted)
+    inventory = refuse_absent_regions(collection.inventory(found, wanted))
+    inventory = derive(inventory, {**wanted, **request.wanted})
     return Collected(inventory, started, datetime.now(UTC), uuid.uuid4().hex)
 
 
-def _missed(connection: ConnectionRequest, error: Unreachable) -> Target:
+def _unread(targets: Iterable[Target], wanted: Wanted, failed: Unknown, collection: Collection) -> None:
+    """Records that nothing was read completely of scopes whose collection could not be started."""
+    for target in targets:
+        if target.reached and target.scope is not None:
+            for kind in wanted:
+                collection.blind_spot(CollectionPlace(target.provider, target.scope, None, kind), failed)
+
+
+def _missed(connection: ConnectionRequest, error: Exception) -> Target:
+    only = connection.scopes[0] if len(connection.scopes) == 1 else None
+    if isinstance(error, Unreachable):
+        # Credentials that no longer work were meant to be used; without any, the cloud may not be in use.
+        expected = connection.expected or not error.no_credentials
+        scope, message = error.scope or only, str(error)
+    else:
+        expected, scope = True, only
+        message = f"it could not be connected to ({describe(error)})."
     return Target(
         provider=connection.provider,
-        scope=error.scope or (connection.scopes[0] if len(connection.scopes) == 1 else None),
+        scope=scope,
         identity=None,
-        # Credentials that no longer work were meant to be used; without any, the cloud may not be in use.
-        expected=connection.expected or not error.no_credentials,
+        expected=expected,
         reached=False,
-        message=f"{str(error)[:1].upper()}{str(error)[1:]}",
+        message=f"{message[:1].upper()}{message[1:]}",
     )

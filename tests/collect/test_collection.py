@@ -229,11 +229,6 @@ def test_a_facet_that_the_table_lacks_is_rejected() -> None:
         collected(caller(), frozenset({"tls_only"}))
 
 
-def test_an_exception_in_a_worker_is_raised_by_wait() -> None:
-    with pytest.raises(ZeroDivisionError):
-        collected(caller(policy=lambda name: 1 // 0))
-
-
 def test_a_hanging_call_does_not_block_an_interrupt() -> None:
     workers = Workers(2)
     never = threading.Event()
