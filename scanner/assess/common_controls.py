@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from scanner.assess.coverage_rows import ROW_ORDER, CoverageKey, CoverageRow, CoverageRows
-from scanner.assess.states import Evidence, State
+from scanner.assess.states import Claim, Evidence, State, state_of
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.resolve.outcomes import Ownership
 
@@ -35,6 +35,15 @@ class _Link:
     scope: str
     by: Place
     owner: str | None
+    declared: bool
+    """It is declared not applicable in the scope."""
+
+    def here(self, piece: tuple[Evidence, State]) -> tuple[Evidence, State]:
+        """A result of the providing scope, as it counts in this one."""
+        evidence, _ = piece
+        claim = Claim("owned", declared_not_applicable=True)
+        applies_nowhere = self.declared and state_of(claim, evidence).state == "not_applicable"
+        return (evidence, "not_applicable") if applies_nowhere else piece
 
 
 @dataclass
@@ -45,12 +54,19 @@ class CommonControls:
     """Rows of scopes that are assessed only because they may provide controls."""
     _links: dict[tuple[str, Place], _Link] = field(default_factory=dict)
 
-    def note(self, control: str, provider: ProviderName, scope: str, ownership: Ownership) -> bool:
-        """Records that another scope provides the control here; returns whether one does."""
+    def note(
+        self, control: str, provider: ProviderName, scope: str, ownership: Ownership, *, declared: bool
+    ) -> bool:
+        """Records that another scope provides the control here; returns whether one does.
+
+        ``declared``: the control is declared not applicable in the scope.
+        """
         by = ownership.provided_by
         if by is None or by == (provider, scope.lower()):
             return False
-        self._links[control, (provider, scope.lower())] = _Link(control, provider, scope, by, ownership.owner)
+        self._links[control, (provider, scope.lower())] = _Link(
+            control, provider, scope, by, ownership.owner, declared
+        )
         return True
 
     def takes(self, key: CoverageKey) -> bool:
@@ -67,7 +83,7 @@ class CommonControls:
                 for key in table.of(link.control, link.provider, link.scope):
                     if self.takes(key):
                         row = table.row(key)
-                        row.pieces = {one for one in row.pieces if one[0] in KEPT} | {piece}
+                        row.pieces = {one for one in row.pieces if one[0] in KEPT} | {link.here(piece)}
                         row.provided_by = " ".join(link.by)
 
     def _state(self, link: _Link, rows: CoverageRows, visited: tuple[Place, ...]) -> tuple[Evidence, State]:

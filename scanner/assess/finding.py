@@ -29,6 +29,14 @@ class FoundResource(FrozenModel):
     tags: Mapping[str, str] | None
     """``None`` if the tags could not be read."""
 
+    def is_blind_spot(self, region: str | None) -> bool:
+        """Whether it stands for a kind that could not be listed, given the region of its finding."""
+        return self.id == _blind_spot_id(self.kind, region)
+
+
+def _blind_spot_id(kind: str, region: str | None) -> str:
+    return f"{kind}@{region or 'global'}"
+
 
 class FoundUnknown(FrozenModel):
     """One cause of an unknown, and the permission that would settle it."""
@@ -70,6 +78,8 @@ class Finding(FrozenModel):
     owner: str | None
     owner_source: str | None
     """Where the owner is assigned: ``file:line`` or the tag."""
+    proposed: str | None = None
+    """Where there is no owner: the team of a drafted line, which owns nothing until it is accepted."""
     evidence: Evidence | None
     state: State | None
     flags: tuple[str, ...]
@@ -137,7 +147,7 @@ def found(item: Resource | BlindSpot) -> FoundResource:
     """The resource of a finding, from the resource or blind spot that was evaluated."""
     if isinstance(item, BlindSpot):
         return FoundResource(
-            id=f"{item.kind}@{item.region or 'global'}",
+            id=_blind_spot_id(item.kind, item.region),
             kind=item.kind,
             name=f"every {item.kind}" + (f" in {item.region}" if item.region else ""),
             tags=None,

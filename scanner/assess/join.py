@@ -190,7 +190,8 @@ class _Join:
             return
         unassessed = self._kinds.unassessed(control, scope, party)
         ownership = self._resolver.resolve(control.id, target)
-        if self._common.note(control.id, account.provider, account.scope, ownership):
+        declared = self._resolver.applies_nowhere_in(control.id, target)
+        if self._common.note(control.id, account.provider, account.scope, ownership, declared=declared):
             if not any(map(self._common.takes, rows)):
                 assessed = self._assessor.of(control, target, party, "unassessed")
                 ledger.record(control, target, assessed, settled=False)
@@ -204,13 +205,14 @@ class _Join:
 
     def _add_unassessed(self, control: Control, account: Account | Tenant, target: OwnershipTarget) -> None:
         """Marks every owner's row: what no rule evaluated is unseen whoever owns the rest."""
+        declared = self._resolver.applies_nowhere_in(control.id, target)
         for key in self._ledger.rows.of(control.id, account.provider, account.scope):
             if self._common.takes(key):
                 continue
             claim = Claim(
                 ownership=key.ownership,
                 exception_in_force=False,
-                declared_not_applicable=False,
+                declared_not_applicable=declared,
                 party=key.party,
                 certificate_in_date=self._resolver.certificate(control.id, account.provider),
                 may_become_customers=False,

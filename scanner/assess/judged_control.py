@@ -26,6 +26,8 @@ class JudgedControl:
     """How its party was determined: see :data:`scanner.catalogue.boundary.Flag`."""
     fit: Fit = "yes"
     """Whether it is part of what the assessment is narrowed to."""
+    proposed: str | None = None
+    """The team that a proposal names, where there is no owner."""
 
     def row(self, control: Control, target: OwnershipTarget) -> CoverageKey:
         """The key of its coverage row."""
@@ -45,6 +47,7 @@ class JudgedControl:
             "ownership": self.ownership.status,
             "owner": self.ownership.owner,
             "owner_source": self.ownership.source,
+            "proposed": self.proposed,
             "evidence": self.evidence,
             "state": self.result.state,
             "flags": tuple(sorted(self._flags())),
@@ -76,10 +79,14 @@ class ControlAssessor:
         # A failing setting that the customer can see is the customer's responsibility (Boundary.promoted).
         owes: Party = "customer" if evidence == "fail" else party
         ownership = self.resolver.resolve(control.id, target, owes)
+        declared = ownership.not_applicable is not None
+        if evidence == "unassessed":
+            # It is about what nobody saw, of whatever kind: a declaration for some kinds does not tell.
+            declared = self.resolver.applies_nowhere_in(control.id, target)
         claim = Claim(
             ownership=ownership.status,
             exception_in_force=ownership.exception is not None,
-            declared_not_applicable=ownership.not_applicable is not None,
+            declared_not_applicable=declared,
             party=party,
             certificate_in_date=self.resolver.certificate(control.id, target.provider),
             may_become_customers=may_become,
@@ -87,7 +94,8 @@ class ControlAssessor:
         fit: Fit = "yes"
         if self.narrowing is not None:
             fit = self.narrowing.fit(control.id, target, ownership)
-        return JudgedControl(owes, ownership, evidence, state_of(claim, evidence), flags, fit)
+        proposed = self.resolver.proposed(control.id, target) if ownership.status == "nobody" else None
+        return JudgedControl(owes, ownership, evidence, state_of(claim, evidence), flags, fit, proposed)
 
     def priority(self, severity: Severity, assessed: JudgedControl, target: OwnershipTarget) -> Severity:
         """The priority of a finding of this severity at a target."""

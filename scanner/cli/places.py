@@ -152,7 +152,7 @@ def _places(
     for finding in findings:
         if finding.resource is None or finding.provider is None or finding.scope is None:
             continue
-        if finding.resource.id == f"{finding.resource.kind}@{finding.region or 'global'}":
+        if finding.resource.is_blind_spot(finding.region):
             continue  # a kind that could not be listed, not a resource
         place = (finding.provider, finding.scope, finding.resource.id)
         first.setdefault(place, finding)

@@ -199,6 +199,8 @@ def _traced_owner(finding: Finding, material: Material) -> Iterator[Sentence]:
             who = f"No owner; ask {finding.owner}"
         elif finding.ownership in ("contested", "misattributed"):
             who = f"{finding.owner or 'No owner'}, but {finding.ownership}"
+        if finding.proposed is not None:
+            who += f", proposed: {finding.proposed}"
         yield Sentence(text=f"{who}.", source=finding.owner_source)
         if not material.ownership_given:
             yield Sentence(text="--ownership shows why, and what would change it.")

@@ -20,6 +20,8 @@ def answer(explanation: Explanation) -> str:
     text = _STATUS_TEXTS[explanation.status].format(owner=explanation.owner)
     if explanation.status == "nobody" and explanation.owner is not None:
         text += f" (ask {explanation.owner})"
+    if explanation.proposed is not None:
+        text += f", proposed: {explanation.proposed}"
     return f"{text}, by {explanation.source}" if explanation.source else text
 
 

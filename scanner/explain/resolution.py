@@ -43,6 +43,9 @@ def resolutions(finding: Finding, rule: RuleLine | None) -> Iterator[str]:
         for flag in finding.flags:
             yield _FILE_DEFECTS.get(flag, "Correct the line.")
         return
+    if finding.state == "not_applicable":
+        yield "None: it does not apply."
+        return
     match finding.evidence:
         case "fail":
             yield "Fix it; the finding closes when a complete scan has read the fix."

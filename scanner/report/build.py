@@ -212,20 +212,25 @@ def _scopes(coverage: Coverage) -> Iterable[ScopeSummary]:
 
 def _controls_field(rows: Sequence[CoverageRow]) -> str:
     """The field of :class:`Controls` that counts a control: the first below that any of its rows meets."""
+    # What does not apply, whatever is known of it, says nothing of the rest.
+    rows = [row for row in rows if row.state != "not_applicable"]
     states = {row.state for row in rows}
-    evidences = {row.evidence for row in rows}
-    passes = sum(row.counts["pass"] for row in rows)
-    if any(row.evidence == "fail" and row.state not in ("accepted", "not_applicable") for row in rows):
+    unassessed = any(row.evidence == "unassessed" and row.state not in _PROVIDERS for row in rows)
+    if any(row.evidence == "fail" and row.state != "accepted" for row in rows):
         return "failing"
     if any(row.evidence == "missing" and row.party == "customer" and row.state != "accepted" for row in rows):
         return "unattested"
     if "unknown" in states:
         return "unknown"
-    if "unassessed" in evidences and not states <= {"inherited", "assumed", "not_applicable"}:
-        return "partly_seen" if passes else "not_checked"
+    if unassessed:
+        return "partly_seen" if any(row.counts["pass"] for row in rows) else "not_checked"
     if states & {"unclaimed", "contested", "misattributed"}:
         return "unnamed"
     for state, name in (("accepted", "accepted"), ("covered", "covered")):
         if state in states:
             return name
-    return "providers" if states & {"inherited", "assumed"} else "not_applicable"
+    return "providers" if states else "not_applicable"
+
+
+_PROVIDERS: frozenset[State] = frozenset({"inherited", "assumed"})
+"""What the provider is responsible for, with and without its certificate."""

@@ -25,7 +25,9 @@ def partly_assessed(rows: Iterable[CoverageRow], unfolded: bool) -> Iterator[str
     """The customer's controls of which only some expected kinds are covered by rules."""
     partial: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
     for row in rows:
-        if row.party == "customer" and 0 < len(row.kinds_seen) < len(row.kinds_expected):
+        if row.party != "customer" or row.state == "not_applicable":
+            continue
+        if 0 < len(row.kinds_seen) < len(row.kinds_expected):
             seen, expected = partial.setdefault((row.control, row.provider), (set(), set()))
             seen |= set(row.kinds_seen)
             expected |= set(row.kinds_expected)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from scanner.assess.finding import Finding
+from scanner.assess.finding import Finding, FoundResource
 from scanner.assess.states import SEVERITIES
 from scanner.catalogue.control import Severity
 
@@ -43,6 +42,8 @@ class FindingGroup:
 
     limit: int | None
     number: int = 0
+    proposed: set[str] = field(default_factory=set)
+    """Teams that proposals name, where there is no owner."""
     first: list[SummaryLine] = field(default_factory=list)
     """The most urgent findings; all of them without a limit."""
 
@@ -52,6 +53,8 @@ class FindingGroup:
         message = finding.message.removeprefix(f"{name}: ").removeprefix(f"{name} ")
         insort(self.first, SummaryLine(_urgency(finding), name, self.number, message))
         self.number += 1
+        if finding.proposed is not None:
+            self.proposed.add(finding.proposed)
         if self.limit is not None:
             del self.first[self.limit :]
 
@@ -76,6 +79,26 @@ class SectionGroups:
 
 
 @dataclass
+class UnseenGroup:
+    """The resources of which one call told nothing."""
+
+    limit: int | None
+    names: list[str] = field(default_factory=list)
+    """The first in order of their names; all of them without a limit."""
+    resources: set[int] = field(default_factory=set)
+    """Hashes of the resources, to count each once."""
+
+    def add(self, scope: str | None, resource: FoundResource) -> None:
+        """Counts a resource, and keeps its name if it is among the first."""
+        key = hash((scope, resource.id))
+        if key not in self.resources:
+            self.resources.add(key)
+            insort(self.names, resource.name)
+            if self.limit is not None:
+                del self.names[self.limit :]
+
+
+@dataclass
 class TextSummary:
     """Everything that the text report shows of individual findings."""
 
@@ -84,8 +107,10 @@ class TextSummary:
     """Controls without an attestation in date."""
     unowned: set[str] = field(default_factory=set)
     """Controls that fail and have no owner."""
-    causes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Causes of unknown facets that no permission settles, with the number of facets."""
+    proposed: set[str] = field(default_factory=set)
+    """Of these, the controls for which a proposal names a team."""
+    unseen: dict[str, UnseenGroup] = field(default_factory=dict)
+    """The resources that are unknown, by the reason."""
     defects: set[tuple[str, str]] = field(default_factory=set)
     """Lines of the ownership file with their defects."""
 
@@ -98,7 +123,7 @@ def summarize(findings: Iterable[Finding], sections: Iterable[ReportSection], un
         for section in sections:
             if section.includes(finding):
                 _add(summary.sections[section.title], section, finding, None if unfolded else NAMED)
-        _others(summary, finding)
+        _others(summary, finding, None if unfolded else NAMED)
     return summary
 
 
@@ -113,7 +138,7 @@ def _add(to: SectionGroups, section: ReportSection, finding: Finding, limit: int
         to.resources.add(hash((finding.scope, finding.resource.id)))
 
 
-def _others(summary: TextSummary, finding: Finding) -> None:
+def _others(summary: TextSummary, finding: Finding, limit: int | None) -> None:
     if finding.subject == "ownership":
         summary.defects.add((finding.owner_source or "", finding.message))
     if finding.evidence == "missing" and finding.state in (
@@ -125,9 +150,15 @@ def _others(summary: TextSummary, finding: Finding) -> None:
         summary.unattested.add(finding.control)
     if finding.evidence == "fail" and finding.state == "unowned":
         summary.unowned.add(finding.control)
+        if finding.proposed is not None:
+            summary.proposed.add(finding.control)
+    resource = finding.resource
+    if finding.evidence != "unknown" or resource is None or resource.is_blind_spot(finding.region):
+        return
     for unknown in finding.unknowns:
-        if unknown.facet is not None and unknown.permission is None:
-            summary.causes[f"{unknown.call} {unknown.reason}: {unknown.message}"] += 1
+        settled = unknown.permission is not None
+        why = f"{unknown.call} {unknown.reason}" + ("" if settled else f": {unknown.message}")
+        summary.unseen.setdefault(why, UnseenGroup(limit)).add(finding.scope, resource)
 
 
 def _urgency(finding: Finding) -> tuple[int, int]:

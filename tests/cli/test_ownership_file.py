@@ -67,9 +67,11 @@ def test_a_draft_names_the_team_that_most_resources_name(tmp_path: Path) -> None
         tmp_path, account(tags={}), owned("a", "Pay Team"), owned("b", "Pay Team"), owned("c", "web")
     )
     file = load_ownership(tmp_path / "ownership.yaml", load_catalogue())
-    assert [line.text.accountable for line in file.owners] == ["pay-team"]
+    assert not file.owners, "a guess owns nothing"
+    assert [line.text.accountable for line in file.proposals] == ["pay-team"]
+    assert not any(file.active(team, NOW) for team in file.teams)
     assert file.team("Pay Team") == "pay-team"
-    assert "guess: 2 of 3 tagged resources name it" in text
+    assert 'proposed: "2 of 3 tagged resources name it"' in text
     assert set(file.teams) == {"pay-team", "web"}
 
 

@@ -18,7 +18,8 @@ def init(
 ) -> None:
     """Draft an ownership file: teams and lines from tags, account names and contacts.
 
-    Every guess is marked, with its basis. Create a snapshot first: gapscan collect aws.
+    Each is a proposal that owns nothing until you remove its mark, `proposed`, which says what it rests on.
+    Create a snapshot first: gapscan collect aws.
     """
     with exit_on_error():
         from datetime import UTC, datetime
@@ -43,7 +44,8 @@ def init(
         file = load_ownership(path, catalogue)
         lines, teams = (
             f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
-            for items, name in ((file.owners, "line"), (file.teams, "team"))
+            for items, name in ((file.proposals, "line"), (file.teams, "team"))
         )
-        print(printable(f"{out}: {lines}, {teams}, all of them guesses: review and correct them"))
+        print(printable(f"{out}: {lines} and {teams} proposed; none of them owns anything yet"))
+        print("Correct what is wrong, and remove `proposed` from what is right.")
         print(printable(f"Next: gapscan ownership lint {out} --snapshot {snapshot}"))

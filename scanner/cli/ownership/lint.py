@@ -44,7 +44,8 @@ def lint(
     """Check the file: errors (exit code 2), and defects of its lines today (exit code 1).
 
     Defects are missing teams, overdue reviews, expired contracts, exceptions and attestations, and
-    conflicting lines; with a snapshot also lines that match nothing.
+    conflicting lines; with a snapshot also lines that match nothing. Proposals own nothing; they are
+    listed, and are no defects.
     """
     with exit_on_error():
         import json
@@ -73,7 +74,10 @@ def lint(
         ]
         if snapshot is not None:
             lines += _idle(file, catalogue, read_snapshot(Path(snapshot)).inventory)
-        lines.sort()
+        proposals = list(_proposals(file))
+        worst = max((SEVERITIES.index(line[2]) for line in lines), default=-1)
+        found = len(lines)
+        lines = sorted([*lines, *proposals])
         if form == "json":
             names = ("file", "line", "severity", "code", "message", "controls")
             print(json.dumps([dict(zip(names, line, strict=True)) for line in lines], indent=2))
@@ -81,8 +85,7 @@ def lint(
             for name, number, severity, code, message, controls in lines:
                 where = f"{name}:{number}: {severity}"
                 print(printable(f"{where}: {message} [{code}, {_controls(controls)}]"))
-            print(printable(_summary(file, len(lines))))
-        worst = max((SEVERITIES.index(line[2]) for line in lines), default=-1)
+            print(printable(_summary(file, found)))
         raise typer.Exit(1 if fail_on != "never" and worst >= SEVERITIES.index(fail_on) else 0)
 
 
@@ -93,7 +96,19 @@ def _controls(controls: list[str]) -> str:
 def _summary(file: OwnershipFile, defects: int) -> str:
     text = f"{len(file.files)} files" if len(file.files) > 1 else file.file
     found = "no defects" if not defects else _count(defects, "defect")
-    return f"{text}: {_count(len(file.owners), 'line')}, {_count(len(file.teams), 'team')}: {found}"
+    teams = sum(1 for team in file.teams.values() if team.proposed is None)
+    parts = [_count(len(file.owners), "line"), _count(teams, "team")]
+    if proposals := len(file.proposals) + len(file.teams) - teams:
+        parts.append(f"{_count(proposals, 'proposal')} to accept")
+    return f"{text}: {', '.join(parts)}: {found}"
+
+
+def _proposals(file: OwnershipFile) -> Iterator[_Row]:
+    """The proposed lines, each with what it rests on."""
+    for line in file.proposals:
+        who = line.text.accountable or "the provider"
+        message = f"{who} is proposed and owns nothing yet: {line.text.proposed}"
+        yield line.file, line.number, "low", "proposed", message, sorted(line.controls)
 
 
 def _count(number: int, name: str) -> str:

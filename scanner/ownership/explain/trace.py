@@ -82,6 +82,8 @@ class Explanation(FrozenModel):
     owner: str | None
     source: str | None
     specificity: Specificity | None
+    proposed: str | None
+    """Where there is no owner: the team that a proposal names."""
     flags: tuple[str, ...]
     exception: str | None
     not_applicable: str | None
@@ -116,16 +118,21 @@ def trace(
     candidates = prepared.outcomes.candidates(control, place.lines)
     deciding = _deciding(candidates)
     deciding_lines = [one.fitting.line for one in deciding]
+    proposed = resolver.proposed(control, target) if answer.status == "nobody" else None
     return _explanation(
         control,
         party,
         answer,
+        proposed=proposed,
         lines=tuple(_lines(prepared, control, place, candidates, deciding, target, party)),
         informed=target.contacts if _informs(prepared.file, control, target) else (),
         excuses=tuple(_waivers(prepared, control, place)),
         inference=_inference(prepared, control, place, answer),
         misses=misses(prepared.file, control, place.facts, target),
-        changes=tuple(what_would_change(prepared, control, target, answer, deciding_lines)),
+        changes=(
+            *(["removing `proposed` from the line that is right"] if proposed is not None else []),
+            *what_would_change(prepared, control, target, answer, deciding_lines),
+        ),
         endings=endings(prepared, control, place, answer, deciding_lines),
     )
 
@@ -154,6 +161,7 @@ def _explanation(control: str, party: Party, answer: Ownership, **fields: object
             "not_applicable": answer.not_applicable,
             "contract": answer.contract,
             "provided_by": answer.provided_by,
+            "proposed": None,
             **fields,
         }
     )

@@ -1,4 +1,7 @@
-"""Drafts a first ownership file from a scan; every guess is marked as one."""
+"""Drafts a first ownership file from a scan: every line and team is a proposal, which owns nothing.
+
+A guess must not make a gate pass: whoever removes the mark `proposed` of a line says that it is right.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ class _Teams:
 
 
 def draft(inventory: Inventory, domains: Sequence[str], today: date) -> str:
-    """The text of the file. It is valid as it is, and each line says what its guess is based on."""
+    """The text of the file. It is valid as it is, and each proposal says what it rests on."""
     scopes = _scopes(inventory)
     teams = _Teams()
     for _, scope in sorted(scopes.items()):
@@ -89,8 +92,9 @@ def _tag(resource: Resource, keys: Sequence[str]) -> str | None:
 
 def _header(today: date) -> list[str]:
     return [
-        "# Draft: which team is accountable for which controls. Every line is a guess and says what it is",
-        "# based on. Correct it, then check it with: gapscan ownership lint ownership.yaml",
+        "# Draft: which team is accountable for which controls. Every team and line is a proposal, and says",
+        "# what it rests on. A proposal owns nothing: correct it, then remove `proposed` to accept it. Check",
+        "# the file with: gapscan ownership lint ownership.yaml",
         "version: 1",
         f"reviewed: {today.isoformat()}",
     ]
@@ -110,8 +114,9 @@ def _team_lines(teams: _Teams) -> Iterator[str]:
     yield "teams:"
     for id, names in sorted(teams.names.items()):
         aliases = sorted(name for name in names if name.strip().lower() != id)
-        fields = f"aliases: [{', '.join(map(json.dumps, aliases))}]" if aliases else ""
-        yield f"  {json.dumps(id)}: {{{fields}}}  # guess: {_comment(teams.why[id])}; add its contact"
+        fields = [f"aliases: [{', '.join(map(json.dumps, aliases))}]"] if aliases else []
+        fields.append(f"proposed: {_quoted(teams.why[id])}")
+        yield f"  {json.dumps(id)}: {{{', '.join(fields)}}}  # add its contact"
 
 
 def _owner(scope: _Scope, teams: _Teams, domains: Sequence[str]) -> Iterator[str]:
@@ -127,7 +132,7 @@ def _owner(scope: _Scope, teams: _Teams, domains: Sequence[str]) -> Iterator[str
         # A line takes precedence over tags, so domains that owner tags cover are left to the tags.
         listed = [domain for domain in domains if not scope.owners or domain not in INFERRED_DOMAINS]
         controls = f"[{', '.join(listed)}]"
-    yield f"  # {_comment(account.name)}: guess: {_comment(why)}"
+    yield f"  # {_comment(account.name)}:"
     if scope.owners:
         yield f"  # {', '.join(INFERRED_DOMAINS)} are left to the owner tags of its resources."
     if scope.unread:
@@ -135,7 +140,8 @@ def _owner(scope: _Scope, teams: _Teams, domains: Sequence[str]) -> Iterator[str
     if isinstance(account, Account) and isinstance(account.security_contacts, tuple):
         for contact in account.security_contacts[:3]:
             yield f"  # Security contact: {_comment(contact)}."
-    yield f"  - {{controls: {controls}, where: {where}, accountable: {json.dumps(team)}}}"
+    line = f"controls: {controls}, where: {where}, accountable: {json.dumps(team)}"
+    yield f"  - {{{line}, proposed: {_quoted(why)}}}"
 
 
 def _best(scope: _Scope) -> tuple[str, str]:
@@ -155,7 +161,12 @@ def _many(number: int, name: str) -> str:
     return f"{number} {name}{'' if number == 1 else 's'}"
 
 
+def _quoted(why: str) -> str:
+    """What a proposal rests on, as a YAML scalar."""
+    return json.dumps(_comment(why), ensure_ascii=False)
+
+
 def _comment(text: str) -> str:
-    """Text from the cloud as part of a comment: on one line, shortened."""
+    """Text from the cloud on one line, shortened."""
     shown = printable(text)
     return shown if len(shown) <= _MAX_COMMENT else shown[:_MAX_COMMENT] + "…"

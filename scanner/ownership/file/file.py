@@ -96,6 +96,9 @@ class OwnershipFile:
     settings: Settings
     teams: Mapping[str, Team]
     owners: tuple[Line[OwnerText], ...]
+    """The lines in force."""
+    proposals: tuple[Line[OwnerText], ...]
+    """The drafted lines, which own nothing."""
     contracts: Mapping[str, Contract]
     covers: Mapping[str, frozenset[str]]
     """The controls that each contract covers."""
@@ -138,11 +141,13 @@ class OwnershipFile:
         return None
 
     def active(self, name: str, now: datetime) -> bool:
-        """Whether a team of that name exists and is not disbanded."""
+        """Whether a team of that name exists, and is neither disbanded nor only proposed."""
         id = self.team(name)
         if id is None:
             return False
         team = self.teams[id]
+        if team.proposed is not None:
+            return False
         if team.disbanded_on is not None:
             return not is_over(team.disbanded_on, now)
         return team.status == "active"
@@ -154,7 +159,7 @@ class OwnershipFile:
 
     @cached_property
     def clauses(self) -> tuple[Clause, ...]:
-        """The clauses of all lines."""
+        """The clauses of all lines in force."""
         return (
             *(clause for line in self.owners for clause in line.clauses),
             *(clause for line in self.attestations for clause in line.clauses),

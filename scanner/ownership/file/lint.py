@@ -85,8 +85,11 @@ def _inactive_team(file: OwnershipFile, line: Line[OwnerText], now: datetime) ->
     name = line.text.accountable
     if name is None or file.active(name, now):
         return
-    if file.team(name) is None:
+    id = file.team(name)
+    if id is None:
         why = f"no team {name!r}{suggestion(name, file.teams)}"
+    elif file.teams[id].proposed is not None:
+        why = f"team {id} is only proposed"
     else:
         why = f"team {name} is disbanded"
     yield _defect("lapsed", line, f"the line assigns no owner: {why}", "medium")

@@ -186,6 +186,8 @@ class Team(FrozenModel):
     status: Literal["active", "disbanded"] = "active"
     disbanded_on: Day | None = None
     """Its last day."""
+    proposed: Name | None = None
+    """Drafted: what the guess rests on. Until a person removes it, the team owns nothing."""
 
 
 class ProvidedBy(FrozenModel):
@@ -220,6 +222,8 @@ class OwnerText(FrozenModel):
     """Approval of the last review, such as a ticket or a pull request."""
     overrides: Names = Field(default=())
     """Ids of lines that have no effect wherever this one fits."""
+    proposed: Name | None = None
+    """Drafted: what the guess rests on. Until a person removes it, the line owns nothing."""
 
 
 class Contract(FrozenModel):

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scanner.model.evidence import Observed, Unknown
 from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.resolve.inference import keys_of
-from scanner.ownership.resolve.selection import HIDDEN, Facts, Hidden, OwnershipTarget, Tags, last_part, parts
+from scanner.ownership.resolve.selection import (
+    HIDDEN,
+    Clause,
+    Facts,
+    Hidden,
+    OwnershipTarget,
+    Tags,
+    last_part,
+    parts,
+)
 
 
 @dataclass(frozen=True)
@@ -44,13 +53,13 @@ class FactExtractor:
     _seen_paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, file: OwnershipFile) -> FactExtractor:
-        """The extractor of a file."""
+    def of(cls, file: OwnershipFile, clauses: Sequence[Clause] | None = None) -> FactExtractor:
+        """The extractor of a file; ``clauses`` replace those of its lines in force."""
+        clauses = file.clauses if clauses is None else clauses
         tags: dict[str, set[str]] = defaultdict(set)
-        for clause in file.clauses:
+        for clause in clauses:
             for key, values in clause.tags or ():
                 tags[key] |= values
-        clauses = file.clauses
         patterns = _unique(clause.resource_pattern for clause in clauses)
         return cls(
             accounts=frozenset(name for clause in clauses for name in clause.accounts or ()),

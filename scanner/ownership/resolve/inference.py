@@ -21,6 +21,8 @@ class InferredOwner:
     source: str | None = None
     unknown_team: bool = False
     """The name given is not that of an active team."""
+    proposed: str | None = None
+    """The name given is that of a team that is only proposed."""
     uncertain: bool = False
     """Unread tags may name an owner."""
 
@@ -54,7 +56,8 @@ def infer(file: OwnershipFile, domain: str, facts: Facts, now: datetime) -> Infe
 def _inferred(file: OwnershipFile, name: str, source: str, now: datetime) -> InferredOwner:
     team = file.team(name)
     if team is None or not file.active(team, now):
-        return InferredOwner(source=source, unknown_team=True)
+        proposed = team if team is not None and file.teams[team].proposed is not None else None
+        return InferredOwner(source=source, unknown_team=True, proposed=proposed)
     return InferredOwner(team=team, source=source)
 
 

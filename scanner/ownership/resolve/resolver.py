@@ -16,6 +16,7 @@ from scanner.ownership.resolve.facts import FactExtractor, fold_tags
 from scanner.ownership.resolve.index import ClauseIndex, FittingLine
 from scanner.ownership.resolve.inference import InferredOwner, infer
 from scanner.ownership.resolve.outcomes import Outcomes, OwnerLines, Ownership, misattributes
+from scanner.ownership.resolve.proposals import Proposals
 from scanner.ownership.resolve.selection import HIDDEN, Facts, OwnershipTarget
 from scanner.ownership.resolve.waivers import Waiver, Waivers
 
@@ -50,6 +51,7 @@ class PreparedFile:
         self.outcomes = Outcomes(file, now)
         self.exceptions = Waivers("exception", file, file.exceptions, now)
         self.declarations = Waivers("not_applicable", file, file.not_applicable, now)
+        self.proposals = Proposals(file)
         self._extractor = FactExtractor.of(file)
         self._owners: ClauseIndex[OwnerText] = ClauseIndex(file.owners)
         self._attestations: ClauseIndex[AttestationText] = ClauseIndex(
@@ -116,6 +118,14 @@ class Resolver:
             answer = place.answers[control_id, party] = self._resolve(self.prepared, control_id, place, party)
         return answer
 
+    def proposed(self, control_id: str, target: OwnershipTarget) -> str | None:
+        """The team that a proposal, or a tag with a proposed team, names for a control; it owns nothing."""
+        prepared = self.prepared
+        if prepared is None:
+            return None
+        team = prepared.proposals.team(control_id, target)
+        return team or prepared.inferred_owner(control_id, prepared.place(target)).proposed
+
     def certificate(self, control_id: str, provider: str) -> bool:
         """Whether a current certificate of the provider covers the control."""
         return (provider, control_id) in self._certified
@@ -130,6 +140,13 @@ class Resolver:
             if control_id in one.line.controls
         ]
         return max(found, key=lambda text: (text.expires, text.by), default=None)
+
+    def applies_nowhere_in(self, control_id: str, target: OwnershipTarget) -> bool:
+        """Whether a declaration in force says that a control applies to nothing in the target's scope."""
+        if self.prepared is None:
+            return False
+        facts = self.prepared.place(target).facts
+        return self.prepared.declarations.of_whole_scope(control_id, facts)
 
     def sensitive(self, target: OwnershipTarget) -> bool:
         """Whether a resource is sensitive by its tags and the settings; true if its tags are unread."""

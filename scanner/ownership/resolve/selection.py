@@ -119,6 +119,19 @@ class Clause:
             int(self.provider is not None),
         )
 
+    @property
+    def selects_whole_scopes(self) -> bool:
+        """Whether it selects by scope alone, and so a scope with everything in it."""
+        inside = (
+            self.region,
+            self.service,
+            self.kind,
+            self.tags,
+            self.resources,
+            self.resource_pattern,
+        )
+        return all(condition is None for condition in inside)
+
     def fits(self, facts: Facts) -> Fit:
         """Whether it selects a resource."""
         if not (self._scope_fits(facts) and self._resource_fits(facts)):

@@ -48,6 +48,16 @@ class Waivers:
                 found[fitting.line] = Waiver(fitting.line, status, fitting.certain)
         return tuple(found.values())
 
+    def of_whole_scope(self, control: str, facts: Facts) -> bool:
+        """Whether a waiver in force is for everything in the scope of a place, whatever may be in it."""
+        return any(
+            fitting.certain
+            and fitting.clause.selects_whole_scopes
+            and control in fitting.line.controls
+            and self._statuses[fitting.line] == "in_force"
+            for fitting in self._index.fitting(facts)
+        )
+
     def in_force(self, control: str, waivers: Iterable[Waiver]) -> tuple[str | None, set[str]]:
         """The id of the first waiver in force; without one, flags for the waivers that are not in force."""
         flags: set[str] = set()

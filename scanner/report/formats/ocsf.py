@@ -175,7 +175,7 @@ def _own(finding: Finding) -> dict[str, Any]:
         mode="json",
         include={
             "subject", "control", "rule", "service_model", "verdict", "unknowns", "party", "ownership",
-            "owner", "owner_source", "evidence", "state", "flags", "priority",
+            "owner", "owner_source", "proposed", "evidence", "state", "flags", "priority",
         },
     )  # fmt: skip
     if finding.state is not None and finding.evidence is not None:

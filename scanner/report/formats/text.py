@@ -122,7 +122,8 @@ def _section(section: ReportSection, found: SectionGroups, unfolded: bool) -> It
     shown = ordered if unfolded else ordered[:FOLD]
     for (control, _, owner), group in shown:
         who = (f"{owner}: " if owner else section.no_owner) if section.owner else ""
-        yield f" {group.priority:8}  {control:32}  {who}{_resources(group)}"
+        proposed = f" (proposed: {', '.join(sorted(group.proposed))})" if group.proposed else ""
+        yield f" {group.priority:8}  {control:32}  {who}{_resources(group)}{proposed}"
     if len(ordered) > len(shown):
         yield f" … {many(len(ordered) - len(shown), 'more line')} (--all)"
 
@@ -159,6 +160,7 @@ def _unseen(
         expected = f"{unknowns.acknowledged} expected, " if unknowns.acknowledged else ""
         causes = f"{many(unknowns.causes, 'unknown')} ({expected}{unknowns.budget} tolerated)"
         yield headline("NOT SEEN", causes)
+        yield from _unseen_resources(details, report.unfolded)
         if unknowns.settled_by:
             settled = sum(entry.unknowns for entry in unknowns.settled_by)
             number = len(unknowns.settled_by)
@@ -167,8 +169,6 @@ def _unseen(
         for spot in open_spots if report.unfolded else open_spots[:FOLD]:
             where = f"{spot.provider} {spot.scope}" + (f" {spot.region}" if spot.region else "")
             yield f" not listed: {spot.kind} in {where}: {spot.reason}, {spot.message}"
-        for text in sorted(details.causes)[: None if report.unfolded else FOLD]:
-            yield f" {text}"
     if unknowns.regions_disabled:
         disabled = f"{many(unknowns.regions_disabled, 'region')} disabled for the account"
         yield f" {disabled}" if unknowns.causes else headline("NOT SEEN", disabled)
@@ -178,6 +178,16 @@ def _unseen(
             status = "expected until" if entry.in_force else "EXPECTED ONLY UNTIL"
             causes = many(entry.causes, "unknown")
             yield f" {status} {entry.expires}: {causes} of {what}: {entry.reason} ({entry.owner})"
+
+
+def _unseen_resources(details: TextSummary, unfolded: bool) -> Iterator[str]:
+    """The resources that are unknown, by what told nothing of them; the most resources first."""
+    groups = sorted(details.unseen.items(), key=lambda entry: (-len(entry[1].resources), entry[0]))
+    for why, group in groups if unfolded else groups[:FOLD]:
+        more = len(group.resources) - len(group.names)
+        yield f" {', '.join(group.names)}{f' and {more} more' if more else ''}: {why}"
+    if not unfolded and len(groups) > FOLD:
+        yield f" … {many(len(groups) - FOLD, 'more line')} (--all)"
 
 
 def _permissions(entries: Iterable[Settles], unfolded: bool) -> Iterator[str]:
@@ -223,7 +233,12 @@ def _next(report: Report, details: TextSummary) -> Iterator[str]:
     domains = sorted({control.split(".")[0] for control in unowned})
     advice = f"{many(len(domains), 'line')} in {{}}, for {', '.join(domains)}, would assign an owner to "
     advice += f"{many(len(unowned), 'failing control')}."
-    if report.head.scan.ownership_digest is not None:
+    if details.proposed:
+        yield (
+            f"Next: the ownership file proposes owners of {many(len(details.proposed), 'failing control')}: "
+            "remove `proposed` from the lines that are right."
+        )
+    elif report.head.scan.ownership_digest is not None:
         yield f"Next: {advice.format('the ownership file')}"
     else:
         yield f"Next: {advice.format('an ownership file (--ownership FILE)')}"
