@@ -52,7 +52,10 @@ def assess(inventory: Inventory, request: AssessmentRequest) -> Assessment:
     )
     nothing = request.narrowing is not None and not (coverage.rows or coverage.blind_spots)
     decision = tally.decide(
-        coverage.blind_spots, _within(inventory.targets, request, targets), nothing=nothing
+        coverage.blind_spots,
+        _within(inventory.targets, request, targets),
+        nothing=nothing,
+        evaluates=bool(request.chosen),
     )
     return Assessment(coverage, decision, meter.metrics(resolver, request.narrowing))
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from scanner.assess.finding import Finding
 from scanner.assess.states import EVIDENCE_ORDER, Evidence
+from scanner.base.files import open_file
 from scanner.base.yaml import DocumentError, Problem
 
 REPORT_SCHEMA: Literal["gapscan.report/v1"] = "gapscan.report/v1"
@@ -64,7 +65,8 @@ def load_baseline(path: Path) -> Baseline:
 def read_report(path: Path) -> dict[str, Any]:
     """The parsed JSON of a report. Raises :class:`DocumentError` if unreadable or of another schema."""
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            document: Any = json.loads(file.read().decode("utf-8"))
     except OSError as error:
         raise DocumentError([Problem(str(path), 1, f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from scanner.assess.finding import Finding
+from scanner.base.files import Unwritable
 
 _RUN = 10_000
 _CACHE_KIB = 8192
@@ -16,6 +19,8 @@ _Row = tuple[str, int, bytes]
 
 class FindingStore:
     """Takes findings in any order and yields them sorted by uid, as often as needed.
+
+    Raises :class:`~scanner.base.files.Unwritable` if the folder for temporary files has no room for them.
 
     They are stored in a private, unnamed SQLite database: it stays in memory while it is small, moves to the
     folder for temporary files as it grows, cannot be opened by others, and is deleted with the process.
@@ -51,21 +56,39 @@ class FindingStore:
             yield Finding.model_validate_json(record)
 
     def _run(self, run: range) -> Iterator[tuple[str, bytes]]:
-        return self._database.execute(
-            "SELECT uid, record FROM finding WHERE place BETWEEN ? AND ? ORDER BY place",
-            (run.start, run.stop - 1),
-        )
+        with _in_temporary_folder():
+            yield from self._database.execute(
+                "SELECT uid, record FROM finding WHERE place BETWEEN ? AND ? ORDER BY place",
+                (run.start, run.stop - 1),
+            )
 
     def _store(self) -> None:
         if not self._waiting:
             return
         self._waiting.sort()
         run = range(self._number - len(self._waiting), self._number)
-        self._database.execute("BEGIN")
-        self._database.executemany(
-            "INSERT INTO finding VALUES (?, ?, ?)",
-            ((place, uid, record) for place, (uid, _, record) in zip(run, self._waiting, strict=True)),
-        )
-        self._database.execute("COMMIT")
+        with _in_temporary_folder():
+            self._database.execute("BEGIN")
+            self._database.executemany(
+                "INSERT INTO finding VALUES (?, ?, ?)",
+                ((place, uid, record) for place, (uid, _, record) in zip(run, self._waiting, strict=True)),
+            )
+            self._database.execute("COMMIT")
         self._runs.append(run)
         self._waiting.clear()
+
+
+@contextmanager
+def _in_temporary_folder() -> Iterator[None]:
+    """Names the folder if SQLite cannot use it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise Unwritable(f"{_folder()}: findings cannot be stored there meanwhile: {error}") from None
+
+
+def _folder() -> str:
+    """The folder that SQLite takes for temporary files. https://www.sqlite.org/tempfiles.html, section 5"""
+    named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"))
+    usual = ("/var/tmp", "/usr/tmp", "/tmp")
+    return next((one for one in (*named, *usual) if one and os.access(one, os.W_OK | os.X_OK)), ".")

@@ -189,9 +189,17 @@ class Tally(AssessmentObserver):
         return self._last[1]
 
     def decide(
-        self, spots: Iterable[BlindSpot], targets: Iterable[Target], *, nothing: bool = False
+        self,
+        spots: Iterable[BlindSpot],
+        targets: Iterable[Target],
+        *,
+        nothing: bool = False,
+        evaluates: bool = True,
     ) -> Decision:
-        """The decision. ``nothing``: the assessment was narrowed to something that does not exist."""
+        """The decision. ``nothing``: the assessment was narrowed to something that does not exist.
+
+        ``evaluates``: a rule was chosen, so that a scan without a known verdict has evaluated nothing.
+        """
         terms = self._terms
         causes = self._causes.counted(spots)
         acknowledged = {
@@ -204,7 +212,7 @@ class Tally(AssessmentObserver):
         missed = any(target.expected and not target.reached for target in targets)
         complete = len(causes) - len(acknowledged) <= terms.max_unknown and not missed
         reached = any(target.reached for target in targets)
-        if not reached or nothing or (causes and not self._known):
+        if not reached or nothing or (causes and evaluates and not self._known):
             code = NOTHING
         elif self._at_gate:
             code = AT_GATE

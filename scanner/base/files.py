@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 class Unwritable(Exception):
@@ -30,6 +32,36 @@ def temporary_file(path: Path) -> Path:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
     return Path(name)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Opens a regular file for reading. Raises :class:`OSError`, also for pipes and devices.
+
+    A pipe that nobody writes to would hang, and a device such as ``/dev/zero`` has no end.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
+        return os.fdopen(handle, "rb")
+    except OSError:
+        os.close(handle)
+        raise
+
+
+def read_at_most(path: Path, limit: int) -> bytes | None:
+    """The content of a file or a pipe; ``None`` if it has more than ``limit`` bytes.
+
+    Raises :class:`OSError`, also for devices, which may have no end.
+    """
+    with path.open("rb") as file:
+        if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is a device, not a file")
+        content = file.read(limit + 1)
+    return None if len(content) > limit else content
 
 
 def replace_all(texts: Mapping[Path, str], check: Callable[[Mapping[Path, Path]], Any] | None = None) -> None:

@@ -16,6 +16,9 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from scanner.base.files import read_at_most
+from scanner.base.terminal import printable
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Loc = tuple[Union[str, int], ...]  # noqa: UP007
 
@@ -68,7 +71,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        # A name in the file may hold line breaks: they must not begin a line of their own.
+        return printable(f"{self.file}:{self.line}: {' '.join(self.message.splitlines())}")
 
 
 class DocumentError(Exception):
@@ -195,15 +199,15 @@ def parse_bytes(content: bytes, name: str) -> Document:
 def read_bytes(path: Path, label: str) -> bytes:
     """The content of a file of at most :data:`MAX_BYTES`. Raises :class:`DocumentError`."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            message = f"is {size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB: split the file"
-            raise DocumentError([Problem(label, 1, message)])
-        return path.read_bytes()
+        content = read_at_most(path, MAX_BYTES)
     except FileNotFoundError:
         raise DocumentError([Problem(label, 1, "no such file")]) from None
     except OSError as error:
         raise DocumentError([Problem(label, 1, f"cannot be read: {error.strerror}")]) from None
+    if content is None:
+        message = f"is larger than the limit of {MAX_BYTES / 1e6:.0f} MB: split the file"
+        raise DocumentError([Problem(label, 1, message)])
+    return content
 
 
 def _content(path: Path, label: str) -> str:

@@ -7,7 +7,8 @@ import io
 import os
 import signal
 import sys
-from typing import Annotated, NoReturn
+from contextlib import suppress
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -86,22 +87,59 @@ def _drop() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def main() -> NoReturn:
-    """Runs the command line and exits with one of the documented exit codes."""
-    # A cancelled pipeline sends SIGTERM; it must leave as little behind as Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+class _Diagnostics(io.TextIOWrapper):
+    """Standard error: a message that nobody can receive must not change the exit code."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def _open_streams() -> None:
+    """Makes both streams usable, whatever the caller made of them."""
     if sys.stdout is None:
         # The caller closed it. Without this, the first opened file would become standard output.
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A character that the terminal or pipe cannot encode must not fail the report.
-            stream.reconfigure(errors="replace")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    # A character that the terminal or pipe cannot encode must not fail the report.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        encoding = sys.stderr.encoding
+        sys.stderr = _Diagnostics(sys.stderr.detach(), encoding, "replace", line_buffering=True)
+
+
+def main() -> NoReturn:
+    """Runs the command line and exits with one of the documented exit codes."""
+    interrupted = False
+
+    def interrupt(*_: Any) -> NoReturn:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    # A cancelled pipeline sends SIGTERM, a closed terminal SIGHUP; both must leave as little as Ctrl-C does.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # nohup, and a shell that starts a job in the background, ignore signals for us.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    _open_streams()
     try:
         try:
             app(prog_name="gapscan")
         finally:
             _flush()
+    except SystemExit as end:
+        # typer ends with 1 where it is interrupted itself, outside of a command.
+        sys.exit(130 if interrupted and end.code == 1 else end.code)
     except Exception as error:  # noqa: BLE001  (the last place that can report a failure)
         if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
             _drop()

@@ -25,7 +25,9 @@ def assess(
     assessment: AssessmentOptions,
     max_age: Annotated[
         str | None,
-        typer.Option(help="Refuse a snapshot older than this, e.g. 90m, 24h or 7d.", metavar="AGE"),
+        typer.Option(
+            help="Refuse a snapshot that is older, e.g. 90m, 24h or 7d, or in the future.", metavar="AGE"
+        ),
     ] = None,
 ) -> None:
     """Assess a snapshot: the findings and exit code of the scan that it stands for.
@@ -79,10 +81,19 @@ def _age(text: str | None) -> timedelta | None:
     return timedelta(**{units[match[2]]: int(match[1])})
 
 
+_SKEW = 5
+"""Minutes by which the clocks of two machines may differ."""
+
+
 def _refuse_old(snapshot: str, collected: Collected, oldest: timedelta, now: datetime) -> None:
+    from datetime import timedelta
+
     from scanner.cli.exits import Usage
 
     age = now - collected.finished
+    if age < -timedelta(minutes=_SKEW):
+        finished = collected.finished.strftime("%Y-%m-%d %H:%M UTC")
+        raise Usage(f"{snapshot}: finished {finished}, in the future: no --max-age can be checked")
     if age > oldest:
         hours = age.total_seconds() / 3600
         text = f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"

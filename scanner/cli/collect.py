@@ -64,6 +64,8 @@ def collect(
 
 def _summary(collected: Collected) -> str:
     """The snapshot in numbers, including what could not be read."""
+    from scanner.base.counts import many
+
     inventory = collected.inventory
     unknown = sum(len(resource.unknowns()) for resource in inventory.resources)
     reached = sum(1 for target in inventory.targets if target.reached)
@@ -73,4 +75,4 @@ def _summary(collected: Collected) -> str:
         (unknown, "unknown facet"),
         (len(inventory.blind_spots), "blind spot"),
     )
-    return " · ".join(f"{number:,} {word}{'' if number == 1 else 's'}" for number, word in numbers)
+    return " · ".join(many(number, word) for number, word in numbers)

@@ -142,6 +142,7 @@ def _echo(record: Any) -> None:
 
 
 def _table(chosen: Sequence[_ControlRules]) -> Iterator[str]:
+    from scanner.base.counts import many
     from scanner.cli.prose import row
     from scanner.model.resources.base import ProviderName
 
@@ -166,9 +167,9 @@ def _table(chosen: Sequence[_ControlRules]) -> Iterator[str]:
     without = sum(1 for one in chosen if one.complete() is not None and not one.rules)
     attested = sum(1 for one in chosen if one.control.evidence != "auto")
     yield (
-        f"{len(chosen)} controls: {complete.count(True)} evaluated in full, "
+        f"{many(len(chosen), 'control')}: {complete.count(True)} evaluated in full, "
         f"{complete.count(False) - without} in part, {without} by no rule yet; "
-        f"{attested} need an attestation."
+        f"{attested} {'needs' if attested == 1 else 'need'} an attestation."
     )
     models = " ".join(chosen[0].control.responsibility)
     yield f"party, under {models}: y yours, p the provider's, b both, - neither."

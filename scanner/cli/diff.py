@@ -111,8 +111,10 @@ def _read(
 
 
 def _is_snapshot(path: Path) -> bool:
+    from scanner.base.files import open_file
+
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(4) == b"\x28\xb5\x2f\xfd"
     except OSError as error:
         from scanner.cli.exits import Usage

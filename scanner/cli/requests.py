@@ -29,7 +29,7 @@ from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.model.inventory import Wanted
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.load import load_ownership
-from scanner.report.output import Destination, destinations
+from scanner.report.output import Destination, UnknownFormat, destinations
 from scanner.rule.packs import BUILTIN, Pack, load_packs
 from scanner.rule.rule import Rule
 from scanner.run.config import Config, connections, load_config
@@ -61,8 +61,8 @@ def select(config: Config, options: RuleOptions) -> Selection:
         chosen = pack.choose(tuple(options.rule or ()), controls)
     except KeyError as error:
         raise Usage(str(error.args[0])) from None
-    if not chosen:
-        raise Usage("no rule is evidence for the chosen controls: see gapscan rules list")
+    if options.rule and not chosen:
+        raise Usage("none of the chosen rules is evidence for the chosen controls: see gapscan rules list")
     if options.rule:
         named = frozenset(rule.text.control for rule in chosen)
         controls = named if controls is None else controls & named
@@ -122,8 +122,13 @@ def assessment_request(
 
 
 def reports_of(config: Config, options: AssessmentOptions) -> tuple[Destination, ...]:
-    """The reports to write. Raises ``UnknownFormat``."""
-    return destinations(options.report or config.report)
+    """The reports to write. Raises ``UnknownFormat``, and ``DocumentError`` for those of gapscan.yaml."""
+    if options.report:
+        return destinations(options.report)
+    try:
+        return destinations(config.report)
+    except UnknownFormat as error:
+        raise config.mistake(f"report: {str(error).removeprefix('--report ')}", "report") from None
 
 
 def collection_request(

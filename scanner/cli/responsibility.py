@@ -144,14 +144,16 @@ def _effect(shift: Shift) -> str:
 
 
 def _one_model(catalogue: Catalogue, model: ServiceModel) -> Iterator[str]:
+    from scanner.base.counts import many
     from scanner.cli.prose import entry
 
     groups = _groups(catalogue, model)
     counts = {cell: len(controls) for cell, controls in groups.items()}
     yield f"{model}: {catalogue.service_models[model]}"
     yield (
-        f"{len(catalogue.controls)} controls: {counts['customer']} yours alone, {counts['both']} of both "
-        f"parties, {counts['provider']} the provider's, {counts['none']} not applicable"
+        f"{many(len(catalogue.controls), 'control')}: {counts['customer']} yours alone, "
+        f"{counts['both']} of both parties, {counts['provider']} the provider's, "
+        f"{counts['none']} not applicable"
     )
     for cell, title in (
         ("customer", "YOURS ALONE"),

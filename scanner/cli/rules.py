@@ -102,6 +102,7 @@ def test(
     packs: Annotated[list[str] | None, typer.Argument(metavar="PACK", help="Folders, or 'builtin'.")] = None,
 ) -> None:
     """Run the examples of all rules; exit code 1 if a verdict differs from the stated one."""
+    from scanner.base.counts import many
     from scanner.base.yaml import DocumentError, Problem
     from scanner.rule.examples import run_examples
 
@@ -119,6 +120,7 @@ def test(
         for problem in problems:
             typer.echo(str(problem))
         examples = sum(len(example) for rule in pack.rules.values() for example in rule.text.examples)
-        typer.echo(f"{len(pack.rules)} rules, {examples} examples, {len(problems)} wrong")
+        numbers = f"{many(len(pack.rules), 'rule')}, {many(examples, 'example')}"
+        typer.echo(f"{numbers}, {len(problems)} wrong")
         if problems:
             stop("gapscan: some examples do not get their stated verdict", 1)

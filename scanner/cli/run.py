@@ -6,6 +6,7 @@ import sys
 
 from scanner.assess.assessment import assess
 from scanner.assess.request import AssessmentRequest
+from scanner.base.counts import many
 from scanner.base.terminal import printable
 from scanner.cli.connect import CLOUDS, connectors, quieten
 from scanner.cli.progress import progress
@@ -58,7 +59,7 @@ def _write_recording(request: CollectionRequest, collected: Collected) -> None:
         print("gapscan: no scope was reached, so no recording was written", file=sys.stderr)
         return
     recorder.write()
-    answers = f"{recorder.count:,} answer{'' if recorder.count == 1 else 's'}"
+    answers = many(recorder.count, "answer")
     line = f"gapscan: {recorder.folder}: {answers} recorded; look through the files before you send them"
     print(printable(line), file=sys.stderr)
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from scanner.base.terminal import printable
+from scanner.collect.redaction import masked
 from scanner.model.evidence import Observed, Unknown
 
 T = TypeVar("T")
@@ -40,7 +41,8 @@ def describe(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001  (an exception whose text cannot be made is still one)
         text = ""
-    return printable(f"{type(error).__name__}: {text[:_LONGEST]}" if text else type(error).__name__)
+    text = masked(text[: 4 * _LONGEST])[:_LONGEST]
+    return printable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def is_unicode(value: Any) -> bool:

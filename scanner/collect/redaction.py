@@ -75,6 +75,11 @@ _ASSIGNED = (
     "|passphrase|passwd|password|private[_-]?key|pwd|secret|secret[_-]?access[_-]?key|shared[_-]?access[_-]?key"
     "|shared[_-]?key|sig|signature|token|x-amz-credential|x-goog-credential"
 )
+_NAMED = (
+    "access[_-]?key|account[_-]?key|api[_-]?key|client[_-]?assertion|client[_-]?secret|connection[_-]?string"
+    "|private[_-]?key|secret[_-]?access[_-]?key|secret[_-]?key|shared[_-]?key"
+    "|(?:access|id|refresh|session)[_-]?token"
+)
 _VALUE = r"[^\s\"'&;,<>(){}\[\]\\]+"
 PATTERNS = tuple(
     re.compile(pattern, re.DOTALL)
@@ -89,6 +94,9 @@ PATTERNS = tuple(
         rf"(?i:(?<![a-z])(?:{_ASSIGNED})\s?=\s?\"?)({_VALUE})",
         rf"(?i:[a-z_-](?:{_ASSIGNED})=\"?)({_VALUE})",
         rf"(?i:[?&]code=)({_VALUE})",
+        r"(?i:(?<![a-z])(?:password|passwd|pwd)\s?:\s*\"?)([^\s\"',;]+)",
+        # Written as in YAML, alone or as a part of a name: "client_secret: x", "secretKey: x".
+        rf"(?i:[a-z_-]?(?:{_NAMED})\s?:\s+\"?)([^\s\"',;{{}}\[\]]+)",
         # Parsers' messages have tokens too: "unclosed token: line 1".
         r"(?i:(?<![a-z])(?:password|passwd|pwd|secret|token(?=:\s+\S*\d)):\s+\"?)([^\s\"',;]+)",
         rf"(?i:(?<![a-z])(?:{_ASSIGNED})\\?[\"']\s*:\s*\\?[\"'])([^\"'\\]+)",
@@ -261,6 +269,20 @@ class Redaction:
                 self._counts[kind] += 1
                 number = self._numbers[kind, digest] = self._counts[kind]
         return number
+
+
+def masked(text: str, mask: str = "***") -> str:
+    """A message without what looks like a secret, for people: nobody has to find it again."""
+
+    def replaced(found: re.Match[str]) -> str:
+        start, end = (place - found.start() for place in found.span(1))
+        secret = found[0][start:end]
+        kept = secret == mask or _KEPT_TEXT.fullmatch(secret)
+        return found[0] if kept else f"{found[0][:start]}{mask}{found[0][end:]}"
+
+    for pattern in PATTERNS:
+        text = pattern.sub(replaced, text)
+    return text
 
 
 def is_within(domain: str, domains: Iterable[str]) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
 from scanner.assess.coverage_rows import CoverageRow
+from scanner.base.counts import many
 from scanner.base.terminal import printable
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Control
@@ -32,6 +33,8 @@ _CLOUDS: Mapping[ProviderName, str] = {
     "azure": "Microsoft Azure",
     "gcp": "Google Cloud",
 }
+
+_SCOPES = "accounts, subscriptions, projects and tenants"
 
 _STATUS = {"covered": "implemented", "inherited": "implemented", "not_applicable": "not-applicable"}
 """OSCAL's implementation status of the states that have an equivalent."""
@@ -115,7 +118,7 @@ def _characteristics(matrix: OwnershipMatrix) -> dict[str, Any]:
     return {
         "system-ids": [{"identifier-type": "http://ietf.org/rfc/rfc4122", "id": _system(matrix)}],
         "system-name": "Cloud estate",
-        "description": f"{len(matrix.columns)} accounts, subscriptions, projects and tenants.",
+        "description": f"{many(len(matrix.columns), 'account, subscription, project or tenant', _SCOPES)}.",
         "system-information": {
             "information-types": [
                 {

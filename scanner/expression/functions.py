@@ -104,17 +104,20 @@ _ORDERS = (
     (">=", "Greater or equal."),
 )
 
+_TOO_LONG = "more than 292 years (64 bits of nanoseconds) is an error"
+_BETWEEN = f"The time between them; {_TOO_LONG}."
+
 ARITHMETIC: tuple[Overload, ...] = (
     Overload("+", ("int", "int"), INT, "integer({0} + {1})", "Sum; overflow of 64 bits is an error."),
     Overload("+", ("double", "double"), DOUBLE, "{0} + {1}", "Sum."),
     Overload("+", ("timestamp", "duration"), TIMESTAMP, "{0} + {1}", "Later by the duration."),
     Overload("+", ("duration", "timestamp"), TIMESTAMP, "{0} + {1}", "Later by the duration."),
-    Overload("+", ("duration", "duration"), DURATION, "span({0} + {1})", "Sum."),
+    Overload("+", ("duration", "duration"), DURATION, "span({0} + {1})", f"Sum; {_TOO_LONG}."),
     Overload("-", ("int", "int"), INT, "integer({0} - {1})", "Difference; overflow of 64 bits is an error."),
     Overload("-", ("double", "double"), DOUBLE, "{0} - {1}", "Difference."),
-    Overload("-", ("timestamp", "timestamp"), DURATION, "{0} - {1}", "The time between them."),
+    Overload("-", ("timestamp", "timestamp"), DURATION, "span({0} - {1})", _BETWEEN),
     Overload("-", ("timestamp", "duration"), TIMESTAMP, "{0} - {1}", "Earlier by the duration."),
-    Overload("-", ("duration", "duration"), DURATION, "span({0} - {1})", "Difference."),
+    Overload("-", ("duration", "duration"), DURATION, "span({0} - {1})", f"Difference; {_TOO_LONG}."),
     Overload("*", ("int", "int"), INT, "integer({0} * {1})", "Product; overflow of 64 bits is an error."),
     Overload("*", ("double", "double"), DOUBLE, "{0} * {1}", "Product."),
     Overload(

@@ -31,6 +31,8 @@ MAX_PATTERN = 512
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _LONGEST = timedelta(seconds=315_576_000_000)
+_LONGEST_RESULT = timedelta(microseconds=_INT_MAX // 1000)
+"""CEL calculates with durations in 64 bits of nanoseconds."""
 _MAX_TIME_TEXT = 128
 
 _TIMESTAMP = re.compile(
@@ -80,8 +82,8 @@ def integer(value: int) -> int:
 
 
 def span(value: timedelta) -> timedelta:
-    """The duration if it is within 10,000 years. Raises :class:`OverflowError`."""
-    if -_LONGEST <= value <= _LONGEST:
+    """A calculated duration if it fits in 64 bits of nanoseconds. Raises :class:`OverflowError`."""
+    if -_LONGEST_RESULT <= value <= _LONGEST_RESULT:
         return value
     raise OverflowError("the duration is too long")
 

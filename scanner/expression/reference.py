@@ -83,8 +83,10 @@ _DIFFERENCES = """\
 Not supported: `?:` (write `(c && a) || (!c && b)`), `has()` (write a guard), unsigned numbers, bytes,
 constructing maps and objects, conversions, concatenating strings or lists with `+`, `map` with three
 arguments, ordering of bools, double minus signs. The variable of a macro cannot reuse a name. Equality is
-defined for values and lists of values; compare objects and maps field by field. Times and durations have
-microsecond precision.
+defined for values and lists of values; compare objects and maps field by field. The items of a literal `[]`
+have no type: they can be compared, but a condition that calculates with them or calls a function on them
+(`[].all(e, e > 0)`) is refused, although it would never be evaluated. Times and durations have microsecond
+precision.
 """
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.metrics import BASES, Basis, Metrics, Weight
-from scanner.report.wording import FOLD, headline, many
+from scanner.base.counts import many
+from scanner.report.wording import FOLD, headline
 
 _WAYS: Mapping[Basis, str] = {
     "exact": "by control",

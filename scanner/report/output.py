@@ -86,8 +86,8 @@ class Outputs:
             try:
                 renderer(destination.form)(report, out)
                 out.flush()
-                if destination.path is not None:
-                    os.fsync(out.fileno())
+                if destination.path is not None and Path(out.name) != destination.path:
+                    os.fsync(out.fileno())  # of a file; pipes and devices have nothing to sync
             except BrokenPipeError:
                 # The reader of standard output has closed it; the exit code still counts.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

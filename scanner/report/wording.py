@@ -9,8 +9,3 @@ FOLD = 8
 def headline(title: str, summary: str) -> str:
     """The first line of a section."""
     return f"{title:44}{summary}" if len(title) < 43 else f"{title}  {summary}"
-
-
-def many(number: int, singular: str, plural: str | None = None) -> str:
-    """A number with its noun in singular or plural."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

@@ -87,5 +87,5 @@ def run_examples(rule: Rule) -> Iterator[Problem]:
     for example in examples_of(rule):
         outcome, unknown = rule.evaluate(example.resource, EXAMPLE_TIME)
         if outcome != example.expected:
-            why = f" ({unknown.causes[0].message})" if unknown else ""
+            why = f" ({unknown.causes[0].message})" if unknown is not None else ""
             yield Problem(rule.file, example.line, f"expected {example.expected}, got {outcome}{why}")

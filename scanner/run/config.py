@@ -118,7 +118,7 @@ def load_config(path: Path) -> Config:
 
 def _beside(folder: Path, report: str) -> str:
     form, sign, path = report.partition("=")
-    return f"{form}={folder / path}" if sign else report
+    return f"{form}={folder / path}" if sign and path else report
 
 
 def connections(config: Config) -> Iterator[ConnectionRequest]:

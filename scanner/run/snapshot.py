@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, BinaryIO, Literal, Self
 
 from pydantic import Field, ValidationError
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
-from scanner.base.files import Unwritable, temporary_file
+from scanner.base.files import Unwritable, open_file, temporary_file
 from scanner.base.models import FrozenModel
 from scanner.model.evidence import BlindSpot
 from scanner.model.inventory import Inventory, Listing, Target
@@ -38,6 +38,12 @@ _LONGEST = 1 << 26
 """The maximum length of a line in bytes; a longer one is never held in memory."""
 _WINDOW = 1 << 23
 """The maximum compression window in bytes; a file that needs more was not written by gapscan."""
+
+
+_SPOTS = 1 << 25
+"""The maximum length of all blind spots in bytes, some 100,000 of them: they are held in memory."""
+_SMALL, _RATIO = 1 << 28, 5_000
+"""A snapshot may hold so many bytes, or so many times its own size: JSON compresses to a hundredth."""
 
 
 class SnapshotError(Exception):
@@ -192,7 +198,7 @@ class _Stored:
                 try:
                     record = json.loads(line)["resource"]
                     resource = KINDS[record["kind"]].from_record(record)
-                except (ValueError, KeyError, TypeError) as error:
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
                     raise _damaged(self.path, number, error) from None
                 yield resource
 
@@ -201,7 +207,7 @@ def _head(path: Path, line: bytes) -> _Head:
     try:
         value = json.loads(line)
         schema = str(value["schema"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise SnapshotError(f"{path}: is not a gapscan snapshot") from None
     if schema != SCHEMA:
         if schema.rpartition("/v")[0] != _FAMILY:
@@ -226,7 +232,7 @@ def _head(path: Path, line: bytes) -> _Head:
 def _spot(path: Path, number: int, line: bytes) -> BlindSpot:
     try:
         return BlindSpot.model_validate_json(json.dumps(json.loads(line)["blind_spot"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, number, error) from None
 
 
@@ -239,7 +245,7 @@ def _lines(path: Path) -> Iterator[bytes]:
     digest = hashlib.sha256()
     resources = spots = 0
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             end = b""
             for line in _decompressed(path, file):
                 if end:
@@ -261,15 +267,18 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise SnapshotError(f"{path}: is truncated: its end is missing")
     try:
         reason = _End.model_validate(json.loads(end)["end"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SnapshotError(f"{path}: is damaged: its end: {str(error).splitlines()[0]}") from None
     if reason != _End(resources=resources, blind_spots=spots, sha256=digest.hexdigest()):
         raise SnapshotError(f"{path}: is damaged: its content does not match its end")
 
 
-def _decompressed(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
-    if file.peek(4)[:4] != _MAGIC:
+def _decompressed(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    if file.read(4) != _MAGIC:
         raise SnapshotError(f"{path}: is not a gapscan snapshot")
+    file.seek(0)
+    most = max(_SMALL, os.fstat(file.fileno()).st_size * _RATIO)
+    read = spots = 0
     decompressor = ZstdDecompressor(max_window_size=_WINDOW)
     stream = decompressor.stream_reader(file, read_across_frames=True, closefd=False)
     with io.BufferedReader(stream, 1 << 16) as reader:
@@ -281,4 +290,8 @@ def _decompressed(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
             if not line.endswith(b"\n"):
                 reason = "is damaged: a line is too long" if len(line) == _LONGEST else "is truncated"
                 raise SnapshotError(f"{path}: {reason}")
+            read += len(line)
+            spots += len(line) if line.startswith(_SPOT) else 0
+            if read > most or spots > _SPOTS:
+                raise SnapshotError(f"{path}: is damaged: it holds more than gapscan writes")
             yield line

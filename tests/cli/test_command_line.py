@@ -56,7 +56,10 @@ def gapscan(*arguments: str, cwd: Path | None = None, **environment: str) -> sub
         (["scan", "aws", "--report", "jason"], "did you mean json?"),
         (["scan", "aws", "--rule", "data.bucket-public"], "did you mean data.bucket-not-public?"),
         (["scan", "aws", "--control", "dta"], "did you mean data?"),
-        (["scan", "aws", "--control", "plat"], "no rule is evidence for the chosen controls"),
+        (
+            ["scan", "aws", "--control", "plat", "--rule", "data.bucket-not-public"],
+            "none of the chosen rules is evidence for the chosen controls",
+        ),
         (["scan", "aws", "--now", "yesterday"], "--now yesterday: expected a time"),
         (
             ["scan", "aws", "--now", "9999-12-31T23:59:59-14:00"],
@@ -186,6 +189,12 @@ def test_the_examples_of_a_pack_are_run(tmp_path: Path) -> None:
     done = gapscan("rules", "test", str(tmp_path))
     assert done.returncode == 1
     assert "mine.yaml:10: expected pass, got fail" in done.stdout
+    assert "1 rule, 1 example, 1 wrong" in done.stdout
+    text = rule.read_text(encoding="utf-8")
+    rule.write_text(text.replace("pass: {versioning: false}", "pass: {versioning: {unknown: denied}}"))
+    unknown = gapscan("rules", "test", str(tmp_path))
+    assert unknown.returncode == 1
+    assert "mine.yaml:10: expected pass, got unknown (example)" in unknown.stdout
 
 
 @pytest.mark.parametrize("what", ["rule", "ownership", "config", "report"])
@@ -202,7 +211,7 @@ def test_help_and_version_need_nothing() -> None:
 
 
 @pytest.mark.parametrize("hung", ["sts:GetCallerIdentity", "s3:ListBuckets", "s3:GetBucketAcl"])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
     hung: str, sent: signal.Signals, aws_sandbox: AwsSandbox, tmp_path: Path
 ) -> None:

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.aws.client.failures import one_line as aws_line
+from providers.azure.client.failures import one_line as azure_line
+from providers.gcp.client.failures import one_line as gcp_line
 from scanner.collect.answer_files import Exchange
 from scanner.collect.answers import Recorder, Replay
-from scanner.collect.redaction import Redaction, is_secret_key
+from scanner.collect.redaction import Redaction, is_secret_key, masked
 
 JWT = ".".join(
     base64.urlsafe_b64encode(part).decode().rstrip("=")
@@ -375,3 +378,37 @@ def test_any_value_is_redacted_to_the_same_form(value: Any) -> None:
 def test_long_texts_take_no_long_time(text: str) -> None:
     # A pattern that backtracks would not end.
     Redaction().redact([text, f"{text}@corp.test"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sign-in failed: password: c4n4ry",
+        "sign-in failed: Password:c4n4ry",
+        "sign-in failed, db_password : c4n4ry",
+        'the body was {"grant_type":"x","client_secret":"c4n4ry"}',
+        "the body was {'client_secret': 'c4n4ry', 'x': 1}",
+        "client_secret: c4n4ry",
+        "clientSecret: c4n4ry",
+        "access_token: c4n4ry",
+        "apiKey: c4n4ry",
+        'the body was {\\"password\\":\\"c4n4ry\\"}',
+    ],
+)
+def test_messages_of_every_cloud_hold_no_secret(text: str) -> None:
+    for line in (masked(text), aws_line(text), azure_line(text), gcp_line(text), Redaction().redact(text)):
+        assert "c4n4ry" not in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AccessDenied: no identity-based policy allows the secretsmanager:ListSecrets action",
+        "arn:aws:secretsmanager:eu-west-1:111122223333:secret:payroll is not there",
+        "the access key was not found",
+        "unclosed token: line 1, column 0",
+        "password: null",
+    ],
+)
+def test_messages_without_secrets_stay_as_they_are(text: str) -> None:
+    assert masked(text) == text

@@ -230,3 +230,35 @@ def test_the_first_line_says_what_it_is(path: Path) -> None:
     assert head["schema"] == "gapscan.snapshot/v1"
     assert head["collected"]["bucket"] == sorted(EVERYTHING["bucket"])
     assert json.loads(lines(path)[-1])["end"]["resources"] == 5
+
+
+def test_a_small_file_that_expands_without_end_is_refused(path: Path, tmp_path: Path) -> None:
+    head, *_ = lines(path)
+    spot = json.dumps(
+        {
+            "blind_spot": {
+                "provider": "aws",
+                "scope": "111122223333",
+                "region": None,
+                "kind": "bucket",
+                "cause": {"reason": "error", "call": "c", "permission": None, "message": "m" * 10_000},
+            }
+        },
+        separators=(",", ":"),
+    ).encode()
+    bomb = tmp_path / "bomb.zst"
+    bomb.write_bytes(packed(head, *[spot + b"\n"] * 4_000))
+    assert bomb.stat().st_size < 100_000
+    with pytest.raises(SnapshotError, match="holds more than gapscan writes"):
+        read_snapshot(bomb)
+
+
+def test_a_line_that_is_nested_too_deeply_is_damaged(path: Path, tmp_path: Path) -> None:
+    head, *_ = lines(path)
+    deep = tmp_path / "deep.zst"
+    deep.write_bytes(packed(head, b'{"blind_spot":' + b"[" * 20_000 + b"]" * 20_000 + b"}\n"))
+    with pytest.raises(SnapshotError, match="is damaged"):
+        read_snapshot(deep)
+    deep.write_bytes(packed(b'{"schema":' + b"[" * 20_000 + b"\n"))
+    with pytest.raises(SnapshotError, match="is not a gapscan snapshot"):
+        read_snapshot(deep)

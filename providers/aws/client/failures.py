@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from scanner.collect.redaction import masked
 from scanner.model.evidence import Reason, Unknown
 
 LONGEST_MESSAGE = 300
@@ -111,6 +112,6 @@ def from_response(response: Mapping[str, Any], call: str, permission: str | None
 
 def one_line(text: str) -> str:
     """The text as one short line without secrets."""
-    bare = USER_INFO.sub("//***@", ENCODED.sub("", text))
+    bare = masked(USER_INFO.sub("//***@", ENCODED.sub("", text)))
     line = " ".join(SECRET.sub("***", bare).split())
     return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.azure.client.calls import ArmCall
+from scanner.collect.redaction import masked
 from scanner.collect.table import Call
 from scanner.model.evidence import Reason, Unknown
 
@@ -37,7 +38,7 @@ _UNSUPPORTED = frozenset(
 
 def one_line(text: str, most: int = 300) -> str:
     """The text as one line without secrets, truncated to ``most`` characters."""
-    line = _SECRETS.sub("***", " ".join(text.split()))
+    line = masked(_SECRETS.sub("***", " ".join(text.split())))
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 

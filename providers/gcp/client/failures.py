@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from providers.gcp.client.calls import GcpCall
+from scanner.collect.redaction import masked
 from scanner.model.evidence import Reason, Unknown
 
 NOT_ENABLED = "is not enabled on the quota project"
@@ -26,7 +27,7 @@ _REASONS: dict[str, Reason] = {
 
 def one_line(text: str) -> str:
     """The text as one truncated line, with anything that looks like a token removed."""
-    line = _SECRETS.sub("[removed]", " ".join(text.split()))
+    line = masked(_SECRETS.sub("[removed]", " ".join(text.split())), "[removed]")
     return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
 
 

@@ -137,6 +137,7 @@ def _write(draft: Draft, path: Path, catalogue: Catalogue) -> None:
 def _print_result(draft: Draft, out: str) -> None:
     import sys
 
+    from scanner.base.counts import many
     from scanner.base.terminal import printable
 
     for title, problems in (("left out", draft.left_out), ("to be decided", draft.warnings)):
@@ -145,6 +146,7 @@ def _print_result(draft: Draft, out: str) -> None:
         if len(problems) > _LISTED:
             print(f"{title}: {len(problems) - _LISTED:,} more, all listed in {out}", file=sys.stderr)
     print(
-        f"{out}: {draft.lines:,} lines in force and {len(draft.teams):,} teams from {draft.rows:,} rows "
+        f"{out}: {many(draft.lines, 'line')} in force and {many(len(draft.teams), 'team')} "
+        f"from {many(draft.rows, 'row')} "
         f"(left out: {len(draft.left_out):,}, to be decided: {len(draft.warnings):,})"
     )

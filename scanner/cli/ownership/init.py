@@ -25,6 +25,7 @@ def init(
         from datetime import UTC, datetime
         from pathlib import Path
 
+        from scanner.base.counts import many
         from scanner.base.files import replace_all
         from scanner.base.terminal import printable
         from scanner.catalogue.responsibility import load_catalogue
@@ -42,10 +43,7 @@ def init(
         text = draft(collected.inventory, domains, datetime.now(UTC).date())
         replace_all({path: text}, check=lambda new: load_ownership(new[path], catalogue))
         file = load_ownership(path, catalogue)
-        lines, teams = (
-            f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
-            for items, name in ((file.proposals, "line"), (file.teams, "team"))
-        )
+        lines, teams = many(len(file.proposals), "line"), many(len(file.teams), "team")
         print(printable(f"{out}: {lines} and {teams} proposed; none of them owns anything yet"))
         print("Correct what is wrong, and remove `proposed` from what is right.")
         print(printable(f"Next: gapscan ownership lint {out} --snapshot {snapshot}"))

@@ -94,12 +94,14 @@ def _controls(controls: list[str]) -> str:
 
 
 def _summary(file: OwnershipFile, defects: int) -> str:
+    from scanner.base.counts import many
+
     text = f"{len(file.files)} files" if len(file.files) > 1 else file.file
-    found = "no defects" if not defects else _count(defects, "defect")
+    found = "no defects" if not defects else many(defects, "defect")
     teams = sum(1 for team in file.teams.values() if team.proposed is None)
-    parts = [_count(len(file.owners), "line"), _count(teams, "team")]
+    parts = [many(len(file.owners), "line"), many(teams, "team")]
     if proposals := len(file.proposals) + len(file.teams) - teams:
-        parts.append(f"{_count(proposals, 'proposal')} to accept")
+        parts.append(f"{many(proposals, 'proposal')} to accept")
     return f"{text}: {', '.join(parts)}: {found}"
 
 
@@ -109,10 +111,6 @@ def _proposals(file: OwnershipFile) -> Iterator[_Row]:
         who = line.text.accountable or "the provider"
         message = f"{who} is proposed and owns nothing yet: {line.text.proposed}"
         yield line.file, line.number, "low", "proposed", message, sorted(line.controls)
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Row]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from scanner.base.counts import many
 from scanner.base.terminal import printable
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
@@ -57,7 +58,7 @@ def draft(inventory: Inventory, domains: Sequence[str], today: date) -> str:
     teams = _Teams()
     for _, scope in sorted(scopes.items()):
         for name, number in sorted(scope.owners.items()):
-            teams.of(name, f"the owner tag of {_many(number, 'resource')} in {scope.resource.name}")
+            teams.of(name, f"the owner tag of {many(number, 'resource')} in {scope.resource.name}")
     lines = [line for _, scope in sorted(scopes.items()) for line in _owner(scope, teams, domains)]
     return "\n".join([*_header(today), *_team_lines(teams), "owners:", *lines, *_EXAMPLES, ""])
 
@@ -136,7 +137,7 @@ def _owner(scope: _Scope, teams: _Teams, domains: Sequence[str]) -> Iterator[str
     if scope.owners:
         yield f"  # {', '.join(INFERRED_DOMAINS)} are left to the owner tags of its resources."
     if scope.unread:
-        yield f"  # The tags of {_many(scope.unread, 'resource')} could not be read."
+        yield f"  # The tags of {many(scope.unread, 'resource')} could not be read."
     if isinstance(account, Account) and isinstance(account.security_contacts, tuple):
         for contact in account.security_contacts[:3]:
             yield f"  # Security contact: {_comment(contact)}."
@@ -153,12 +154,8 @@ def _best(scope: _Scope) -> tuple[str, str]:
         name, number = min(scope.owners.items(), key=lambda pair: (-pair[1], pair[0]))
         every = sum(scope.owners.values())
         if number > _MAJORITY * every:
-            return name, f"{number} of {_many(every, 'tagged resource')} name it"
+            return name, f"{number} of {many(every, 'tagged resource')} name it"
     return scope.resource.name, "the account's name, as nothing names an owner"
-
-
-def _many(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _quoted(why: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from scanner.base.counts import many
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Severity
 from scanner.ownership.file.file import Line, OwnershipFile, Review, TextT, has_begun, is_over
@@ -135,7 +136,7 @@ def _reviews(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
 def _review_message(file: OwnershipFile, day: date, now: datetime) -> str:
     if not has_begun(day, now):
         return f"the review date {day} is in the future"
-    return f"the last review was on {day}; one is due every {file.settings.review_every.days} days"
+    return f"the last review was on {day}; one is due every {many(file.settings.review_every.days, 'day')}"
 
 
 def _contracts(file: OwnershipFile, now: datetime) -> Iterator[Defect]:
@@ -172,7 +173,7 @@ def invalid_reason(file: OwnershipFile, line: Line[WaiverText], now: datetime) -
         return None if has_begun(text.created, now) else f"it starts on {text.created}"
     longest = file.settings.max_exception
     if line in file.exceptions and text.expires - now.astimezone(UTC).date() > longest:
-        return f"it has no `created` date and expires more than {longest.days} days from now"
+        return f"it has no `created` date and expires more than {many(longest.days, 'day')} from now"
     return None
 
 

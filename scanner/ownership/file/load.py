@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scanner.base.counts import many
 from scanner.base.yaml import DocumentError, suggestion
 from scanner.catalogue.responsibility import Catalogue, UnknownControl
 from scanner.ownership.file.file import ControlMatch, Line, OwnershipFile, ReadDocument, Review, TextT
@@ -243,7 +244,9 @@ class _Loader:
                 self._problem("before its `created` date", *place, "expires")
             longest = self.text.settings.max_exception
             if section == "exceptions" and text.expires - text.created > longest:
-                message = f"more than {longest.days} days after {text.created} (settings.max_exception)"
+                message = (
+                    f"more than {many(longest.days, 'day')} after {text.created} (settings.max_exception)"
+                )
                 self._problem(message, *place, "expires")
         raw_where = self.sources.raw(section, index).get("where")
         if text.where is None:

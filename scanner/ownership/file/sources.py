@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from scanner.base.yaml import Document, DocumentError, Problem, read
+from scanner.base.yaml import Document, DocumentError, Problem, parse_bytes, read_bytes
 from scanner.ownership.file.schema import IncludedText, OwnershipText
 
 MAX_FILES = 5_000
@@ -134,7 +134,8 @@ class _Reader:
         """Reads a file and the files it includes; returns whether the file itself is valid."""
         self._known.add(path.resolve())
         try:
-            document = read(path)
+            content = read_bytes(path, str(path))
+            document = parse_bytes(content, str(path))
         except DocumentError as error:
             self.sources.problems.extend(error.problems)
             return False
@@ -147,7 +148,7 @@ class _Reader:
             self.sources.problems.extend(error.problems)
             # Its includes are still read, so that one run reports every mistake.
             text, valid = model.model_construct(include=_patterns(document.value)), False
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(content).hexdigest()
         self.sources.files.append(SourceFile(name, document, text, digest))
         for index, pattern in enumerate(text.include):
             self._include(document, path.parent, pattern, (*chain, name), index)

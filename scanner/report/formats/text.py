@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from scanner.assess.gate import NOTHING
+from scanner.base.counts import many
 from scanner.base.terminal import printable
 from scanner.report.model import Controls, GateResult, Report, ScopeSummary, Settles, SpotLine, Summary
 from scanner.report.numbers import numbers, partly_assessed
 from scanner.report.text_summary import FindingGroup, ReportSection, SectionGroups, TextSummary, summarize
-from scanner.report.wording import FOLD, headline, many
+from scanner.report.wording import FOLD, headline
 
 PROVIDER_NAMES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
@@ -78,8 +79,8 @@ def _scope(scope: ScopeSummary, seconds: float, owned: str) -> Iterator[str]:
     name = f"{scope.name} {scope.scope}" if scope.name != scope.scope else scope.scope
     parts = [f"{cloud}: {name}"]
     if scope.regions:
-        parts.append(f"{scope.regions} region{'s' * (scope.regions != 1)}")
-    parts += [f"{scope.resources:,} resources", f"{seconds:.0f} s", owned]
+        parts.append(many(scope.regions, "region"))
+    parts += [many(scope.resources, "resource"), f"{seconds:.0f} s", owned]
     yield " · ".join(parts)
     controls = scope.controls
     split = [
@@ -89,7 +90,7 @@ def _scope(scope: ScopeSummary, seconds: float, owned: str) -> Iterator[str]:
         (controls.providers, f"{cloud}'s"),
     ]
     yield (
-        f"{controls.total} controls: "
+        f"{many(controls.total, 'control')}: "
         + ", ".join(f"{number} {text}" for number, text in split if number)
         + "."
     )
