@@ -116,9 +116,10 @@ def _rule(rule: Rule) -> Iterator[str]:
     for provider in text.providers:
         note = f" *{text.notes[provider].strip()}*" if provider in text.notes else ""
         yield f"- **{provider}**: {text.remediation[provider].strip()}{note}"
-    refs = "; ".join(f"{name}: {', '.join(ids)}" for name, ids in text.refs.items())
-    if refs:
-        yield f"- related: {refs}"
+    for verb, named in (("answers", text.refs), ("related to", text.related)):
+        if named:
+            ids = "; ".join(f"{name}: {', '.join(ids)}" for name, ids in named.items())
+            yield f"- {verb} {ids}"
 
 
 def controls(catalogue: Catalogue, pack: Pack) -> str:

@@ -30,11 +30,12 @@ class KindCoverage:
         provider = scope.account.provider
         rules = self._rules_of.get((control.id, provider), ())
         covered = {rule.text.for_ for rule in rules}
-        if control.evidence == "attestation" and not rules:
+        expected = control.kinds.get(provider, ())
+        attested_alone = control.evidence == "attestation" or (control.evidence == "hybrid" and not expected)
+        if attested_alone and not rules:
             return party == "provider"
         if any(rule.id not in self._ids for rule in rules):
             return True
-        expected = control.kinds.get(provider, ())
         if not expected and not rules:
             return True
         # What was not listed is not absent, whatever rules there are; a blind spot has verdicts of its own.
@@ -61,13 +62,12 @@ class KindCoverage:
         return kind in self._kinds
 
     def models(self, control: Control, scope: Scope) -> frozenset[ServiceModel]:
-        """The service models in use in the scope, for a control. Empty if they are unknown: a kind that the
-        control expects could not be listed or was not collected. Disabled regions and kinds that no adapter
-        collects do not count as hidden."""
+        """The service models in use in the scope, for a control. Empty if they are unknown: a kind could not
+        be listed, whose resources may be of any model, or one that the control expects was not collected.
+        Disabled regions and kinds that no adapter collects do not count as hidden."""
         account = scope.account
-        hidden = any(
-            (account.provider, account.scope, kind) in self._hidden
-            or (kind in KINDS and not self.inventory.looked(account.provider, account.scope, kind))
+        hidden = (account.provider, account.scope) in self._scopes_with_hidden_kinds or any(
+            kind in KINDS and not self.inventory.looked(account.provider, account.scope, kind)
             for kind in control.kinds.get(account.provider, ())
         )
         return frozenset() if hidden else scope.models
@@ -95,9 +95,9 @@ class KindCoverage:
         return frozenset((spot.provider, spot.scope, spot.kind) for spot in self.inventory.blind_spots)
 
     @cached_property
-    def _hidden(self) -> frozenset[tuple[str, str, str]]:
+    def _scopes_with_hidden_kinds(self) -> frozenset[tuple[str, str]]:
         spots = self.inventory.blind_spots
-        return frozenset((s.provider, s.scope, s.kind) for s in spots if s.cause.reason != "disabled")
+        return frozenset((s.provider, s.scope) for s in spots if s.cause.reason != "disabled")
 
     @cached_property
     def _rules_of(self) -> Mapping[tuple[str, ProviderName], list[Rule]]:

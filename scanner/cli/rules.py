@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli.exits import Usage, exit_on_error, stop
+from scanner.cli.rule_coverage import coverage
 
 if TYPE_CHECKING:
     from scanner.rule.packs import Pack
     from scanner.rule.rule import Rule
 
-app = typer.Typer(help="List, show and test rules.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="List, show and test rules, and see which requirements they answer.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+app.command("coverage")(coverage)
 
 Packs = Annotated[
     list[str] | None,
@@ -52,6 +59,7 @@ def list_rules(
                     "for": rule.text.for_,
                     "providers": rule.text.providers,
                     "refs": rule.text.refs,
+                    "related": rule.text.related,
                 }
                 for rule in pack.rules.values()
             ]
@@ -66,7 +74,7 @@ def list_rules(
 
 @app.command("show")
 def show(rule: Annotated[str, typer.Argument(help="Id of the rule.")], rules: Packs = None) -> None:
-    """Show one rule: condition, rationale, remediation and related requirements."""
+    """Show one rule: condition, rationale, remediation, and the requirements that it answers or touches."""
     with exit_on_error():
         pack = load(rules)
         try:
@@ -86,7 +94,8 @@ def _details(rule: Rule) -> str:
         *([f"  when      {text.when.strip()}"] if text.when else []),
         f"  require   {text.require.strip()}",
         f"  reads     {', '.join(sorted(rule.facets))}",
-        *(f"  {name:9} {', '.join(ids)}" for name, ids in text.refs.items()),
+        *(f"  answers   {name}: {', '.join(ids)}" for name, ids in text.refs.items()),
+        *(f"  related   {name}: {', '.join(ids)}" for name, ids in text.related.items()),
         "",
         text.rationale.strip(),
     ]

@@ -78,6 +78,7 @@ def build(
                 rationale=rule.text.rationale,
                 remediation=rule.text.remediation,
                 refs=rule.text.refs,
+                related=rule.text.related,
             )
             for rule in request.chosen
         },

@@ -211,6 +211,9 @@ class RuleLine(FrozenModel):
     rationale: str
     remediation: Mapping[ProviderName, str]
     refs: Mapping[str, tuple[str, ...]]
+    """Ids of requirements that the rule answers, by benchmark."""
+    related: Mapping[str, tuple[str, ...]] = {}
+    """Ids of requirements that it touches."""
 
 
 class SpotLine(FrozenModel):

@@ -49,7 +49,10 @@ class RuleText(BaseModel):
     providers: tuple[ProviderName, ...] = PROVIDERS
     """The clouds on which the facts exist."""
     refs: Mapping[str, tuple[str, ...]] = {}
-    """Ids of related requirements, by benchmark and version: related to, never a claim to satisfy."""
+    """Ids of requirements, by benchmark and version, that the rule answers, alone or together with the rules
+    that share the id."""
+    related: Mapping[str, tuple[str, ...]] = {}
+    """Ids of requirements that the rule touches and does not answer."""
     aliases: tuple[str, ...] = ()
     """Former ids, oldest first; identities of findings are built on the first."""
     examples: tuple[Mapping[Outcome, Mapping[str, Any]], ...] = Field(min_length=1)

@@ -241,3 +241,37 @@ def test_an_unwritable_path_is_refused_before_the_scan(tmp_path: Path) -> None:
     for path in (tmp_path / "absent" / "report.json", tmp_path):
         with pytest.raises(Unwritable, match="cannot be written"), Outputs([Destination("json", path)]):
             pytest.fail("the scan must not begin")
+
+
+def test_resources_that_are_unknown_are_named(ownership: Path) -> None:
+    denied = {"public_read": DENIED, "public_write": DENIED}
+    hidden = [bucket(f"hidden-{number}", **denied) for number in range(5)]
+    slow = Unknown.because("throttled", "s3:GetBucketVersioning", None, "slow down")
+    resources = (account(), region(), *hidden, bucket("slow", versioning=slow))
+    text = rendered(text_report, report(resources, ownership))
+    section = text.partition("NOT SEEN")[2]
+    assert " hidden-0, hidden-1, hidden-2 and 2 more: s3:GetBucketPolicy denied\n" in section
+    assert " slow: s3:GetBucketVersioning throttled: slow down\n" in section
+    everything = report((account(), region(), *hidden), ownership, unfolded=True)
+    assert " hidden-0, hidden-1, hidden-2, hidden-3, hidden-4: " in rendered(text_report, everything)
+
+
+def test_a_declaration_counts_in_the_row_and_in_the_headline(ownership: Path) -> None:
+    declared = (
+        "not_applicable:\n- {id: N-1, controls: [log.reviewed, net.flow-logs], owner: payments, "
+        "approver: platform, reason: r, ticket: T, expires: 2027-01-31}\n"
+    )
+    before = report((account(), region()), ownership)
+    text = ownership.read_text(encoding="utf-8").replace("teams:\n", "teams:\n  platform: {}\n")
+    ownership.write_text(text + declared, encoding="utf-8")
+    after = report((account(), region()), ownership)
+    states = {row.control: row.state for row in after.head.coverage}
+    assert states["log.reviewed"] == states["net.flow-logs"] == "not_applicable"
+    (then,), (now,) = before.head.summary.scopes, after.head.summary.scopes
+    assert now.controls.not_applicable == then.controls.not_applicable + 2
+    assert now.controls.unattested == then.controls.unattested - 1
+    assert now.controls.not_checked == then.controls.not_checked - 1
+    for_one_kind = declared.replace("owner:", "where: {kind: account}, owner:")
+    ownership.write_text(text + for_one_kind, encoding="utf-8")
+    part = {row.control: row.state for row in report((account(), region()), ownership).head.coverage}
+    assert part["net.flow-logs"] != "not_applicable", "other kinds of it were not looked at"
