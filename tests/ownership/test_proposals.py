@@ -108,9 +108,7 @@ def assessed(text: str | None) -> Assessment:
 
 
 def test_no_gate_passes_by_guessing() -> None:
-    inventory = inventory_of(
-        MemoryCloud((account(tags={}), *GUESSED))
-    )
+    inventory = inventory_of(MemoryCloud((account(tags={}), *GUESSED)))
     domains = [domain for domain in CATALOGUE.domains if domain != "plat"]
     text = draft(inventory, domains, date(2026, 11, 22))
     without, drafted = assessed(None), assessed(text)
