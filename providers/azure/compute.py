@@ -18,7 +18,7 @@ from providers.azure.table import header, query, to_tags, with_location
 from scanner.collect.table import Facet, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
-from scanner.policy.reachability import Ingress, open_to_world
+from scanner.policy.addresses import cover_world
 
 Row = Mapping[str, Any]
 
@@ -214,18 +214,12 @@ def to_endpoint_open(item: Row) -> Observed[bool]:
     if not isinstance(private, bool | None):
         raise TypeError("enablePrivateCluster")
     ranges = access.get("authorizedIPRanges") or ()
-    if private or (ranges and not covers_internet(ranges)):
+    if private or (ranges and not cover_world(ranges)):
         return False
     if (item["properties"].get("publicNetworkAccess") or "Enabled").lower() != "enabled":
         message = "publicNetworkAccess is not Enabled, but its effect on the endpoint is not documented"
         return Unknown.because("unsupported", CLUSTERS.name, None, message)
     return True
-
-
-def covers_internet(ranges: Sequence[str]) -> bool:
-    """Whether the address ranges cover what counts as the internet."""
-    rule = Ingress(allow=True, priority=0, protocol="tcp", ports=((443, 443),), sources=tuple(ranges))
-    return bool(open_to_world([rule]))
 
 
 MACHINE_FACETS: Mapping[str, Facet[AzureCall]] = {

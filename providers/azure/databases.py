@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
-from ipaddress import ip_address, summarize_address_range
+from ipaddress import ip_address
 from typing import Any
 
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
-from providers.azure.compute import INTERFACES, Interfaces, covers_internet, has_public_address
+from providers.azure.compute import INTERFACES, Interfaces, has_public_address
+from providers.azure.perimeters import Perimeter, associations, reachable_with, to_perimeter
 from providers.azure.table import always, header, never, query, to_tags, with_location
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.compute import Database
+from scanner.policy.addresses import address_range, include_world, union
 
 Row = Mapping[str, Any]
 
@@ -60,6 +62,9 @@ SQL_FIREWALL_6 = ArmCall(
     of="microsoft.sql/servers",
     version="2023-08-01",
     paged=True,
+)
+SQL_PERIMETERS = associations(
+    "Microsoft.Sql", "servers", "NetworkSecurityPerimeterConfigurations_ListByServer", "2023-08-01"
 )
 MANAGED_INSTANCES = GraphCall(
     name="Microsoft.ResourceGraph/Resources(sqlManagedInstances)",
@@ -112,21 +117,36 @@ SQL_MACHINE = ArmCall(
 )
 
 
-def to_public(call: GraphCall, item: Row) -> Observed[bool]:
-    """Whether ``publicNetworkAccess`` is not Disabled; no value means Enabled. Flexible servers have it under
+def to_public(item: Row) -> bool:
+    """Whether ``publicNetworkAccess`` is Enabled; no value means Enabled. Flexible servers have it under
     ``network``, in older answers at the top level.
 
-    A network security perimeter (SecuredByPerimeter) has its own rules, which the server does not report.
+    With SecuredByPerimeter only a network security perimeter admits anyone.
     https://learn.microsoft.com/azure/azure-sql/database/connectivity-settings
     """
     properties = item["properties"]
     access = (properties.get("network") or properties).get("publicNetworkAccess") or "Enabled"
+    if access.lower() not in ("enabled", "disabled", "securedbyperimeter"):
+        raise ValueError("publicNetworkAccess")
+    return bool(access.lower() == "enabled")
+
+
+def to_flexible_public(call: GraphCall, item: Row) -> Observed[bool]:
+    """As :func:`to_public`, for servers that cannot be associated with a perimeter yet."""
+    properties = item["properties"]
+    access = (properties.get("network") or properties).get("publicNetworkAccess") or ""
     if access.lower() == "securedbyperimeter":
         message = "a network security perimeter, which is not read, controls access to the server"
         return Unknown.because("unsupported", call.name, None, message)
-    if access.lower() not in ("enabled", "disabled"):
-        raise ValueError("publicNetworkAccess")
-    return bool(access.lower() == "enabled")
+    return to_public(item)
+
+
+def perimeter(item: Row, configurations: Sequence[Row]) -> Observed[Perimeter | None]:
+    """The network security perimeter of an Azure SQL server.
+
+    https://learn.microsoft.com/azure/azure-sql/database/network-security-perimeter
+    """
+    return to_perimeter(SQL_PERIMETERS, configurations)
 
 
 def to_rules_open(
@@ -138,8 +158,8 @@ def to_rules_open(
     AzureCloud of a security group, that is not the internet. Virtual network rules are not, either.
     https://learn.microsoft.com/azure/azure-sql/database/firewall-configure
     """
-    ends = [[ip_address(rule["properties"][name].strip()) for name in names] for rule in rules]
-    return covers_internet([str(part) for pair in ends for part in summarize_address_range(*pair)])
+    ends = ((ip_address(rule["properties"][name].strip()) for name in names) for rule in rules)
+    return include_world(union(address_range(*pair) for pair in ends))
 
 
 def to_rules_open_6(item: Row, rules: Sequence[Row]) -> bool:
@@ -160,15 +180,20 @@ def to_ipv6(item: Row) -> bool:
 
 def open_to_world(public: Observed[bool], rules: Observed[bool]) -> Observed[bool]:
     """Whether public access is enabled and the rules allow the internet. If public access is unknown, so is
-    the result, whatever the rules: a perimeter overrides them."""
+    the result, whatever the rules: something else may override them."""
     return public if isinstance(public, Unknown) else all_of(public, rules)
 
 
 def sql_open(
-    public: Observed[bool], rules: Observed[bool], ipv6: Observed[bool], rules6: Observed[bool]
+    public: Observed[bool],
+    rules: Observed[bool],
+    ipv6: Observed[bool],
+    rules6: Observed[bool],
+    around: Observed[Perimeter | None],
 ) -> Observed[bool]:
-    """As :func:`open_to_world`, with IPv4 rules, and IPv6 rules if IPv6 is enabled."""
-    return open_to_world(public, any_of(rules, all_of(ipv6, rules6)))
+    """Whether public access is enabled and the rules allow the internet, for IPv6 if that is enabled; or the
+    perimeter does."""
+    return reachable_with(open_to_world(public, any_of(rules, all_of(ipv6, rules6))), around)
 
 
 def to_serverless(item: Row, databases: Mapping[str, Sequence[Row]]) -> bool:
@@ -274,7 +299,7 @@ def _flexible(servers: GraphCall, firewall: ArmCall) -> Mapping[str, Facet[Azure
     return {
         "tags": from_list(to_tags),
         "open_to_world": Facet(
-            (FacetRead(None, partial(to_public, servers)), FacetRead(firewall, to_rules_open)),
+            (FacetRead(None, partial(to_flexible_public, servers)), FacetRead(firewall, to_rules_open)),
             combine=open_to_world,
         ),
         "backed_up": from_list(to_backed_up),
@@ -288,10 +313,11 @@ SQL_FACETS: Mapping[str, Facet[AzureCall]] = {
     "tags": from_list(to_tags),
     "open_to_world": Facet(
         (
-            FacetRead(None, partial(to_public, SQL_SERVERS)),
+            FacetRead(None, to_public),
             FacetRead(SQL_FIREWALL, to_rules_open),
             FacetRead(None, to_ipv6),
             FacetRead(SQL_FIREWALL_6, to_rules_open_6),
+            FacetRead(SQL_PERIMETERS, perimeter),
         ),
         combine=sql_open,
     ),

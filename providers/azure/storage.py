@@ -6,16 +6,17 @@ retired in August 2024.
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
 from providers.azure.diagnostics import diagnostic_settings, logged
+from providers.azure.perimeters import Perimeter, associations, reachable_with, to_perimeter
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 from scanner.model.resources.storage import Bucket, Encryption
+from scanner.policy.addresses import cover_world
 
 Row = Mapping[str, Any]
 
@@ -53,6 +54,9 @@ BLOB_LOGS = ArmCall(
     version="2021-05-01-preview",
     paged=True,
 )
+PERIMETERS = associations(
+    "Microsoft.Storage", "storageAccounts", "NetworkSecurityPerimeterConfigurations_List", "2025-01-01"
+)
 _REQUESTS = frozenset({"storageread", "storagewrite", "storagedelete"})
 _WEBSITE = "$web"
 _DEFAULT_CHANGED = "2023-08"
@@ -77,41 +81,38 @@ def to_tags(item: Row) -> Mapping[str, str]:
     return dict(item["tags"] or {})
 
 
-def reachable(item: Row) -> Observed[bool]:
-    """Whether the blob endpoint and the website are reachable from the internet: ``publicNetworkAccess`` is
-    not Disabled and ``networkAcls.defaultAction`` is not Deny. Both apply to anonymous requests too.
+def reachable(item: Row) -> bool:
+    """Whether the account's own firewall lets the internet reach the blob endpoint and the website:
+    ``publicNetworkAccess`` is Enabled, and ``networkAcls.defaultAction`` is not Deny or the ``ipRules``
+    together cover what counts as the internet. Both apply to anonymous requests too.
 
-    A range in ``ipRules`` wider than /8 (IPv6: /16) counts as the internet. A network security perimeter
-    (SecuredByPerimeter) has its own rules, which the account does not report.
+    With SecuredByPerimeter only a network security perimeter admits anyone.
     https://learn.microsoft.com/azure/storage/common/storage-network-security
     """
     properties = item["properties"]
     access = properties.get("publicNetworkAccess") or "Enabled"
-    if access == "Disabled":
+    if access in ("Disabled", "SecuredByPerimeter"):
         return False
-    if access == "SecuredByPerimeter":
-        return _undetermined(
-            STORAGE_ACCOUNTS,
-            "a network security perimeter, which is not read, controls access to the account",
-        )
     if access != "Enabled":
         raise ValueError("publicNetworkAccess")
     rules = properties.get("networkAcls") or {}
     action = rules.get("defaultAction") or "Allow"
     if action not in ("Allow", "Deny"):
         raise ValueError("defaultAction")
-    return action == "Allow" or _wide([*(rules.get("ipRules") or ()), *(rules.get("ipv6Rules") or ())])
-
-
-def _wide(rules: Iterable[Row]) -> bool:
-    networks = [
-        ipaddress.ip_network(rule["value"], strict=False)
-        for rule in rules
+    allowed = [
+        rule["value"]
+        for rule in (*(rules.get("ipRules") or ()), *(rules.get("ipv6Rules") or ()))
         if (rule.get("action") or "Allow") == "Allow"
     ]
-    four = ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv4Network))
-    six = ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv6Network))
-    return any(n.prefixlen < 8 for n in four) or any(n.prefixlen < 16 for n in six)
+    return action == "Allow" or cover_world(allowed)
+
+
+def perimeter(item: Row, configurations: Sequence[Row]) -> Observed[Perimeter | None]:
+    """The network security perimeter of the account.
+
+    https://learn.microsoft.com/azure/storage/common/storage-network-security-perimeter
+    """
+    return to_perimeter(PERIMETERS, configurations)
 
 
 def anonymous_allowed(item: Row) -> Observed[bool]:
@@ -168,21 +169,26 @@ def website(item: Row, containers: Sequence[Row]) -> Observed[bool]:
 
 
 def public_read(
-    reached: Observed[bool], allowed: Observed[bool], opened: Observed[bool], site: Observed[bool]
+    own: Observed[bool],
+    around: Observed[Perimeter | None],
+    allowed: Observed[bool],
+    opened: Observed[bool],
+    site: Observed[bool],
 ) -> Observed[bool]:
     """Whether the network is open and a container is public where allowed, or the website is enabled."""
-    return all_of(reached, any_of(all_of(allowed, opened), site))
+    return all_of(reachable_with(own, around), any_of(all_of(allowed, opened), site))
 
 
 def public_via(
-    reached: Observed[bool],
+    own: Observed[bool],
+    around: Observed[Perimeter | None],
     allowed: Observed[bool],
     names: Observed[tuple[str, ...]],
     site: Observed[bool],
 ) -> Observed[tuple[str, ...]]:
     """What makes it public. If containers are public, a website of unknown state is listed as such."""
     opened = names if isinstance(names, Unknown) else bool(names)
-    public = public_read(reached, allowed, opened, site)
+    public = public_read(own, around, allowed, opened, site)
     if isinstance(public, Unknown):
         return public
     if not public:
@@ -249,19 +255,35 @@ def to_access_logging(item: Row, settings: Sequence[Row]) -> bool:
 
 
 def to_tls_only(item: Row) -> bool:
-    """``supportsHttpsTrafficOnly``: requests without TLS are rejected. Raises if it is missing."""
-    value = item["properties"]["supportsHttpsTrafficOnly"]
+    """``supportsHttpsTrafficOnly``: requests without TLS are rejected. Raises if it is missing.
+
+    It does not apply to a custom domain, for which Azure Storage has no HTTPS, nor to NFS 3.0.
+    https://learn.microsoft.com/azure/storage/common/storage-require-secure-transfer
+    """
+    properties = item["properties"]
+    value = properties["supportsHttpsTrafficOnly"]
     if not isinstance(value, bool):
         raise TypeError("supportsHttpsTrafficOnly")
-    return value
+    own_domain = (properties.get("customDomain") or {}).get("name")
+    return value and not own_domain and not _switch(properties, "isNfsV3Enabled", False)
 
 
-def to_uniform_access(item: Row) -> bool:
-    """Whether ``allowSharedKeyAccess`` is false; no value means true.
+def to_uniform_access(item: Row) -> Observed[bool]:
+    """Whether ``allowSharedKeyAccess`` is false (no value means true), and no local users exist, who sign in
+    over SFTP with a password or key of the account.
 
+    Without SFTP local users cannot sign in. The default of ``isLocalUserEnabled`` is not documented.
     https://learn.microsoft.com/azure/storage/common/shared-key-authorization-prevent
+    https://learn.microsoft.com/azure/storage/blobs/secure-file-transfer-protocol-support
     """
-    return not _switch(item["properties"], "allowSharedKeyAccess", True)
+    properties = item["properties"]
+    no_keys = not _switch(properties, "allowSharedKeyAccess", True)
+    if not _switch(properties, "isSftpEnabled", False):
+        return no_keys
+    if properties.get("isLocalUserEnabled") is None:
+        message = "SFTP is enabled, and isLocalUserEnabled has no value"
+        return all_of(no_keys, _undetermined(STORAGE_ACCOUNTS, message))
+    return no_keys and not _switch(properties, "isLocalUserEnabled", True)
 
 
 def _switch(properties: Row, name: str, default: bool) -> bool:
@@ -281,19 +303,19 @@ def _undetermined(call: AzureCall, message: str) -> Unknown:
     return Unknown.because("unsupported", call.name, None, message)
 
 
-_REACHABLE: FacetRead[AzureCall] = FacetRead(None, reachable)
+_NETWORK: tuple[FacetRead[AzureCall], ...] = (FacetRead(None, reachable), FacetRead(PERIMETERS, perimeter))
 _ANONYMOUS_ALLOWED: FacetRead[AzureCall] = FacetRead(None, anonymous_allowed)
 _SITE: FacetRead[AzureCall] = FacetRead(CONTAINERS, website)
 
 FACETS: Mapping[str, Facet[AzureCall]] = {
     "tags": from_list(to_tags),
     "public_read": Facet(
-        (_REACHABLE, _ANONYMOUS_ALLOWED, FacetRead(CONTAINERS, any_open_container), _SITE),
+        (*_NETWORK, _ANONYMOUS_ALLOWED, FacetRead(CONTAINERS, any_open_container), _SITE),
         combine=public_read,
     ),
     "public_write": from_list(never),
     "public_via": Facet(
-        (_REACHABLE, _ANONYMOUS_ALLOWED, FacetRead(CONTAINERS, open_containers), _SITE), combine=public_via
+        (*_NETWORK, _ANONYMOUS_ALLOWED, FacetRead(CONTAINERS, open_containers), _SITE), combine=public_via
     ),
     "encryption": from_list(to_encryption),
     "versioning": asked(BLOB_SERVICE, to_versioning),

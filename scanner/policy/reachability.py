@@ -1,60 +1,63 @@
-"""What firewall rules allow from the internet: arithmetic on address and port ranges.
-
-Address ranges are pairs of integers, both ends included, sorted and disjoint.
-"""
+"""What firewall rules allow from the internet: arithmetic on address and port ranges."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from types import MappingProxyType
 
-Ranges = tuple[tuple[int, int], ...]
-
-WORLD = MappingProxyType({4: 1 << 24, 6: 1 << 112})
-"""By IP version: the number of public addresses that counts as anyone on the internet: a /8 (IPv4) or a /16
-(IPv6). Nobody owns that much, and a rule for 0.0.0.0/0 split into halves is just as open."""
-
-NOT_PUBLIC = {
-    4: (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-        "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
-        "203.0.113.0/24", "224.0.0.0/3",
-    ),
-    6: ("::/3", "4000::/2", "8000::/1"),
-}  # fmt: skip
-"""Addresses that are not public: IANA's special-purpose registries, and IPv6 outside 2000::/3."""
+from scanner.policy.addresses import PUBLIC, WORLD, Addresses, addresses, minus, size
 
 ANY_PORT = (0, 65535)
 
-ADMIN_SERVICES: Mapping[tuple[str, int], str] = MappingProxyType(
+UNIMPORTANT_PORTS = 100
+"""Where no more than so many ports of a protocol are closed, all of them count as open: rules that leave out
+a few ports narrow nobody."""
+
+_SERVICES: Mapping[str, tuple[tuple[str, tuple[int, ...]], ...]] = MappingProxyType(
     {
-        ("tcp", 22): "SSH",
-        ("tcp", 23): "Telnet",
-        ("tcp", 135): "RPC",
-        ("tcp", 445): "SMB",
-        ("tcp", 1433): "SQL Server",
-        ("tcp", 1521): "Oracle",
-        ("tcp", 2375): "Docker",
-        ("tcp", 3306): "MySQL",
-        ("tcp", 3389): "RDP",
-        ("udp", 3389): "RDP",
-        ("tcp", 5432): "PostgreSQL",
-        ("tcp", 5900): "VNC",
-        ("tcp", 5985): "WinRM",
-        ("tcp", 5986): "WinRM over TLS",
-        ("tcp", 6379): "Redis",
-        ("tcp", 6443): "Kubernetes API",
-        ("tcp", 9200): "Elasticsearch",
-        ("tcp", 10250): "kubelet",
-        ("tcp", 11211): "Memcached",
-        ("tcp", 27017): "MongoDB",
+        "FTP": (("tcp", (21,)),),
+        "SSH": (("tcp", (22,)),),
+        "Telnet": (("tcp", (23,)),),
+        "RPC": (("tcp", (135,)),),
+        "NetBIOS": (("tcp", (137, 138, 139)), ("udp", (137, 138))),
+        "SMB": (("tcp", (445,)),),
+        "SQL Server": (("tcp", (1433,)), ("udp", (1434,))),
+        "Oracle": (("tcp", (1521, 2483, 2484)),),
+        "NFS": (("tcp", (2049,)), ("udp", (2049,))),
+        "Docker": (("tcp", (2375, 2376)),),
+        "etcd": (("tcp", (2379, 2380)),),
+        "MySQL": (("tcp", (3306,)),),
+        "RDP": (("tcp", (3389,)), ("udp", (3389,))),
+        "PostgreSQL": (("tcp", (5432,)),),
+        "Redshift": (("tcp", (5439,)),),
+        "Kibana": (("tcp", (5601,)),),
+        "VNC": (("tcp", (5900,)),),
+        "WinRM": (("tcp", (5985,)),),
+        "WinRM over TLS": (("tcp", (5986,)),),
+        "Redis": (("tcp", (6379,)),),
+        "Kubernetes API": (("tcp", (6443,)),),
+        "Cassandra": (("tcp", (7199, 9042, 9160)),),
+        "Kafka": (("tcp", (9092,)),),
+        "Elasticsearch": (("tcp", (9200, 9300)),),
+        "kubelet": (("tcp", (10250,)),),
+        "Memcached": (("tcp", (11211,)), ("udp", (11211,))),
+        "MongoDB": (("tcp", (27017, 27018, 27019)),),
     }
 )
-"""Remote administration and database services by protocol and port."""
+"""By IANA's registry of service names and port numbers, and the products' own documentation."""
+
+ADMIN_SERVICES: Mapping[tuple[str, int], str] = MappingProxyType(
+    {
+        (protocol, port): service
+        for service, everywhere in _SERVICES.items()
+        for protocol, ports in everywhere
+        for port in ports
+    }
+)
+"""Remote administration, file and database services by protocol and port."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +104,20 @@ def admin_ports(open_: Iterable[str]) -> tuple[str, ...]:
 
 
 def every_port_open(open_: Iterable[str]) -> bool:
-    """Whether all ports of a protocol are in the result of :func:`open_to_world`; port 0 is optional."""
-    whole = {f"{protocol} {first}-65535" for protocol in ("tcp", "udp") for first in (0, 1)}
-    return any(entry == "all" or entry in whole for entry in open_)
+    """Whether all ports of TCP, of UDP or of all protocols are in the result of :func:`open_to_world`, except
+    as many as :data:`UNIMPORTANT_PORTS`."""
+    entries = list(open_)
+    most = ANY_PORT[1] + 1 - UNIMPORTANT_PORTS
+    return any(entry == "all" for entry in entries) or any(
+        sum(_count(entry) for entry in entries if entry.partition(" ")[0] == protocol) >= most
+        for protocol in ("tcp", "udp")
+    )
+
+
+def _count(entry: str) -> int:
+    """The number of ports of an entry of :func:`open_to_world`; its entries are disjoint."""
+    first, _, last = entry.partition(" ")[2].partition("-")
+    return int(last or first) - int(first) + 1 if first else 0
 
 
 def _includes(entry: str, protocol: str, port: int) -> bool:
@@ -125,15 +139,14 @@ class _Rule:
     allow: bool
     protocol: str
     ports: tuple[tuple[int, int], ...]
-    sources: Mapping[int, Ranges]
-    """By IP version."""
+    sources: Addresses
 
     @classmethod
     def of(cls, rule: Ingress) -> _Rule:
         for first, last in rule.ports:
             if not ANY_PORT[0] <= first <= last <= ANY_PORT[1]:
                 raise ValueError(f"invalid port range: {first}-{last}")
-        return cls(rule.allow, rule.protocol, rule.ports, _ranges(rule.sources))
+        return cls(rule.allow, rule.protocol, rule.ports, addresses(rule.sources))
 
 
 def _matches(protocol: str, port: int | None, rule: _Rule) -> bool:
@@ -175,56 +188,11 @@ def _open_to_internet(rules: Sequence[_Rule], applies: Callable[[_Rule], bool]) 
 
 def _allowed(rules: Iterable[_Rule], version: int) -> int:
     """The number of public addresses that are allowed."""
-    left = _PUBLIC[version]
+    left = PUBLIC[version]
     allowed = 0
     for rule in rules:
-        remaining = _minus(left, rule.sources[version])
+        remaining = minus(left, rule.sources[version])
         if rule.allow:
-            allowed += _size(left) - _size(remaining)
+            allowed += size(left) - size(remaining)
         left = remaining
     return allowed
-
-
-def _ranges(sources: Iterable[str]) -> Mapping[int, Ranges]:
-    """The address ranges by IP version. Raises :class:`ValueError`."""
-    networks = [ip_network(source, strict=False) for source in sources]
-    return {version: _merged(n for n in networks if n.version == version) for version in WORLD}
-
-
-def _merged(networks: Iterable[IPv4Network | IPv6Network]) -> Ranges:
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted((int(n.network_address), int(n.broadcast_address)) for n in networks):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return tuple(merged)
-
-
-def _minus(ranges: Ranges, taken: Ranges) -> Ranges:
-    """The ranges without ``taken``; both are sorted and disjoint, and are traversed once."""
-    left: list[tuple[int, int]] = []
-    at = 0
-    for first, last in ranges:
-        while at < len(taken) and taken[at][1] < first:
-            at += 1
-        begin, here = first, at
-        while here < len(taken) and taken[here][0] <= last:
-            if begin < taken[here][0]:
-                left.append((begin, taken[here][0] - 1))
-            begin = taken[here][1] + 1
-            here += 1
-        if begin <= last:
-            left.append((begin, last))
-    return tuple(left)
-
-
-def _size(ranges: Ranges) -> int:
-    return sum(last - first + 1 for first, last in ranges)
-
-
-_PUBLIC: Mapping[int, Ranges] = {
-    version: _minus(((0, (1 << bits) - 1),), _ranges(NOT_PUBLIC[version])[version])
-    for version, bits in ((4, 32), (6, 128))
-}
-"""Every public address by IP version."""

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.policy.addresses import NOT_PUBLIC, WORLD
 from scanner.policy.reachability import (
     ADMIN_SERVICES,
-    NOT_PUBLIC,
-    WORLD,
     Ingress,
     admin_ports,
     every_port_open,
@@ -215,6 +214,7 @@ def test_invalid_rules_are_an_error(rule: Ingress) -> None:
 
 def test_administrative_services_are_named() -> None:
     assert admin_ports(("tcp 20-23", "udp 3389", "icmp")) == (
+        "FTP (tcp 21)",
         "SSH (tcp 22)",
         "Telnet (tcp 23)",
         "RDP (udp 3389)",
@@ -230,10 +230,25 @@ def test_administrative_services_are_named() -> None:
         (("all",), True),
         (("tcp 0-65535",), True),
         (("icmp", "udp 0-65535"), True),
-        (("tcp 0-21", "tcp 23-65535"), False),
+        (("tcp 0-21", "tcp 23-65535"), True),
         (("tcp 1-65535",), True),
-        (("tcp 2-65535",), False),
+        (("tcp 2-21", "tcp 23-3388", "tcp 3390-65535"), True),
+        (("tcp 0-1023", "udp 1024-65535"), False),
+        (("tcp 1024-65535",), False),
+        (("icmp", "tcp 443"), False),
     ],
 )
 def test_every_port_open(found: tuple[str, ...], expected: bool) -> None:
     assert every_port_open(found) is expected
+
+
+@pytest.mark.parametrize(
+    "port",
+    [
+        21, 22, 23, 135, 137, 138, 139, 445, 1433, 1521, 2049, 2375, 2376, 2379, 2380, 2484, 3306, 3389, 5432,
+        5439, 5601, 5900, 6379, 7199, 9042, 9092, 9160, 9200, 9300, 11211, 27017, 27018, 27019,
+    ],
+)  # fmt: skip
+def test_a_database_or_console_on_the_internet_is_an_administrative_service(port: int) -> None:
+    assert len(admin_ports((f"tcp {port}",))) == 1
+    assert admin_ports((f"udp {port + 20000}",)) == ()

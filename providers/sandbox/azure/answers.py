@@ -86,6 +86,12 @@ OPERATIONS = (
         "2023-05-01",
     ),
     Operation(
+        "Microsoft.Storage/NetworkSecurityPerimeterConfigurations_List",
+        "Microsoft.Storage/storageAccounts/networkSecurityPerimeterConfigurations/read",
+        _ACCOUNT + "/networksecurityperimeterconfigurations",
+        "2025-01-01",
+    ),
+    Operation(
         "Microsoft.Insights/DiagnosticSettings_List",
         "Microsoft.Insights/diagnosticSettings/read",
         _ACCOUNT + r"/blobservices/default/providers/microsoft\.insights/diagnosticsettings",
@@ -165,6 +171,7 @@ class Answers:
             "SubscriptionDiagnosticSettings_List": lambda _: estate.activity_log,
             "BlobServices_GetServiceProperties": lambda account: _blob_service(_required(account)),
             "BlobContainers_List": lambda account: _containers(_required(account)),
+            "NetworkSecurityPerimeterConfigurations_List": lambda account: _required(account).perimeters,
             "DiagnosticSettings_List": lambda account: _blob_logs(_required(account)),
         }
 

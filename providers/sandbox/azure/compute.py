@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from providers.sandbox.azure.network import perimeter
+
 Json = dict[str, Any]
 
 _ID = (
@@ -22,6 +24,12 @@ OPERATIONS = (
         "Microsoft.Sql/IPv6FirewallRules_ListByServer",
         "Microsoft.Sql/servers/ipv6FirewallRules/read",
         _ID % "sql/servers" + "/ipv6firewallrules",
+        "2023-08-01",
+    ),
+    (
+        "Microsoft.Sql/NetworkSecurityPerimeterConfigurations_ListByServer",
+        "Microsoft.Sql/servers/networkSecurityPerimeterConfigurations/read",
+        _ID % "sql/servers" + "/networksecurityperimeterconfigurations",
         "2023-08-01",
     ),
     (
@@ -300,6 +308,9 @@ def sample_compute(subscription: str, group: str) -> Compute:
             "servers/legacy-sql/firewallRules": [
                 rule("lower", "0.0.0.1", "127.255.255.255"),
                 rule("upper", "128.0.0.0", "255.255.255.255"),
+            ],
+            "servers/inner-sql/networkSecurityPerimeterConfigurations": [
+                perimeter("Learning", "203.0.113.0/24")
             ],
             "servers/inner-sql/ipv6FirewallRules": [
                 rule("office", "2001:db8:7::", "2001:db8:7:ffff:ffff:ffff:ffff:ffff")

@@ -14,7 +14,7 @@ from providers.sandbox.azure.identity import (
     sample_tenant,
 )
 from providers.sandbox.azure.keys import Vault, sample_vaults
-from providers.sandbox.azure.network import sample_groups
+from providers.sandbox.azure.network import perimeter, sample_groups
 
 Json = dict[str, Any]
 
@@ -46,6 +46,7 @@ class StorageAccount:
     logged: tuple[str, ...] = ()
     """Log categories exported to the central workspace."""
     kind: str = "StorageV2"
+    perimeters: list[Json] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -210,6 +211,7 @@ def sample_estate() -> Estate:
                 {"insights-activity-logs": "None"},
                 versioning=True,
                 logged=_REQUESTS,
+                perimeters=[perimeter("Learning", "203.0.113.0/24")],
             ),
             StorageAccount(
                 "reportsarchive",

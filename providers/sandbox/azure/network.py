@@ -118,3 +118,26 @@ def sample_groups(subscription: str, group: str) -> list[Json]:
             [rule("everything", "Allow", 200, "*", "*", "*")],
         ),
     ]
+
+
+def perimeter(mode: str, *prefixes: str) -> Json:
+    """The configuration of a network security perimeter that admits address ranges."""
+    return {
+        "name": "00000000-0000-0000-0000-0000000000d1.inside",
+        "properties": {
+            "provisioningState": "Succeeded",
+            "provisioningIssues": [],
+            "networkSecurityPerimeter": {"perimeterGuid": "00000000-0000-0000-0000-0000000000d1"},
+            "resourceAssociation": {"name": "inside", "accessMode": mode},
+            "profile": {
+                "name": "default",
+                "accessRulesVersion": 1,
+                "accessRules": [
+                    {
+                        "name": "partners",
+                        "properties": {"direction": "Inbound", "addressPrefixes": list(prefixes)},
+                    }
+                ],
+            },
+        },
+    }

@@ -156,8 +156,14 @@ def test_public_network_access_overrides_rules(
     assert database(scan(), name).open_to_world is expected
 
 
-@pytest.mark.parametrize(("access", "reason"), [("SecuredByPerimeter", "unsupported"), ("Perhaps", "error")])
-@pytest.mark.parametrize(("of", "name"), [("sqlServers", "shop-sql"), ("mysqlFlexibleServers", "blog-mysql")])
+@pytest.mark.parametrize(
+    ("of", "name", "access", "reason"),
+    [
+        ("sqlServers", "shop-sql", "Perhaps", "error"),
+        ("mysqlFlexibleServers", "blog-mysql", "Perhaps", "error"),
+        ("mysqlFlexibleServers", "blog-mysql", "SecuredByPerimeter", "unsupported"),
+    ],
+)
 def test_unknown_access_is_not_closed_by_rules(
     azure: AzureSandbox, scan: Scan, of: str, name: str, access: str, reason: str
 ) -> None:
@@ -350,7 +356,7 @@ def test_recorded_flexible_servers(recordings: Recordings) -> None:
 def test_recorded_sql_servers_and_their_rules(recordings: Recordings) -> None:
     servers = recorded(recordings, "microsoft.sql.servers", "microsoft.sql/servers")
     assert len(servers) > 10
-    public, rules, ipv6, _ = SQL.facets["open_to_world"].reads
+    public, rules, ipv6, *_ = SQL.facets["open_to_world"].reads
     for item in servers:
         assert SQL.header(item)["type"] == "azure.sql.server"
         assert public.function(item) is (item["properties"].get("publicNetworkAccess") != "Disabled")

@@ -54,7 +54,8 @@ def deny(*ranges: str, six: tuple[str, ...] = ()) -> dict[str, Any]:
         (deny("203.0.113.7", "198.51.100.0/24"), False),
         (deny("0.0.0.0/1", "128.0.0.0/1"), True),
         (deny("16.0.0.0/4"), True),
-        (deny("8.0.0.0/8"), False),
+        (deny("8.0.0.0/9"), False),
+        (deny("8.0.0.0/8"), True),
         (deny("8.0.0.0/8", "9.0.0.0/8"), True),
         (deny(six=("2001:db8::/32",)), False),
         (deny(six=("2000::/3",)), True),
@@ -64,8 +65,8 @@ def test_reachable(item: dict[str, Any], expected: bool) -> None:
     assert reachable(item) is expected
 
 
-def test_a_security_perimeter_is_unknown() -> None:
-    assert isinstance(reachable(account(publicNetworkAccess="SecuredByPerimeter")), Unknown)
+def test_only_the_perimeter_admits_to_an_account_that_is_left_to_it() -> None:
+    assert reachable(account(publicNetworkAccess="SecuredByPerimeter")) is False
 
 
 @pytest.mark.parametrize(
@@ -133,9 +134,9 @@ def test_website() -> None:
     ],
 )
 def test_public_read_and_via_agree(reached: Any, allowed: Any, opened: Any, site: Any, expected: Any) -> None:
-    assert public_read(reached, allowed, opened, site) == expected
+    assert public_read(reached, None, allowed, opened, site) == expected
     names = opened if isinstance(opened, Unknown) else (("exports",) if opened else ())
-    via = public_via(reached, allowed, names, site)
+    via = public_via(reached, None, allowed, names, site)
     if expected is True:
         assert isinstance(via, tuple)
         assert "container exports" in via
@@ -144,7 +145,10 @@ def test_public_read_and_via_agree(reached: Any, allowed: Any, opened: Any, site
 
 
 def test_an_unknown_website_is_listed_next_to_a_public_container() -> None:
-    assert public_via(True, True, ("a",), UNKNOWN) == ("container a", "static website $web, if it is on")
+    assert public_via(True, None, True, ("a",), UNKNOWN) == (
+        "container a",
+        "static website $web, if it is on",
+    )
 
 
 def keyvault(**vault: str | None) -> dict[str, Any]:
