@@ -1,19 +1,22 @@
 """Network security groups as firewalls.
 
-They do not determine reachability alone: security admin rules of a virtual network manager take precedence,
-and the machine needs a public address or a load balancer.
+They do not determine reachability alone: the machine also needs a public address or a load balancer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any
 
 from providers.azure.client.calls import AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
+from providers.azure.compute import INTERFACES, Interfaces
+from providers.azure.virtual_networks import ADMIN_RULES, ROUTE_TABLES, Placement, placement
 from scanner.collect.table import Facet, FacetRead, Table, from_list
-from scanner.model.evidence import Observed, lift
+from scanner.model.evidence import Observed, Unknown, join, lift
 from scanner.model.resources.network import Firewall
 from scanner.policy.reachability import ANY_PORT, Ingress, admin_ports, every_port_open, open_to_world
 
@@ -36,6 +39,8 @@ SECURITY_GROUPS = GraphCall(
 _WORLD = {4: "0.0.0.0/0", 6: "::/0"}
 _ANYWHERE = frozenset({"*", "any", "internet"})
 """Sources, in lower case, that include every public address."""
+_NETWORK = "virtualnetwork"
+"""The tag, in lower case, for the virtual network and all that is connected with it."""
 _EVERY_MACHINE = frozenset({"*", "any", "virtualnetwork"})
 """Destinations, in lower case, that include every address behind the group."""
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z0-9-]+)*")
@@ -74,33 +79,120 @@ def never(item: Row) -> bool:
     return False
 
 
-def ingress(item: Row) -> tuple[Ingress, ...]:
+@dataclass(frozen=True)
+class Opened:
+    """What the inbound rules open to the internet."""
+
+    by_rules: tuple[str, ...]
+    with_default_route: tuple[str, ...]
+    """The same if the tag VirtualNetwork includes the internet, as it does where a user-defined route has
+    that prefix."""
+
+
+def ingress(item: Row, default_route: bool = False) -> tuple[Ingress, ...]:
     """The inbound rules that affect traffic from the internet, including Azure's default rules.
 
-    The internet is the sources ``*`` and ``Internet``; other service tags and application security groups
-    are not. An allow rule counts even if it is for one machine behind the group. A deny rule counts only if
-    it covers all machines and every source port: otherwise it can be bypassed. Without a protocol, ports
-    apply to TCP and UDP.
+    The internet is the sources ``*`` and ``Internet``, and with a ``default_route`` the tag VirtualNetwork;
+    other service tags and application security groups are not. An allow rule counts even if it is for one
+    machine behind the group. A deny rule counts only if it covers all machines and every source port:
+    otherwise it can be bypassed. Without a protocol, ports apply to TCP and UDP.
     https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview
+    https://learn.microsoft.com/azure/virtual-network/service-tags-overview
     """
     properties = item["properties"]
+    anywhere = _ANYWHERE | {_NETWORK} if default_route else _ANYWHERE
     rules = (
         rule["properties"] for rule in (*properties["securityRules"], *properties["defaultSecurityRules"])
     )
     return tuple(
-        one for rule in rules if _choice(rule, "direction", "inbound", "outbound") for one in _rules(rule)
+        one
+        for rule in rules
+        if _choice(rule, "direction", "inbound", "outbound")
+        for one in _rules(rule, anywhere)
     )
 
 
-def to_open_to_world(item: Row) -> tuple[str, ...]:
+def to_opened(item: Row) -> Opened:
     """What the inbound rules open to the internet, evaluated in order of ``priority``."""
-    return open_to_world(ingress(item))
+    return Opened(open_to_world(ingress(item)), open_to_world(ingress(item, default_route=True)))
 
 
-def _rules(rule: Row) -> Iterator[Ingress]:
+def to_placement(item: Row, interfaces: Interfaces) -> Placement:
+    """Where the group is in force."""
+    return placement(item, interfaces)
+
+
+def to_known_placement(item: Row) -> Placement:
+    """Where the group is in force, as far as it reports that itself."""
+    return placement(item, None)
+
+
+def entire_answer(item: Row, answer: Any) -> Any:
+    """The answer itself, for a facet that combines several."""
+    return answer
+
+
+def to_open_to_world(
+    opened: Observed[Opened],
+    itself: Observed[Placement],
+    placed: Observed[Placement],
+    routes: Observed[frozenset[str]],
+    managed: Observed[frozenset[str]],
+) -> Observed[tuple[str, ...]]:
+    """What is open to the internet, where nothing but the group decides.
+
+    Unknown where security admin rules apply: they allow or deny before it, and are not read. Unknown where a
+    default route makes the tag VirtualNetwork include the internet and that matters: "the tag might also
+    contain default routes".
+    """
+    if isinstance(opened, Unknown):
+        return opened
+    if isinstance(itself, Unknown):
+        return itself
+    # A group whose interfaces cannot be read is placed wherever it matters, for that reason.
+    where = itself if isinstance(placed, Unknown) else placed
+    unread = [placed] if isinstance(placed, Unknown) and itself.elsewhere else []
+    causes: list[Unknown] = []
+    if opened.by_rules != opened.with_default_route:
+        causes += _doubts(routes, where.may_be_in, bool(where.subnets or where.elsewhere), unread, _ROUTED)
+    causes += _doubts(managed, where.may_be_of, bool(where.subnets or where.elsewhere), unread, _MANAGED)
+    return join(causes) if causes else opened.by_rules
+
+
+def _doubts(
+    answer: Observed[frozenset[str]],
+    concerns: Callable[[frozenset[str]], bool],
+    attached: bool,
+    unread: list[Unknown],
+    reason: Unknown,
+) -> list[Unknown]:
+    if not attached:
+        return []
+    if isinstance(answer, Unknown):
+        return [answer]
+    if not concerns(answer):
+        return []
+    return unread or [reason]
+
+
+_ROUTED = Unknown.because(
+    "unsupported",
+    ROUTE_TABLES.name,
+    None,
+    "a default route of the subnet makes the tag VirtualNetwork include the internet",
+)
+_MANAGED = Unknown.because(
+    "unsupported",
+    ADMIN_RULES.name,
+    None,
+    "security admin rules of a virtual network manager, which are not read, take precedence",
+)
+
+
+def _rules(rule: Row, anywhere: AbstractSet[str]) -> Iterator[Ingress]:
     allow = _choice(rule, "access", "allow", "deny")
     versions = frozenset(_WORLD) if allow else _denied_versions(rule)
-    sources = tuple(source for source in _sources(rule) if (6 if ":" in source else 4) in versions)
+    sources = tuple(source for source in _sources(rule, anywhere) if (6 if ":" in source else 4) in versions)
     priority = rule["priority"]
     if not isinstance(priority, int):
         raise TypeError("priority")
@@ -140,11 +232,11 @@ def _range(text: str) -> tuple[int, int]:
     return (int(first), int(last if dash else first))
 
 
-def _sources(rule: Row) -> tuple[str, ...]:
+def _sources(rule: Row, anywhere: AbstractSet[str]) -> tuple[str, ...]:
     prefixes = _both(rule, "sourceAddressPrefix")
     if not prefixes and not rule.get("sourceApplicationSecurityGroups"):
         raise ValueError("sourceAddressPrefix")
-    if any(prefix.lower() in _ANYWHERE for prefix in prefixes):
+    if any(prefix.lower() in anywhere for prefix in prefixes):
         return tuple(_WORLD.values())
     return tuple(prefix for prefix in prefixes if not _TAG.fullmatch(prefix))
 
@@ -165,23 +257,29 @@ def _both(rule: Row, name: str) -> tuple[str, ...]:
     return tuple(text.strip() for text in (*([one] if one else ()), *(more or ())))
 
 
-def _admin_ports(opened: Observed[tuple[str, ...]]) -> Observed[tuple[str, ...]]:
-    return lift(admin_ports, opened)
+def _admin_ports(*facts: Observed[Any]) -> Observed[tuple[str, ...]]:
+    return lift(admin_ports, to_open_to_world(*facts))
 
 
-def _everything(opened: Observed[tuple[str, ...]]) -> Observed[bool]:
-    return lift(every_port_open, opened)
+def _everything(*facts: Observed[Any]) -> Observed[bool]:
+    return lift(every_port_open, to_open_to_world(*facts))
 
 
-_OPEN: FacetRead[AzureCall] = FacetRead(None, to_open_to_world)
+_OPEN: tuple[FacetRead[AzureCall], ...] = (
+    FacetRead(None, to_opened),
+    FacetRead(None, to_known_placement),
+    FacetRead(INTERFACES, to_placement),
+    FacetRead(ROUTE_TABLES, entire_answer),
+    FacetRead(ADMIN_RULES, entire_answer),
+)
 
 FACETS: Mapping[str, Facet[AzureCall]] = {
     "tags": from_list(to_tags),
     "attached": from_list(to_attached),
     "default": from_list(never),
-    "open_to_world": Facet((_OPEN,)),
-    "admin_ports_open": Facet((_OPEN,), combine=_admin_ports),
-    "everything_open": Facet((_OPEN,), combine=_everything),
+    "open_to_world": Facet(_OPEN, combine=to_open_to_world),
+    "admin_ports_open": Facet(_OPEN, combine=_admin_ports),
+    "everything_open": Facet(_OPEN, combine=_everything),
     "default_allows": from_list(never),
 }
 

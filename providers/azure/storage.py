@@ -175,8 +175,13 @@ def public_read(
     opened: Observed[bool],
     site: Observed[bool],
 ) -> Observed[bool]:
-    """Whether the network is open and a container is public where allowed, or the website is enabled."""
-    return all_of(reachable_with(own, around), any_of(all_of(allowed, opened), site))
+    """Whether the network is open and a container is public where allowed, or the website is enabled.
+
+    What cannot be told of an account behind a network that cannot be told either is no cause of its own.
+    """
+    network = reachable_with(own, around)
+    content = any_of(all_of(allowed, opened), site)
+    return network if isinstance(network, Unknown) and content is not False else all_of(network, content)
 
 
 def public_via(

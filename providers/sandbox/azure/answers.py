@@ -120,6 +120,8 @@ QUERIES = {
     keys.VAULTS_QUERY: f"{GRAPH}(vaults)",
     keys.HSMS_QUERY: f"{GRAPH}(managedHsms)",
     network.QUERY: f"{GRAPH}(networkSecurityGroups)",
+    network.ROUTES_QUERY: f"{GRAPH}(routeTables)",
+    network.ADMIN_RULES_QUERY: f"{GRAPH}(effectiveSecurityAdminRules)",
     **{query: f"{GRAPH}({name})" for name, query in compute.QUERIES.items()},
 }
 """Queries that the simulated Resource Graph supports, with their operation names."""
@@ -267,6 +269,8 @@ class Answers:
             keys.VAULTS_QUERY: [one.row for one in self._estate.vaults],
             keys.HSMS_QUERY: [one.row for one in self._estate.managed_hsms],
             network.QUERY: self._estate.security_groups,
+            network.ROUTES_QUERY: self._estate.route_tables,
+            network.ADMIN_RULES_QUERY: self._estate.admin_rules,
             **{query: self._estate.compute.rows[name] for name, query in compute.QUERIES.items()},
         }
         found = listed.get(query, recorded_rows().get(query_name(query)))

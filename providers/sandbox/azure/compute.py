@@ -150,7 +150,8 @@ class _Company:
             },
             group=group,
         )
-        configuration: Json = {"primary": True, "privateIPAddress": "10.0.0.4"}
+        subnet = {"id": f"{network}/virtualNetworks/shop/subnets/machines"}
+        configuration: Json = {"primary": True, "privateIPAddress": "10.0.0.4", "subnet": subnet}
         if public:
             configuration["publicIPAddress"] = {"id": f"{network}/publicIPAddresses/{name}-ip"}
         interface = self.row(

@@ -14,7 +14,12 @@ from providers.sandbox.azure.identity import (
     sample_tenant,
 )
 from providers.sandbox.azure.keys import Vault, sample_vaults
-from providers.sandbox.azure.network import perimeter, sample_groups
+from providers.sandbox.azure.network import (
+    perimeter,
+    sample_admin_rules,
+    sample_groups,
+    sample_route_tables,
+)
 
 Json = dict[str, Any]
 
@@ -91,6 +96,8 @@ class Estate:
     vaults: list[Vault] = field(default_factory=lambda: sample_vaults(SUBSCRIPTION, TENANT, _GROUP))
     managed_hsms: list[Vault] = field(default_factory=list)
     security_groups: list[Json] = field(default_factory=lambda: sample_groups(SUBSCRIPTION, _GROUP))
+    route_tables: list[Json] = field(default_factory=lambda: sample_route_tables(SUBSCRIPTION, _GROUP))
+    admin_rules: list[Json] = field(default_factory=lambda: sample_admin_rules(SUBSCRIPTION, _GROUP))
     compute: Compute = field(default_factory=lambda: sample_compute(SUBSCRIPTION, _GROUP))
     tenant: Tenant = field(default_factory=lambda: sample_tenant(TENANT, CLIENT, PRINCIPAL))
     role_definitions: list[Json] = field(default_factory=lambda: sample_definitions(SUBSCRIPTION))

@@ -10,6 +10,14 @@ QUERY = (
     "resources | where type =~ 'microsoft.network/networksecuritygroups'"
     " | project id, name, subscriptionId, location, tags, properties | order by id asc"
 )
+ROUTES_QUERY = (
+    "resources | where type =~ 'microsoft.network/routetables'"
+    " | project id, name, subscriptionId, properties | order by id asc"
+)
+ADMIN_RULES_QUERY = (
+    "networkresources | where type =~ 'microsoft.network/effectivesecurityadminrules'"
+    " | project id, name, subscriptionId, properties | order by id asc"
+)
 
 
 def rule(name: str, access: str, priority: int, protocol: str, ports: str, source: str, **more: Any) -> Json:
@@ -141,3 +149,44 @@ def perimeter(mode: str, *prefixes: str) -> Json:
             },
         },
     }
+
+
+def sample_route_tables(subscription: str, group: str) -> list[Json]:
+    """One that sends what leaves a subnet without a security group to a firewall."""
+    network = f"{group}/providers/Microsoft.Network"
+    return [
+        {
+            "id": f"{network}/routeTables/through-the-firewall",
+            "name": "through-the-firewall",
+            "subscriptionId": subscription,
+            "properties": {
+                "routes": [
+                    {
+                        "name": "default",
+                        "properties": {"addressPrefix": "0.0.0.0/0", "nextHopType": "VirtualAppliance"},
+                    }
+                ],
+                "subnets": [{"id": f"{network}/virtualNetworks/batch/subnets/workers"}],
+            },
+        }
+    ]
+
+
+def sample_admin_rules(subscription: str, group: str) -> list[Json]:
+    """The security admin rules of a virtual network without security groups."""
+    network = f"{group}/providers/Microsoft.Network"
+    return [
+        {
+            "id": (
+                f"{network}/virtualNetworks/batch"
+                "/providers/Microsoft.Network/effectiveSecurityAdminRules/default"
+            ),
+            "name": "default",
+            "subscriptionId": subscription,
+            "properties": {
+                "effectiveSecurityAdminConfigurations": [
+                    {"id": f"{network}/networkManagers/central/securityAdminConfigurations/base/snapshots/1"}
+                ]
+            },
+        }
+    ]

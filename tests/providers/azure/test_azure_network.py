@@ -39,8 +39,9 @@ def firewall(inventory: Inventory, name: str) -> Firewall:
 
 
 def opened(*rules: dict[str, Any], defaults: Any = DEFAULT_RULES) -> Any:
-    (read,) = FIREWALLS.facets["open_to_world"].reads
-    return read.function({"properties": {"securityRules": list(rules), "defaultSecurityRules": defaults}})
+    read = FIREWALLS.facets["open_to_world"].reads[0]
+    item = {"properties": {"securityRules": list(rules), "defaultSecurityRules": defaults}}
+    return read.function(item).by_rules
 
 
 def allow(protocol: str, ports: str, source: str = "*", priority: int = 200, **more: Any) -> dict[str, Any]:
@@ -204,7 +205,7 @@ def test_an_unreadable_rule_raises(broken: dict[str, Any]) -> None:
     "properties", [{}, {"securityRules": []}, {"defaultSecurityRules": []}, {"securityRules": None}]
 )
 def test_a_group_without_its_rules_raises(properties: dict[str, Any]) -> None:
-    (read,) = FIREWALLS.facets["open_to_world"].reads
+    read = FIREWALLS.facets["open_to_world"].reads[0]
     with pytest.raises(SHAPE):
         read.function({"properties": properties})
 
@@ -269,7 +270,7 @@ def test_recorded_groups(recordings: Callable[[str], list[dict[str, Any]]]) -> N
     seen: dict[str, set[tuple[tuple[str, ...], bool]]] = {}
     for item in found:
         assert FIREWALLS.header(item)["id"] == item["id"].lower()
-        seen.setdefault(item["name"], set()).add((reach(item), attached(item)))
+        seen.setdefault(item["name"], set()).add((reach(item).by_rules, attached(item)))
     assert seen["nsg-allow-all-ingress"] == {(("all",), False)}
     assert seen["nsg-deny-all-ingress"] == {((), False)}
     assert seen["nsg-mixed-rules"] == {(("tcp 80", "tcp 443"), False)}
