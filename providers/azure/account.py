@@ -8,6 +8,7 @@ from typing import Any
 from providers.azure.audit import ACTIVITY_LOG, to_audit_trails
 from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
 from scanner.collect.table import Facet, Table, asked, from_list
+from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import Account, Region
 
 Row = Mapping[str, Any]
@@ -108,19 +109,28 @@ def _group(entry: Row) -> str:
     return name
 
 
-def to_security_contacts(item: Row, contacts: Sequence[Row] | None) -> tuple[str, ...]:
-    """The addresses in ``emails`` (``email`` in the oldest API version) of the enabled contacts.
+def to_security_contacts(item: Row, contacts: Sequence[Row] | None) -> Observed[tuple[str, ...]]:
+    """The addresses in ``emails`` (``email`` in the oldest API version) of the enabled contacts that are
+    notified of alerts.
 
-    Notifications by role (``notificationsByRole``) contain no address, so they do not count.
+    Notifications by role (``notificationsByRole``) contain no address, so they do not count; nor does a
+    contact that is only notified of attack paths.
     https://learn.microsoft.com/rest/api/defenderforcloud/security-contacts/list
     """
     addresses: set[str] = set()
+    doubtful = False
     for contact in contacts or ():
         properties = contact["properties"]
-        if not _is_enabled(properties):
-            continue
         listed = properties.get("emails") or properties.get("email") or ""
-        addresses.update(part.strip() for part in listed.replace(",", ";").split(";") if part.strip())
+        found = {part.strip() for part in listed.replace(",", ";").split(";") if part.strip()}
+        if not found or not _is_enabled(properties):
+            continue
+        alerted = _alerted(properties)
+        doubtful = doubtful or alerted is None
+        addresses |= found if alerted else set()
+    if doubtful:
+        message = "an enabled contact does not state what it is notified of"
+        return Unknown.because("unsupported", SECURITY_CONTACTS.name, None, message)
     return tuple(sorted(addresses))
 
 
@@ -128,9 +138,18 @@ def _is_enabled(properties: Row) -> bool:
     enabled = properties.get("isEnabled")
     if not isinstance(enabled, bool | None):
         raise TypeError("isEnabled is not a boolean")
+    return enabled is not False
+
+
+def _alerted(properties: Row) -> bool | None:
+    """Whether alerts are sent; ``None`` if it is not stated, in ``notificationsSources`` or, in former API
+    versions, ``alertNotifications``."""
+    sources = properties.get("notificationsSources")
+    if sources is not None:
+        return any(one["sourceType"].lower() == "alert" for one in sources)
     alerts = properties.get("alertNotifications")
     state = alerts.get("state") if isinstance(alerts, Mapping) else alerts
-    return enabled is not False and str(state or "On").lower() != "off"
+    return None if not state else str(state).lower() == "on"
 
 
 def no_switch(item: Row) -> None:

@@ -6,14 +6,14 @@ https://learn.microsoft.com/graph/api/resources/conditionalaccesspolicy
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
+from providers.azure.directory_users import GUEST_KINDS
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 
 Row = Mapping[str, Any]
-GuestShare = Literal["none", "some", "all"]
-"""How many of the tenant's guests a policy names: none, some or all."""
 Members = Mapping[str, Observed[frozenset[str]]]
 """The direct and transitive user members of each group, by group ID."""
 
@@ -26,8 +26,6 @@ EMERGENCY_ACCOUNTS = 2
 CALL = "Microsoft.Graph/identity/conditionalAccess/policies"
 _MODERN = frozenset({"browser", "mobileAppsAndDesktopClients"})
 _LEGACY = frozenset({"exchangeActiveSync", "other"})
-_DIRECTORY_GUESTS = frozenset({"internalGuest", "b2bCollaborationGuest", "b2bCollaborationMember"})
-"""The guest and external user types that have a user in the directory."""
 _BUILT_IN_STRENGTHS = frozenset(f"00000000-0000-0000-0000-00000000000{number}" for number in (2, 3, 4))
 """The built-in authentication strengths: MFA, passwordless MFA, phishing-resistant MFA."""
 _IMPOSSIBLE_FOR_LEGACY = frozenset({"mfa", "compliantDevice", "domainJoinedDevice", "block"})
@@ -52,7 +50,10 @@ class PolicyUsers:
     users: frozenset[str]
     groups: frozenset[str]
     roles: frozenset[str]
-    guests: GuestShare
+    guests: frozenset[str]
+    """The kinds of guests, of whatever tenant."""
+    guests_of_some_tenants: frozenset[str]
+    """The kinds of guests of which only those of some tenants are named."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,15 @@ def policies(rows: Iterable[Row]) -> tuple[Policy, ...]:
 
 def named_groups(found: Observed[Sequence[Policy]], roles: Observed[Mapping[str, Holders]]) -> frozenset[str]:
     """The groups whose members determine whom the policies apply to: those that the policies name, and those
-    that hold roles that the policies name."""
-    if isinstance(found, Unknown):
+    that hold roles that the policies name, or Global Administrator, of whom most is required."""
+    if isinstance(found, Unknown) or not found:
         return frozenset()
     sides = [side for policy in found for side in (policy.included, policy.excluded)]
     groups = frozenset(group for side in sides for group in side.groups)
     if isinstance(roles, Unknown):
         return groups
-    held = (roles[role].groups for side in sides for role in side.roles if role in roles)
+    named = {GLOBAL_ADMINISTRATOR}.union(*(side.roles for side in sides))
+    held = (roles[role].groups for role in named if role in roles)
     return groups.union(*held)
 
 
@@ -113,81 +115,12 @@ def role_members(
             "Directory.Read.All",
             f"the type of principal {min(holders.unknown_type)} cannot be read",
         )
-    by_group = [_members(group, members) for group in sorted(holders.groups)]
+    by_group = [members_of(group, members) for group in sorted(holders.groups)]
     return lift(holders.users.union, *by_group)
 
 
-@dataclass(frozen=True)
-class PolicyDirectory:
-    """The role holders and group members of the tenant, which resolve the users that policies name."""
-
-    roles: Observed[Mapping[str, Holders]]
-    members: Members
-
-    def requires_mfa(self, policy: Policy, user: str, external: bool) -> Observed[bool]:
-        """Whether the policy requires MFA of this user."""
-        return all_of(
-            policy.requires_mfa,
-            self._includes(policy.included, user, external),
-            lift(_not, self._includes(policy.excluded, user, external)),
-        )
-
-    def applies_to_administrators(self, policy: Policy) -> Observed[bool]:
-        """Whether it applies to every Global Administrator except emergency accounts."""
-        included = policy.included.everyone or GLOBAL_ADMINISTRATOR in policy.included.roles
-        return all_of(
-            included,
-            not policy.excluded.everyone,
-            GLOBAL_ADMINISTRATOR not in policy.excluded.roles,
-            policy.excluded.guests == "none"
-            or _undetermined("the policy excludes guests, who may be administrators"),
-            self._excludes_few(policy),
-        )
-
-    def applies_to_members(self, policy: Policy) -> Observed[bool]:
-        """Whether it applies to every member user of the tenant except emergency accounts."""
-        return all_of(policy.included.everyone, not policy.excluded.everyone, self._excludes_few(policy))
-
-    def applies_to_guests(self, policy: Policy) -> Observed[bool]:
-        """Whether it applies to every guest."""
-        included = policy.included.everyone or policy.included.guests == "all"
-        return all_of(
-            included,
-            not policy.excluded.everyone,
-            policy.excluded.guests == "none",
-            self._excludes_few(policy),
-        )
-
-    def _excludes_few(self, policy: Policy) -> Observed[bool]:
-        """Whether it excludes no more than the permitted number of emergency accounts."""
-        excluded = [_members(group, self.members) for group in sorted(policy.excluded.groups)]
-        excluded += [
-            role_members(role, self.roles, self.members)
-            for role in sorted(policy.excluded.roles - {DIRECTORY_SYNCHRONISATION})
-        ]
-        known = policy.excluded.users.union(*(one for one in excluded if not isinstance(one, Unknown)))
-        unknown = [one for one in excluded if isinstance(one, Unknown)]
-        if len(known) > EMERGENCY_ACCOUNTS:
-            return False
-        return join(unknown) if unknown else True
-
-    def _includes(self, users: PolicyUsers, user: str, external: bool) -> Observed[bool]:
-        facts: list[Observed[bool]] = [users.everyone, user in users.users]
-        if external and users.guests != "none":
-            facts.append(
-                users.guests == "all"
-                or _undetermined("the policy names only some types or tenants of guests")
-            )
-        sets = [_members(group, self.members) for group in sorted(users.groups)]
-        sets += [role_members(role, self.roles, self.members) for role in sorted(users.roles)]
-        return any_of(*facts, *(lift(lambda one: user in one, each) for each in sets))
-
-
-def _not(fact: bool) -> bool:
-    return not fact
-
-
-def _members(group: str, members: Members) -> Observed[frozenset[str]]:
+def members_of(group: str, members: Members) -> Observed[frozenset[str]]:
+    """The user members of a group that a policy or role names."""
     if group in members:
         return members[group]
     return _undetermined(f"the members of group {group} were not read")
@@ -216,13 +149,14 @@ def _policy(row: Row) -> Policy:
 
 def _policy_users(users: Row, side: str) -> PolicyUsers:
     named = frozenset(users.get(f"{side}Users") or ())
-    guests = _guests(users.get(f"{side}GuestsOrExternalUsers"))
+    guests, of_some_tenants = _guests(users.get(f"{side}GuestsOrExternalUsers"))
     return PolicyUsers(
         everyone="All" in named,
         users=_ids(named - {"All", "None", "GuestsOrExternalUsers"}),
         groups=_ids(users.get(f"{side}Groups") or ()),
         roles=_ids(users.get(f"{side}Roles") or ()),
-        guests="all" if "GuestsOrExternalUsers" in named else guests,
+        guests=GUEST_KINDS if "GuestsOrExternalUsers" in named else guests,
+        guests_of_some_tenants=of_some_tenants,
     )
 
 
@@ -230,16 +164,18 @@ def _ids(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name.lower() for name in names)
 
 
-def _guests(row: Row | None) -> GuestShare:
-    """https://learn.microsoft.com/graph/api/resources/conditionalaccessguestsorexternalusers"""
+def _guests(row: Row | None) -> tuple[frozenset[str], frozenset[str]]:
+    """The kinds of guests, and those of only some tenants.
+
+    https://learn.microsoft.com/graph/api/resources/conditionalaccessguestsorexternalusers
+    """
     if not row:
-        return "none"
-    kinds = frozenset(kind.strip() for kind in row["guestOrExternalUserTypes"].split(","))
-    if not kinds & _DIRECTORY_GUESTS:
-        return "none"
-    tenants = row.get("externalTenants") or {}
-    all_guests = kinds >= _DIRECTORY_GUESTS and tenants.get("membershipKind", "all") == "all"
-    return "all" if all_guests else "some"
+        return frozenset(), frozenset()
+    kinds = GUEST_KINDS & {kind.strip() for kind in row["guestOrExternalUserTypes"].split(",")}
+    if (row.get("externalTenants") or {}).get("membershipKind", "all") == "all":
+        return kinds, frozenset()
+    # An internal guest is of no other tenant.
+    return kinds & {"internalGuest"}, kinds - {"internalGuest"}
 
 
 def _unconditional(conditions: Row) -> Observed[bool]:
@@ -266,9 +202,32 @@ def _unconditional(conditions: Row) -> Observed[bool]:
         *("applications", "platforms", "locations", "signInRiskLevels", "userRiskLevels", "devices"),
         *("users", "clientAppTypes", "clientApplications", "servicePrincipalRiskLevels"),
     }
-    others = sorted(name for name, value in conditions.items() if value and name not in known)
-    facts += [_undetermined(f"the policy condition {name} is not supported") for name in others]
+    facts += _unsupported("condition", conditions, known)
+    facts += _unsupported("application condition", applications, _APPLICATIONS)
+    facts += _unsupported("user condition", conditions.get("users") or {}, _USERS)
     return all_of(*facts)
+
+
+def _unsupported(what: str, given: Row, known: AbstractSet[str]) -> list[Observed[bool]]:
+    """A field that is not known may narrow the policy."""
+    others = sorted(
+        name for name, value in given.items() if value and name not in known and "@odata." not in name
+    )
+    return [_undetermined(f"the policy {what} {name} is not supported") for name in others]
+
+
+_APPLICATIONS = frozenset(
+    {
+        *("includeApplications", "excludeApplications", "applicationFilter"),
+        # They only add to the applications.
+        *("includeUserActions", "includeAuthenticationContextClassReferences"),
+    }
+)
+_USERS = frozenset(
+    f"{side}{what}"
+    for side in ("include", "exclude")
+    for what in ("Users", "Groups", "Roles", "GuestsOrExternalUsers")
+)
 
 
 def _requires_mfa(grant: Row | None) -> Observed[bool]:

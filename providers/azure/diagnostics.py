@@ -66,7 +66,7 @@ def _destination(properties: Mapping[str, Any]) -> bool:
 
 
 def _setting(entry: Mapping[str, Any]) -> DiagnosticSetting:
-    enabled = [log for log in entry["properties"].get("logs") or () if log["enabled"] is True]
+    enabled = [log for log in entry["properties"]["logs"] if log["enabled"] is True]
     groups = {str(log.get("categoryGroup") or "").lower() for log in enabled}
     return DiagnosticSetting(
         name=entry["name"],

@@ -11,16 +11,16 @@ from providers.azure.conditional_access import (
     CALL,
     GLOBAL_ADMINISTRATOR,
     Holders,
+    Members,
+    Policy,
     named_groups,
     policies,
 )
-from providers.azure.roles import (
-    ASSIGNED_ROLES,
-    PERMISSIONS_BY_ROLE,
-    Assignments,
-    RolePermissions,
-    allow_everything,
-)
+from providers.azure.credentials import credentials_of_application
+from providers.azure.directory_users import DirectoryUsers, directory_users
+from providers.azure.role_definitions import PERMISSIONS_BY_ROLE, KnownRoles
+from providers.azure.roles import ASSIGNED_ROLES, Assignments, administer
+from providers.azure.sign_in_requirements import Requirements
 from scanner.collect.table import FacetRead
 from scanner.model.evidence import Observed, Unknown
 
@@ -66,19 +66,15 @@ def group_users(rows: Iterable[Row]) -> frozenset[str]:
     return frozenset(row["id"].lower() for row in rows if row["@odata.type"] == "#microsoft.graph.user")
 
 
-def credentials(application: Row) -> Sequence[Row]:
-    """The client secrets and certificates of an application, each with its holder, without the hint of the
-    secret and the body of the certificate."""
-    holder = {
-        "application": application["id"],
-        "holder": application["displayName"] or application["appId"],
-        "disabled_status": application.get("disabledByMicrosoftStatus"),
-    }
-    return tuple(
-        {**holder, "kind": kind, **{name: one[name] for name in ("keyId", "startDateTime", "endDateTime")}}
-        for kind in ("passwordCredentials", "keyCredentials")
-        for one in application[kind]
-    )
+def per_user_mfa(requirements: Row) -> str:
+    """``perUserMfaState``: ``disabled``, ``enabled`` or ``enforced``.
+
+    https://learn.microsoft.com/graph/api/resources/strongauthenticationrequirements
+    """
+    state = requirements["perUserMfaState"]
+    if state not in ("disabled", "enabled", "enforced"):
+        raise ValueError("perUserMfaState")
+    return str(state)
 
 
 ORGANISATION = DirectoryCall(
@@ -92,6 +88,7 @@ USERS_LIST = DirectoryCall(
     permission="User.Read.All",
     path="users?$select=id,userPrincipalName,accountEnabled,userType,identities&$top=999",
     paged=True,
+    digest=directory_users,
 )
 # Separate from the users, so that these are listed without this permission and licence too.
 SIGN_INS = DirectoryCall(
@@ -129,6 +126,14 @@ GROUP_MEMBERS = DirectoryCall(
     paged=True,
     digest=group_users,
 )
+USER_REQUIREMENTS = DirectoryCall(
+    name="Microsoft.Graph/users/authentication/requirements",
+    permission="Policy.Read.All",
+    path="users/{user}/authentication/requirements",
+    # Nothing else tells the per-user setting: https://learn.microsoft.com/graph/api/authentication-get
+    version="beta",
+    digest=per_user_mfa,
+)
 DEFAULTS = DirectoryCall(
     name="Microsoft.Graph/policies/identitySecurityDefaultsEnforcementPolicy",
     permission="Policy.Read.All",
@@ -154,7 +159,7 @@ APPLICATIONS = DirectoryCall(
         "&$top=999"
     ),
     paged=True,
-    items=credentials,
+    items=credentials_of_application,
 )
 
 
@@ -165,16 +170,17 @@ def _administrator_groups(roles: Observed[Mapping[str, Holders]]) -> frozenset[s
 
 
 def _owner_groups(
-    assignments: Observed[Assignments], known: Observed[Sequence[Observed[Mapping[str, RolePermissions]]]]
+    assignments: Observed[Assignments], known: Observed[Sequence[Observed[KnownRoles]]]
 ) -> frozenset[str]:
+    """The groups that administer a subscription, or may."""
     if isinstance(assignments, Unknown) or isinstance(known, Unknown):
         return frozenset()
     return frozenset(
         group
         for each, permits in zip(assignments, known, strict=True)
         if not isinstance(each, Unknown) and not isinstance(permits, Unknown)
-        for group, roles in each.groups.items()
-        if allow_everything(roles, permits) is True
+        for group, grants in each.groups.items()
+        if administer(grants, permits) is not False
     )
 
 
@@ -223,3 +229,39 @@ SIGN_IN_REQUIREMENTS: tuple[FacetRead[IdentityCall], ...] = (
     FacetRead(POLICY_GROUPS, entire_answer),
 )
 """The reads that determine what the tenant requires of whom at sign-in."""
+
+
+def _asked_one_by_one(
+    users: Observed[DirectoryUsers],
+    registrations: Observed[Mapping[str, Row]],
+    defaults: Observed[Row],
+    found: Observed[Sequence[Policy]],
+    roles: Observed[Mapping[str, Holders]],
+    members: Observed[Members],
+) -> frozenset[str]:
+    """The enabled users who can use MFA and of whom neither security defaults nor policies require it: only
+    of them the setting of each user decides. None if there are too many to ask about each."""
+    if isinstance(users, Unknown) or isinstance(registrations, Unknown) or isinstance(found, Unknown):
+        return frozenset()
+    if isinstance(defaults, Unknown) or defaults["isEnabled"] is not False or isinstance(members, Unknown):
+        return frozenset()
+    requirements = Requirements(roles, members, {})
+    policies_ = [policy for policy in found if policy.requires_mfa is True]
+    left = {
+        user
+        for user, known in users.items()
+        if not isinstance(known, Unknown)
+        and known.enabled
+        and known.guest in (None, "internalGuest")
+        and (registrations.get(user) or {}).get("isMfaCapable") is True
+        and all(requirements.required_of(policy, user, known.guest) is False for policy in policies_)
+    }
+    return frozenset(left) if len(left) <= MOST_USERS_ASKED_ABOUT else frozenset()
+
+
+MOST_USERS_ASKED_ABOUT = 500
+PER_USER_MFA = MembersCall(
+    USER_REQUIREMENTS,
+    (USERS_LIST, REGISTRATIONS, DEFAULTS, POLICIES, DIRECTORY_ROLES, POLICY_GROUPS),
+    _asked_one_by_one,
+)

@@ -9,21 +9,22 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from providers.azure.client.calls import IdentityCall
+from providers.azure.client.calls import DirectoryCall, IdentityCall
 from providers.azure.conditional_access import (
     GLOBAL_ADMINISTRATOR,
     Holders,
     Members,
     Policy,
-    PolicyDirectory,
     role_members,
 )
+from providers.azure.directory_users import GuestKind, guest_kind, is_external_user, signs_in_elsewhere
 from providers.azure.entra import (
     ADMINISTRATOR_GROUPS,
     APPLICATIONS,
     DIRECTORY_ROLES,
     DOMAINS,
     OWNER_GROUPS,
+    PER_USER_MFA,
     REGISTRATIONS,
     SIGN_IN_REQUIREMENTS,
     SIGN_INS,
@@ -32,15 +33,9 @@ from providers.azure.entra import (
     entire_answer,
     header,
 )
-from providers.azure.roles import (
-    ASSIGNED_ROLES,
-    PERMISSIONS_BY_ROLE,
-    AssignedRoles,
-    Assignments,
-    RolePermissions,
-    allow_everything,
-    is_external_user,
-)
+from providers.azure.role_definitions import PERMISSIONS_BY_ROLE, KnownRoles
+from providers.azure.roles import ASSIGNED_ROLES, SERVICE_PRINCIPALS, Assignments, administer
+from providers.azure.sign_in_requirements import Requirements
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.identity import AccessKey, User
@@ -55,8 +50,9 @@ def user_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
 
 def key_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
     """The header of a credential, named by its key ID: its description could contain anything."""
-    path = f"/applications/{item['application']}/{item['kind']}/{item['keyId']}"
-    return header(partition, tenant, path, item["keyId"], "application")
+    path = f"{item['path']}/{item['kind']}/{item['keyId']}"
+    kind = "application" if item["path"].startswith("/applications/") else "serviceprincipal"
+    return header(partition, tenant, path, item["keyId"], kind)
 
 
 def _moment(text: str) -> datetime:
@@ -72,11 +68,12 @@ def to_enabled(item: Row) -> bool:
 
 
 def to_password(item: Row, domains: Mapping[str, str]) -> bool:
-    """Whether the user's domain is Managed: Entra verifies the password. An external user has none here.
+    """Whether the user's domain is Managed: Entra verifies the password. One who signs in elsewhere has none
+    here; an internal guest has.
 
     https://learn.microsoft.com/graph/api/resources/domain
     """
-    if is_external_user(item):
+    if signs_in_elsewhere(item):
         return False
     return not _federated(item, domains)
 
@@ -90,7 +87,7 @@ def _federated(item: Row, domains: Mapping[str, str]) -> bool:
 
 def uses_other_identity_provider(item: Row, domains: Mapping[str, str]) -> bool:
     """Whether another identity provider authenticates the user, and may require MFA itself."""
-    return is_external_user(item) or _federated(item, domains)
+    return signs_in_elsewhere(item) or _federated(item, domains)
 
 
 def registered(item: Row, details: Mapping[str, Row]) -> Observed[bool]:
@@ -111,20 +108,24 @@ def registered(item: Row, details: Mapping[str, Row]) -> Observed[bool]:
 
 
 def mfa_enforced(
-    user: Observed[tuple[str, bool]],
+    user: Observed[tuple[str, GuestKind | None]],
     other_provider: Observed[bool],
     is_registered: Observed[bool],
     defaults: Observed[bool],
     found: Observed[Sequence[Policy]],
     roles: Observed[Mapping[str, Holders]],
     members: Observed[Members],
+    settings: Observed[Mapping[str, Observed[str]]],
 ) -> Observed[bool]:
-    """Whether MFA is registered, and required by security defaults or an enabled policy for the user.
+    """Whether MFA is registered, and required by security defaults, an enabled policy for the user, or the
+    setting of the user.
 
-    Otherwise unknown for a user of another identity provider, which may require MFA. The legacy per-user
-    MFA setting does not count.
+    Otherwise unknown for a user of another identity provider, which may require MFA.
     """
-    enforced = all_of(is_registered, any_of(defaults, _required(user, found, roles, members)))
+    required = any_of(defaults, _required(user, found, roles, members))
+    if required is False and other_provider is False and is_registered is True:
+        required = _by_setting(user, settings)
+    enforced = all_of(is_registered, required)
     if enforced is True:
         return True
     if isinstance(other_provider, Unknown):
@@ -135,8 +136,24 @@ def mfa_enforced(
     return enforced
 
 
+def _by_setting(
+    user: Observed[tuple[str, GuestKind | None]], settings: Observed[Mapping[str, Observed[str]]]
+) -> Observed[bool]:
+    """Whether per-user MFA is enforced. ``enabled`` means that the user has not registered yet.
+
+    https://learn.microsoft.com/entra/identity/authentication/howto-mfa-userstates
+    """
+    if isinstance(user, Unknown) or isinstance(settings, Unknown):
+        return join([one for one in (user, settings) if isinstance(one, Unknown)])
+    state = settings.get(user[0])
+    if state is None or state == "enabled":
+        message = "whether per-user MFA is enforced for the user was not read, or is not definite"
+        return Unknown.because("unsupported", PER_USER_MFA.name, None, message)
+    return lift(lambda one: one == "enforced", state)
+
+
 def _required(
-    user: Observed[tuple[str, bool]],
+    user: Observed[tuple[str, GuestKind | None]],
     found: Observed[Sequence[Policy]],
     roles: Observed[Mapping[str, Holders]],
     members: Observed[Members],
@@ -146,9 +163,11 @@ def _required(
             return needed
     assert not isinstance(user, Unknown) and not isinstance(found, Unknown)
     assert not isinstance(members, Unknown)
-    directory = PolicyDirectory(roles, members)
-    candidates = (policy for policy in found if policy.requires_mfa is not False)
-    return any_of(*(directory.requires_mfa(policy, *user) for policy in candidates))
+    requirements = Requirements(roles, members, {})
+    candidates = [policy for policy in found if policy.requires_mfa is not False]
+    return any_of(
+        *(all_of(policy.requires_mfa, requirements.required_of(policy, *user)) for policy in candidates)
+    )
 
 
 def to_last_used(item: Row, rows: Mapping[str, Row]) -> datetime | None:
@@ -164,8 +183,8 @@ def to_last_used(item: Row, rows: Mapping[str, Row]) -> datetime | None:
     return max((_moment(attempt) for attempt in attempts if attempt), default=None)
 
 
-def _identity(item: Row) -> tuple[str, bool]:
-    return item["id"].lower(), is_external_user(item)
+def _identity(item: Row) -> tuple[str, GuestKind | None]:
+    return item["id"].lower(), guest_kind(item)
 
 
 def global_administrator(item: Row, roles: Mapping[str, Holders]) -> Observed[bool]:
@@ -189,36 +208,40 @@ def in_a_group(item: Row, members: Members) -> Observed[bool]:
     return any_of(*(lift(lambda users: user in users, each) for each in members.values()))
 
 
-def directly_assigned_roles(item: Row, assignments: Assignments) -> Sequence[Observed[frozenset[str]]]:
-    """The roles assigned directly to the user, for each subscription as a whole."""
-    user = item["id"].lower()
-
-    def of(one: AssignedRoles) -> frozenset[str]:
-        return one.users.get(user, frozenset())
-
-    return [lift(of, one) for one in assignments]
-
-
 def administrator(
+    user: Observed[tuple[str, GuestKind | None]],
     directly: Observed[bool],
     by_group: Observed[bool],
-    roles: Observed[Sequence[Observed[frozenset[str]]]],
-    known: Observed[Sequence[Observed[Mapping[str, RolePermissions]]]],
-    owner_by_group: Observed[bool],
+    assignments: Observed[Assignments],
+    known: Observed[Sequence[Observed[KnownRoles]]],
+    members: Observed[Members],
 ) -> Observed[bool]:
-    """Global Administrator, or a role that allows everything in a scanned subscription."""
-    facts = [directly, by_group, owner_by_group]
-    if isinstance(roles, Unknown) or isinstance(known, Unknown):
-        facts += [one for one in (roles, known) if isinstance(one, Unknown)]
-    else:
-        facts += [lift(allow_everything, *pair) for pair in zip(roles, known, strict=True)]
+    """Global Administrator, or a role, of the user or of a group, that allows everything in a scanned
+    subscription, or assigning oneself one that does."""
+    facts = [directly, by_group]
+    needed = (user, assignments, known, members)
+    if any(isinstance(one, Unknown) for one in needed):
+        return any_of(*facts, *(one for one in needed if isinstance(one, Unknown)))
+    assert not isinstance(user, Unknown) and not isinstance(assignments, Unknown)
+    assert not isinstance(known, Unknown) and not isinstance(members, Unknown)
+    for each, permits in zip(assignments, known, strict=True):
+        if isinstance(each, Unknown) or isinstance(permits, Unknown):
+            facts += [one for one in (each, permits) if isinstance(one, Unknown)]
+            continue
+        facts.append(administer(each.users.get(user[0], ()), permits))
+        facts += [
+            all_of(administer(grants, permits), lift(lambda users: user[0] in users, members[group]))
+            for group, grants in each.groups.items()
+            if group in members
+        ]
     return any_of(*facts)
 
 
 def to_active(item: Row, now: datetime) -> bool:
-    """Within ``startDateTime`` and ``endDateTime``, and Microsoft has not disabled the application."""
+    """Within ``startDateTime`` and ``endDateTime``, and neither the holder is disabled nor has Microsoft
+    disabled it."""
     ends = to_expires(item)
-    app_enabled = item["disabled_status"] in (None, "NotDisabled")
+    app_enabled = item["enabled"] and item["disabled_status"] in (None, "NotDisabled")
     return app_enabled and _moment(item["startDateTime"]) <= now and (ends is None or now < ends)
 
 
@@ -249,6 +272,7 @@ USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
             FacetRead(DOMAINS, uses_other_identity_provider),
             FacetRead(REGISTRATIONS, registered),
             *SIGN_IN_REQUIREMENTS,
+            FacetRead(PER_USER_MFA, entire_answer),
         ),
         combine=mfa_enforced,
     ),
@@ -257,11 +281,12 @@ USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
     "external": from_list(is_external_user),
     "administrator": Facet(
         (
+            FacetRead(None, _identity),
             FacetRead(DIRECTORY_ROLES, global_administrator),
             FacetRead(ADMINISTRATOR_GROUPS, in_a_group),
-            FacetRead(ASSIGNED_ROLES, directly_assigned_roles),
+            FacetRead(ASSIGNED_ROLES, entire_answer),
             FacetRead(PERMISSIONS_BY_ROLE, entire_answer),
-            FacetRead(OWNER_GROUPS, in_a_group),
+            FacetRead(OWNER_GROUPS, entire_answer),
         ),
         combine=administrator,
     ),
@@ -280,9 +305,18 @@ def users(partition: str, tenant: str) -> Table[IdentityCall]:
 
 def access_keys(partition: str, tenant: str, now: datetime) -> Table[IdentityCall]:
     """The table for the credentials of one tenant's applications; ``now`` decides whether they are active."""
+    return _access_keys(APPLICATIONS, partition, tenant, now)
+
+
+def access_keys_of_service_principals(partition: str, tenant: str, now: datetime) -> Table[IdentityCall]:
+    """The table for the credentials of one tenant's service principals, also of foreign applications."""
+    return _access_keys(SERVICE_PRINCIPALS, partition, tenant, now)
+
+
+def _access_keys(listing: DirectoryCall, partition: str, tenant: str, now: datetime) -> Table[IdentityCall]:
     return Table(
         kind=AccessKey,
-        list=APPLICATIONS,
+        list=listing,
         header=lambda item: key_header(partition, tenant, item),
         facets={
             "tags": from_list(lambda item: {}),
@@ -297,3 +331,6 @@ def access_keys(partition: str, tenant: str, now: datetime) -> Table[IdentityCal
 
 USERS = users("azure", "")
 ACCESS_KEYS = access_keys("azure", "", datetime.min.replace(tzinfo=UTC))
+ACCESS_KEYS_OF_SERVICE_PRINCIPALS = access_keys_of_service_principals(
+    "azure", "", datetime.min.replace(tzinfo=UTC)
+)

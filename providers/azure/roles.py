@@ -14,7 +14,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from providers.azure.client.calls import ArmCall, Digest, DirectoryCall, IdentityCall
-from providers.azure.client.completeness import allows, covers
+from providers.azure.credentials import credentials_of_service_principal
+from providers.azure.directory_users import is_external_user
+from providers.azure.role_definitions import (
+    PERMISSIONS_BY_ROLE,
+    Grant,
+    KnownRoles,
+    administers,
+    everything,
+    grants_rights,
+    restricts_who,
+    role_id,
+)
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.identity import Role
@@ -28,21 +39,6 @@ ROLE_ASSIGNMENTS = ArmCall(
     version="2022-04-01",
     paged=True,
 )
-ROLE_DEFINITIONS = ArmCall(
-    name="Microsoft.Authorization/RoleDefinitions_List",
-    permission="Microsoft.Authorization/roleDefinitions/read",
-    path="/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions",
-    version="2022-04-01",
-    paged=True,
-)
-RIGHTS = (
-    "Microsoft.Authorization/roleAssignments/write",
-    "Microsoft.Authorization/roleDefinitions/write",
-    "Microsoft.Authorization/roleAssignmentScheduleRequests/write",
-    "Microsoft.Authorization/roleEligibilityScheduleRequests/write",
-    "Microsoft.Authorization/elevateAccess/action",
-)
-"""The actions that grant permissions to others or to oneself."""
 _MICROSOFT = frozenset({"f8cdef31-a31e-4b4a-93e4-5f571e91255a", "72f988bf-86f1-41af-91ab-2d7cd011db47"})
 """The tenants in which Microsoft's own applications are registered."""
 _WIDE = re.compile(r"(?:/subscriptions/[^/]+|/providers/microsoft\.management/managementgroups/[^/]+)?/?")
@@ -58,81 +54,48 @@ _PRINCIPALS: Mapping[str, Literal["user", "group", "workload", "account"]] = {
 
 
 @dataclass(frozen=True)
-class RolePermissions:
-    """What a role allows."""
-
-    name: str
-    everything: bool
-    """Every action, except those that its holder can grant themselves."""
-    grants_rights: bool
-
-
-@dataclass(frozen=True)
 class AssignedRoles:
     """The roles assigned at the subscription or above, by user and by group."""
 
-    users: Mapping[str, frozenset[str]]
-    groups: Mapping[str, frozenset[str]]
-
-
-def permissions_by_role(definitions: Iterable[Row]) -> Mapping[str, RolePermissions]:
-    """What each role allows, by role ID. A role has several permission sets, evaluated separately.
-
-    https://learn.microsoft.com/azure/role-based-access-control/role-definitions
-    """
-    return {_role(row["id"]): _role_permissions(row["properties"]) for row in definitions}
-
-
-def _role_permissions(properties: Row) -> RolePermissions:
-    permissions = properties["permissions"]
-    return RolePermissions(
-        name=properties["roleName"],
-        everything=any(
-            any(covers(pattern, "*") for pattern in one["actions"]) and allows([one], RIGHTS[0])
-            for one in permissions
-        ),
-        grants_rights=any(allows([one], action) for one in permissions for action in RIGHTS),
-    )
+    users: Mapping[str, tuple[Grant, ...]]
+    groups: Mapping[str, tuple[Grant, ...]]
 
 
 def assigned_roles(assignments: Iterable[Row]) -> AssignedRoles:
     """The assignments to users and groups that apply to the whole subscription."""
-    users: dict[str, set[str]] = defaultdict(set)
-    groups: dict[str, set[str]] = defaultdict(set)
+    users: dict[str, list[Grant]] = defaultdict(list)
+    groups: dict[str, list[Grant]] = defaultdict(list)
     for row in assignments:
         properties = row["properties"]
         kind = _principal_type(properties)
-        if kind in ("user", "group") and _is_wide(properties):
+        if kind in ("user", "group") and is_wide(properties["scope"]):
             holders = users if kind == "user" else groups
-            holders[properties["principalId"].lower()].add(_role(properties["roleDefinitionId"]))
+            holders[properties["principalId"].lower()].append(to_grant(properties))
     return AssignedRoles(
-        {holder: frozenset(roles) for holder, roles in users.items()},
-        {holder: frozenset(roles) for holder, roles in groups.items()},
+        {holder: tuple(grants) for holder, grants in users.items()},
+        {holder: tuple(grants) for holder, grants in groups.items()},
     )
 
 
-def allow_everything(roles: Iterable[str], known: Mapping[str, RolePermissions]) -> Observed[bool]:
-    """Whether any of the roles allows everything."""
-    return any_of(*(known[role].everything if role in known else _undefined(role) for role in sorted(roles)))
+def to_grant(properties: Row) -> Grant:
+    """The grant of an assignment."""
+    condition = properties.get("condition")
+    if not isinstance(condition, str | None):
+        raise TypeError("condition")
+    role = role_id(properties["roleDefinitionId"])
+    return Grant(role, condition or None, properties["scope"].lower())
 
 
-PERMISSIONS_BY_ROLE = Digest(ROLE_DEFINITIONS, permissions_by_role)
+def administer(grants: Iterable[Grant], known: KnownRoles) -> Observed[bool]:
+    """Whether any of the roles allows everything, or assigning oneself one that does."""
+    return any_of(*(administers(grant, known) for grant in grants))
+
+
 ASSIGNED_ROLES = Digest(ROLE_ASSIGNMENTS, assigned_roles)
 
 
 def _external_users(rows: Iterable[Row]) -> Mapping[str, bool]:
     return {row["id"].lower(): is_external_user(row) for row in rows}
-
-
-def is_external_user(user: Row) -> bool:
-    """Whether a directory user is a guest, or signs in at another tenant or identity provider.
-
-    ``userType`` is Guest, or the name contains ``#EXT#``, or an identity is federated.
-    https://learn.microsoft.com/entra/external-id/user-properties
-    """
-    identities = user.get("identities") or ()
-    federated = any(one["signInType"] == "federated" for one in identities)
-    return user["userType"] == "Guest" or "#ext#" in user["userPrincipalName"].lower() or federated
 
 
 def _owners(rows: Iterable[Row]) -> Mapping[str, str | None]:
@@ -149,11 +112,15 @@ EXTERNAL_USERS = DirectoryCall(
     paged=True,
     digest=_external_users,
 )
-WORKLOADS = DirectoryCall(
+SERVICE_PRINCIPALS = DirectoryCall(
     name="Microsoft.Graph/servicePrincipals",
     permission="Application.Read.All",
-    path="servicePrincipals?$select=id,appOwnerOrganizationId&$top=999",
+    path=(
+        "servicePrincipals?$select=id,appId,displayName,passwordCredentials,keyCredentials"
+        ",appOwnerOrganizationId,servicePrincipalType,accountEnabled,disabledByMicrosoftStatus&$top=999"
+    ),
     paged=True,
+    items=credentials_of_service_principal,
     digest=_owners,
 )
 
@@ -169,15 +136,15 @@ def header(partition: str, scope: str, item: Row) -> Mapping[str, Any]:
         "scope": scope,
         "region": None,
         "id": identifier,
-        "name": f"{item['role'] or _role(item['properties']['roleDefinitionId'])} for "
+        "name": f"{item['role'] or role_id(item['properties']['roleDefinitionId'])} for "
         f"{item['properties']['principalId']}",
         "type": "azure.authorization.roleassignment",
     }
 
 
-def role_name(item: Row, known: Mapping[str, RolePermissions]) -> str | None:
+def role_name(item: Row, known: KnownRoles) -> str | None:
     """The name of the assigned role; ``None`` if its definition is not listed."""
-    permit = known.get(_role(item["properties"]["roleDefinitionId"]))
+    permit = known.get(role_id(item["properties"]["roleDefinitionId"]))
     return None if permit is None else permit.name
 
 
@@ -196,18 +163,17 @@ def to_principal_type(item: Row) -> Literal["user", "group", "workload", "accoun
     return _principal_type(item["properties"])
 
 
-def to_everything(item: Row, known: Mapping[str, RolePermissions]) -> Observed[bool]:
-    """Whether the role's actions include ``*``, its notActions do not exclude assigning roles (with which the
-    holder can regain what they exclude), and it is assigned at the subscription or above."""
-    if not _is_wide(item["properties"]):
-        return False
-    return allow_everything([_role(item["properties"]["roleDefinitionId"])], known)
+def to_everything(item: Row, known: KnownRoles) -> Observed[bool]:
+    """Whether the role's actions add up to everything, its notActions do not exclude assigning roles (with
+    which the holder can regain what they exclude), and it is assigned at the subscription or above."""
+    properties = item["properties"]
+    return is_wide(properties["scope"]) and everything(to_grant(properties), known)
 
 
-def to_grants_rights(item: Row, known: Mapping[str, RolePermissions]) -> Observed[bool]:
-    """Whether the role allows one of :data:`RIGHTS`, at whatever scope it is assigned."""
-    role = _role(item["properties"]["roleDefinitionId"])
-    return known[role].grants_rights if role in known else _undefined(role)
+def to_grants_rights(item: Row, known: KnownRoles) -> Observed[bool]:
+    """Whether the role allows granting rights, at whatever scope it is assigned, and its condition leaves
+    that."""
+    return grants_rights(to_grant(item["properties"]), known)
 
 
 def user_is_external(item: Row, external_users: Mapping[str, bool]) -> Observed[bool]:
@@ -225,7 +191,7 @@ def workload_is_external(item: Row, owners: Mapping[str, str | None], tenant: st
     if to_principal_type(item) != "workload":
         return False
     if principal not in owners:
-        return _not_in_directory(WORKLOADS, principal)
+        return _not_in_directory(SERVICE_PRINCIPALS, principal)
     return owners[principal] not in (None, tenant, *_MICROSOFT)
 
 
@@ -238,12 +204,12 @@ def to_external(kind: Observed[str], user: Observed[bool], workload: Observed[bo
     return kind == "account"
 
 
-def to_conditioned(item: Row) -> bool:
-    """Whether a ``condition`` restricts the use of the role.
+def to_conditioned(item: Row, known: KnownRoles) -> Observed[bool]:
+    """Whether a ``condition`` restricts who can use the role.
 
     https://learn.microsoft.com/azure/role-based-access-control/conditions-overview
     """
-    return bool(item["properties"].get("condition"))
+    return restricts_who(to_grant(item["properties"]), known)
 
 
 def last_used_unknown(item: Row) -> Unknown:
@@ -260,17 +226,9 @@ def _principal_type(properties: Row) -> Literal["user", "group", "workload", "ac
     return _PRINCIPALS[properties["principalType"]]
 
 
-def _is_wide(properties: Row) -> bool:
-    return _WIDE.fullmatch(properties["scope"].lower()) is not None
-
-
-def _role(definition: str) -> str:
-    """The role ID: the last segment of the role definition ID."""
-    return definition.rsplit("/", 1)[1].lower()
-
-
-def _undefined(role: str) -> Unknown:
-    return Unknown.because("error", ROLE_DEFINITIONS.name, None, f"role definition {role} is not listed")
+def is_wide(scope: str) -> bool:
+    """Whether the scope is the subscription, or above."""
+    return _WIDE.fullmatch(scope.lower()) is not None
 
 
 def _not_in_directory(call: DirectoryCall, principal: str) -> Unknown:
@@ -293,11 +251,11 @@ def roles(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
             (
                 FacetRead(None, to_principal_type),
                 FacetRead(EXTERNAL_USERS, user_is_external),
-                FacetRead(WORKLOADS, is_external),
+                FacetRead(SERVICE_PRINCIPALS, is_external),
             ),
             combine=to_external,
         ),
-        "conditioned": from_list(to_conditioned),
+        "conditioned": asked(PERMISSIONS_BY_ROLE, to_conditioned),
         "last_used": from_list(last_used_unknown),
     }
     return Table(

@@ -37,11 +37,12 @@ from providers.azure.client.recorded_sign_in import SIGN_IN, mistake, replayed_e
 from providers.azure.client.senders import Recordings
 from providers.azure.compute import container_clusters, functions, virtual_machines
 from providers.azure.databases import databases
+from providers.azure.delegations import delegations
 from providers.azure.entra import ORGANISATION
-from providers.azure.identity import access_keys, users
+from providers.azure.identity import access_keys, access_keys_of_service_principals, users
 from providers.azure.keys import keys
 from providers.azure.network import firewalls
-from providers.azure.roles import ROLES, roles
+from providers.azure.roles import roles
 from providers.azure.storage import buckets
 from providers.azure.tables import COLLECTORS
 from providers.azure.tenant import tenants
@@ -236,14 +237,15 @@ class AzureProvider:
         if self._sign_in_tenant() in (None, tenant):
             directory = TenantDirectory(self.graph, tenant, list(grants.values()), count)
         for scope, one in grants.items():
-            if Role.kind in wanted and ROLES in COLLECTORS:
-                place = CollectionPlace("azure", scope, None, Role.kind)
-                table = roles(self.partition, scope, tenant)
-                collection.run(table, GrantsCaller(one, directory), place, wanted[Role.kind])
+            for table in (roles(self.partition, scope, tenant), delegations(self.partition, scope, tenant)):
+                if Role.kind in wanted and table.name in registered:
+                    place = CollectionPlace("azure", scope, None, Role.kind)
+                    collection.run(table, GrantsCaller(one, directory), place, wanted[Role.kind])
         for table in (
             tenants(self.partition, tenant),
             users(self.partition, tenant),
             access_keys(self.partition, tenant, self.identity.time),
+            access_keys_of_service_principals(self.partition, tenant, self.identity.time),
         ):
             kind = table.kind.kind
             if kind in wanted and table.name in registered:

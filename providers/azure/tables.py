@@ -9,7 +9,8 @@ from providers.azure.audit import AUDIT_TRAILS
 from providers.azure.client.calls import AzureCall, IdentityCall
 from providers.azure.compute import CONTAINER_CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
 from providers.azure.databases import DATABASES
-from providers.azure.identity import ACCESS_KEYS, USERS
+from providers.azure.delegations import ROLES_OF_DELEGATIONS
+from providers.azure.identity import ACCESS_KEYS, ACCESS_KEYS_OF_SERVICE_PRINCIPALS, USERS
 from providers.azure.keys import KEYS, KEYS_OF_HSMS
 from providers.azure.network import FIREWALLS
 from providers.azure.queues import queues
@@ -36,9 +37,11 @@ COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
     CONTAINER_CLUSTERS,
     *(table("azure") for table in RESOURCES),
     ROLES,
+    ROLES_OF_DELEGATIONS,
     TENANTS,
     USERS,
     ACCESS_KEYS,
+    ACCESS_KEYS_OF_SERVICE_PRINCIPALS,
 )
 """The tables of all kinds collected from Azure."""
 
@@ -63,7 +66,10 @@ SUBSCRIPTION = Register(
         "container_cluster": ("Microsoft.ResourceGraph/Resources(managedClusters)",),
         "queue": ("Microsoft.ResourceGraph/Resources(Microsoft.ServiceBus/namespaces)",),
         "snapshot": ("Microsoft.ResourceGraph/Resources(Microsoft.Compute/snapshots)",),
-        "role": ("Microsoft.Authorization/RoleAssignments_ListForSubscription",),
+        "role": (
+            "Microsoft.Authorization/RoleAssignments_ListForSubscription",
+            "Microsoft.ManagedServices/RegistrationAssignments_List",
+        ),
     },
     not_there=dict.fromkeys(("tenant", "user", "access_key"), "it belongs to the tenant"),
 )
@@ -74,7 +80,7 @@ TENANT = Register(
     sources={
         "tenant": ("Microsoft.Graph/organization",),
         "user": ("Microsoft.Graph/users",),
-        "access_key": ("Microsoft.Graph/applications",),
+        "access_key": ("Microsoft.Graph/applications", "Microsoft.Graph/servicePrincipals"),
     },
     not_there=dict.fromkeys(SUBSCRIPTION.sources, "it belongs to a subscription"),
 )

@@ -12,21 +12,23 @@ from providers.azure.conditional_access import (
     Holders,
     Members,
     Policy,
-    PolicyDirectory,
     role_members,
 )
+from providers.azure.directory_users import DirectoryUser, DirectoryUsers, known_user
 from providers.azure.entra import (
     ADMINISTRATOR_GROUPS,
     AUTHORISATION,
     DIRECTORY_ROLES,
     ORGANISATION,
     SIGN_IN_REQUIREMENTS,
+    USERS_LIST,
     boolean,
     entire_answer,
     header,
 )
+from providers.azure.sign_in_requirements import Requirements
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
-from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.evidence import Observed, Unknown, any_of, join, lift
 from scanner.model.resources.identity import Tenant
 
 Row = Mapping[str, Any]
@@ -40,11 +42,20 @@ _INVITES: Mapping[str, Invites] = {
 }
 
 
-def administrators(roles: Observed[Mapping[str, Holders]], members: Observed[Members]) -> Observed[int]:
-    """How many users have an active assignment of Global Administrator, directly or through groups."""
+def administrators(
+    roles: Observed[Mapping[str, Holders]], members: Observed[Members], users: Observed[DirectoryUsers]
+) -> Observed[int]:
+    """How many enabled users actively are Global Administrators, directly or through groups."""
     if isinstance(members, Unknown):
         return members
-    return lift(len, role_members(GLOBAL_ADMINISTRATOR, roles, members))
+    holders = role_members(GLOBAL_ADMINISTRATOR, roles, members)
+    if isinstance(holders, Unknown) or isinstance(users, Unknown):
+        return join([one for one in (holders, users) if isinstance(one, Unknown)])
+    return lift(_enabled, *(known_user(user, users) for user in sorted(holders)))
+
+
+def _enabled(*users: DirectoryUser) -> int:
+    return sum(1 for user in users if user.enabled)
 
 
 def sign_in_requirement(
@@ -53,24 +64,19 @@ def sign_in_requirement(
     found: Observed[Sequence[Policy]],
     roles: Observed[Mapping[str, Holders]],
     members: Observed[Members],
+    users: Observed[DirectoryUsers],
 ) -> Observed[bool]:
-    """Whether security defaults or enabled policies enforce the requirement named by ``of``: MFA for
-    administrators, MFA for everyone, or blocked legacy authentication. The last two need one policy that
-    applies to members and one (the same or another) that applies to guests."""
+    """Whether security defaults or the enabled policies together enforce the requirement named by ``of``: MFA
+    for administrators, MFA for everyone, or blocked legacy authentication."""
     if isinstance(found, Unknown) or isinstance(members, Unknown):
         unknown = [one for one in (found, members) if isinstance(one, Unknown)]
         return any_of(defaults, *unknown)
-    directory = PolicyDirectory(roles, members)
-    facts = [(policy, policy.blocks_legacy if of == "legacy" else policy.requires_mfa) for policy in found]
-    if of == "administrators":
-        enforced = any_of(
-            *(all_of(fact, directory.applies_to_administrators(policy)) for policy, fact in facts)
-        )
-    else:
-        enforced = all_of(
-            any_of(*(all_of(fact, directory.applies_to_members(policy)) for policy, fact in facts)),
-            any_of(*(all_of(fact, directory.applies_to_guests(policy)) for policy, fact in facts)),
-        )
+    requirements = Requirements(roles, members, users)
+    enforced = requirements.required(
+        "administrators" if of == "administrators" else "everyone",
+        lambda policy: policy.blocks_legacy if of == "legacy" else policy.requires_mfa,
+        found,
+    )
     return any_of(defaults, enforced)
 
 
@@ -94,15 +100,24 @@ def tenant_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
     return header(partition, tenant, "", item["displayName"], "tenant")
 
 
+_REQUIREMENTS: tuple[FacetRead[IdentityCall], ...] = (
+    *SIGN_IN_REQUIREMENTS,
+    FacetRead(USERS_LIST, entire_answer),
+)
+
 TENANT_FACETS: Mapping[str, Facet[IdentityCall]] = {
     "tags": from_list(lambda item: {}),
     "administrators": Facet(
-        (FacetRead(DIRECTORY_ROLES, entire_answer), FacetRead(ADMINISTRATOR_GROUPS, entire_answer)),
+        (
+            FacetRead(DIRECTORY_ROLES, entire_answer),
+            FacetRead(ADMINISTRATOR_GROUPS, entire_answer),
+            FacetRead(USERS_LIST, entire_answer),
+        ),
         combine=administrators,
     ),
-    "administrators_mfa": Facet(SIGN_IN_REQUIREMENTS, combine=partial(sign_in_requirement, "administrators")),
-    "everyone_mfa": Facet(SIGN_IN_REQUIREMENTS, combine=partial(sign_in_requirement, "everyone")),
-    "legacy_sign_in_blocked": Facet(SIGN_IN_REQUIREMENTS, combine=partial(sign_in_requirement, "legacy")),
+    "administrators_mfa": Facet(_REQUIREMENTS, combine=partial(sign_in_requirement, "administrators")),
+    "everyone_mfa": Facet(_REQUIREMENTS, combine=partial(sign_in_requirement, "everyone")),
+    "legacy_sign_in_blocked": Facet(_REQUIREMENTS, combine=partial(sign_in_requirement, "legacy")),
     "guests_invited_by": asked(AUTHORISATION, to_guests_invited_by),
     "users_register_apps": asked(AUTHORISATION, to_users_register_apps),
 }

@@ -92,20 +92,21 @@ class SubscriptionCaller:
         For a Resource Manager list, which is denied as a whole rather than filtered: its items.
         """
         if isinstance(call, ArmCall):
-            answer, incomplete = self._once(call)
-            yield answer or ()
-            if incomplete is not None:
-                yield incomplete
-            return
-        rows, missing = self._graph.rows(call, self._subscription)
+            rows, missing = self._once(call)
+        else:
+            rows, missing = self._graph.rows(call, self._subscription)
         causes = [] if missing is None else [missing]
-        for row in rows:
+        for row in rows or ():
             items = self.read(call, call.items, row)
             if isinstance(items, Unknown):
                 causes.append(items)
+            elif isinstance(call, ArmCall):
+                yield items
             else:
                 yield [item for item in items if not self._locations or item["location"] in self._locations]
-        incomplete = join(causes) if causes else self._incomplete(call)
+        incomplete = join(causes) if causes else None
+        if incomplete is None and isinstance(call, GraphCall):
+            incomplete = self._incomplete(call)
         if incomplete is not None:
             yield incomplete
 

@@ -13,6 +13,12 @@ GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
 """The only path that receives a POST: a query, which changes nothing."""
 GRAPH_VERSION = "2022-10-01"
 DIRECTORY_VERSION = "v1.0"
+OBJECTS = ("{group}", "{user}")
+"""In the path of a Microsoft Graph call: the object ID that it is about."""
+
+
+def _itself(row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return (row,)
 
 
 @dataclass(frozen=True)
@@ -38,15 +44,15 @@ class ArmCall:
     ``microsoft.keyvault/vaults/keys``; empty where the rest of the path determines what is read."""
     expand: str = ""
     """The value of ``$expand``: what the answer includes beyond the default."""
+    option: str = ""
+    """Another parameter that the operation has for this: ``$name=value``."""
+    items: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]] = _itself
+    """The items in an entry of a paged list."""
 
     @property
     def about_item(self) -> bool:
         """Whether the call is made once per item."""
         return "{id}" in self.path
-
-
-def _itself(row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    return (row,)
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,9 @@ class DirectoryCall:
     permission: str | None
     """The least privileged Microsoft Graph permission that it requires."""
     path: str
-    """Below the version, with the query string; with ``{group}`` for the object ID of a group."""
+    """Below the version, with the query string; with ``{group}`` or ``{user}`` for an object ID."""
+    version: str = DIRECTORY_VERSION
+    """``beta`` only for what no other version tells."""
     paged: bool = False
     """The answer is a paged list under ``value``."""
     next_page: ClassVar[str] = "@odata.nextLink"
@@ -90,6 +98,11 @@ class DirectoryCall:
     """The items in a row of a listing."""
     digest: Callable[[Any], Any] = _unchanged
     """Reduces the answer to what is kept, and validates it: once."""
+
+    @property
+    def digested(self) -> bool:
+        """Whether the answer is reduced, for facts about other resources."""
+        return self.digest is not _unchanged
 
 
 @dataclass(frozen=True)
@@ -115,11 +128,14 @@ class Digest:
 
 @dataclass(frozen=True)
 class MembersCall:
-    """The members of the groups named in other answers, by group; each group may be unknown separately."""
+    """The members of the groups named in other answers, by group; each group may be unknown separately.
+
+    Or what is told of each user named in other answers.
+    """
 
     call: DirectoryCall
     """Made once per group."""
-    of: tuple[DirectoryCall | Digest, ...]
+    of: tuple[DirectoryCall | Digest | MembersCall, ...]
     """The answers that name the groups."""
     groups: Callable[..., frozenset[str]]
     """Returns the groups named in these answers; an Unknown answer names none."""

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from providers.azure.client.calls import (
-    DIRECTORY_VERSION,
     GRAPH_PATH,
     GRAPH_VERSION,
+    OBJECTS,
     ArmCall,
     AzureCall,
     DirectoryCall,
@@ -290,7 +290,8 @@ class ResourceManager(_HttpClient):
     def _url(self, call: ArmCall, subscription: str, item_id: str) -> str:
         path = call.path.replace("{subscription}", subscription).replace("{id}", item_id)
         expand = f"&%24expand={quote(call.expand)}" if call.expand else ""
-        return f"{self._where.manager}{path}?api-version={call.version}{expand}"
+        option = f"&{quote(call.option, safe='=')}" if call.option else ""
+        return f"{self._where.manager}{path}?api-version={call.version}{expand}{option}"
 
     def query(
         self, call: GraphCall, subscriptions: Sequence[str], count: Count
@@ -347,17 +348,22 @@ class MicrosoftGraph(_HttpClient):
 
         sender = recordings.sender(MICROSOFT_GRAPH, where.graph, identity.tenant, guard, client)
         super().__init__(sender, guard, where.authority, limits, sleep)
-        self._base = f"{where.graph}/{DIRECTORY_VERSION}/"
+        self._base = where.graph
 
-    def get(self, call: DirectoryCall, group: str, count: Count) -> Observed[Any]:
-        """The answer; the whole list for a paged call."""
-        url = self._base + call.path.replace("{group}", group)
+    def get(self, call: DirectoryCall, about: str, count: Count) -> Observed[Any]:
+        """The answer, about the object with that ID; the whole list for a paged call."""
+        url = self._url(call, about)
         return self._all_items(call, url, count) if call.paged else self._body(call, "GET", url, None, count)
 
-    def pages(self, call: DirectoryCall, group: str, count: Count) -> Iterator[Observed[Sequence[Any]]]:
+    def pages(self, call: DirectoryCall, about: str, count: Count) -> Iterator[Observed[Sequence[Any]]]:
         """The pages of a paged call; an Unknown in place of a page ends the list."""
-        url = self._base + call.path.replace("{group}", group)
-        return (page for page in self._pages(call, url, count) if page is not None)
+        return (page for page in self._pages(call, self._url(call, about), count) if page is not None)
+
+    def _url(self, call: DirectoryCall, about: str) -> str:
+        path = call.path
+        for name in OBJECTS:
+            path = path.replace(name, about)
+        return f"{self._base}/{call.version}/{path}"
 
 
 def rows(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] | None:

@@ -6,7 +6,7 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from providers.azure.client.caller import SubscriptionCaller
 from providers.azure.client.calls import ArmCall, Digest, DirectoryCall, GraphCall, IdentityCall, MembersCall
@@ -18,15 +18,15 @@ T = TypeVar("T")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class _Cache:
+class _Cache(Generic[T]):
     """Answers that are requested once, by whichever thread asks first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._key_locks: dict[Hashable, threading.Lock] = defaultdict(threading.Lock)
-        self._answers: dict[Hashable, Observed[Any]] = {}
+        self._answers: dict[Hashable, T] = {}
 
-    def get(self, key: Hashable, request: Callable[[], Observed[Any]]) -> Observed[Any]:
+    def get(self, key: Hashable, request: Callable[[], T]) -> T:
         with self._lock:
             key_lock = self._key_locks[key]
         with key_lock:
@@ -40,7 +40,7 @@ class Grants:
 
     def __init__(self, caller: SubscriptionCaller) -> None:
         self.caller = caller
-        self._cache = _Cache()
+        self._cache = _Cache[Observed[Any]]()
 
     def digest(self, call: Digest) -> Observed[Answer]:
         """The digest of the list."""
@@ -59,12 +59,13 @@ class TenantDirectory:
         self._graph = graph
         self._grants = grants
         self._count = count
-        self._cache = _Cache()
+        self._cache = _Cache[Observed[Any]]()
+        self._lists = _Cache[tuple[Sequence[Any], Unknown | None]]()
 
     def pages(self, call: DirectoryCall) -> Iterator[Observed[Sequence[Item]]]:
         """The items of a list, page by page; an Unknown for what is missing."""
         missing: list[Unknown] = []
-        for page in self._graph.pages(call, "", self._count):
+        for page in self._pages(call):
             if isinstance(page, Unknown):
                 missing.append(page)
                 break
@@ -76,6 +77,24 @@ class TenantDirectory:
                     yield items
         if missing:
             yield join(missing)
+
+    def _pages(self, call: DirectoryCall) -> Iterator[Observed[Sequence[Any]]]:
+        """The pages; of a call that facets need too, as one page, which is kept for its digest."""
+        if not call.digested:
+            return self._graph.pages(call, "", self._count)
+        rows, missing = self._rows(call)
+        return iter((rows,) if missing is None else (rows, missing))
+
+    def _rows(self, call: DirectoryCall) -> tuple[Sequence[Any], Unknown | None]:
+        def ask() -> tuple[Sequence[Any], Unknown | None]:
+            rows: list[Any] = []
+            for page in self._graph.pages(call, "", self._count):
+                if isinstance(page, Unknown):
+                    return rows, page
+                rows.extend(page)
+            return rows, None
+
+        return self._lists.get(call, ask)
 
     def answer(self, call: DirectoryCall | Digest | MembersCall) -> Observed[Answer]:
         """The digest of the answer about the tenant, or of those about all its scanned subscriptions."""
@@ -91,15 +110,18 @@ class TenantDirectory:
         if isinstance(call, MembersCall):
             groups = call.groups(*(self.answer(one) for one in call.of))
             return {group: self._members(call.call, group) for group in sorted(groups)}
+        if call.paged and call.digested:
+            rows, missing = self._rows(call)
+            return self.read(call, call.digest, rows) if missing is None else missing
         answer = self._graph.get(call, "", self._count)
         return answer if isinstance(answer, Unknown) else self.read(call, call.digest, answer)
 
-    def _members(self, call: DirectoryCall, group: str) -> Observed[frozenset[str]]:
+    def _members(self, call: DirectoryCall, group: str) -> Observed[Any]:
         return self._cache.get((call, group), lambda: self._ask_members(call, group))
 
-    def _ask_members(self, call: DirectoryCall, group: str) -> Observed[frozenset[str]]:
+    def _ask_members(self, call: DirectoryCall, group: str) -> Observed[Any]:
         if not _GUID.fullmatch(group):
-            return Unknown.because("error", call.name, None, "the group ID has an unexpected format")
+            return Unknown.because("error", call.name, None, "the object ID has an unexpected format")
         answer = self._graph.get(call, group, self._count)
         return answer if isinstance(answer, Unknown) else self.read(call, call.digest, answer)
 

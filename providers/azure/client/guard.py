@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-from providers.azure.client.calls import DIRECTORY_VERSION, GRAPH_PATH, ArmCall, DirectoryCall, GraphCall
+from providers.azure.client.calls import GRAPH_PATH, OBJECTS, ArmCall, DirectoryCall, GraphCall
 
-_SUBSCRIPTION = r"[0-9a-f-]{36}"
+_GUID = r"[0-9a-f-]{36}"
 _ID = (
-    rf"/subscriptions/{_SUBSCRIPTION}/resourcegroups/[^/?#]+/providers/[a-z0-9.]+/[a-z0-9]+/[^/?#]+"
+    rf"/subscriptions/{_GUID}/resourcegroups/[^/?#]+/providers/[a-z0-9.]+/[a-z0-9]+/[^/?#]+"
     r"(?:/[a-z0-9]+/[^/?#]+)*"
 )
 
@@ -28,7 +28,7 @@ class RequestGuard:
         self._queries = any(isinstance(call, GraphCall) for call in calls)
         paths = {(call.path, call.of) for call in calls if isinstance(call, ArmCall)}
         self._paths = [_pattern(path, of) for path, of in sorted(paths)]
-        self._paths += [_directory(call.path) for call in calls if isinstance(call, DirectoryCall)]
+        self._paths += [_directory(call) for call in calls if isinstance(call, DirectoryCall)]
 
     def permits(self, method: str, url: str) -> bool:
         """Whether it is an allowed read at the host."""
@@ -60,13 +60,15 @@ def resource_id(text: object, of: str = "") -> str:
 def _pattern(template: str, of: str) -> re.Pattern[str]:
     escaped = re.escape(template.lower())
     return re.compile(
-        escaped.replace(re.escape("{subscription}"), _SUBSCRIPTION).replace(re.escape("{id}"), _of_type(of))
+        escaped.replace(re.escape("{subscription}"), _GUID).replace(re.escape("{id}"), _of_type(of))
     )
 
 
-def _directory(template: str) -> re.Pattern[str]:
-    path = re.escape(f"/{DIRECTORY_VERSION}/{template.split('?')[0]}".lower())
-    return re.compile(path.replace(re.escape("{group}"), _SUBSCRIPTION))
+def _directory(call: DirectoryCall) -> re.Pattern[str]:
+    path = re.escape(f"/{call.version}/{call.path.split('?')[0]}".lower())
+    for name in OBJECTS:
+        path = path.replace(re.escape(name), _GUID)
+    return re.compile(path)
 
 
 def _of_type(of: str) -> str:
@@ -74,4 +76,4 @@ def _of_type(of: str) -> str:
         return _ID
     namespace, *types = of.split("/")
     named = "".join(rf"/{re.escape(name)}/[^/?#]+" for name in types)
-    return rf"/subscriptions/{_SUBSCRIPTION}/resourcegroups/[^/?#]+/providers/{re.escape(namespace)}{named}"
+    return rf"/subscriptions/{_GUID}/resourcegroups/[^/?#]+/providers/{re.escape(namespace)}{named}"

@@ -169,6 +169,7 @@ class Answers:
             "DenyAssignments_List": lambda _: estate.deny_assignments,
             "SecurityContacts_List": lambda _: estate.contacts,
             "RoleAssignments_ListForSubscription": lambda _: estate.role_assignments,
+            "RegistrationAssignments_List": lambda _: estate.delegations,
             "RoleDefinitions_List": lambda _: estate.role_definitions,
             "SubscriptionDiagnosticSettings_List": lambda _: estate.activity_log,
             "BlobServices_GetServiceProperties": lambda account: _blob_service(_required(account)),

@@ -13,6 +13,7 @@ from providers.sandbox.azure.identity import Json, Tenant
 Reply = tuple[int, dict[str, str], bytes]
 
 PREFIX = "/v1.0/"
+BETA = "/beta/"
 _GUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _READS = {
     "organization": "Organization.Read.All",
@@ -29,12 +30,17 @@ _READS = {
 _MEMBERS = re.compile(rf"groups/({_GUID})/transitiveMembers")
 
 
+_REQUIREMENTS = re.compile(rf"{BETA}users/({_GUID})/authentication/requirements")
+
+
 class NotFound(Exception):
     """The object or path does not exist in the simulated Microsoft Graph."""
 
 
 def operation(path: str, parameters: Mapping[str, str]) -> tuple[str, str] | None:
     """The name of the operation and its required permission; ``None`` for an unknown path."""
+    if _REQUIREMENTS.fullmatch(path):
+        return "Microsoft.Graph/users/authentication/requirements", "Policy.Read.All"
     below = path.removeprefix(PREFIX)
     if _MEMBERS.fullmatch(below):
         return "Microsoft.Graph/groups/transitiveMembers", "GroupMember.Read.All"
@@ -50,6 +56,9 @@ def operation(path: str, parameters: Mapping[str, str]) -> tuple[str, str] | Non
 
 def answer(tenant: Tenant, base: str, path: str, parameters: Mapping[str, str], size: int) -> Json:
     """The answer of Microsoft Graph; lists in pages of ``size``. Raises :class:`NotFound`."""
+    asked = _REQUIREMENTS.fullmatch(path)
+    if asked is not None:
+        return {"perUserMfaState": tenant.per_user_mfa.get(asked.group(1), "disabled")}
     below = path.removeprefix(PREFIX)
     context = {"@odata.context": f"{base}{PREFIX}$metadata#{below}"}
     single = {

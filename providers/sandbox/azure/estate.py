@@ -11,6 +11,7 @@ from providers.sandbox.azure.identity import (
     Tenant,
     sample_assignments,
     sample_definitions,
+    sample_delegations,
     sample_tenant,
 )
 from providers.sandbox.azure.keys import Vault, sample_vaults
@@ -104,6 +105,7 @@ class Estate:
     role_assignments: list[Json] = field(
         default_factory=lambda: sample_assignments(SUBSCRIPTION, PRINCIPAL, _GROUP)
     )
+    delegations: list[Json] = field(default_factory=lambda: sample_delegations(SUBSCRIPTION))
     hidden: set[str] = field(default_factory=set)
     """Resources that Resource Graph silently omits, as it does without read permission."""
     without_role: frozenset[str] = frozenset({OTHER_SUBSCRIPTION})

@@ -30,6 +30,13 @@ OPERATIONS = (
         _SUBSCRIPTION_LISTS + "roledefinitions",
         "2022-04-01",
     ),
+    (
+        "Microsoft.ManagedServices/RegistrationAssignments_List",
+        "Microsoft.ManagedServices/registrationAssignments/read",
+        r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/providers/microsoft\.managedservices/"
+        "registrationassignments",
+        "2022-10-01",
+    ),
 )
 """Name, action, path and version of each GET at the Resource Manager."""
 
@@ -65,6 +72,8 @@ class Tenant:
     role_assignments: list[Json]
     members: dict[str, list[Json]]
     policies: list[Json]
+    per_user_mfa: dict[str, str] = field(default_factory=dict)
+    """The setting of users; ``disabled`` for all others."""
     defaults: Json = field(default_factory=lambda: {"id": "default", "isEnabled": False})
     authorisation: Json = field(
         default_factory=lambda: {
@@ -217,14 +226,15 @@ def sample_tenant(tenant: str, client: str, principal: str) -> Tenant:
         ],
         applications=_applications(client),
         workloads=[
-            {"id": principal, "appOwnerOrganizationId": tenant, "servicePrincipalType": "Application"},
-            {"id": workload(1), "appOwnerOrganizationId": tenant, "servicePrincipalType": "Application"},
-            {
-                "id": workload(2),
-                "appOwnerOrganizationId": _FOREIGN_TENANT,
-                "servicePrincipalType": "Application",
-            },
-            {"id": workload(3), "appOwnerOrganizationId": None, "servicePrincipalType": "ManagedIdentity"},
+            _service_principal(principal, "scanner", tenant),
+            _service_principal(
+                workload(1),
+                "status-page",
+                tenant,
+                certificates=[_credential(4, ago(20), ago(-70), **_CERTIFICATE)],
+            ),
+            _service_principal(workload(2), "partner-backup", _FOREIGN_TENANT),
+            _service_principal(workload(3), "web-1", None, kind="ManagedIdentity"),
         ],
         role_assignments=[
             holds(GLOBAL_ADMINISTRATOR, "user", person(2)),
@@ -256,6 +266,35 @@ def sample_tenant(tenant: str, client: str, principal: str) -> Tenant:
     )
 
 
+_SECRET: Json = {"hint": "s3c", "secretText": None, "customKeyIdentifier": None}
+_CERTIFICATE: Json = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": None}
+
+
+def _credential(number: int, starts: str, ends: str, **more: Any) -> Json:
+    return {
+        "keyId": f"0b0b0b0b-4444-4222-8333-0000000000{number:02d}",
+        "displayName": f"credential {number}",
+        "startDateTime": starts,
+        "endDateTime": ends,
+        **more,
+    }
+
+
+def _service_principal(
+    id_: str, name: str, owner: str | None, kind: str = "Application", certificates: list[Json] | None = None
+) -> Json:
+    return {
+        "id": id_,
+        "appId": id_.replace("0c0c0c0c", "0c0c0c1c"),
+        "displayName": name,
+        "appOwnerOrganizationId": owner,
+        "servicePrincipalType": kind,
+        "accountEnabled": True,
+        "passwordCredentials": [],
+        "keyCredentials": certificates or [],
+    }
+
+
 def _applications(client: str) -> list[Json]:
     def application(number: int, name: str, secrets: list[Json], certificates: list[Json]) -> Json:
         return {
@@ -267,25 +306,14 @@ def _applications(client: str) -> list[Json]:
             "keyCredentials": certificates,
         }
 
-    def credential(number: int, starts: str, ends: str, **more: Any) -> Json:
-        return {
-            "keyId": f"0b0b0b0b-4444-4222-8333-0000000000{number:02d}",
-            "displayName": f"credential {number}",
-            "startDateTime": starts,
-            "endDateTime": ends,
-            **more,
-        }
-
-    secret = {"hint": "s3c", "secretText": None, "customKeyIdentifier": None}
-    certificate = {"type": "AsymmetricX509Cert", "usage": "Verify", "key": None}
     return [
-        application(1, "scanner", [], [credential(1, ago(20), ago(-70), **certificate)]),
+        application(1, "scanner", [], [_credential(1, ago(20), ago(-70), **_CERTIFICATE)]),
         application(
             2,
             "billing-export",
             [
-                credential(2, "2023-02-01T08:30:00Z", "2299-12-30T23:00:00Z", **secret),
-                credential(3, "2021-02-01T08:30:00.1234567Z", "2023-02-01T08:30:00.1234567Z", **secret),
+                _credential(2, "2023-02-01T08:30:00Z", "2299-12-30T23:00:00Z", **_SECRET),
+                _credential(3, "2021-02-01T08:30:00.1234567Z", "2023-02-01T08:30:00.1234567Z", **_SECRET),
             ],
             [],
         ),
@@ -375,3 +403,37 @@ def _assignment(
             "createdOn": "2024-03-04T10:12:46.1234567Z",
         },
     }
+
+
+def sample_delegations(subscription: str) -> list[Json]:
+    """A partner's people may activate reading, with MFA."""
+    return [
+        {
+            "id": (
+                f"/subscriptions/{subscription}/providers/Microsoft.ManagedServices/registrationAssignments"
+                "/0a0a0a0a-6666-4222-8333-000000000001"
+            ),
+            "name": "0a0a0a0a-6666-4222-8333-000000000001",
+            "type": "Microsoft.ManagedServices/registrationAssignments",
+            "properties": {
+                "provisioningState": "Succeeded",
+                "registrationDefinition": {
+                    "properties": {
+                        "registrationDefinitionName": "Partner support",
+                        "managedByTenantId": _FOREIGN_TENANT,
+                        "authorizations": [],
+                        "eligibleAuthorizations": [
+                            {
+                                "principalId": group(31),
+                                "roleDefinitionId": READER,
+                                "justInTimeAccessPolicy": {
+                                    "multiFactorAuthProvider": "Azure",
+                                    "maximumActivationDuration": "PT8H",
+                                },
+                            }
+                        ],
+                    }
+                },
+            },
+        }
+    ]

@@ -98,7 +98,7 @@ class AzureSandbox:
             return self._sign_in_reply(DISCOVERY, lambda: self._discovery(path))
         if method == "POST" and path.endswith("/oauth2/v2.0/token"):
             return self._sign_in_reply(TOKEN, lambda: self._issue_token(path, body))
-        if path.startswith(directory.PREFIX):
+        if path.startswith((directory.PREFIX, directory.BETA)):
             return self._directory(method, path, parameters, authorization)
         return self._get(method, path, parameters, authorization)
 

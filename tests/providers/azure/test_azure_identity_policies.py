@@ -11,10 +11,11 @@ from providers.azure.conditional_access import (
     GLOBAL_ADMINISTRATOR,
     Holders,
     Members,
-    PolicyDirectory,
     named_groups,
     policies,
 )
+from providers.azure.directory_users import GuestKind
+from providers.azure.sign_in_requirements import Requirements
 from providers.azure.tenant import sign_in_requirement
 from providers.sandbox.azure.identity import grant, policy
 from scanner.model.evidence import Observed, Unknown, all_of
@@ -45,6 +46,9 @@ def guests(kinds: str, tenants: str = "all") -> dict[str, Any]:
 ALL_GUESTS = guests("internalGuest,b2bCollaborationGuest,b2bCollaborationMember,otherExternalUser")
 
 
+GUEST: GuestKind = "b2bCollaborationGuest"
+
+
 def answer(fact: Observed[bool]) -> Answer:
     if isinstance(fact, Unknown):
         return "unknown"
@@ -52,7 +56,7 @@ def answer(fact: Observed[bool]) -> Answer:
 
 
 def tenant(of: Literal["administrators", "everyone", "legacy"], *rows: dict[str, Any]) -> Answer:
-    return answer(sign_in_requirement(of, False, policies(rows), ROLES, MEMBERS))
+    return answer(sign_in_requirement(of, False, policies(rows), ROLES, MEMBERS, {}))
 
 
 def enabled(users: dict[str, Any], controls: Any = MFA, **conditions: Any) -> dict[str, Any]:
@@ -133,24 +137,26 @@ def test_conditions_narrow_it(conditions: dict[str, Any], expected: Answer) -> N
         ({"includeRoles": [GLOBAL_ADMINISTRATOR.upper()]}, "yes", "no"),
         ({"includeRoles": [READERS]}, "no", "no"),
         ({"includeUsers": ["u1"]}, "no", "no"),
-        ({**EVERYONE, "excludeUsers": ["u1", "u2"]}, "yes", "yes"),
-        ({**EVERYONE, "excludeUsers": ["u1", "u2", "u3"]}, "no", "no"),
-        ({**EVERYONE, "excludeGroups": ["pair"]}, "yes", "yes"),
+        ({**EVERYONE, "excludeUsers": ["u1"]}, "yes", "yes"),
+        # Both administrators are excluded: nobody is left of whom MFA would be required.
+        ({**EVERYONE, "excludeUsers": ["u1", "u2"]}, "unknown", "yes"),
+        ({**EVERYONE, "excludeUsers": ["u1", "u2", "u3"]}, "unknown", "no"),
+        ({**EVERYONE, "excludeGroups": ["pair"]}, "unknown", "yes"),
         ({**EVERYONE, "excludeGroups": ["empty"]}, "yes", "yes"),
-        ({**EVERYONE, "excludeGroups": ["pair"], "excludeUsers": ["u2"]}, "yes", "yes"),
-        ({**EVERYONE, "excludeGroups": ["pair"], "excludeUsers": ["u3"]}, "no", "no"),
-        ({**EVERYONE, "excludeGroups": ["three"]}, "no", "no"),
+        ({**EVERYONE, "excludeGroups": ["pair"], "excludeUsers": ["u2"]}, "unknown", "yes"),
+        ({**EVERYONE, "excludeGroups": ["pair"], "excludeUsers": ["u3"]}, "unknown", "no"),
+        ({**EVERYONE, "excludeGroups": ["three"]}, "unknown", "no"),
         ({**EVERYONE, "excludeGroups": ["lost"]}, "unknown", "unknown"),
-        ({**EVERYONE, "excludeGroups": ["lost", "three"]}, "no", "no"),
+        ({**EVERYONE, "excludeGroups": ["lost", "three"]}, "unknown", "no"),
         ({**EVERYONE, "excludeGroups": ["never read"]}, "unknown", "unknown"),
         ({**EVERYONE, "excludeRoles": [GLOBAL_ADMINISTRATOR]}, "no", "yes"),
-        ({**EVERYONE, "excludeRoles": [READERS]}, "no", "no"),
+        ({**EVERYONE, "excludeRoles": [READERS]}, "yes", "no"),
         ({**EVERYONE, "excludeRoles": [DIRECTORY_SYNCHRONISATION]}, "yes", "yes"),
         ({**EVERYONE, "excludeRoles": ["00000000-0000-0000-0000-0000000000ee"]}, "yes", "yes"),
         ({**EVERYONE, "excludeUsers": ["All"]}, "no", "no"),
-        ({**EVERYONE, "excludeUsers": ["GuestsOrExternalUsers"]}, "unknown", "no"),
-        ({**EVERYONE, "excludeGuestsOrExternalUsers": ALL_GUESTS}, "unknown", "no"),
-        ({**EVERYONE, "excludeGuestsOrExternalUsers": guests("b2bCollaborationGuest")}, "unknown", "no"),
+        ({**EVERYONE, "excludeUsers": ["GuestsOrExternalUsers"]}, "yes", "no"),
+        ({**EVERYONE, "excludeGuestsOrExternalUsers": ALL_GUESTS}, "yes", "no"),
+        ({**EVERYONE, "excludeGuestsOrExternalUsers": guests("b2bCollaborationGuest")}, "yes", "no"),
         ({**EVERYONE, "excludeGuestsOrExternalUsers": guests("serviceProvider")}, "yes", "yes"),
     ],
 )
@@ -196,27 +202,29 @@ def test_legacy_protocols(apps: list[str], controls: Any, expected: Answer) -> N
 
 
 @pytest.mark.parametrize(
-    ("users", "user", "external", "expected"),
+    ("users", "user", "guest", "expected"),
     [
-        (EVERYONE, "u5", False, "yes"),
-        ({"includeGroups": ["pair"]}, "u1", False, "yes"),
-        ({"includeGroups": ["pair"]}, "u5", False, "no"),
-        ({"includeGroups": ["lost"]}, "u5", False, "unknown"),
-        ({"includeGroups": ["lost"], "includeUsers": ["u5"]}, "u5", False, "yes"),
-        ({"includeRoles": [GLOBAL_ADMINISTRATOR]}, "u2", False, "yes"),
-        ({"includeRoles": [GLOBAL_ADMINISTRATOR]}, "u5", False, "no"),
-        ({**EVERYONE, "excludeGroups": ["pair"]}, "u2", False, "no"),
-        ({**EVERYONE, "excludeGroups": ["lost"]}, "u2", False, "unknown"),
-        ({**EVERYONE, "excludeRoles": [READERS]}, "u7", False, "no"),
-        ({"includeUsers": ["GuestsOrExternalUsers"]}, "u5", True, "yes"),
-        ({"includeUsers": ["GuestsOrExternalUsers"]}, "u5", False, "no"),
-        ({"includeGuestsOrExternalUsers": guests("internalGuest")}, "u5", True, "unknown"),
-        ({**EVERYONE, "excludeGuestsOrExternalUsers": ALL_GUESTS}, "u5", True, "no"),
+        (EVERYONE, "u5", None, "yes"),
+        ({"includeGroups": ["pair"]}, "u1", None, "yes"),
+        ({"includeGroups": ["pair"]}, "u5", None, "no"),
+        ({"includeGroups": ["lost"]}, "u5", None, "unknown"),
+        ({"includeGroups": ["lost"], "includeUsers": ["u5"]}, "u5", None, "yes"),
+        ({"includeRoles": [GLOBAL_ADMINISTRATOR]}, "u2", None, "yes"),
+        ({"includeRoles": [GLOBAL_ADMINISTRATOR]}, "u5", None, "no"),
+        ({**EVERYONE, "excludeGroups": ["pair"]}, "u2", None, "no"),
+        ({**EVERYONE, "excludeGroups": ["lost"]}, "u2", None, "unknown"),
+        ({**EVERYONE, "excludeRoles": [READERS]}, "u7", None, "no"),
+        ({"includeUsers": ["GuestsOrExternalUsers"]}, "u5", GUEST, "yes"),
+        ({"includeUsers": ["GuestsOrExternalUsers"]}, "u5", None, "no"),
+        ({"includeGuestsOrExternalUsers": guests("internalGuest")}, "u5", GUEST, "no"),
+        ({"includeGuestsOrExternalUsers": guests(GUEST, "enumerated")}, "u5", GUEST, "unknown"),
+        ({"includeGuestsOrExternalUsers": guests(GUEST, "enumerated")}, "u5", None, "no"),
+        ({**EVERYONE, "excludeGuestsOrExternalUsers": ALL_GUESTS}, "u5", GUEST, "no"),
     ],
 )
-def test_one_user(users: dict[str, Any], user: str, external: bool, expected: Answer) -> None:
+def test_one_user(users: dict[str, Any], user: str, guest: GuestKind | None, expected: Answer) -> None:
     (found,) = policies([enabled(users)])
-    assert answer(PolicyDirectory(ROLES, MEMBERS).requires_mfa(found, user, external)) == expected
+    assert answer(Requirements(ROLES, MEMBERS, {}).required_of(found, user, guest)) == expected
 
 
 def test_groups_are_read_only_where_they_matter() -> None:
@@ -233,13 +241,14 @@ def test_groups_are_read_only_where_they_matter() -> None:
 def test_unreadable_roles_matter_only_if_named() -> None:
     for users, expected in ((EVERYONE, "yes"), ({**EVERYONE, "excludeRoles": [READERS]}, "unknown")):
         found = policies([enabled(users)])
-        assert answer(sign_in_requirement("everyone", False, found, LOST, MEMBERS)) == expected
+        assert answer(sign_in_requirement("everyone", False, found, LOST, MEMBERS, {})) == expected
 
 
 def test_security_defaults_suffice() -> None:
-    assert sign_in_requirement("everyone", True, LOST, LOST, LOST) is True
-    assert isinstance(sign_in_requirement("everyone", False, LOST, ROLES, MEMBERS), Unknown)
-    assert isinstance(all_of(True, sign_in_requirement("everyone", LOST, (), ROLES, MEMBERS)), Unknown)
+    assert sign_in_requirement("everyone", True, LOST, LOST, LOST, LOST) is True
+    assert isinstance(sign_in_requirement("everyone", False, LOST, ROLES, MEMBERS, {}), Unknown)
+    undecided = sign_in_requirement("everyone", LOST, (), ROLES, MEMBERS, {})
+    assert isinstance(all_of(True, undecided), Unknown)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import pytest
 
 from providers.azure.client.endpoints import endpoints
 from providers.azure.conditional_access import Holders
-from providers.azure.entra import credentials, directory_roles, group_users
+from providers.azure.credentials import credentials_of_application
+from providers.azure.entra import directory_roles, group_users
 from providers.azure.identity import to_active
+from providers.azure.role_definitions import RolePermissions, permissions_by_role
 from providers.azure.roles import (
-    RolePermissions,
     assigned_roles,
-    permissions_by_role,
     roles,
     to_everything,
     to_principal_type,
@@ -41,7 +41,9 @@ def role_permissions(*sets: tuple[list[str], list[str]]) -> RolePermissions:
     ("sets", "everything", "grants_rights"),
     [
         ([(["*"], [])], True, True),
-        ([(["*"], ["Microsoft.Authorization/*/Write"])], False, True),
+        ([(["*"], ["Microsoft.Authorization/*/Write"])], False, False),
+        ([(["*/read", "*/write", "*/delete", "*/action"], [])], True, True),
+        ([(["*/write", "*/delete", "*/action"], [])], False, True),
         (
             [(["*"], ["Microsoft.Authorization/*/Write", "Microsoft.Authorization/elevateAccess/Action"])],
             False,
@@ -89,7 +91,7 @@ def assignment(scope: str, kind: str = "User", role: str = ROLE) -> dict[str, An
     ],
 )
 def test_where_it_applies(scope: str, wide: bool) -> None:
-    known = {ROLE: RolePermissions("Owner", everything=True, grants_rights=True)}
+    known = {ROLE: RolePermissions("Owner", ({"actions": ["*"], "notActions": []},))}
     assert to_everything(assignment(scope), known) is wide
     assert bool(assigned_roles([assignment(scope)]).users) is wide
 
@@ -169,7 +171,7 @@ def test_what_is_kept_of_an_application() -> None:
         "passwordCredentials": [secret],
         "keyCredentials": [],
     }
-    (item,) = credentials(application)
+    (item,) = credentials_of_application(application)
     assert "abc" not in str(item)
     assert item["holder"] == "a"
     from datetime import UTC, datetime
@@ -218,7 +220,8 @@ def test_recorded_assignments_and_roles(recordings: Recordings) -> None:
         for item in rows:
             header = table.header({**item, "role": None})
             assert header["id"] == item["id"].lower()
-            for name in ("principal", "principal_type", "conditioned"):
+            assert table.facets["conditioned"].reads[0].function(item, known) is not None
+            for name in ("principal", "principal_type"):
                 (read,) = table.facets[name].reads
                 value = read.function(item)
                 assert value is not None

@@ -25,6 +25,7 @@ from providers.azure.storage import to_tags as to_bucket_tags
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
 
+ALERTS = {"notificationsSources": [{"sourceType": "Alert", "minimalSeverity": "High"}]}
 UNKNOWN = Unknown.because("denied", "x", "y", "z")
 SHAPE = (KeyError, TypeError, ValueError, AttributeError)
 
@@ -281,13 +282,13 @@ def test_audit_trails(settings: list[dict[str, Any]], expected: tuple[str, ...])
         ([], ()),
         ([account(emails="")], ()),
         ([account(emails=None, notificationsByRole={"state": "On", "roles": ["Owner"]})], ()),
-        ([account(emails="b@example.com; a@example.com;")], ("a@example.com", "b@example.com")),
-        ([account(emails="b@example.com,a@example.com")], ("a@example.com", "b@example.com")),
+        ([account(emails="b@example.com; a@example.com;", **ALERTS)], ("a@example.com", "b@example.com")),
+        ([account(emails="b@example.com,a@example.com", **ALERTS)], ("a@example.com", "b@example.com")),
         ([account(email="a@example.com", alertNotifications="On")], ("a@example.com",)),
         ([account(email="a@example.com", alertNotifications="Off")], ()),
         ([account(emails="a@example.com", alertNotifications={"state": "Off"})], ()),
         ([account(emails="a@example.com", isEnabled=False)], ()),
-        ([account(emails="a@example.com"), account(emails="a@example.com")], ("a@example.com",)),
+        ([account(emails="a@example.com", **ALERTS)] * 2, ("a@example.com",)),
     ],
 )
 def test_security_contacts(contacts: Any, expected: tuple[str, ...]) -> None:
