@@ -22,7 +22,7 @@ from providers.azure.role_definitions import PERMISSIONS_BY_ROLE, KnownRoles
 from providers.azure.roles import ASSIGNED_ROLES, Assignments, administer
 from providers.azure.sign_in_requirements import Requirements
 from scanner.collect.table import FacetRead
-from scanner.model.evidence import Observed, Unknown
+from scanner.model.evidence import Observed, Unknown, join
 
 Row = Mapping[str, Any]
 
@@ -238,12 +238,15 @@ def _asked_one_by_one(
     found: Observed[Sequence[Policy]],
     roles: Observed[Mapping[str, Holders]],
     members: Observed[Members],
-) -> frozenset[str]:
+) -> Observed[frozenset[str]]:
     """The enabled users who can use MFA and of whom neither security defaults nor policies require it: only
     of them the setting of each user decides. None if there are too many to ask about each."""
-    if isinstance(users, Unknown) or isinstance(registrations, Unknown) or isinstance(found, Unknown):
-        return frozenset()
-    if isinstance(defaults, Unknown) or defaults["isEnabled"] is not False or isinstance(members, Unknown):
+    unknown = [one for one in (users, registrations, defaults, found, members) if isinstance(one, Unknown)]
+    if unknown:
+        return join(unknown)
+    assert not isinstance(users, Unknown) and not isinstance(registrations, Unknown)
+    assert not isinstance(found, Unknown) and not isinstance(members, Unknown)
+    if not isinstance(defaults, Unknown) and boolean(defaults["isEnabled"]):
         return frozenset()
     requirements = Requirements(roles, members, {})
     policies_ = [policy for policy in found if policy.requires_mfa is True]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from scanner.model.evidence import Observed
+
 GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
 """The only path that receives a POST: a query, which changes nothing."""
 GRAPH_VERSION = "2022-10-01"
@@ -137,8 +139,8 @@ class MembersCall:
     """Made once per group."""
     of: tuple[DirectoryCall | Digest | MembersCall, ...]
     """The answers that name the groups."""
-    groups: Callable[..., frozenset[str]]
-    """Returns the groups named in these answers; an Unknown answer names none."""
+    groups: Callable[..., Observed[frozenset[str]]]
+    """Returns the groups named in these answers; an Unknown answer names none, unless it is returned."""
 
     @property
     def name(self) -> str:

@@ -108,7 +108,9 @@ class TenantDirectory:
         if isinstance(call, Digest):
             return tuple(one.digest(call) for one in self._grants)
         if isinstance(call, MembersCall):
-            groups = call.groups(*(self.answer(one) for one in call.of))
+            groups = self.read(call, call.groups, *(self.answer(one) for one in call.of))
+            if isinstance(groups, Unknown):
+                return groups
             return {group: self._members(call.call, group) for group in sorted(groups)}
         if call.paged and call.digested:
             rows, missing = self._rows(call)

@@ -59,11 +59,14 @@ SETTLED = {
     # A policy for all users, except one group, requires MFA; the one against legacy sign-in is not enabled.
     ("Microsoft.Graph/policies/identitySecurityDefaultsEnforcementPolicy", "tenant", "administrators_mfa"),
     ("Microsoft.Graph/policies/identitySecurityDefaultsEnforcementPolicy", "tenant", "everyone_mfa"),
-    ("Microsoft.Graph/roleManagement/directory/roleAssignments", "tenant", "administrators_mfa"),
     ("Microsoft.Graph/roleManagement/directory/roleAssignments", "tenant", "everyone_mfa"),
     ("Microsoft.Graph/roleManagement/directory/roleAssignments", "tenant", "legacy_sign_in_blocked"),
     ("Microsoft.Graph/roleManagement/directory/roleAssignments", "user", "mfa"),
     ("Microsoft.Graph/groups/transitiveMembers", "tenant", "legacy_sign_in_blocked"),
+    # The policy excludes no more users than it may, even if all of them are enabled.
+    ("Microsoft.Graph/users", "tenant", "administrators_mfa"),
+    ("Microsoft.Graph/users", "tenant", "everyone_mfa"),
+    ("Microsoft.Graph/users", "tenant", "legacy_sign_in_blocked"),
     # The project's custom role has members of the company only.
     ("cloudasset:ListAssets(iam.Role)", "key", "open_to_others"),
     # No other project's service accounts may use a key.
