@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from providers.azure.client.calls import ArmCall, AzureCall, GraphCall
+from providers.azure.client.calls import ArmCall, IdentityCall
 from providers.azure.client.guard import resource_id
 from providers.azure.client.nested import Nested
+from providers.azure.key_access import READS, open_to_others
+from providers.azure.key_vaults import MANAGED_HSMS, VAULTS
 from scanner.collect.table import Facet, asked, from_list
 from scanner.model.resources.keys import Key
 
@@ -21,23 +24,6 @@ Row = Mapping[str, Any]
 _VERSION = "2023-07-01"
 
 
-def _normalized(row: Row) -> Sequence[Row]:
-    return ({**row, "location": row["location"].lower()},)
-
-
-def _query(of: str) -> str:
-    return (
-        f"resources | where type =~ '{of}'"
-        " | project id, name, subscriptionId, tenantId, location, tags, properties | order by id asc"
-    )
-
-
-VAULTS = GraphCall(
-    name="Microsoft.ResourceGraph/Resources(vaults)",
-    permission="Microsoft.KeyVault/vaults/read",
-    query=_query("microsoft.keyvault/vaults"),
-    items=_normalized,
-)
 VAULT_KEYS = ArmCall(
     name="Microsoft.KeyVault/Keys_List",
     permission="Microsoft.KeyVault/vaults/keys/read",
@@ -52,12 +38,6 @@ VAULT_KEY = ArmCall(
     path="{id}",
     of="microsoft.keyvault/vaults/keys",
     version=_VERSION,
-)
-MANAGED_HSMS = GraphCall(
-    name="Microsoft.ResourceGraph/Resources(managedHsms)",
-    permission="Microsoft.KeyVault/managedHSMs/read",
-    query=_query("microsoft.keyvault/managedhsms"),
-    items=_normalized,
 )
 HSM_KEYS = ArmCall(
     name="Microsoft.KeyVault/ManagedHsmKeys_List",
@@ -167,25 +147,6 @@ def to_deletion_delayed(item: Row) -> bool:
     return _bool(properties, "enablePurgeProtection", False) and _bool(properties, "enableSoftDelete", True)
 
 
-def to_open_to_others(item: Row) -> bool:
-    """Whether an access policy of the vault grants key permissions to a principal of an Entra tenant other
-    than the subscription's, e.g. after a move between tenants. Public access policies do not exist.
-
-    With ``enableRbacAuthorization`` access policies have no effect, and role assignments are limited to
-    principals of the subscription's tenant. So are the local RBAC roles of a managed HSM.
-    https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/list-by-subscription
-    """
-    vault = item["parent"]
-    home = vault["tenantId"].lower()
-    if _bool(vault["properties"], "enableRbacAuthorization", False):
-        return False
-    return any(
-        policy["tenantId"].lower() != home
-        for policy in vault["properties"].get("accessPolicies") or ()
-        if policy["permissions"].get("keys")
-    )
-
-
 def _bool(properties: Row, name: str, default: bool | None = None) -> bool:
     value = properties.get(name)
     if value is None:
@@ -195,7 +156,7 @@ def _bool(properties: Row, name: str, default: bool | None = None) -> bool:
     return value
 
 
-def _facets(get: ArmCall) -> Mapping[str, Facet[AzureCall]]:
+def _facets(get: ArmCall, tenant: str) -> Mapping[str, Facet[IdentityCall]]:
     return {
         "tags": from_list(to_tags),
         "enabled": from_list(to_enabled),
@@ -203,18 +164,18 @@ def _facets(get: ArmCall) -> Mapping[str, Facet[AzureCall]]:
         "rotation_days": asked(get, to_rotation_days),
         "pending_deletion": from_list(never),
         "deletion_delayed": from_list(to_deletion_delayed),
-        "open_to_others": from_list(to_open_to_others),
+        "open_to_others": Facet(READS, combine=partial(open_to_others, tenant=tenant)),
     }
 
 
-def keys(partition: str) -> tuple[Nested, Nested]:
-    """The tables for the keys of one cloud's key vaults and managed HSMs."""
+def keys(partition: str, tenant: str) -> tuple[Nested, Nested]:
+    """The tables for the keys of the key vaults and managed HSMs of one tenant's subscriptions."""
     vaults, hsms = (
         Nested(
             kind=Key,
             list=listing,
             header=lambda item: header(partition, item),
-            facets=_facets(get),
+            facets=_facets(get, tenant),
             parents=parents,
         )
         for parents, listing, get in ((VAULTS, VAULT_KEYS, VAULT_KEY), (MANAGED_HSMS, HSM_KEYS, HSM_KEY))
@@ -222,4 +183,4 @@ def keys(partition: str) -> tuple[Nested, Nested]:
     return vaults, hsms
 
 
-KEYS, KEYS_OF_HSMS = keys("azure")
+KEYS, KEYS_OF_HSMS = keys("azure", "")

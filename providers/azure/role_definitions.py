@@ -121,7 +121,7 @@ def everything(grant: Grant, known: KnownRoles) -> Observed[bool]:
         return undefined(grant.role)
     if not known[grant.role].everything:
         return False
-    return _allowed(ASSIGN, grant, known)
+    return allowed(ASSIGN, grant, known)
 
 
 def grants_rights(grant: Grant, known: KnownRoles) -> Observed[bool]:
@@ -132,7 +132,7 @@ def grants_rights(grant: Grant, known: KnownRoles) -> Observed[bool]:
     actions = [action for action in RIGHTS if role.allows(action)]
     if grant.scope == "/" and role.allows(ELEVATE):
         actions.append(ELEVATE)
-    return any_of(*(_allowed(action, grant, known) for action in actions))
+    return any_of(*(allowed(action, grant, known) for action in actions))
 
 
 def administers(grant: Grant, known: KnownRoles) -> Observed[bool]:
@@ -147,7 +147,7 @@ def administers(grant: Grant, known: KnownRoles) -> Observed[bool]:
     actions = [ASSIGN] if role.allows(ASSIGN) else [action for action in _REQUESTS if role.allows(action)]
     if grant.scope == "/" and role.allows(ELEVATE):
         actions.append(ELEVATE)
-    return any_of(*(_allowed(action, grant, known) for action in actions))
+    return any_of(*(allowed(action, grant, known) for action in actions))
 
 
 def restricts_who(grant: Grant, known: KnownRoles) -> Observed[bool]:
@@ -206,7 +206,7 @@ def _who(left: bool | Expression) -> Observed[bool]:
     return _doubtful()
 
 
-def _allowed(action: str, grant: Grant, known: KnownRoles) -> Observed[bool]:
+def allowed(action: str, grant: Grant, known: KnownRoles) -> Observed[bool]:
     """Whether the condition lets the holder use the action to any effect."""
     if not grant.condition:
         return True

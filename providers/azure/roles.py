@@ -39,7 +39,7 @@ ROLE_ASSIGNMENTS = ArmCall(
     version="2022-04-01",
     paged=True,
 )
-_MICROSOFT = frozenset({"f8cdef31-a31e-4b4a-93e4-5f571e91255a", "72f988bf-86f1-41af-91ab-2d7cd011db47"})
+MICROSOFT = frozenset({"f8cdef31-a31e-4b4a-93e4-5f571e91255a", "72f988bf-86f1-41af-91ab-2d7cd011db47"})
 """The tenants in which Microsoft's own applications are registered."""
 _WIDE = re.compile(r"(?:/subscriptions/[^/]+|/providers/microsoft\.management/managementgroups/[^/]+)?/?")
 _PRINCIPALS: Mapping[str, Literal["user", "group", "workload", "account"]] = {
@@ -67,7 +67,7 @@ def assigned_roles(assignments: Iterable[Row]) -> AssignedRoles:
     groups: dict[str, list[Grant]] = defaultdict(list)
     for row in assignments:
         properties = row["properties"]
-        kind = _principal_type(properties)
+        kind = principal_type(properties)
         if kind in ("user", "group") and is_wide(properties["scope"]):
             holders = users if kind == "user" else groups
             holders[properties["principalId"].lower()].append(to_grant(properties))
@@ -160,7 +160,7 @@ def to_principal(item: Row) -> str:
 
 def to_principal_type(item: Row) -> Literal["user", "group", "workload", "account"]:
     """``principalType``. A foreign group belongs to another tenant."""
-    return _principal_type(item["properties"])
+    return principal_type(item["properties"])
 
 
 def to_everything(item: Row, known: KnownRoles) -> Observed[bool]:
@@ -192,7 +192,7 @@ def workload_is_external(item: Row, owners: Mapping[str, str | None], tenant: st
         return False
     if principal not in owners:
         return _not_in_directory(SERVICE_PRINCIPALS, principal)
-    return owners[principal] not in (None, tenant, *_MICROSOFT)
+    return owners[principal] not in (None, tenant, *MICROSOFT)
 
 
 def to_external(kind: Observed[str], user: Observed[bool], workload: Observed[bool]) -> Observed[bool]:
@@ -222,7 +222,8 @@ def last_used_unknown(item: Row) -> Unknown:
     )
 
 
-def _principal_type(properties: Row) -> Literal["user", "group", "workload", "account"]:
+def principal_type(properties: Row) -> Literal["user", "group", "workload", "account"]:
+    """``principalType``, as gapscan names it."""
     return _PRINCIPALS[properties["principalType"]]
 
 

@@ -32,7 +32,7 @@ from providers.azure.client.client import (
 )
 from providers.azure.client.directory import Grants, GrantsCaller, TenantCaller, TenantDirectory
 from providers.azure.client.endpoints import endpoints
-from providers.azure.client.nested import Nested, collect_nested
+from providers.azure.client.nested import collect_nested
 from providers.azure.client.recorded_sign_in import SIGN_IN, mistake, replayed_endpoints
 from providers.azure.client.senders import Recordings
 from providers.azure.compute import container_clusters, functions, virtual_machines
@@ -55,6 +55,7 @@ from scanner.model.inventory import Target, Wanted
 from scanner.model.resources.account import Region
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.identity import Role
+from scanner.model.resources.keys import Key
 
 Row = Mapping[str, Any]
 
@@ -185,7 +186,6 @@ class AzureProvider:
             regions(self.partition),
             buckets(self.partition),
             audit_trails(self.partition),
-            *keys(self.partition),
             firewalls(self.partition),
             virtual_machines(self.partition),
             *databases(self.partition),
@@ -211,9 +211,6 @@ class AzureProvider:
                 kind = table.kind.kind
                 if kind in wanted and table.name in registered:
                     place = CollectionPlace("azure", _id(one), None, kind)
-                    if isinstance(table, Nested):
-                        collect_nested(table, caller, collection, place, wanted[kind])
-                        continue
                     items = [one] if table.list is None else None
                     collection.run(table, caller, place, wanted[kind], items)
         for tenant in sorted({_tenant(one) for one in self.subscriptions}):
@@ -237,6 +234,10 @@ class AzureProvider:
         if self._sign_in_tenant() in (None, tenant):
             directory = TenantDirectory(self.graph, tenant, list(grants.values()), count)
         for scope, one in grants.items():
+            for nested in keys(self.partition, tenant):
+                if Key.kind in wanted and nested.name in registered:
+                    place = CollectionPlace("azure", scope, None, Key.kind)
+                    collect_nested(nested, GrantsCaller(one, directory), collection, place, wanted[Key.kind])
             for table in (roles(self.partition, scope, tenant), delegations(self.partition, scope, tenant)):
                 if Role.kind in wanted and table.name in registered:
                     place = CollectionPlace("azure", scope, None, Role.kind)

@@ -100,6 +100,8 @@ class DirectoryCall:
     """The items in a row of a listing."""
     digest: Callable[[Any], Any] = _unchanged
     """Reduces the answer to what is kept, and validates it: once."""
+    absent: frozenset[str] = frozenset()
+    """Error codes that mean that there is no such object."""
 
     @property
     def digested(self) -> bool:
@@ -109,12 +111,12 @@ class DirectoryCall:
 
 @dataclass(frozen=True)
 class Digest:
-    """A Resource Manager list reduced to what is kept, for facts that join it with other answers.
+    """A list of a subscription reduced to what is kept, for facts that join it with other answers.
 
     For a subscription the answer is its digest; for the tenant, the digests of all scanned subscriptions.
     """
 
-    call: ArmCall
+    call: AzureCall
     digest: Callable[[Any], Any]
 
     @property

@@ -41,6 +41,8 @@ PAGE = 1000
 """Rows per page of Resource Graph, its maximum."""
 MAX_PAGES = 10_000
 """A listing with more pages is treated as an endless loop."""
+LISTING_SECONDS = 1800.0
+"""A listing that takes longer is treated as one without end."""
 
 PERMISSIONS = ArmCall(
     name="Microsoft.Authorization/Permissions_ListForSubscription",
@@ -166,7 +168,8 @@ class _HttpClient:
         """Runs a mapping function; an answer of an unexpected format becomes Unknown(error)."""
         try:
             return function(*arguments)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            # Deeply nested answers exceed the recursion limit wherever they are taken apart.
             return unreadable(call, f"unexpected format ({type(error).__name__})")
 
     def _body(self, call: Call, method: str, url: str, content: Any, count: Count) -> Observed[Any]:
@@ -177,6 +180,8 @@ class _HttpClient:
             body = json.loads(reply.content)
         except ValueError:
             return unreadable(call, "it is not JSON")
+        except RecursionError:
+            return unreadable(call, "it is nested too deeply")
         if isinstance(body, list) and isinstance(call, ArmCall) and call.paged:
             # Older API versions of some resource providers return the bare list.
             return {"value": body}
@@ -186,7 +191,10 @@ class _HttpClient:
         self, call: ArmCall | DirectoryCall, url: str, count: Count
     ) -> Iterator[Observed[Sequence[Any] | None]]:
         """The pages; an Unknown or ``None`` (not configured) in place of a page ends the list."""
-        for _ in range(MAX_PAGES):
+        seen: set[str] = set()
+        deadline = time.monotonic() + LISTING_SECONDS
+        while url not in seen and len(seen) < MAX_PAGES and time.monotonic() < deadline:
+            seen.add(url)
             body = self._body(call, "GET", url, None, count)
             if isinstance(body, Unknown) or body is None:
                 yield body
@@ -300,7 +308,9 @@ class ResourceManager(_HttpClient):
         url = f"{self._where.manager}{GRAPH_PATH}?api-version={GRAPH_VERSION}"
         options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
         received = 0
-        for _ in range(MAX_PAGES):
+        seen: set[str] = set()
+        deadline = time.monotonic() + LISTING_SECONDS
+        while len(seen) < MAX_PAGES and time.monotonic() < deadline:
             query = {"subscriptions": list(subscriptions), "query": call.query, "options": options}
             body = self._body(call, "POST", url, query, count)
             if isinstance(body, Unknown):
@@ -323,6 +333,9 @@ class ResourceManager(_HttpClient):
                 elif str(body.get("resultTruncated", "false")).lower() != "false":
                     yield unreadable(call, "it is truncated but has no next page")
                 return
+            if str(token) in seen:
+                break
+            seen.add(str(token))
             options = {**options, "$skipToken": token}
         yield unreadable(call, "its paging does not end")
 

@@ -156,17 +156,21 @@ class TenantCaller:
 
 
 class GrantsCaller:
-    """The caller of one subscription's role assignments, and of its tenant for the principals."""
+    """The caller of one subscription, and of its tenant for the principals of its role assignments."""
 
     def __init__(self, grants: Grants, directory: TenantDirectory | Unknown) -> None:
         self._grants = grants
         self._directory = directory
 
     def pages(self, call: IdentityCall) -> Iterator[Observed[Sequence[Item]]]:
-        """The items of a Resource Manager list."""
-        if not isinstance(call, ArmCall):
+        """The items of a list about the subscription."""
+        if not isinstance(call, ArmCall | GraphCall):
             raise TypeError(f"{call.name} is not a list call")
         return self._grants.caller.pages(call)
+
+    def children(self, call: ArmCall, parent: Item) -> Iterator[Observed[Sequence[Item]]]:
+        """The pages of a list about the parent."""
+        return self._grants.caller.children(call, parent)
 
     def answer(self, call: IdentityCall, item: Item) -> Observed[Answer]:
         """The digest of the answer about the subscription or the tenant."""
@@ -177,8 +181,8 @@ class GrantsCaller:
         return self._directory if isinstance(self._directory, Unknown) else self._directory.answer(call)
 
     def key(self, call: IdentityCall, item: Item) -> Hashable | None:
-        """The call: no answer depends on the assignment."""
-        return call.name
+        """As for the subscription; no answer about the tenant depends on the item."""
+        return self._grants.caller.key(call, item) if isinstance(call, ArmCall | GraphCall) else call.name
 
     def read(self, call: IdentityCall | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
         """Runs a mapping function; an answer of an unexpected format becomes Unknown(error)."""

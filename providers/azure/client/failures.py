@@ -7,14 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from providers.azure.client.calls import ArmCall
+from providers.azure.client.calls import ArmCall, DirectoryCall
 from scanner.collect.redaction import masked
 from scanner.collect.table import Call
 from scanner.model.evidence import Reason, Unknown
 
 _SECRETS = re.compile(
     r"(?i)(eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|bearer\s+\S+|"
-    r"(?:sig|secret|client_secret|password|accountkey|access_token)=[^&\s;,]+)"
+    r"(?:sig|secret|client_?secret|password|accountkey|access_?token)[\"']?\s*[:=]\s*[\"']?[^&\s;,\"']+)"
 )
 _ACTION = re.compile(r"(?:perform action|permission to perform action\(s\)) '([A-Za-z0-9./*-]+)'")
 
@@ -49,7 +49,7 @@ def refused(call: Call, status: int, content: bytes) -> Unknown | None:
     A 404 means absent only if the call lists its code.
     """
     code, message = _error(content)
-    if isinstance(call, ArmCall) and 400 <= status < 500 and code in call.absent:
+    if isinstance(call, ArmCall | DirectoryCall) and 400 <= status < 500 and code in call.absent:
         return None
     reason = _reason(status, code.lower(), message.lower())
     permission = None

@@ -63,6 +63,10 @@ SETTLED = {
     ("Microsoft.Graph/roleManagement/directory/roleAssignments", "tenant", "legacy_sign_in_blocked"),
     ("Microsoft.Graph/roleManagement/directory/roleAssignments", "user", "mfa"),
     ("Microsoft.Graph/groups/transitiveMembers", "tenant", "legacy_sign_in_blocked"),
+    # Each vault is listed with its access policies: those of others matter to no key of its own.
+    ("Microsoft.Authorization/DenyAssignments_List", "key", "open_to_others"),
+    ("Microsoft.Authorization/Permissions_ListForSubscription", "key", "open_to_others"),
+    ("Microsoft.ResourceGraph/Resources(vaults)", "key", "open_to_others"),
     # The policy excludes no more users than it may, even if all of them are enabled.
     ("Microsoft.Graph/users", "tenant", "administrators_mfa"),
     ("Microsoft.Graph/users", "tenant", "everyone_mfa"),

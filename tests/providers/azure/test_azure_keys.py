@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from providers.azure.key_access import to_access
 from providers.azure.keys import KEYS, KEYS_OF_HSMS
 from providers.azure.scopes import connect
 from providers.sandbox.azure.answers import Answers
@@ -18,6 +19,7 @@ from providers.sandbox.azure.server import AzureSandbox
 from scanner.collect.collection import Collection
 from scanner.collect.provider import ConnectionRequest
 from scanner.collect.workers import Workers
+from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.keys import Key
 from tests.providers.azure.azure_scan import LIMITS, WANTED, Scan, of_kind, reasons, unknown_facets
@@ -50,7 +52,7 @@ def fact(name: str, *arguments: Any) -> Any:
 
 def within(**properties: Any) -> dict[str, Any]:
     """A key in a vault with these properties."""
-    return {"parent": {"tenantId": TENANT, "properties": properties}}
+    return {"id": f"{VAULTS}/v/keys/k", "parent": {"tenantId": TENANT, "properties": properties}}
 
 
 def add_hsm(azure: AzureSandbox) -> None:
@@ -199,7 +201,8 @@ def test_the_keys_of_a_managed_hsm(azure: AzureSandbox, scan: Scan) -> None:
     found = key(scan(), "shop-hsm/root")
     assert found.id == f"{VAULTS.replace('/vaults', '/managedhsms')}/shop-hsm/keys/root"
     assert (found.enabled, found.rotates, found.rotation_days) == (True, True, 730)
-    assert (found.deletion_delayed, found.open_to_others) == (True, False)
+    assert found.deletion_delayed is True
+    assert isinstance(found.open_to_others, Unknown)
 
 
 def rotating(
@@ -282,8 +285,7 @@ OTHER = "00000000-0000-0000-0000-0000000000f1"
 @pytest.mark.parametrize(
     ("properties", "opened"),
     [
-        ({}, False),
-        ({"accessPolicies": None}, False),
+        ({"accessPolicies": []}, False),
         ({"accessPolicies": [policy(TENANT.upper(), "Get")]}, False),
         ({"accessPolicies": [policy(TENANT, "Get"), policy(OTHER, "Get")]}, True),
         ({"accessPolicies": [policy(OTHER)]}, False),
@@ -292,17 +294,28 @@ OTHER = "00000000-0000-0000-0000-0000000000f1"
         ({"accessPolicies": [policy(OTHER, "Get")], "enableRbacAuthorization": True}, False),
     ],
 )
-def test_open_to_others(properties: dict[str, Any], opened: bool) -> None:
-    assert fact("open_to_others", within(**properties)) is opened
+def test_access_policies_of_another_tenant(properties: dict[str, Any], opened: bool) -> None:
+    assert to_access(within(**properties))["foreign"] is opened
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"parent": {"properties": {}}},
+        within(accessPolicies=None),
+        within(accessPolicies=[{"permissions": {"keys": ["Get"]}}]),
+        within(accessPolicies=[{"tenantId": OTHER}]),
+        within(enableRbacAuthorization="true"),
+    ],
+)
+def test_access_policies_that_cannot_be_read_are_not_none(item: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        to_access(item)
 
 
 @pytest.mark.parametrize(
     ("name", "item"),
     [
-        ("open_to_others", {"parent": {"properties": {}}}),
-        ("open_to_others", within(accessPolicies=[{"permissions": {"keys": ["Get"]}}])),
-        ("open_to_others", within(accessPolicies=[{"tenantId": OTHER}])),
-        ("open_to_others", within(enableRbacAuthorization="true")),
         ("deletion_delayed", within(enablePurgeProtection="true")),
         ("enabled", {"properties": {"attributes": {}}}),
         ("enabled", {"properties": {"attributes": {"enabled": "yes"}}}),
@@ -326,7 +339,7 @@ def test_recorded_vaults(recordings: Callable[[str], list[dict[str, Any]]]) -> N
         assert KEYS.header(item)["region"] == vault["location"]
         protected = vault["properties"].get("enablePurgeProtection") is True
         assert fact("deletion_delayed", item) is protected
-        assert fact("open_to_others", item) is False
+        assert to_access(item)["foreign"] is False
         abroad = {**item, "parent": {**parent, "tenantId": OTHER}}
         policies = [one for one in vault["properties"]["accessPolicies"] if one["permissions"].get("keys")]
-        assert fact("open_to_others", abroad) is bool(policies)
+        assert to_access(abroad)["foreign"] is bool(policies)
