@@ -84,10 +84,10 @@ class Tenant(Resource):
     kind: ClassVar[str] = "tenant"
 
     administrators: Observed[int]
-    """Number of users with an active Global Administrator assignment (Entra)."""
+    """Number of enabled users with an active Global Administrator assignment (Entra)."""
     administrators_mfa: Observed[bool]
-    """MFA is required for administrators by security defaults, or by an enabled conditional access policy
-    that excludes at most two emergency accounts."""
+    """MFA is required for administrators by security defaults, or by enabled conditional access policies that
+    together leave out at most two emergency accounts."""
     everyone_mfa: Observed[bool]
     """The same for all users."""
     legacy_sign_in_blocked: Observed[bool]

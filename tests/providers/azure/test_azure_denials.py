@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -204,3 +205,36 @@ def test_facets_from_silently_omitted_rows_are_unknown(
     azure.estate.permissions = [{"actions": ["*/read"], "notActions": [lacking]}]
     joined = [one.unknowns().get(facet) for one in of_kind(scan(wanted={kind: WANTED[kind]}), kind)]
     assert {cause.permission for fact in joined if fact is not None for cause in fact.causes} == {lacking}
+
+
+@pytest.mark.parametrize("entry", ["[" * 20_000 + "]" * 20_000, '{"a":' * 20_000 + "1" + "}" * 20_000])
+def test_an_answer_that_is_nested_too_deeply_costs_only_its_facet(
+    azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch, entry: str
+) -> None:
+    whole = azure.reply
+
+    def reply(method: str, target: str, authorization: str, body: bytes) -> Any:
+        if "securityContacts" in target:
+            return (200, {}, f'{{"value": [{entry}]}}'.encode())
+        return whole(method, target, authorization, body)
+
+    monkeypatch.setattr(azure, "reply", reply)
+    inventory = scan(wanted={"account": WANTED["account"]})
+    assert unknown_facets(inventory) == {("account", "security_contacts")}
+    assert {reason for reason, _ in reasons(inventory)} == {"error"}
+
+
+def test_a_page_that_comes_again_ends_a_listing(
+    azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = azure.reply
+
+    def reply(method: str, target: str, authorization: str, body: bytes) -> Any:
+        if "securityContacts" in target:
+            again = json.dumps({"value": [], "nextLink": f"{azure.base}{target}"})
+            return (200, {}, again.encode())
+        return whole(method, target, authorization, body)
+
+    monkeypatch.setattr(azure, "reply", reply)
+    inventory = scan(wanted={"account": WANTED["account"]})
+    assert unknown_facets(inventory) == {("account", "security_contacts")}

@@ -203,12 +203,12 @@ def test_the_action_in_the_error_message_is_used() -> None:
 def test_messages_are_one_line_without_secrets() -> None:
     text = one_line(
         "failed\r\n at https://x.example.com/?sig=abc%3D&se=1 with Bearer eyJhbGciOi.eyJvaWQi.c2ln "
-        + "client_secret=hunter2 "
+        + 'client_secret=hunter2 "client_secret": "tiger3" password: lion4 '
         + "x" * 500
     )
     assert "\n" not in text
     assert len(text) == 300
-    for secret in ("abc%3D", "eyJ", "hunter2"):
+    for secret in ("abc%3D", "eyJ", "hunter2", "tiger3", "lion4"):
         assert secret not in text
 
 
