@@ -141,7 +141,7 @@ def _gives(grant: Grant, known: KnownRoles, rbac: bool) -> Observed[bool]:
 
 def _allows_data(role: RolePermissions, action: str) -> bool:
     data = (
-        {"actions": one.get("dataActions") or (), "notActions": one.get("notDataActions") or ()}
+        {"actions": one["dataActions"], "notActions": one.get("notDataActions") or ()}
         for one in role.permissions
     )
     return allows(data, action)
