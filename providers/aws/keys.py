@@ -11,7 +11,7 @@ from providers.aws.account import DESCRIBE_ORGANISATION
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.identity import MEMBERS
-from providers.aws.policies.key_policy import outside_access
+from providers.aws.policies.key_policy import grantee, outside_access
 from providers.aws.table import flag, header_of
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
@@ -39,6 +39,14 @@ GET_POLICY = AwsCall(
     regional=True,
 )
 LIST_TAGS = _of_key("ListResourceTags")
+LIST_GRANTS = AwsCall(
+    "kms",
+    "ListGrants",
+    parameters=(("KeyId", "KeyArn"),),
+    pages="Grants",
+    page_size=100,
+    regional=True,
+)
 
 AWS_ALIAS_PREFIX = "alias/aws/"
 """Prefix of aliases that only AWS can create (API reference, CreateAlias)."""
@@ -95,28 +103,48 @@ def rotation(caller: AwsCaller, item: Item) -> Observed[Answer]:
 
 
 def exposure(caller: AwsCaller, item: Item) -> Observed[bool]:
-    """``Policy`` of GetKeyPolicy, and whether the accounts that it names belong to the organisation.
+    """``Policy`` of GetKeyPolicy, and whether the accounts that it names belong to the organisation;
+    ``Grants`` of ListGrants, unless the policy is open already.
 
-    The organisation is read only where the result depends on it. Grants are not read: creating one requires
-    access through the policy first.
+    A grant lets in principals that the policy does not name, of any account (KMS developer guide, "Grants").
+    The organisation is read only where the result depends on it.
     """
+    by_policy = _by_policy(caller, item)
+    return by_policy if by_policy is True else any_of(by_policy, _by_grants(caller, item))
+
+
+def _by_policy(caller: AwsCaller, item: Item) -> Observed[bool]:
     answer = caller.answer(GET_POLICY, item)
     if isinstance(answer, Unknown):
         return answer
-    policy, account = answer["Policy"], item["account"]
+    about = answer["Policy"], item["KeyArn"], item["account"]
     # First evaluated with an unknown organisation, to find out whether the result depends on it.
-    found = outside_access(policy, account, Unknown.because("error", GET_POLICY.name, None, "not asked"))
+    found = outside_access(*about, Unknown.because("error", GET_POLICY.name, None, "not asked"))
     if found.anyone is True or not (found.accounts or isinstance(found.anyone, Unknown)):
         return found.anyone
-    organisation = caller.once(
-        (DESCRIBE_ORGANISATION,), partial(caller.answer, DESCRIBE_ORGANISATION, caller.item())
-    )
-    found = outside_access(policy, account, lift(_organisation_id, organisation))
+    organisation = _organisation(caller)
+    found = outside_access(*about, lift(_organisation_id, organisation))
     outside = (
         all_of(opened, _outside(caller, other, organisation)) if opened is not False else False
         for other, opened in found.accounts
     )
     return found.anyone if found.anyone is True else any_of(found.anyone, *outside)
+
+
+def _by_grants(caller: AwsCaller, item: Item) -> Observed[bool]:
+    """Whether a grant is to a principal of an account outside the organisation."""
+    grants = caller.whole(LIST_GRANTS, item)
+    if isinstance(grants, Unknown):
+        return grants
+    found = [caller.read(LIST_GRANTS, grantee, each) for each in grants]
+    unclear = [each for each in found if isinstance(each, Unknown)]
+    others = sorted({each for each in found if isinstance(each, str)} - {item["account"]})
+    outside = [_outside(caller, each, _organisation(caller)) for each in others]
+    return any_of(*unclear, *outside)
+
+
+def _organisation(caller: AwsCaller) -> Observed[Answer]:
+    return caller.once((DESCRIBE_ORGANISATION,), partial(caller.answer, DESCRIBE_ORGANISATION, caller.item()))
 
 
 def _organisation_id(organisation: Answer) -> str | None:
@@ -140,7 +168,10 @@ NAMES = AwsChain((LIST_ALIASES,), names, regional=True)
 DESCRIBED = AwsChain((DESCRIBE_KEY,), described, about=("KeyArn",), regional=True)
 ROTATION = AwsChain((DESCRIBE_KEY, GET_ROTATION), rotation, about=("KeyArn",), regional=True)
 EXPOSURE = AwsChain(
-    (GET_POLICY, DESCRIBE_ORGANISATION, *MEMBERS.parts), exposure, about=("KeyArn",), regional=True
+    (GET_POLICY, LIST_GRANTS, DESCRIBE_ORGANISATION, *MEMBERS.parts),
+    exposure,
+    about=("KeyArn",),
+    regional=True,
 )
 
 

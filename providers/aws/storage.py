@@ -10,11 +10,10 @@ from providers.aws.account import GET_ACCOUNT_BLOCK
 from providers.aws.client.calls import DERIVED, AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.keys import AWS_ALIAS_PREFIX, DESCRIBE_KEY, described
-from providers.aws.policies.bucket_exposure import NOTHING_OPEN, Openness, openness, refuses_plaintext
-from providers.aws.policies.bucket_statements import Part
+from providers.aws.policies.bucket_policy import NOTHING_OPEN, Openness, Part, openness, refuses_plaintext
 from providers.aws.table import flag, header_of
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked
-from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.storage import Bucket, Encryption
 
 if TYPE_CHECKING:
@@ -145,12 +144,16 @@ def to_policy_status(item: Item, answer: Answer) -> bool | None:
 
 def to_openness(item: Item, answer: Answer) -> Openness:
     """What ``Policy`` of GetBucketPolicy grants to everyone."""
-    return NOTHING_OPEN if answer is None else openness(answer["Policy"], item["Name"], item["partition"])
+    return NOTHING_OPEN if answer is None else openness(answer["Policy"], *_bucket(item))
+
+
+def _bucket(item: Item) -> tuple[str, str, str]:
+    return item["Name"], item["partition"], item["account"]
 
 
 def to_tls_only(item: Item, answer: Answer) -> bool:
     """Whether ``Policy`` of GetBucketPolicy denies all requests without TLS."""
-    return answer is not None and refuses_plaintext(answer["Policy"], item["Name"], item["partition"])
+    return answer is not None and refuses_plaintext(answer["Policy"], *_bucket(item))
 
 
 def encryption(caller: AwsCaller, item: Item) -> Observed[Answer]:
@@ -258,19 +261,23 @@ def open_by_acl(part: Part, *evidence: Observed[Any]) -> Observed[bool]:
 
 
 def open_by_policy(part: Part, *evidence: Observed[Any]) -> Observed[bool]:
-    """The policy grants it, S3 reports the policy as public, and no setting restricts public policies.
+    """The policy grants it, S3 does not deny that, and no setting restricts public policies.
 
     Unknown for a policy that was not read: it may open reading or writing if S3 reports it as public, and
-    may delegate to access points if S3 does not.
+    may delegate to access points if S3 does not. Without S3's verdict, the text alone counts.
     """
     public, text, bucket_restricts, account_restricts = evidence[4:]
     granted: Observed[bool]
-    if public is None and isinstance(text, Unknown):
-        granted = False
-    elif isinstance(public, Unknown) and not isinstance(text, Unknown):
-        granted = all_of(public, text.by_text(part))
+    if isinstance(text, Unknown):
+        granted = (
+            False if public is None else join([text, *([public] if isinstance(public, Unknown) else [])])
+        )
+    elif public is None or isinstance(public, Unknown):
+        granted = text.by_text(part)
+        if isinstance(granted, Unknown) and isinstance(public, Unknown):
+            granted = join([public, granted])
     else:
-        granted = lift(lambda verdict, found: found.with_verdict(bool(verdict), part), public, text)
+        granted = text.with_verdict(public, part)
     return all_of(granted, _not(any_of(bucket_restricts, account_restricts)))
 
 

@@ -162,7 +162,7 @@ def _default_version(policy: Detail) -> ReadPolicy:
 def _read(document: Any) -> ReadPolicy:
     """The statements; Unknown if the document has an unexpected format, which IAM itself may accept."""
     try:
-        return statements(document, "identity")
+        return statements(document)
     except ValueError as error:
         message = f"a policy has an unexpected format ({error})"
         return Unknown.because("error", GET_DETAILS.name, None, message)

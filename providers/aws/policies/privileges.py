@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from providers.aws.policies.bucket_statements import matches
-from providers.aws.policies.patterns import intersect, narrowest, widest
+from providers.aws.policies.patterns import narrowest, widest
 from providers.aws.policies.statements import IdentityStatement
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.policy.patterns import intersect, matches
 
 ReadPolicy = Observed[tuple[IdentityStatement, ...]]
 """The statements of a policy, or why it could not be read."""

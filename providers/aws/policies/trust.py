@@ -1,7 +1,6 @@
 """Who may assume an IAM role, by its trust policy.
 
-Evaluates the policy text alone. What the text leaves undecided is unknown; a denial that is not understood is
-ignored, which leaves the worse of the two results.
+Evaluates the policy text alone. What the text leaves undecided is unknown.
 
 Sources: "AWS JSON policy elements: Principal" and "IAM and AWS STS condition context keys" (IAM user guide).
 """
@@ -9,13 +8,27 @@ Sources: "AWS JSON policy elements: Principal" and "IAM and AWS STS condition co
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
-from providers.aws.policies.bucket_statements import NEGATED, POSITIVE, Condition
-from providers.aws.policies.statements import IdentityStatement, statements
-from scanner.model.evidence import Observed, Unknown, all_of, any_of
+from providers.aws.policies.documents import OWN_ORGANISATION, parse
+from providers.aws.policies.federation import IDENTITY_CENTER, Federation
+from providers.aws.policies.identifiers import ACCOUNT
+from providers.aws.policies.requesters import (
+    WITH_CREDENTIALS,
+    Stranger,
+    account_named,
+    anyone_named,
+    hurdle,
+    named_accounts,
+    named_organisations,
+    of_account,
+    required_by,
+)
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.policy.admission import Admission, Request, Statement, by_statement, first_of
 
 PrincipalType = Literal["user", "group", "workload", "account", "public"]
 WIDEST_FIRST: tuple[PrincipalType, ...] = ("public", "account", "group", "user", "workload")
@@ -24,64 +37,16 @@ NOBODY = "nobody"
 """The principal of a role that nobody may assume."""
 
 ARN = re.compile(r"arn:[\w-]+:(?:iam|sts)::(\d{12}):([\w-]+)(?:/.*)?")
-IN_ACCOUNT = re.compile(r"arn:[\w-]+:[\w-]+:[^:]*:(\d{12}):.+")
-ORGANISATION = re.compile(r"(o-[a-z0-9]{10,32})(?:/|$)")
-IDENTITY_CENTER = re.compile(r"saml-provider/AWSSSO_[0-9a-f]+_DO_NOT_DELETE$")
 CLUSTER = re.compile(r"oidc-provider/oidc\.eks\.")
-PUBLIC_ISSUERS = frozenset(
-    {
-        "accounts.google.com",
-        "agent.buildkite.com",
-        "api.bitbucket.org",
-        "api.pulumi.com",
-        "app.terraform.io",
-        "cognito-identity.amazonaws.com",
-        "gitlab.com",
-        "graph.facebook.com",
-        "oidc.circleci.com",
-        "oidc.vercel.com",
-        "token.actions.githubusercontent.com",
-        "www.amazon.com",
-    }
-)
-"""Identity providers where anyone can get an identity."""
-NARROWING = frozenset(
-    {
-        "aws:principalaccount",
-        "aws:principalarn",
-        "aws:principalorgid",
-        "aws:principalorgpaths",
-        "aws:sourceaccount",
-        "aws:sourcearn",
-        "aws:sourceip",
-        "aws:sourceorgid",
-        "aws:sourceorgpaths",
-        "aws:sourceowner",
-        "aws:sourcevpc",
-        "aws:sourcevpce",
-        "aws:userid",
-        "aws:username",
-        "sts:externalid",
-    }
-)
-"""Condition keys whose value identifies who sends a request, for whom or from where."""
-NOT_NARROWING = frozenset(
-    {
-        "aws:currenttime",
-        "aws:epochtime",
-        "aws:requestedregion",
-        "aws:securetransport",
-        "aws:tokenissuetime",
-        "aws:useragent",
-        "aws:viaawsservice",
-        "saml:aud",
-        "sts:rolesessionname",
-        "sts:sourceidentity",
-    }
-)
-"""Condition keys that anyone meets, or that the caller chooses. The SAML audience is always AWS's sign-in."""
-ANY_AUDIENCE = frozenset({"sts.amazonaws.com", "sts.amazonaws.com.cn"})
-"""The audiences that every token for AWS has."""
+DELETED: dict[str, PrincipalType] = {"AIDA": "user", "AROA": "workload"}
+"""Prefixes of the unique ids that replace a deleted user or role in a policy ("IAM identifiers")."""
+OF_ARN: dict[str, PrincipalType] = {
+    "root": "group",
+    "user": "user",
+    "federated-user": "user",
+    "role": "workload",
+    "assumed-role": "workload",
+}
 
 
 @dataclass(frozen=True)
@@ -114,72 +79,135 @@ class RoleHome:
             return False
         return self.members
 
-    def foreign(self, organisations: frozenset[str]) -> Observed[bool]:
-        """Whether any of these organisations is not the account's own."""
-        if isinstance(self.organisation, Unknown):
-            return self.organisation
-        own = set() if self.organisation is None else {self.organisation.id}
-        return bool(organisations - own)
+    def foreign(self, organisation: str) -> Observed[bool]:
+        """Whether an organisation is not the account's own."""
+        return lift(lambda own: own is None or own.id != organisation, self.organisation)
 
 
 @dataclass(frozen=True)
 class TrustedPrincipal:
-    """One principal that a statement allows to assume the role, and the conditions on it."""
+    """One principal that a statement allows to assume the role."""
 
     type: PrincipalType
     name: str
     account: str | None
     """The account that it is in or stands for; ``None`` for a service, an identity provider and everyone."""
-    conditions: tuple[Condition, ...]
-    restricted_to: frozenset[str] = frozenset()
-    """The only organisations that a Deny statement exempts; empty without one."""
+    access: _Access
+    federation: Federation | None = None
+    """For the users of an identity provider."""
     service: bool = False
     """It is an AWS service, which acts for the account."""
-
-    @property
-    def organisations(self) -> frozenset[str]:
-        """The organisations that it must be in; empty if not restricted."""
-        found = set(self.restricted_to)
-        for condition in self.conditions:
-            if condition.key in ("aws:principalorgid", "aws:principalorgpaths") and _is_required(condition):
-                named = [ORGANISATION.match(value) for value in condition.values]
-                # A single pattern among the values allows more than the others name.
-                if all(named):
-                    found.update(each[1] for each in named if each)
-        return frozenset(found)
-
-    @property
-    def accounts(self) -> frozenset[str]:
-        """The accounts that it must be in, by its name or by conditions; empty if not restricted."""
-        if self.account is not None:
-            return frozenset({self.account})
-        for condition in self.conditions:
-            if condition.key in ("aws:principalaccount", "aws:principalarn") and _is_required(condition):
-                found = [
-                    ACCOUNT.fullmatch(value) or IN_ACCOUNT.fullmatch(value) for value in condition.values
-                ]
-                if all(found):
-                    return frozenset(each[1] for each in found if each)
-        return frozenset()
 
     def outside(self, home: RoleHome) -> Observed[bool]:
         """Whether it is outside the organisation."""
         if self.name[:4] in DELETED:
-            return _unknown_owner(f"a deleted principal ({self.name})")
+            return unknown_owner(f"a deleted principal ({self.name})")
         if self.service or IDENTITY_CENTER.search(self.name):
             return False
-        if self.account is None and self.name != "*":
-            public = _issuer(self.name) in PUBLIC_ISSUERS
-            return True if public else _unknown_owner(f"the identity provider {self.name}")
-        facts = [home.outside(account) for account in sorted(self.accounts)]
-        if self.organisations:
-            facts = [all_of(home.foreign(self.organisations), any_of(*facts) if facts else True)]
-        return any_of(*facts) if facts else True
+        if self.federation is not None:
+            public = self.federation.ownership == "shared"
+            return True if public else unknown_owner(f"the identity provider {self.name}")
+        if self.account is not None:
+            return all_of(home.outside(self.account), self._from_outside(self.account, home, strict=False))
+        accounts = (
+            all_of(home.outside(each), self._from_outside(each, home)) for each in self.access.accounts
+        )
+        return any_of(self._from_outside(None, home), *accounts)
 
-    @property
+    def _from_outside(self, account: str | None, home: RoleHome, strict: bool = True) -> Observed[bool]:
+        """Whether somebody of an account is let in who is in no organisation, or in another than the role's.
+
+        Unless ``strict``, whoever is named counts as let in where conditions leave it open.
+        """
+
+        def let_in(organisation: str | None) -> Observed[bool]:
+            found = self.access.of(account, organisation)
+            return True if found.let_in is None and not strict else decided(found)
+
+        return any_of(
+            let_in(None),
+            *(all_of(let_in(each), home.foreign(each)) for each in self.access.organisations),
+        )
+
+    @cached_property
     def narrowed(self) -> Observed[bool]:
         """Whether a condition narrows who may assume the role."""
-        return any_of(bool(self.restricted_to), *(_narrows(condition) for condition in self.conditions))
+        if self.federation is not None:
+            return self.federation.narrowed
+        if self.name != "*":
+            return self.access.narrowed(self.account)
+        return True if self.type != "public" else lift(lambda let_in: not let_in, decided(self.access.anyone))
+
+
+@dataclass(frozen=True)
+class _Access:
+    """One Allow statement of a trust policy, with whatever restricts it, for one of its principals."""
+
+    allow: Statement
+    statements: tuple[Statement, ...]
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        return tuple(Request(action, "") for action in ASSUME_ACTIONS if self.allow.names(action))
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that conditions name."""
+        return tuple(sorted(set(named_accounts(self._relevant))))
+
+    @property
+    def organisations(self) -> tuple[str, ...]:
+        """The organisations that conditions name."""
+        return tuple(sorted(set(named_organisations(self._relevant))))
+
+    @property
+    def _relevant(self) -> tuple[Statement, ...]:
+        return (self.allow, *(each for each in self.statements if not each.allow))
+
+    def of(self, account: str | None, organisation: str | None, anywhere: bool = True) -> Admission:
+        """Whether somebody of an account and organisation is let in; without them, of nobody's that is
+        named."""
+        return self._let_in(of_account(account, organisation, anywhere), account)
+
+    @property
+    def anyone(self) -> Admission:
+        """Whether anybody is let in, from anywhere."""
+        return self._let_in(WITH_CREDENTIALS, None)
+
+    def _let_in(self, strangers: Iterable[Stranger], account: str | None) -> Admission:
+        named = anyone_named if account is None else account_named(account)
+        return first_of(
+            by_statement(each.requester(named), self.allow, self.statements, self.requests)
+            for each in strangers
+        )
+
+    @property
+    def nobody(self) -> bool:
+        """Whether every request is denied, whoever sends it."""
+        return all(
+            any(each.names(request.action) for each in self.statements if denies_everybody(each))
+            for request in self.requests
+        )
+
+    def narrowed(self, account: str | None) -> Observed[bool]:
+        """Whether a condition, or a denial without it, narrows who of a named principal may assume the
+        role."""
+        named = anyone_named if account is None else account_named(account)
+        facts = [_observed(hurdle(each, account)) for each in self.allow.conditions]
+        for denial in self.statements:
+            if denial.allow or named(denial) is not True:
+                continue
+            if all(denial.names(request.action) for request in self.requests):
+                # Whoever fails to meet one of its conditions comes through.
+                required = [required_by(each) for each in denial.conditions]
+                facts.append(
+                    all_of(
+                        *(False if each is None else _observed(hurdle(each, account)) for each in required)
+                    )
+                    if required
+                    else False
+                )
+        return any_of(*facts)
 
 
 @dataclass(frozen=True)
@@ -213,141 +241,104 @@ class Trust:
 
 def trust(document: Any, account: str) -> Trust:
     """Reads the trust policy of a role in the account. Raises :class:`ValueError` if it is not one."""
-    found = statements(document, "trust")
-    denials = [
-        s for s in found if not s.allow and s.principals == (("aws", "*"),) and not s.all_but_principals
-    ]
-    sources: list[TrustedPrincipal] = []
-    for statement in found:
-        actions = [action for action in ASSUME_ACTIONS if statement.names(action)]
-        if not statement.allow or not actions:
-            continue
-        denying = [d for d in denials if all(d.names(action) for action in actions)]
-        if any(not denial.conditions for denial in denying):
-            continue
-        exempt = frozenset(org for denial in denying for org in _exempt(denial))
-        sources.extend(_sources(statement, account, exempt))
-    return Trust(tuple(sources))
+    found = parse(document, "trust", account)
+    return Trust(
+        tuple(
+            source
+            for statement in found
+            if statement.allow
+            for source in _sources(_Access(statement, found), account)
+        )
+    )
 
 
-ACCOUNT = re.compile(r"(\d{12})")
-DELETED: dict[str, PrincipalType] = {"AIDA": "user", "AROA": "workload"}
-"""Prefixes of the unique ids that replace a deleted user or role in a policy ("IAM identifiers")."""
-OF_ARN: dict[str, PrincipalType] = {
-    "root": "group",
-    "user": "user",
-    "federated-user": "user",
-    "role": "workload",
-    "assumed-role": "workload",
-}
-
-
-def _sources(
-    statement: IdentityStatement, account: str, exempt: frozenset[str]
-) -> Iterable[TrustedPrincipal]:
+def _sources(access: _Access, account: str) -> Iterator[TrustedPrincipal]:
+    statement = access.allow
     if statement.all_but_principals:
         # NotPrincipal in an Allow statement gives access to everyone else.
-        yield TrustedPrincipal("public", "*", None, statement.conditions, exempt)
-        return
-    for kind, name in statement.principals:
-        if kind == "service":
-            yield TrustedPrincipal("workload", name, None, statement.conditions, service=True)
-        elif kind == "federated":
-            yield TrustedPrincipal(_federated(name), name, None, statement.conditions)
-        elif kind == "aws":
-            yield _aws_principal(name, account, statement.conditions, exempt)
-        else:
-            raise ValueError(f"a principal of type {kind}")
+        principals: Sequence[tuple[str, str]] = (("aws", "*"),)
+    else:
+        principals = statement.principals
+    for kind, name in principals:
+        source = _source(kind, name, access, account)
+        if source is not None and access.requests and not access.nobody:
+            yield source
 
 
-def _aws_principal(
-    name: str, account: str, conditions: tuple[Condition, ...], exempt: frozenset[str]
-) -> TrustedPrincipal:
+def _source(kind: str, name: str, access: _Access, account: str) -> TrustedPrincipal | None:
+    if kind == "service":
+        return TrustedPrincipal("workload", name, None, access, service=True)
+    if kind == "federated":
+        federation = Federation(name, access.allow, access.statements, access.requests)
+        return TrustedPrincipal(_federated(federation), name, None, access, federation)
+    if kind != "aws":
+        raise ValueError(f"a principal of type {kind}")
+    return _everyone(access, account) if name == "*" else _aws_principal(name, account, access)
+
+
+def _everyone(access: _Access, account: str) -> TrustedPrincipal | None:
+    """Everyone, or those that conditions leave of everyone; ``None`` if they leave nobody."""
+    if access.of(None, None).let_in is not False:
+        return TrustedPrincipal("public", "*", None, access)
+    organisations = (*access.organisations, OWN_ORGANISATION)
+    if any(access.of(None, each).let_in is not False for each in organisations):
+        return TrustedPrincipal("account", "*", None, access)
+    accounts = {
+        each
+        for each in access.accounts
+        if any(access.of(each, of).let_in is not False for of in (None, *organisations))
+    }
+    if not accounts:
+        return None
+    return TrustedPrincipal("group" if accounts == {account} else "account", "*", None, access)
+
+
+def _aws_principal(name: str, account: str, access: _Access) -> TrustedPrincipal:
     """An AWS principal. The whole account stands for every principal in it that a policy allows: a group."""
-    if name == "*":
-        source = TrustedPrincipal("public", name, None, conditions, exempt)
-        if not source.organisations and not source.accounts:
-            return source
-        own = source.accounts == {account}
-        return TrustedPrincipal("group" if own else "account", name, None, conditions, exempt)
     if name[:4] in DELETED:
-        return TrustedPrincipal(DELETED[name[:4]], name, None, conditions, exempt)
+        return TrustedPrincipal(DELETED[name[:4]], name, None, access)
     if ACCOUNT.fullmatch(name):
-        return TrustedPrincipal("group" if name == account else "account", name, name, conditions, exempt)
+        return TrustedPrincipal("group" if name == account else "account", name, name, access)
     arn = ARN.fullmatch(name)
     if arn is None or arn[2] not in OF_ARN:
         raise ValueError(f"a principal with an unknown format: {name}")
     own_type = OF_ARN[arn[2]]
-    return TrustedPrincipal(own_type if arn[1] == account else "account", name, arn[1], conditions, exempt)
+    return TrustedPrincipal(own_type if arn[1] == account else "account", name, arn[1], access)
 
 
-def _federated(name: str) -> PrincipalType:
+def _federated(federation: Federation) -> PrincipalType:
     """Users of the organisation's own directory (IAM Identity Center) are a group, pods of a cluster a
-    workload; any other identity provider counts as an account."""
-    if IDENTITY_CENTER.search(name):
+    workload; guests, who need not sign in, are the public. Any other identity provider counts as an
+    account."""
+    if federation.guests:
+        return "public"
+    if IDENTITY_CENTER.search(federation.provider):
         return "group"
-    return "workload" if CLUSTER.search(name) else "account"
+    return "workload" if CLUSTER.search(federation.provider) else "account"
 
 
-def _issuer(name: str) -> str:
-    """The host of an OIDC identity provider."""
-    return name.rpartition(":oidc-provider/")[2].partition("/")[0]
+def denies_everybody(statement: Statement) -> bool:
+    """Whether it denies its actions to everyone, whatever they send."""
+    everyone = ("aws", "*") in statement.principals and not statement.all_but_principals
+    return not statement.allow and everyone and not statement.conditions
 
 
-def _unknown_owner(what: str) -> Unknown:
+def decided(found: Admission) -> Observed[bool]:
+    """Whether somebody is let in."""
+    if found.let_in is not None:
+        return found.let_in
+    message = f"who may assume the role cannot be determined from its trust policy: {found.reason}"
+    return Unknown.because("error", "iam:GetAccountAuthorizationDetails", None, message)
+
+
+def _observed(truth: bool | None) -> Observed[bool]:
+    return UNDECIDED if truth is None else truth
+
+
+def unknown_owner(what: str) -> Unknown:
+    """No API shows whose a principal is."""
     message = f"no API shows to which organisation {what} belongs"
     return Unknown.because("unsupported", "iam:GetAccountAuthorizationDetails", None, message)
-
-
-def _exempt(denial: IdentityStatement) -> frozenset[str]:
-    """The organisations that a denial to everyone else exempts; empty for any other denial."""
-    if not all(condition.met_by_public for condition in denial.conditions):
-        return frozenset()
-    return frozenset(value for c in denial.conditions if c.key == "aws:principalorgid" for value in c.values)
-
-
-def _is_required(condition: Condition) -> bool:
-    """Whether a request without the key, or with another value, fails the condition."""
-    return (
-        condition.operator in POSITIVE and not condition.if_exists and condition.qualifier != "forallvalues"
-    )
-
-
-def _narrows(condition: Condition) -> Observed[bool]:
-    key = condition.key
-    if key in ("aws:multifactorauthpresent", "aws:multifactorauthage"):
-        return not condition.if_exists and condition.operator != "null" and condition.values != ("false",)
-    if key in NOT_NARROWING or condition.operator in NEGATED or condition.operator == "null":
-        return False
-    if condition.if_exists or condition.qualifier == "forallvalues":
-        return False
-    if condition.operator not in POSITIVE:
-        return UNDECIDED
-    claim = key.rpartition(":")[2]
-    if key in NARROWING or key.startswith(("aws:principaltag/", "saml:")):
-        return all(_is_specific(key, value) for value in condition.values)
-    if not key.startswith(("aws:", "sts:")):
-        # A claim of an identity provider: "issuer:claim".
-        if claim == "amr":
-            return False
-        if claim == "aud":
-            return not ANY_AUDIENCE & set(condition.values)
-        return all(_is_specific(key, value) for value in condition.values)
-    return UNDECIDED
-
-
-def _is_specific(key: str, value: str) -> bool:
-    """Whether a condition's value excludes someone, i.e. is not a pattern that matches all."""
-    if key == "aws:sourceip":
-        return value not in ("0.0.0.0/0", "::/0")
-    if key in ("aws:principalarn", "aws:sourcearn"):
-        return IN_ACCOUNT.fullmatch(value) is not None or not set(value) & set("*?")
-    if key.startswith("aws:") and "org" in key:
-        return ORGANISATION.match(value) is not None
-    if key.endswith(":sub") and value.startswith("repo:"):
-        # GitHub: a pattern that does not fix the owner of the repository matches other owners' too.
-        return re.match(r"repo:[^/*?]+/", value) is not None
-    return bool(value.strip("*?:/"))
 
 
 UNDECIDED = Unknown.because(

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.aws.policies.bucket_statements import matches
-from providers.aws.policies.patterns import intersect, narrowest, widest
+from providers.aws.policies.patterns import narrowest, widest
 from providers.aws.policies.privileges import GRANTING_RIGHTS, PolicyHolder, ReadPolicy
 from providers.aws.policies.statements import statements
 from scanner.model.evidence import Unknown
+from scanner.policy.patterns import intersect, matches
 
 ACCOUNT = "111122223333"
 UNREAD = Unknown.because("denied", "iam:GetAccountAuthorizationDetails", None, "not read")
@@ -20,7 +20,7 @@ Statement = Mapping[str, Any]
 
 
 def policy(*found: Statement) -> ReadPolicy:
-    return statements({"Version": "2012-10-17", "Statement": list(found)}, "identity")
+    return statements({"Version": "2012-10-17", "Statement": list(found)})
 
 
 def allow(action: str | list[str] = "*", resource: str | list[str] = "*", **more: Any) -> Statement:
@@ -211,12 +211,12 @@ def test_hiding_a_policy_only_makes_the_result_unknown(data: st.DataObject) -> N
 )
 def test_what_is_not_a_policy_of_an_identity_is_an_error(document: Any) -> None:
     with pytest.raises(ValueError):
-        statements(document, "identity")
+        statements(document)
 
 
 def test_case_of_elements_does_not_matter() -> None:
     found = {"statement": {"EFFECT": "Allow", "action": "*", "RESOURCE": "*"}}
-    assert rights([statements(found, "identity")]) == (True, True)
+    assert rights([statements(found)]) == (True, True)
 
 
 def test_every_granting_right_is_an_action_of_its_service() -> None:

@@ -140,7 +140,7 @@ def test_facts_of_recorded_roles(recordings: Path) -> None:
 
 def test_recorded_policies(recordings: Path) -> None:
     found = [
-        statements(document(answer["PolicyVersion"]["Document"]), "identity")
+        statements(document(answer["PolicyVersion"]["Document"]))
         for answer in answered(recordings, "GetPolicyVersion")
     ]
     privileges = []

@@ -87,7 +87,7 @@ def test_principals(principal: Any, expected: str, type_: str) -> None:
     ("provider", "type_", "outside"),
     [
         (GITHUB, "account", True),
-        (f"{GITHUB}/example-shop", "account", True),
+        (f"{GITHUB}/example-shop", "account", "?"),
         ("cognito-identity.amazonaws.com", "account", True),
         ("accounts.google.com", "account", True),
         (CLUSTER, "workload", "?"),
@@ -205,9 +205,10 @@ def test_everyone_within_a_condition(condition: Mapping[str, Any], type_: str) -
         ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}}, False),
         ({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, False),
         ({"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}, False),
-        ({"StringEquals": {"sts:TransitiveTagKeys": "team"}}, "?"),
-        ({"NumericLessThan": {"sts:DurationSeconds": "3600"}}, "?"),
-        ({"StringEquals": {"sts:ExternalId": "x"}, "NumericLessThan": {"sts:DurationSeconds": "1"}}, True),
+        ({"StringEquals": {"sts:TransitiveTagKeys": "team"}}, False),
+        ({"NumericLessThan": {"sts:DurationSeconds": "3600"}}, False),
+        ({"StringEquals": {"sts:Unheard": "of"}}, "?"),
+        ({"StringEquals": {"sts:ExternalId": "x", "sts:Unheard": "of"}}, True),
     ],
 )
 def test_a_condition_that_narrows_who_may_assume_the_role(condition: Any, expected: object) -> None:
@@ -234,7 +235,10 @@ def test_claims_of_workflows(claims: Mapping[str, Any], expected: object) -> Non
 def test_claims_of_other_identity_providers() -> None:
     pool = {"StringEquals": {"cognito-identity.amazonaws.com:aud": "eu-west-1:0a1b2c3d"}}
     guests = {"ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "unauthenticated"}}
-    assert conditioned(web("cognito-identity.amazonaws.com", pool)) is True
+    users = {"ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "authenticated"}}
+    assert conditioned(web("cognito-identity.amazonaws.com", {**pool, **users})) is True
+    # Whether the pool has guests is not read.
+    assert conditioned(web("cognito-identity.amazonaws.com", pool)) == "?"
     assert conditioned(web("cognito-identity.amazonaws.com", guests)) is False
     audience = {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}
     assert conditioned(web(SAML, audience)) is False

@@ -10,7 +10,8 @@ from providers.aws import keys
 from providers.aws.account import DESCRIBE_ORGANISATION
 from providers.aws.identity import MEMBERS as MEMBERS_CHAIN
 from providers.aws.keys import KEYS
-from providers.aws.policies.key_policy import account_of, outside_access
+from providers.aws.policies.identifiers import account_of
+from providers.aws.policies.key_policy import outside_access
 from providers.sandbox.aws.server import AwsSandbox
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
@@ -250,6 +251,7 @@ DENIED = Unknown.because("denied", DESCRIBE_ORGANISATION.name, DESCRIBE_ORGANISA
 def open_to_others(*statements: Any, organisation: Any = ORGANISATION, members: Any = MEMBERS) -> Any:
     caller = Fixed(
         GetKeyPolicy={"Policy": policy(OWN, *statements)},
+        ListGrants=[],
         DescribeOrganization=organisation,
         members=members,
     )
@@ -330,7 +332,7 @@ def test_statements_that_give_access(statements: list[Any], expected: object) ->
         (when("Bool", "aws:MultiFactorAuthPresent", "true"), True),
         (when("StringEquals", "aws:PrincipalTag/team", "pay"), True),
         (when("DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"), "?"),
-        (when("Null", "aws:PrincipalOrgID", "false"), "?"),
+        (when("Null", "aws:PrincipalOrgID", "false"), True),
         (when("StringEqualsIgnoreCase", "kms:RecipientAttestation:ImageSha384", "ab"), "?"),
     ],
 )
@@ -408,9 +410,9 @@ def test_without_an_organisation_all_other_accounts_are_outside() -> None:
     "statements", [[], [allow(ANY)], [allow(ANY, **when("StringEquals", "kms:CallerAccount", US))]]
 )
 def test_the_organisation_is_read_only_if_it_matters(statements: list[Any]) -> None:
-    caller = Fixed(GetKeyPolicy={"Policy": policy(OWN, *statements)})
-    keys.exposure(caller, ITEM)  # type: ignore[arg-type]
-    assert caller.asked == ["GetKeyPolicy"]
+    caller = Fixed(GetKeyPolicy={"Policy": policy(OWN, *statements)}, ListGrants=[])
+    found = keys.exposure(caller, ITEM)  # type: ignore[arg-type]
+    assert caller.asked == (["GetKeyPolicy"] if found else ["GetKeyPolicy", "ListGrants"])
 
 
 @pytest.mark.parametrize(
@@ -467,7 +469,7 @@ def test_every_recorded_alias_and_tag_is_understood(recordings: Path) -> None:
 
 def test_every_recorded_policy_is_understood(recordings: Path) -> None:
     found = [
-        outside_access(answer["Policy"], "644160558196", ORG).anyone
+        outside_access(answer["Policy"], ARN, "644160558196", ORG).anyone
         for answer in recorded(recordings, "GetKeyPolicy")
     ]
     assert sorted(map(str, found)) == ["False"] * 3 + ["True"] * 5

@@ -7,7 +7,7 @@ import pytest
 from providers.aws import account, audit, storage
 from providers.aws.client.failures import LONGEST_MESSAGE, from_response, one_line, refused
 from providers.aws.client.pace import SLOWEST, ClientPace
-from providers.aws.policies.bucket_exposure import NOTHING_OPEN
+from providers.aws.policies.bucket_policy import NOTHING_OPEN
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
 
@@ -162,12 +162,13 @@ CASES: list[tuple[tuple[Any, ...], Any, Any]] = [
     # A policy that S3 does not report as public can delegate to access points.
     ((UNKNOWN, True, UNKNOWN, UNKNOWN, False, UNKNOWN, UNKNOWN, UNKNOWN), UNKNOWN, UNKNOWN),
     ((frozenset(), UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, SHUT, UNKNOWN, UNKNOWN), False, ()),
+    # The text of the policy proves it open; S3's verdict could only contradict it.
+    ((frozenset(), True, False, False, UNKNOWN, POLICY, False, False), True, ("bucket policy",)),
     # Any other missing evidence makes it unknown.
     ((UNKNOWN, False, False, False, False, SHUT, False, False), UNKNOWN, UNKNOWN),
     ((OPEN, UNKNOWN, False, False, False, SHUT, False, False), UNKNOWN, UNKNOWN),
     ((OPEN, False, UNKNOWN, False, False, SHUT, False, False), UNKNOWN, UNKNOWN),
     ((OPEN, False, False, UNKNOWN, False, SHUT, False, False), UNKNOWN, UNKNOWN),
-    ((frozenset(), True, False, False, UNKNOWN, POLICY, False, False), UNKNOWN, UNKNOWN),
     ((frozenset(), True, False, False, True, UNKNOWN, False, False), UNKNOWN, UNKNOWN),
     ((frozenset(), True, False, False, True, POLICY, UNKNOWN, False), UNKNOWN, UNKNOWN),
     ((frozenset(), True, False, False, True, POLICY, False, UNKNOWN), UNKNOWN, UNKNOWN),
