@@ -77,8 +77,8 @@ def parse(document: Any, form: Form, account: str) -> tuple[Statement, ...]:
 
 
 def decoded(document: Any) -> Any:
-    """A document, decoded or as JSON text, with names of elements, operators and condition keys in lower case:
-    case does not matter to them, and each may occur only once. Raises :class:`ValueError`."""
+    """A document, decoded or as JSON text, with names of elements, operators and condition keys in lower
+    case: case does not matter to them, and each may occur only once. Raises :class:`ValueError`."""
     try:
         if isinstance(document, str):
             return json.loads(document, object_pairs_hook=_once)
