@@ -156,12 +156,16 @@ def conditions(value: Any) -> Iterator[Condition]:
         test, negated, comparison = OPERATORS.get(operator, ("other", False, ""))
         for key, given in keys.items():
             values = tuple(map(_text, given if isinstance(given, list) else [given]))
+            compared = test
             if test == "address":
                 addresses(values)
+            if operator.startswith("arn") and any(value.count(":") < 5 for value in values):
+                # What has fewer parts than an ARN is compared in a way that is not documented.
+                compared = "other"
             yield Condition(
                 key=key,
                 operator=operator,
-                test=test,
+                test=compared,
                 negated=negated,
                 qualifier=QUALIFIERS[qualifier],
                 if_exists=name.endswith("ifexists"),

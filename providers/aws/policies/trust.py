@@ -33,6 +33,7 @@ from scanner.policy.admission import Admission, Request, Statement, by_statement
 PrincipalType = Literal["user", "group", "workload", "account", "public"]
 WIDEST_FIRST: tuple[PrincipalType, ...] = ("public", "account", "group", "user", "workload")
 ASSUME_ACTIONS = ("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity")
+"""Those with credentials use the first, the users of identity providers the others."""
 NOBODY = "nobody"
 """The principal of a role that nobody may assume."""
 
@@ -145,10 +146,12 @@ class _Access:
 
     allow: Statement
     statements: tuple[Statement, ...]
+    actions: tuple[str, ...]
+    """Those with which the principal may assume a role at all."""
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        return tuple(Request(action, "") for action in ASSUME_ACTIONS if self.allow.names(action))
+        return tuple(Request(action, "") for action in self.actions if self.allow.names(action))
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -244,25 +247,30 @@ def trust(document: Any, account: str) -> Trust:
     found = parse(document, "trust", account)
     return Trust(
         tuple(
-            source
-            for statement in found
-            if statement.allow
-            for source in _sources(_Access(statement, found), account)
+            source for statement in found if statement.allow for source in _sources(statement, found, account)
         )
     )
 
 
-def _sources(access: _Access, account: str) -> Iterator[TrustedPrincipal]:
-    statement = access.allow
+def _sources(
+    statement: Statement, statements: tuple[Statement, ...], account: str
+) -> Iterator[TrustedPrincipal]:
     if statement.all_but_principals:
         # NotPrincipal in an Allow statement gives access to everyone else.
         principals: Sequence[tuple[str, str]] = (("aws", "*"),)
     else:
         principals = statement.principals
     for kind, name in principals:
+        access = _Access(statement, statements, _actions(kind, name))
         source = _source(kind, name, access, account)
         if source is not None and access.requests and not access.nobody:
             yield source
+
+
+def _actions(kind: str, name: str) -> tuple[str, ...]:
+    if kind == "federated":
+        return ASSUME_ACTIONS[1:2] if ":saml-provider/" in name else ASSUME_ACTIONS[2:]
+    return ASSUME_ACTIONS if name == "*" else ASSUME_ACTIONS[:1]
 
 
 def _source(kind: str, name: str, access: _Access, account: str) -> TrustedPrincipal | None:

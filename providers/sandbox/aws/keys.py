@@ -29,6 +29,8 @@ class SampleKey:
     state: str = "enabled"
     allow: tuple[Mapping[str, Any], ...] = ()
     """Statements of the key policy besides the one for the account itself."""
+    grantee: str | None = None
+    """A principal that a grant lets decrypt with it."""
 
 
 def _use(principal: Any, **more: Any) -> Mapping[str, Any]:
@@ -49,6 +51,7 @@ def sample(account: str, main: str, key: str) -> tuple[SampleKey, ...]:
             rotates=True,
             days=DAYS,
             allow=(_use({"AWS": "*"}, Sid="ThroughStorage", Condition=own),),
+            grantee=f"arn:aws:iam::{account}:role/payments-api",
         ),
         SampleKey("partner-exports", {"env": "prod"}, main, allow=(_use(partner, Sid="Partner"),)),
         SampleKey("token-signing", {"owner": "product"}, main, spec="RSA_2048", usage="SIGN_VERIFY"),
@@ -89,6 +92,8 @@ def _key(client: Any, account: str, each: SampleKey) -> None:
     tags = [{"TagKey": name, "TagValue": value} for name, value in each.tags.items()]
     if tags:
         client.tag_resource(KeyId=key_id, Tags=tags)
+    if each.grantee is not None:
+        client.create_grant(KeyId=key_id, GranteePrincipal=each.grantee, Operations=["Decrypt"])
     if each.rotates:
         client.enable_key_rotation(KeyId=key_id, RotationPeriodInDays=each.days)
     if each.state == "disabled":

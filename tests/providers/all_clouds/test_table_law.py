@@ -50,6 +50,10 @@ OTHERWISE_CALLED = {
 SETTLED = {
     # The account's multi-region trail records no management events, whatever its status.
     ("cloudtrail:GetTrailStatus", "account", "audit_trails"),
+    # The text of the public bucket's policy proves it open; S3's verdict could only contradict it.
+    ("s3:GetBucketPolicyStatus", "bucket", "public_read"),
+    ("s3:GetBucketPolicyStatus", "bucket", "public_write"),
+    ("s3:GetBucketPolicyStatus", "bucket", "public_via"),
     # The public access list allows reading; the policy of its bucket allows writing.
     ("s3:GetBucketOwnershipControls", "bucket", "public_write"),
     # The group with a prefix list allows one port, whatever addresses the list contains.

@@ -37,7 +37,8 @@ def deny(condition: Mapping[str, Any] | None = None, principal: Any = "*") -> Ma
 
 
 def web(principal: str, condition: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    return allow({"Federated": principal}, condition, "sts:AssumeRoleWithWebIdentity")
+    of = "SAML" if ":saml-provider/" in principal else "WebIdentity"
+    return allow({"Federated": principal}, condition, f"sts:AssumeRoleWith{of}")
 
 
 def external(*found: Mapping[str, Any], home: RoleHome = HOME) -> object:
@@ -281,6 +282,12 @@ def test_a_role_denied_to_everyone_has_no_principal() -> None:
 def test_not_principal_is_everyone() -> None:
     found = trust({"Statement": {"Effect": "Allow", "NotPrincipal": {"AWS": OWN}, "Action": "sts:*"}}, OWN)
     assert (found.principal_type, found.external(HOME)) == ("public", True)
+
+
+def test_users_of_an_identity_provider_do_not_call_assume_role() -> None:
+    assert trust({"Statement": [allow({"Federated": GITHUB})]}, OWN).sources == ()
+    saml = allow({"AWS": OUTSIDER}, action="sts:AssumeRoleWithSAML")
+    assert trust({"Statement": [saml]}, OWN).sources == ()
 
 
 def test_tagging_a_session_assumes_no_role() -> None:
