@@ -33,6 +33,8 @@ GET_MORE_DETAILS = AwsCall(
     root="GetAccountAuthorizationDetailsResponse",
 )
 PAGE_SIZE = 1000
+MOST_PAGES = 1000
+"""Five times what an account's highest quotas fill (IAM quotas: 5000 users, 5000 roles, 5000 policies)."""
 Detail = Mapping[str, Any]
 
 
@@ -123,6 +125,7 @@ def read_details(caller: AwsCaller, item: Item) -> Observed[Details]:
     found: dict[str, list[Detail]] = {name: [] for name in LISTS}
     about: dict[str, Any] = {**item, "page_size": PAGE_SIZE}
     call, missing = GET_DETAILS, None
+    seen: set[str] = set()
     while True:
         page = caller.answer(call, about)
         if isinstance(page, Unknown):
@@ -130,11 +133,23 @@ def read_details(caller: AwsCaller, item: Item) -> Observed[Details]:
                 return page
             missing = page
             break
-        for name in LISTS:
-            found[name].extend(page.get(name, ()))
+        whole = caller.read(call, _lists, page)
+        if isinstance(whole, Unknown):
+            if call is GET_DETAILS:
+                return whole
+            missing = whole
+            break
+        for name, entries in whole.items():
+            found[name].extend(entries)
         if not page["IsTruncated"]:
             break
-        call, about = GET_MORE_DETAILS, {**about, "marker": page["Marker"]}
+        marker = page["Marker"]
+        if marker in seen or len(seen) == MOST_PAGES:
+            message = f"the listing does not end: its page {len(seen) + 1} names no new page"
+            missing = Unknown.because("error", call.name, None, message)
+            break
+        seen.add(marker)
+        call, about = GET_MORE_DETAILS, {**about, "marker": marker}
     return Details(
         partition=item["partition"],
         account=item["account"],
@@ -148,6 +163,18 @@ def read_details(caller: AwsCaller, item: Item) -> Observed[Details]:
 
 LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 DETAILS = AwsChain((GET_DETAILS, GET_MORE_DETAILS), read_details)
+LATER_DETAILS = AwsChain((GET_DETAILS, GET_MORE_DETAILS), read_details, about=("account",))
+"""The same, read again: it answers from a later time than the first."""
+
+
+def _lists(page: Mapping[str, Any]) -> Mapping[str, Sequence[Detail]]:
+    """The lists of a page, and whether another follows. AWS sends empty lists, too: a missing one is none.
+
+    Raises :class:`KeyError` or :class:`TypeError`.
+    """
+    if page["IsTruncated"]:
+        _ = page["Marker"]
+    return {name: tuple(page[name]) for name in LISTS}
 
 
 def _default_version(policy: Detail) -> ReadPolicy:

@@ -43,6 +43,7 @@ COLUMNS = frozenset(
     {
         "user",
         "arn",
+        "user_creation_time",
         "password_enabled",
         "password_last_used",
         "mfa_active",
@@ -112,6 +113,11 @@ def mfa(row: Row) -> Observed[bool]:
 def certificate(row: Row) -> Observed[bool]:
     """``cert_N_active``: a signing certificate is active."""
     return any_of(*(_flag(row, f"cert_{number}_active") for number in KEYS))
+
+
+def user_created(row: Row) -> Observed[datetime | None]:
+    """``user_creation_time``: when the user was created, the root user with the account."""
+    return _moment(row, "user_creation_time")
 
 
 def active(row: Row, number: int) -> Observed[bool]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from providers.aws.client.client import AwsChain
 from providers.aws.iam import credential_report as report
-from providers.aws.iam.authorization import DETAILS, Detail, Details
+from providers.aws.iam.authorization import DETAILS, LATER_DETAILS, Detail, Details
 from providers.aws.iam.credential_report import REPORT, ROOT, Row
 from providers.aws.policies.trust import trust
 from scanner.collect.table import Item
@@ -30,26 +31,33 @@ class PrincipalListing:
 
 
 def list_users(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
-    """The root user, and the users of the credential report and of GetAccountAuthorizationDetails.
+    """The root user, and the users of GetAccountAuthorizationDetails and of the credential report.
 
-    Either of them is enough to list the users. The report can be four hours old: users deleted since are left
-    out, and new users have no row in it.
+    The report can be four hours old. Without the details, or with only some of them, users that are newer than
+    it are missing. A user that only the report lists was deleted since, or is newer than the details: these
+    are then read again, after the report.
     """
     report_rows, details = caller.answer(REPORT, item), caller.answer(DETAILS, item)
     if isinstance(report_rows, Unknown) and isinstance(details, Unknown):
         return join([report_rows, details])
+    root = f"arn:{item['partition']}:iam::{item['account']}:root"
     rows: dict[str, Row] = {}
     if not isinstance(report_rows, Unknown):
         rows = {row["arn"]: row for row in report_rows}
+        only_there = set() if isinstance(details, Unknown) else rows.keys() - details.users.keys() - {root}
+        if only_there and not isinstance(details, Unknown) and details.missing is None:
+            later: Observed[Details] = caller.answer(LATER_DETAILS, item)
+            details = replace(details, missing=later) if isinstance(later, Unknown) else later
     users: Mapping[str, Detail] = {} if isinstance(details, Unknown) else details.users
-    root = f"arn:{item['partition']}:iam::{item['account']}:root"
-    complete = not isinstance(details, Unknown) and details.missing is None
-    arns = sorted((rows.keys() & users.keys() if complete else rows.keys()) | users.keys() | {root})
+    missing = details if isinstance(details, Unknown) else details.missing
+    arns = sorted((rows if missing is not None else rows.keys() & users.keys()) | users.keys() | {root})
 
     def user(arn: str) -> Item:
         row: Observed[Row] = _no_row(arn) if arn not in rows else rows[arn]
         if isinstance(report_rows, Unknown):
             row = report_rows
+        elif arn in rows and arn in users:
+            row = _row_of(caller, rows[arn], users[arn])
         return {
             **item,
             "arn": arn,
@@ -60,14 +68,33 @@ def list_users(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
             "name": "root" if arn == root else arn.rpartition("/")[2],
         }
 
-    missing = None
-    if isinstance(report_rows, Unknown) and not isinstance(details, Unknown):
-        missing = details.missing
     return PrincipalListing(tuple(map(user, arns)), missing)
 
 
+def _row_of(caller: AwsCaller, row: Row, detail: Detail) -> Observed[Row]:
+    """The row, if it is about this user, and not about one of the same name that was deleted since."""
+    same = caller.read(REPORT, _same_user, row, detail)
+    if isinstance(same, Unknown):
+        return same
+    return row if same else _no_row(detail["Arn"])
+
+
+def _same_user(row: Row, detail: Detail) -> bool:
+    """Whether both were created in the same second: ``user_creation_time`` and ``CreateDate``.
+
+    Raises :class:`KeyError` or :class:`ValueError`.
+    """
+    created = report.user_created(row)
+    if not isinstance(created, datetime):
+        raise ValueError("a user without a time of creation")
+    return created.replace(microsecond=0) == detail["CreateDate"].replace(microsecond=0)
+
+
 def list_keys(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
-    """The access keys of the credential report, which lists at most two per user."""
+    """The access keys of the credential report, which lists at most two per user.
+
+    The keys of users that are newer than the report are missing.
+    """
     rows = caller.answer(REPORT, item)
     if isinstance(rows, Unknown):
         return rows
@@ -78,6 +105,14 @@ def list_keys(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
         if report.created(row, number) is not None or report.active(row, number) is not False
     ]
     missing = [why for row in rows if (why := report.missing_keys(row)) is not None]
+    details = caller.answer(DETAILS, item)
+    if isinstance(details, Unknown) or details.missing is not None:
+        missing.append(details if isinstance(details, Unknown) else details.missing)
+    else:
+        listed = {row["arn"]: row for row in rows}
+        for arn, detail in sorted(details.users.items()):
+            row = _row_of(caller, listed[arn], detail) if arn in listed else _no_row(arn)
+            missing += [row] if isinstance(row, Unknown) else []
     return PrincipalListing(tuple(keys), join(missing) if missing else None)
 
 
@@ -130,5 +165,5 @@ def _no_detail(details: Observed[Details]) -> Unknown:
 
 
 USER_LISTING = AwsChain((*REPORT.parts, *DETAILS.parts), list_users)
-KEY_LISTING = AwsChain(REPORT.parts, list_keys)
+KEY_LISTING = AwsChain((*REPORT.parts, *DETAILS.parts), list_keys)
 ROLE_LISTING = AwsChain(DETAILS.parts, list_roles)

@@ -84,9 +84,8 @@ SETTLED = {
 LISTED_OTHERWISE = {
     "iam:GenerateCredentialReport",
     "iam:GetCredentialReport",
-    "iam:GetAccountAuthorizationDetails",
 }
-"""Either the credential report, which somebody else may have generated, or the details list all users."""
+"""The details list all users; and somebody else may have generated the report."""
 REASONS = {"missing": "error", FIRST_PAGE_THEN_DENIED: "denied"}
 """The reason that a replacement has, if not its own name or, for a malformed answer, ``error``."""
 

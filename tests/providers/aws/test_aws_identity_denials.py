@@ -91,7 +91,7 @@ def test_a_report_that_someone_else_generated_is_used(
     assert tuple(scan(wanted=IDENTITIES).resources) == tuple(healthy.resources)
 
 
-def test_without_details_users_are_read_from_the_report(
+def test_without_details_users_and_keys_newer_than_the_report_are_a_blind_spot(
     scan: Scan, sandbox: AwsSandbox, healthy: Inventory
 ) -> None:
     broken(sandbox, {DETAILS}, "denied")
@@ -99,7 +99,8 @@ def test_without_details_users_are_read_from_the_report(
     hidden = compared(healthy, inventory)
     users = named(healthy, "user").keys() - {"root"}
     assert hidden == {("user", name): OF_DETAILS for name in users}
-    assert [spot.kind for spot in inventory.blind_spots] == ["role"]
+    # The users and keys of the report are kept.
+    assert [spot.kind for spot in inventory.blind_spots] == ["access_key", "role", "user"]
     assert causes(inventory) == {("denied", DETAILS, DETAILS)}
 
 

@@ -25,6 +25,7 @@ OWN = "arn:aws:iam::111122223333"
 USER = {
     "user": "reader",
     "arn": f"{OWN}:user/reader",
+    "user_creation_time": "2025-01-20T09:30:00+00:00",
     "password_enabled": "false",
     "password_last_used": "N/A",
     "mfa_active": "false",
@@ -54,6 +55,7 @@ def or_unknown(value: Observed[Any]) -> Any:
     return "?" if isinstance(value, Unknown) else value
 
 
+CREATED = datetime(2025, 1, 20, 9, 30, tzinfo=UTC)
 MARCH, MAY = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 5, 1, 6, tzinfo=UTC)
 
 
@@ -157,7 +159,7 @@ class Answering:
     def read(self, call: Any, function: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return function(*arguments)
-        except ValueError as error:
+        except (KeyError, TypeError, ValueError) as error:
             return Unknown.because("error", call.name, None, str(error))
 
 
@@ -194,13 +196,13 @@ def test_without_a_new_report_there_is_nothing_to_wait_for() -> None:
 
 
 class Details(Answering):
-    """A caller that answers REPORT with rows and GetAccountAuthorizationDetails with a page."""
+    """A caller that answers REPORT with rows and GetAccountAuthorizationDetails with pages."""
 
-    def __init__(self, rows: Any, page: Any) -> None:
+    def __init__(self, rows: Any, *answers: Any) -> None:
         from providers.aws.iam.authorization import DETAILS, read_details
 
         super().__init__()
-        pages = Answering(page)
+        pages = Answering(*answers)
         self.found = {
             report.REPORT.name: rows,
             DETAILS.name: read_details(pages, ITEM),  # type: ignore[arg-type]
@@ -211,8 +213,12 @@ class Details(Answering):
 
 
 def page(*users: str, **more: Any) -> dict[str, Any]:
-    details = [{"Arn": f"{OWN}:user/{name}", "UserName": name} for name in users]
-    return {"UserDetailList": details, "IsTruncated": False, **more}
+    none = {"GroupDetailList": [], "RoleDetailList": [], "Policies": []}
+    return {"UserDetailList": [of_user(name) for name in users], **none, "IsTruncated": False, **more}
+
+
+def of_user(name: str, **more: Any) -> dict[str, Any]:
+    return {"Arn": f"{OWN}:user/{name}", "UserName": name, "CreateDate": CREATED, **more}
 
 
 def names(listing: Observed[PrincipalListing]) -> Iterator[tuple[str, bool]]:
@@ -235,17 +241,62 @@ def test_a_user_missing_from_partial_details_is_listed() -> None:
     assert dict(names(listing)) == {"root": True, "reader": False, "other": True}
     assert isinstance(listing, PrincipalListing)
     reader = next(item for item in listing.items if item["name"] == "reader")
-    assert (reader["detail"], listing.missing) == (DENIED, None)
+    assert (reader["detail"], listing.missing) == (DENIED, DENIED)
+
+
+def test_a_user_that_was_made_again_has_no_row_in_the_report() -> None:
+    """Or the new user would have the MFA device of the old one."""
+    rows = report.rows(text(user(mfa_active="true")))
+    again = of_user("reader", CreateDate=datetime(2026, 11, 22, 5, 0, tzinfo=UTC))
+    caller = Details(rows, page(UserDetailList=[again]))
+    assert dict(names(list_users(caller, ITEM))) == {"root": True, "reader": True}  # type: ignore[arg-type]
+    keys = list_keys(caller, ITEM)  # type: ignore[arg-type]
+    assert isinstance(keys, PrincipalListing)
+    assert keys.missing is not None
+
+
+@pytest.mark.parametrize("absent", ["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"])
+def test_a_list_missing_in_the_details_is_not_empty(absent: str) -> None:
+    whole = page("reader")
+    broken = {name: entries for name, entries in whole.items() if name != absent}
+    caller = Details(report.rows(text(user())), broken)
+    listing = list_users(caller, ITEM)  # type: ignore[arg-type]
+    assert dict(names(listing)) == {"root": True, "reader": False}
+    assert isinstance(listing, PrincipalListing)
+    assert listing.missing is not None
+    assert isinstance(list_roles(caller, ITEM), Unknown)  # type: ignore[arg-type]
+    half = Details((), {**whole, "IsTruncated": True, "Marker": "2"}, broken)
+    roles = list_roles(half, ITEM)  # type: ignore[arg-type]
+    assert isinstance(roles, PrincipalListing)
+    assert roles.missing is not None
+
+
+def test_details_without_end_are_half_a_list() -> None:
+    again = page("reader", IsTruncated=True, Marker="2")
+    roles = list_roles(Details((), again, again), ITEM)  # type: ignore[arg-type]
+    assert isinstance(roles, PrincipalListing)
+    assert roles.missing is not None
 
 
 def test_keys_beyond_the_second_are_a_blind_spot() -> None:
     key = {"access_key_1_active": "true", "access_key_1_last_rotated": "2026-03-01T00:00:00Z"}
-    rows = [user(**key), user(user="b", additional_credentials_info="1 access key", **key)]
-    listing = list_keys(Details(rows, page()), ITEM)  # type: ignore[arg-type]
+    second = user(user="b", arn=f"{OWN}:user/b", additional_credentials_info="1 access key", **key)
+    listing = list_keys(Details([user(**key), second], page("reader", "b")), ITEM)  # type: ignore[arg-type]
     assert isinstance(listing, PrincipalListing)
     assert [item["name"] for item in listing.items] == ["reader", "b"]
     assert listing.missing is not None
-    assert listing.missing.causes[0].reason == "unsupported"
+    assert [cause.reason for cause in listing.missing.causes] == ["unsupported"]
+
+
+def test_the_keys_of_a_user_newer_than_the_report_are_a_blind_spot() -> None:
+    rows = report.rows(text(user()))
+    listing = list_keys(Details(rows, page("reader", "new")), ITEM)  # type: ignore[arg-type]
+    assert isinstance(listing, PrincipalListing)
+    assert listing.missing is not None
+    assert f"{OWN}:user/new" in listing.missing.causes[0].message
+    listing = list_keys(Details(rows, page("reader")), ITEM)  # type: ignore[arg-type]
+    assert isinstance(listing, PrincipalListing)
+    assert listing.missing is None
 
 
 def test_a_role_whose_trust_policy_cannot_be_read_is_listed() -> None:
@@ -260,7 +311,7 @@ def test_a_role_whose_trust_policy_cannot_be_read_is_listed() -> None:
 
 def test_a_policy_or_group_missing_from_the_response_is_unknown() -> None:
     attached = {"PolicyName": "p", "PolicyArn": f"{OWN}:policy/p"}
-    holder = {"Arn": f"{OWN}:user/u", "UserName": "u"}
+    holder = of_user("u")
     for detail in ({**holder, "AttachedManagedPolicies": [attached]}, {**holder, "GroupList": ["g"]}):
         caller = Details((), page(UserDetailList=[detail]))
         details = caller.found["iam:GetAccountAuthorizationDetails"]
