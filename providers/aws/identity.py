@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from providers.aws.policies.trust import Organisation, RoleHome, Trust
 from providers.aws.table import as_answered, header_of
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, from_list
-from scanner.model.evidence import Observed, Unknown, any_of, lift
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.model.resources.identity import AccessKey, Role, User
 
 if TYPE_CHECKING:
@@ -119,15 +120,44 @@ def is_enabled(
     return any_of(has_password(by_report, of_root), lift(lambda number: number > 0, keys), certificate)
 
 
-def is_administrator(item: Item) -> Observed[bool]:
-    """The policies of the user and its groups allow everything; no policy restricts the root user."""
+@dataclass(frozen=True)
+class Administration:
+    """Whether an identity has administrator access, or can give it to itself."""
+
+    here: Observed[bool]
+    """By the account's own IAM."""
+    identity_center: Observed[bool]
+    """By IAM Identity Center, in the account that it is managed from."""
+
+
+def to_administration(item: Item) -> Observed[Administration]:
+    """The policies of the user and its groups; no policy restricts the root user.
+
+    See :attr:`providers.aws.policies.privileges.PolicyHolder.administrator`.
+    """
     if item["root"]:
-        return True
+        return Administration(True, True)
     detail: Observed[Detail] = item["detail"]
     if isinstance(detail, Unknown):
         return detail
     details: Details = item["details"]
-    return details.identity(detail).everything
+    holder = details.identity(detail)
+    return Administration(holder.administrator, holder.identity_center)
+
+
+def is_management_account(item: Item, answer: Answer) -> bool:
+    """``MasterAccountId`` of DescribeOrganization: the account that Identity Center is managed from, unless
+    it is delegated to a member account.
+    """
+    found = to_organisation(item, answer)
+    return found is not None and found.management_account == item["account"]
+
+
+def is_administrator(administration: Observed[Administration], management: Observed[bool]) -> Observed[bool]:
+    """Administrator access here, or over Identity Center if it is managed from this account."""
+    if isinstance(administration, Unknown):
+        return administration
+    return any_of(administration.here, all_of(administration.identity_center, management))
 
 
 def user_tags(item: Item) -> Observed[Mapping[str, str]]:
@@ -280,7 +310,10 @@ USERS: Table[AwsQuestion] = Table(
         "access_keys": from_list(partial(of_row, report.active_keys)),
         "last_used": from_list(partial(of_row, report.last_used)),
         "external": from_list(is_external),
-        "administrator": from_list(is_administrator),
+        "administrator": Facet(
+            (FacetRead(None, to_administration), FacetRead(DESCRIBE_ORGANISATION, is_management_account)),
+            is_administrator,
+        ),
     },
 )
 

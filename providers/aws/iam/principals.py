@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from providers.aws.client.client import AwsChain
 from providers.aws.iam import credential_report as report
-from providers.aws.iam.authorization import DETAILS, LATER_DETAILS, Detail, Details
+from providers.aws.iam.authorization import (
+    DETAILS,
+    LATER_DETAILS,
+    SERVICE_LINKED,
+    Detail,
+    Details,
+)
 from providers.aws.iam.credential_report import REPORT, ROOT, Row
+from providers.aws.policies.privileges import PolicyHolder
 from providers.aws.policies.trust import trust
 from scanner.collect.table import Item
 from scanner.model.evidence import Observed, Unknown, join
@@ -18,8 +26,10 @@ from scanner.model.evidence import Observed, Unknown, join
 if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
 
-SERVICE_LINKED = "/aws-service-role/"
-"""Path of service-linked roles, which only AWS's own services can assume or change."""
+FACTS: tuple[Callable[[PolicyHolder], Observed[bool]], ...] = (
+    attrgetter("everything"),
+    attrgetter("grants_rights"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +43,9 @@ class PrincipalListing:
 def list_users(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
     """The root user, and the users of GetAccountAuthorizationDetails and of the credential report.
 
-    The report can be four hours old. Without the details, or with only some of them, users that are newer than
-    it are missing. A user that only the report lists was deleted since, or is newer than the details: these
-    are then read again, after the report.
+    The report can be four hours old. Without the details, or with only some of them, users that are newer
+    than it are missing. A user that only the report lists was deleted since, or is newer than the details:
+    these are then read again, after the report.
     """
     report_rows, details = caller.answer(REPORT, item), caller.answer(DETAILS, item)
     if isinstance(report_rows, Unknown) and isinstance(details, Unknown):
@@ -87,7 +97,8 @@ def _same_user(row: Row, detail: Detail) -> bool:
     created = report.user_created(row)
     if not isinstance(created, datetime):
         raise ValueError("a user without a time of creation")
-    return created.replace(microsecond=0) == detail["CreateDate"].replace(microsecond=0)
+    listed: datetime = detail["CreateDate"]
+    return created.replace(microsecond=0) == listed.replace(microsecond=0)
 
 
 def list_keys(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
@@ -117,8 +128,8 @@ def list_keys(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
 
 
 def list_roles(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
-    """The roles except service-linked ones, and every policy that may give a user or group administrator
-    access.
+    """The roles except service-linked ones, and what gives a user or group administrator access or lets it
+    grant permissions: each such policy, and all policies together where none of them does so alone.
     """
     details = caller.answer(DETAILS, item)
     if isinstance(details, Unknown):
@@ -139,16 +150,18 @@ def list_roles(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
 def _attachments(details: Details, item: Item) -> Iterator[Item]:
     for type_, holders in (("user", details.users), ("group", details.groups)):
         for detail in holders.values():
+            whole = details.identity(detail)
+            if whole.has_more is False:
+                continue
+            shared = {"detail": detail, "holder_type": type_}
+            alone = [details.through_groups(detail)]
             for attachment in details.direct_policies(detail):
                 identity = details.identity(detail, only=attachment.statements)
-                if identity.everything is not False:
-                    yield {
-                        **item,
-                        "detail": detail,
-                        "identity": identity,
-                        "attachment": attachment,
-                        "holder_type": type_,
-                    }
+                if identity.has_more is not False:
+                    alone.append(identity)
+                    yield {**item, **shared, "identity": identity, "attachment": attachment}
+            if any(fact(whole) is not False and all(fact(each) is False for each in alone) for fact in FACTS):
+                yield {**item, **shared, "identity": whole, "attachment": details.together(detail)}
 
 
 def _no_row(arn: str) -> Unknown:

@@ -6,18 +6,22 @@ on a condition that cannot be evaluated is unknown. Service control policies and
 not evaluated.
 
 Sources: "Policy evaluation logic" and "Permissions boundaries for IAM entities" (IAM user guide); the
-Service Authorization Reference for actions and their resource types.
+Service Authorization Reference for actions and their resource types. The escalations are data, in
+:mod:`providers.aws.policies.escalations`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+import string
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
-from providers.aws.policies.patterns import narrowest, widest
+from providers.aws.policies.escalations import ESCALATIONS, Escalation, Right
+from providers.aws.policies.patterns import VARIABLE, narrowest, widest
 from providers.aws.policies.statements import IdentityStatement
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.policy.conditions import Condition
 from scanner.policy.patterns import intersect, matches
 
 ReadPolicy = Observed[tuple[IdentityStatement, ...]]
@@ -27,49 +31,22 @@ ANY_NAME = ("\x01", "\x01\x05\x01\x05")
 """Names that no policy contains literally: a pattern that matches both matches every name."""
 SELF_VARIABLES = ("${aws:username}", "${aws:userid}")
 """Policy variables that stand for the identity itself."""
+PASSED_TO = "iam:passedtoservice"
+"""The condition key that names the service that a role may be passed to."""
 
-
-@dataclass(frozen=True)
-class Right:
-    """An action, and its resource's ARN with ``{name}``, ``{partition}`` and ``{account}``."""
-
-    action: str
-    """In lower case."""
-    arn: str
-    whole: bool = False
-    """It counts only if allowed on all resources; on specific ones it is ordinary use."""
-    others: bool = False
-    """It counts only if allowed on other identities than the holder itself."""
-
-    @property
-    def of_iam(self) -> bool:
-        """Whether it is an IAM action."""
-        return self.action.startswith("iam:")
-
-
-def _iam(actions: str, of: str, others: bool = False) -> tuple[Right, ...]:
-    arn = "arn:{partition}:iam::{account}:" + of + "/{name}"
-    return tuple(Right(f"iam:{action}".lower(), arn, others=others) for action in actions.split())
-
-
-GRANTING_RIGHTS = (
-    *_iam("AttachUserPolicy PutUserPolicy DetachUserPolicy DeleteUserPolicy", "user"),
-    *_iam("PutUserPermissionsBoundary DeleteUserPermissionsBoundary", "user"),
-    *_iam("CreateAccessKey CreateLoginProfile UpdateLoginProfile", "user", others=True),
-    *_iam("AttachRolePolicy PutRolePolicy DetachRolePolicy DeleteRolePolicy", "role"),
-    *_iam("PutRolePermissionsBoundary DeleteRolePermissionsBoundary UpdateAssumeRolePolicy", "role"),
-    *_iam("AttachGroupPolicy PutGroupPolicy DetachGroupPolicy DeleteGroupPolicy AddUserToGroup", "group"),
-    *_iam("CreatePolicyVersion SetDefaultPolicyVersion", "policy"),
-    Right("sts:assumerole", "arn:{partition}:iam::{account}:role/{name}", whole=True),
-    Right("sso:createaccountassignment", "arn:{partition}:sso:::permissionSet/{name}"),
-    Right("sso:attachmanagedpolicytopermissionset", "arn:{partition}:sso:::permissionSet/{name}"),
-    Right("sso:putinlinepolicytopermissionset", "arn:{partition}:sso:::permissionSet/{name}"),
+GRANTING_RIGHTS = tuple(
+    dict.fromkeys(each.rights[0] for each in ESCALATIONS if each.kind not in ("pass", "workload"))
 )
-"""Rights that grant permissions, to others or to the identity itself. Assuming any role is one: it includes
-every role that trusts the whole account. ``iam:PassRole`` is not: alone it grants nothing."""
+"""Rights that alone grant permissions, to others or to the identity itself. Assuming any role is one: it
+includes every role that trusts the whole account. ``iam:PassRole`` is not: alone it grants nothing."""
 
+UNNAMED = tuple(
+    Right(f"{letter}\x01:\x01", "arn:{partition}:\x01:\x01:{account}:{name}")
+    for letter in string.ascii_lowercase
+)
+"""Actions that no policy names, of services by their first letter: only patterns for all of them match."""
 _OF_SERVICES = (
-    Right("\x01:\x01", "arn:{partition}:\x01:\x01:{account}:{name}"),
+    *UNNAMED,
     Right("s3:getobject", "arn:{partition}:s3:::{name}/{name}"),
     Right("s3:deletebucket", "arn:{partition}:s3:::{name}"),
     Right("ec2:runinstances", "arn:{partition}:ec2:\x01:{account}:instance/{name}"),
@@ -88,7 +65,7 @@ _OF_SERVICES = (
     Right("iam:passrole", "arn:{partition}:iam::{account}:role/{name}"),
 )
 EVERYTHING = (*_OF_SERVICES, *(right for right in GRANTING_RIGHTS if right.of_iam))
-"""An identity with all of these on all resources has administrator access: the first stands for every action
+"""An identity with all of these on all resources has administrator access: the first stand for all actions
 that no policy names. Billing and the organisation itself are excluded: an administrator may lack them."""
 
 REQUEST_CONTEXT = frozenset(
@@ -115,6 +92,21 @@ then has the right."""
 
 
 @dataclass(frozen=True)
+class Privileged:
+    """An identity of the account that has administrator access or may grant permissions."""
+
+    arn: str
+    more: Observed[bool]
+    """Whether it has; never ``False``."""
+    services: Observed[frozenset[str]]
+    """The service principals that a role trusts; empty for users and groups."""
+
+    def trusts(self, service: str) -> Observed[bool]:
+        """Whether it is a role that the service may use."""
+        return lift(lambda found: bool(found & {service, f"{service}.cn"}), self.services)
+
+
+@dataclass(frozen=True)
 class PolicyHolder:
     """The policies that apply to one identity."""
 
@@ -123,6 +115,10 @@ class PolicyHolder:
     """Its permissions boundary; ``None`` without one."""
     partition: str
     account: str
+    own: tuple[str, ...] = ()
+    """The ARNs of the user itself, its groups, and the managed policies of both; of a role likewise."""
+    privileged: tuple[Privileged, ...] = ()
+    """The privileged identities of the account: what it takes over with one of them, it has."""
 
     @property
     def everything(self) -> Observed[bool]:
@@ -138,14 +134,134 @@ class PolicyHolder:
 
     @property
     def grants_rights(self) -> Observed[bool]:
-        """Whether it may grant permissions, to others or to itself."""
+        """Whether it may grant permissions, to others or to itself.
+
+        Where all actions are allowed that no policy names, and none that is known to grant permissions, it is
+        unknown: one of them may.
+        """
+        found = _some(self._works(escalation, self._granting) for escalation in ESCALATIONS)
+        if found is not False:
+            return found
+        unnamed = (self._has(right, wholly=True) for right in UNNAMED)
+        return UNDECIDED_ACTION if any(each is not False for each in unnamed) else False
+
+    @property
+    def has_more(self) -> Observed[bool]:
+        """Whether it has administrator access or may grant permissions."""
+        everything = self.everything
+        return True if everything is True else any_of(everything, self.grants_rights)
+
+    @property
+    def administrator(self) -> Observed[bool]:
+        """Whether it has administrator access, or can give it to itself.
+
+        It can with an escalation on all resources, on what is its own, or on an identity that has more. Those
+        of IAM Identity Center: see :attr:`identity_center`.
+        """
         return _some(
-            all_of(self._allowed(right, wholly=right.whole), _not(self._denied(right)))
-            for right in GRANTING_RIGHTS
+            (
+                self.everything,
+                *(
+                    self._works(escalation, self._taking_over)
+                    for escalation in ESCALATIONS
+                    if escalation.administrator and escalation.kind != "identity_center"
+                ),
+                self._over_identity_center(named=True),
+            )
         )
 
-    def _allowed(self, right: Right, wholly: bool) -> Observed[bool]:
-        by_policy = _some(self._applies(self.policies, True, right, wholly))
+    @property
+    def identity_center(self) -> Observed[bool]:
+        """Whether it may change who has which permission set, where that is managed from this account.
+
+        Policies for everything but IAM, such as PowerUserAccess, allow it in every account; it has an effect
+        in the organisation's management account only, or in one that Identity Center is delegated to.
+        """
+        return self._over_identity_center(named=False)
+
+    def _over_identity_center(self, named: bool) -> Observed[bool]:
+        return _some(
+            self._has(right, wholly=True, named=named)
+            for escalation in ESCALATIONS
+            if escalation.kind == "identity_center" and escalation.administrator
+            for right in escalation.rights
+        )
+
+    def _works(self, escalation: Escalation, single: Callable[[Right], Observed[bool]]) -> Observed[bool]:
+        """Whether the holder has all that the escalation takes."""
+        if escalation.kind == "workload":
+            return self._of_workloads(escalation, single == self._taking_over)
+        if escalation.kind != "pass":
+            return _every(single(right) for right in escalation.rights)
+        passing, *running = escalation.rights
+        if self._may_pass is False:
+            return False
+        return _every((*(self._has(right) for right in running), self._passes(passing)))
+
+    def _granting(self, right: Right) -> Observed[bool]:
+        return self._has(right, wholly=right.whole)
+
+    def _taking_over(self, right: Right) -> Observed[bool]:
+        """Whether it has the right to all resources, to its own ones, or to an identity that has more."""
+        if self._allowed(right, wholly=False) is False:
+            return False
+        own = () if right.others else self.own
+        kind = right.arn.partition("{name}")[0].rpartition(":")[2]
+        others = (
+            each
+            for each in self.privileged
+            if each.arn not in self.own and each.arn.rpartition(":")[2].startswith(kind)
+        )
+        return _some(
+            (
+                self._has(right, wholly=True),
+                *(self._has(replace(right, arn=arn)) for arn in own),
+                *(all_of(each.more, self._has(replace(right, arn=each.arn))) for each in others),
+            )
+        )
+
+    def _of_workloads(self, escalation: Escalation, taking_over: bool) -> Observed[bool]:
+        """Whether it runs code in workloads, and there may be one whose role has more.
+
+        Which workload has which role is not read: with some of them only, it is unknown.
+        """
+        assert escalation.service is not None
+        if _every(self._has(right) for right in escalation.rights) is False:
+            return False
+        all_ = _every(self._has(right, wholly=True) for right in escalation.rights)
+        if escalation.certain and not taking_over and all_ is True:
+            return True
+        more = _some(all_of(each.more, each.trusts(escalation.service)) for each in self.privileged)
+        if more is False:
+            return False
+        some = _every(self._has(right) for right in escalation.rights)
+        return all_of(more, some, True if all_ is True else UNDECIDED_WORKLOAD)
+
+    @cached_property
+    def _may_pass(self) -> Observed[bool]:
+        return self._allowed(replace(PASS_ROLE, whole=False), wholly=False)
+
+    def _passes(self, right: Right) -> Observed[bool]:
+        """Whether it may pass any role to the service, or one that has more and that the service may use."""
+        return _some(
+            (
+                self._has(right, wholly=True),
+                *(
+                    all_of(
+                        each.more, each.trusts(str(right.service)), self._has(replace(right, arn=each.arn))
+                    )
+                    for each in self.privileged
+                    if ":role/" in each.arn
+                ),
+            )
+        )
+
+    def _has(self, right: Right, wholly: bool = False, named: bool = False) -> Observed[bool]:
+        allowed = self._allowed(right, wholly, named)
+        return False if allowed is False else all_of(allowed, _not(self._denied(right)))
+
+    def _allowed(self, right: Right, wholly: bool, named: bool = False) -> Observed[bool]:
+        by_policy = _some(self._applies(self.policies, True, right, wholly, named))
         if self.boundary is None or by_policy is False:
             return by_policy
         return all_of(by_policy, _some(self._applies([self.boundary], True, right, wholly)))
@@ -156,8 +272,9 @@ class PolicyHolder:
         return _some(self._applies([*self.policies, *bounds], False, right, True))
 
     def _applies(
-        self, policies: Iterable[ReadPolicy], allow: bool, right: Right, wholly: bool
+        self, policies: Iterable[ReadPolicy], allow: bool, right: Right, wholly: bool, named: bool = False
     ) -> Iterator[Observed[bool]]:
+        """With ``named``, only statements that name the action's service."""
         for policy in policies:
             if isinstance(policy, Unknown):
                 yield policy
@@ -166,9 +283,10 @@ class PolicyHolder:
                 if (
                     statement.allow == allow
                     and statement.names(right.action)
+                    and (not named or _names_service(statement, right))
                     and self._reaches(statement, right, wholly)
                 ):
-                    yield _in_force(statement)
+                    yield _in_force(statement, right)
 
     def _reaches(self, statement: IdentityStatement, right: Right, wholly: bool) -> bool:
         """Whether the statement covers the right's resources: all of them (``wholly``), or some."""
@@ -185,8 +303,18 @@ class PolicyHolder:
         return any(
             intersect(widest(pattern), some)
             for pattern in statement.resources
-            if not (right.others and any(own in pattern.lower() for own in SELF_VARIABLES))
+            if not (right.others and _is_self(pattern))
         )
+
+
+def _is_self(pattern: str) -> bool:
+    """Whether the pattern matches the identity itself only: its last part is its name, and no more."""
+    return pattern.lower().rpartition("/")[2] in SELF_VARIABLES
+
+
+def _names_service(statement: IdentityStatement, right: Right) -> bool:
+    service = right.action.partition(":")[0]
+    return not statement.all_but and any(each.partition(":")[0] == service for each in statement.actions)
 
 
 @lru_cache(maxsize=1024)
@@ -194,21 +322,48 @@ def _arn(right: Right, partition: str, account: str, name: str) -> str:
     return right.arn.format(partition=partition, account=account, name=name)
 
 
-def _in_force(statement: IdentityStatement) -> Observed[bool]:
+def _in_force(statement: IdentityStatement, right: Right) -> Observed[bool]:
     """Whether the conditions can hold for the identity (Allow), or always do (Deny)."""
-    if not statement.conditions:
+    conditions = statement.conditions
+    if right.service is not None:
+        passed = [condition for condition in conditions if condition.key == PASSED_TO]
+        if any(_is_passed(condition, right.service) is False for condition in passed):
+            return False
+        conditions = tuple(each for each in conditions if each not in passed or not _is_decided(each))
+    if not conditions:
         return True
-    if all(condition.key in REQUEST_CONTEXT for condition in statement.conditions):
+    if all(condition.key in REQUEST_CONTEXT for condition in conditions):
         return statement.allow
     return UNDECIDED
 
 
-UNDECIDED = Unknown.because(
-    "error",
-    "iam:GetAccountAuthorizationDetails",
-    None,
-    "whether a condition of the policies holds cannot be determined from their text",
+def _is_decided(condition: Condition) -> bool:
+    return condition.operator in ("stringequals", "stringlike", "stringequalsignorecase") or (
+        condition.operator in ("stringnotequals", "stringnotlike", "stringnotequalsignorecase")
+    )
+
+
+def _is_passed(condition: Condition, service: str) -> bool | None:
+    """Whether a condition on the service that a role is passed to holds for one; ``None`` if undecided."""
+    if not _is_decided(condition) or any(map(VARIABLE.search, condition.values)):
+        return None
+    names = (service, f"{service}.cn")
+    named = any(matches(value.lower(), name) for value in condition.values for name in names)
+    return named != condition.operator.startswith("stringnot")
+
+
+def _undecided(message: str) -> Unknown:
+    return Unknown.because("error", "iam:GetAccountAuthorizationDetails", None, message)
+
+
+UNDECIDED = _undecided("whether a condition of the policies holds cannot be determined from their text")
+UNDECIDED_ACTION = _undecided(
+    "the policies allow actions that they do not name; whether one of them grants permissions is unknown"
 )
+UNDECIDED_WORKLOAD = _undecided(
+    "it may run code in some workloads of a service; whether one has a privileged role is not read"
+)
+PASS_ROLE = Right("iam:passrole", "arn:{partition}:iam::{account}:role/{name}")
 
 
 def _some(facts: Iterable[Observed[bool]]) -> Observed[bool]:

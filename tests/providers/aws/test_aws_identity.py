@@ -39,8 +39,10 @@ USERS: dict[str, dict[str, object]] = {
         "administrator": True,
     },
     "break-glass": {"password": True, "mfa": True, "administrator": True},
-    "contractor": {"password": True, "last_used": at(2025, 3, 3, 16, 45)},
-    "deploy-bot": {"access_keys": 1, "last_used": at(2026, 11, 21, 23, 50)},
+    # It may write policies.
+    "contractor": {"password": True, "last_used": at(2025, 3, 3, 16, 45), "administrator": True},
+    # It may change who has which permission set: the account is the organisation's management account.
+    "deploy-bot": {"access_keys": 1, "last_used": at(2026, 11, 21, 23, 50), "administrator": True},
     "legacy-export": {"access_keys": 1, "administrator": True},
     "report-reader": {"enabled": False},
 }
@@ -88,6 +90,16 @@ ROLES: dict[str, dict[str, object]] = {
         "principal": f"{OWN}:group/administrators",
         "principal_type": "group",
         "everything": True,
+        "grants_rights": True,
+    },
+    "PowerUserAccess of developers": {
+        "principal": f"{OWN}:group/developers",
+        "principal_type": "group",
+        "grants_rights": True,
+    },
+    "manage-identities of identity-admins": {
+        "principal": f"{OWN}:group/identity-admins",
+        "principal_type": "group",
         "grants_rights": True,
     },
     "AdministratorAccess of legacy-export": {
@@ -166,8 +178,13 @@ def test_only_the_last_use_of_a_policy_is_unknown(whole: Inventory) -> None:
         for facet, unknown in resource.unknowns().items()
     }
     assert hidden == {
-        ("AdministratorAccess of administrators", "last_used", "unsupported", None),
-        ("AdministratorAccess of legacy-export", "last_used", "unsupported", None),
+        (name, "last_used", "unsupported", None)
+        for name in (
+            "AdministratorAccess of administrators",
+            "AdministratorAccess of legacy-export",
+            "PowerUserAccess of developers",
+            "manage-identities of identity-admins",
+        )
     }
     assert whole.blind_spots == ()
 
@@ -205,12 +222,13 @@ def test_each_call_is_made_once_for_all_kinds(scan: Scan, sandbox: AwsSandbox, w
     }
 
 
-def test_keys_alone_need_only_the_report(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
+def test_keys_alone_need_the_report_and_all_users(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:
     scan(wanted={"access_key": IDENTITIES["access_key"]})
     assert sandbox.calls.keys() == {
         "sts:GetCallerIdentity",
         "iam:GenerateCredentialReport",
         "iam:GetCredentialReport",
+        "iam:GetAccountAuthorizationDetails",
     }
 
 
@@ -226,7 +244,10 @@ def test_partial_details_are_kept(scan: Scan, sandbox: AwsSandbox, whole: Invent
     call = "iam:GetAccountAuthorizationDetails"
     sandbox.fault = lambda name: "failing" if name == call and sandbox.calls[name] == 2 else None
     inventory = scan(wanted=IDENTITIES)
-    assert [(spot.kind, spot.cause.call) for spot in inventory.blind_spots] == [("role", call)]
+    kinds = ("access_key", "role", "user")
+    assert [(spot.kind, spot.cause.call) for spot in inventory.blind_spots] == [
+        (each, call) for each in kinds
+    ]
     assert not inventory.complete("aws", ACCOUNT, "role")
     before, after = ({resource.id: resource for resource in each.resources} for each in (whole, inventory))
     assert before.keys() <= after.keys()

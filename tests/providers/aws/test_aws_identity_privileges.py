@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.aws.policies.escalations import ESCALATIONS, HARMLESS
 from providers.aws.policies.patterns import narrowest, widest
 from providers.aws.policies.privileges import GRANTING_RIGHTS, PolicyHolder, ReadPolicy
 from providers.aws.policies.statements import statements
@@ -112,7 +113,10 @@ def test_what_is_allowed(found: Sequence[Statement], expected: tuple[object, obj
     [
         (deny(), (False, False)),
         (deny("iam:*"), (False, True)),
-        (deny(["iam:*", "sts:*", "sso:*"]), (False, False)),
+        # It may run code in the workloads of other identities, and change the groups of Identity Center.
+        (deny(["iam:*", "sts:*", "sso:*"]), (False, True)),
+        # What other actions grant is unknown.
+        (deny(["iam:*", "sts:*", "sso*", "identitystore:*", "lambda:*"]), (False, "?")),
         # Who may still change policies can remove the denial.
         (deny("organizations:LeaveOrganization"), (True, True)),
         (deny("s3:*"), (True, True)),
@@ -219,18 +223,52 @@ def test_case_of_elements_does_not_matter() -> None:
     assert rights([statements(found)]) == (True, True)
 
 
-def test_every_granting_right_is_an_action_of_its_service() -> None:
+CLIENTS = {
+    "airflow": "mwaa",
+    "elasticmapreduce": "emr",
+    "sso": "sso-admin",
+    "states": "stepfunctions",
+}
+"""The SDK's name of a service where its actions have another."""
+WITHOUT_CLIENT = {"codestar", "opsworks", "sso-directory"}
+"""Services whose actions the SDK does not have, or no longer."""
+PERMISSIONS_ONLY = {
+    "bedrock-agentcore:createcodeinterpreter",
+    "iam:passrole",
+    "lambda:invokefunction",
+    "lambda:invokefunctionurl",
+    "sso:associateprofile",
+    "sso:updatetrust",
+}
+"""Actions that no operation of the same client has (Service Authorization Reference)."""
+READING = ("get", "list", "generate", "simulate", "tag", "untag")
+
+
+def operations(service: str) -> set[str]:
     import botocore.session
 
-    session = botocore.session.get_session()
-    names = {"iam": "iam", "sts": "sts", "sso": "sso-admin"}
-    for right in GRANTING_RIGHTS:
-        service, _, action = right.action.partition(":")
-        known = {name.lower() for name in session.get_service_model(names[service]).operation_names}
-        assert action in known, right.action
+    model = botocore.session.get_session().get_service_model(CLIENTS.get(service, service))
+    return {each.lower() for each in model.operation_names}
 
 
-TEXTS = ["".join(each) for size in range(8) for each in itertools.product("ab", repeat=size)]
+def test_every_escalation_is_an_action_of_its_service() -> None:
+    actions = {right.action for escalation in ESCALATIONS for right in escalation.rights}
+    services = {action.partition(":")[0] for action in actions} - WITHOUT_CLIENT
+    known = {f"{service}:{name}" for service in services for name in operations(service)}
+    wrong = {action for action in actions - known - PERMISSIONS_ONLY if action.partition(":")[0] in services}
+    assert wrong == set()
+
+
+def test_every_write_of_iam_is_judged() -> None:
+    """An operation that is new in IAM must be entered in the data: as an escalation, or as harmless."""
+    actions = {right.action for escalation in ESCALATIONS for right in escalation.rights}
+    judged = {f"iam:{name}".lower() for name in HARMLESS} | actions
+    writes = {f"iam:{name}" for name in operations("iam") if not name.startswith(READING)}
+    assert writes <= judged
+    assert not {f"iam:{name}".lower() for name in HARMLESS} & {each.action for each in GRANTING_RIGHTS}
+
+
+TEXTS = ["".join(each) for size in range(11) for each in itertools.product("ab", repeat=size)]
 
 
 @given(st.text(alphabet="ab*?", max_size=5), st.text(alphabet="ab*?", max_size=5))

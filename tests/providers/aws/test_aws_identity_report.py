@@ -218,7 +218,8 @@ def page(*users: str, **more: Any) -> dict[str, Any]:
 
 
 def of_user(name: str, **more: Any) -> dict[str, Any]:
-    return {"Arn": f"{OWN}:user/{name}", "UserName": name, "CreateDate": CREATED, **more}
+    lists: dict[str, Any] = {"GroupList": [], "AttachedManagedPolicies": []}
+    return {"Arn": f"{OWN}:user/{name}", "UserName": name, "CreateDate": CREATED, **lists, **more}
 
 
 def names(listing: Observed[PrincipalListing]) -> Iterator[tuple[str, bool]]:
@@ -300,7 +301,14 @@ def test_the_keys_of_a_user_newer_than_the_report_are_a_blind_spot() -> None:
 
 
 def test_a_role_whose_trust_policy_cannot_be_read_is_listed() -> None:
-    role = {"Arn": f"{OWN}:role/r", "RoleName": "r", "Path": "/", "AssumeRolePolicyDocument": "{"}
+    role = {
+        "Arn": f"{OWN}:role/r",
+        "RoleName": "r",
+        "Path": "/",
+        "AssumeRolePolicyDocument": "{",
+        "RolePolicyList": [],
+        "AttachedManagedPolicies": [],
+    }
     linked = {**role, "RoleName": "l", "Path": "/aws-service-role/x.amazonaws.com/"}
     listing = list_roles(Details((), page(RoleDetailList=[role, linked])), ITEM)  # type: ignore[arg-type]
     assert isinstance(listing, PrincipalListing)
@@ -334,8 +342,16 @@ def test_the_default_version_of_a_policy_counts() -> None:
     ]
     caller = Details((), page(Policies=[{"Arn": arn, "PolicyVersionList": versions}]))
     details = caller.found["iam:GetAccountAuthorizationDetails"]
-    detail = {"AttachedManagedPolicies": [{"PolicyName": "p", "PolicyArn": arn}]}
+    detail = of_user("u", AttachedManagedPolicies=[{"PolicyName": "p", "PolicyArn": arn}])
     assert details.identity(detail).everything is False
+
+
+@pytest.mark.parametrize("absent", ["AttachedManagedPolicies", "GroupList"])
+def test_a_list_missing_in_the_details_of_a_user_is_not_empty(absent: str) -> None:
+    detail = {name: value for name, value in of_user("u").items() if name != absent}
+    details = Details((), page(UserDetailList=[detail])).found["iam:GetAccountAuthorizationDetails"]
+    assert isinstance(details.identity(detail).administrator, Unknown)
+    assert details.identity(of_user("u")).administrator is False
 
 
 def test_small_mappings() -> None:
