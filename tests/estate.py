@@ -117,6 +117,7 @@ GOOD: dict[type[Resource], dict[str, Any]] = {
     },
     User: {
         "root": False,
+        "created": NOW - timedelta(days=500),
         "enabled": True,
         "password": True,
         "mfa": True,
@@ -139,6 +140,7 @@ GOOD: dict[type[Resource], dict[str, Any]] = {
         "grants_rights": False,
         "external": False,
         "conditioned": True,
+        "created": NOW - timedelta(days=500),
         "last_used": NOW - timedelta(days=1),
     },
     Tenant: {

@@ -284,7 +284,8 @@ def records_writes(answer: Mapping[str, Any]) -> bool:
 
 def _selectors(answer: Mapping[str, Any]) -> tuple[Sequence[Any], Sequence[Any]]:
     plain, advanced = answer.get("EventSelectors"), answer.get("AdvancedEventSelectors")
-    if plain is None and advanced is None:
+    if not plain and not advanced:
+        # A trail always has some: an empty list does not prove that it records nothing.
         raise ValueError("no event selectors")
     return plain or (), advanced or ()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.client.listing import RegionListing, listing, run
+from providers.aws.runtimes import ENDS, has_ended
 from providers.aws.table import arn_of, flag, header_of
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.table import Answer, Facet, FacetRead, Item, Table, asked, from_list
@@ -90,17 +92,6 @@ MODES: Mapping[str, RuntimeUpdates] = {
     "Manual": "manual",
 }
 """``UpdateRuntimeOn`` (API reference, GetRuntimeManagementConfig)."""
-DEPRECATED = frozenset(
-    {
-        *(f"nodejs{version}" for version in ("", "4.3", "4.3-edge", "6.10")),
-        *(f"nodejs{version}.x" for version in (8, 10, 12, 14, 16, 18)),
-        *(f"python{version}" for version in ("2.7", "3.6", "3.7", "3.8", "3.9")),
-        *(f"dotnetcore{version}" for version in ("1.0", "2.0", "2.1", "3.1")),
-        *("dotnet5.0", "dotnet6", "dotnet7", "go1.x", "java8", "provided", "ruby2.5", "ruby2.7"),
-    }
-)
-"""Runtimes that Lambda no longer patches, whatever the function's setting (Lambda developer guide, "Lambda
-runtimes", deprecated ones). A runtime never leaves this list."""
 API = ((443, 443),)
 
 
@@ -120,8 +111,8 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
 
 
 def runtime_management(caller: AwsCaller, item: Item) -> Observed[Answer]:
-    """GetRuntimeManagementConfig; ``None``, without a call, for container images and deprecated runtimes."""
-    if _own_image(item) or item["Runtime"] in DEPRECATED:
+    """GetRuntimeManagementConfig; ``None``, without a call, for container images and ended runtimes."""
+    if _own_image(item) or has_ended(item["Runtime"], datetime.now(UTC)):
         return None
     return caller.answer(GET_RUNTIME_MANAGEMENT, item)
 
@@ -211,15 +202,22 @@ def to_function_tags(item: Item, answer: Answer) -> Mapping[str, str]:
     return dict(answer["Tags"])
 
 
-def to_runtime_updates(item: Item, answer: Answer) -> RuntimeUpdates:
+def to_runtime_updates(item: Item, answer: Answer) -> Observed[RuntimeUpdates]:
     """``PackageType`` and ``Runtime`` of ListFunctions, ``UpdateRuntimeOn`` of GetRuntimeManagementConfig.
 
-    A function with a deprecated runtime gets no patches until its runtime is changed. Published versions,
-    which have settings of their own, are not evaluated.
+    A function with a runtime that has ended gets no patches until its runtime is changed; whether a runtime
+    that is not in the table gets any is unknown. Published versions, which have settings of their own, are
+    not evaluated.
     """
     if answer is None:
         return "own_image" if _own_image(item) else "manual"
-    return MODES[answer["UpdateRuntimeOn"]]
+    mode = MODES[answer["UpdateRuntimeOn"]]
+    return _no_date(item["Runtime"]) if mode == "automatic" and item["Runtime"] not in ENDS else mode
+
+
+def _no_date(runtime: str) -> Unknown:
+    message = f"until when AWS patches the runtime {runtime} is not known to this version"
+    return Unknown.because("unsupported", LIST_FUNCTIONS.name, None, message)
 
 
 def _own_image(item: Item) -> bool:

@@ -138,17 +138,30 @@ def to_open(item: Item) -> Observed[bool]:
     return any_of(*own, *of_members, shards)
 
 
-def to_backed_up(item: Item) -> bool:
-    """``BackupRetentionPeriod`` in days: 0 disables automatic backups. Aurora always has at least one day."""
-    return int(item["BackupRetentionPeriod"]) > 0
+SOURCES = (
+    "ReadReplicaSourceDBInstanceIdentifier",
+    "ReadReplicaSourceDBClusterIdentifier",
+    "ReplicationSourceIdentifier",
+)
+"""Of a read replica: the database that it copies."""
+
+
+def to_backed_up(item: Item) -> bool | None:
+    """``BackupRetentionPeriod`` in days: 0 disables automatic backups. Aurora always has at least one day.
+
+    ``None`` for a read replica without backups of its own (RDS user guide, "Working with DB instance read
+    replicas"): what it holds is its source's.
+    """
+    backed_up = int(item["BackupRetentionPeriod"]) > 0
+    return None if not backed_up and any(map(item.get, SOURCES)) else backed_up
 
 
 def to_minor_upgrades(item: Item) -> Observed[bool]:
     """``AutoMinorVersionUpgrade``; of a cluster, its own and that of every member.
 
     Aurora upgrades neither clusters of a global database nor, with MySQL, those with a cross-region replica,
-    whatever the settings (AWS Config, rds-automatic-minor-version-upgrade-enabled). In responses from before
-    clusters had the setting, only the members' settings count.
+    whatever the settings (AWS Config, rds-automatic-minor-version-upgrade-enabled). Where a cluster does not
+    have the setting, only the members' settings count: without members there is nothing to upgrade.
     """
     if not _is_cluster(item):
         return flag(item["AutoMinorVersionUpgrade"])
@@ -156,7 +169,7 @@ def to_minor_upgrades(item: Item) -> Observed[bool]:
         return False
     members = item["members"]
     of_members = [lift(lambda member: flag(member["AutoMinorVersionUpgrade"]), each) for each in members]
-    own = flag(item["AutoMinorVersionUpgrade"]) if "AutoMinorVersionUpgrade" in item or not members else True
+    own = flag(item["AutoMinorVersionUpgrade"]) if "AutoMinorVersionUpgrade" in item else True
     return all_of(own, *of_members)
 
 

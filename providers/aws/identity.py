@@ -285,6 +285,23 @@ def is_outside(
     return check if isinstance(check, Unknown) else check(organisation, members)
 
 
+def user_created(item: Item) -> Observed[datetime | None]:
+    """``CreateDate`` of UserDetail, or ``user_creation_time`` of the report: for root the account's."""
+    detail: Observed[Detail] = item["detail"]
+    if isinstance(detail, Unknown) or "CreateDate" not in detail:
+        return of_row(report.user_created, item)
+    created: datetime = detail["CreateDate"]
+    return created
+
+
+def role_created(item: Item) -> datetime | None:
+    """``CreateDate`` of RoleDetail. AWS does not record when a policy was attached."""
+    if "attachment" in item:
+        return None
+    created: datetime = item["detail"]["CreateDate"]
+    return created
+
+
 PASSWORD: tuple[FacetRead[AwsQuestion], ...] = (
     FacetRead(None, partial(of_row, report.password)),
     FacetRead(GET_SUMMARY, to_root_password),
@@ -297,6 +314,7 @@ USERS: Table[AwsQuestion] = Table(
     facets={
         "tags": from_list(user_tags),
         "root": from_list(is_root),
+        "created": from_list(user_created),
         "enabled": Facet(
             (
                 *PASSWORD,
@@ -350,6 +368,7 @@ ROLES: Table[AwsQuestion] = Table(
             is_outside,
         ),
         "conditioned": from_list(is_conditioned),
+        "created": from_list(role_created),
         "last_used": from_list(role_used),
     },
 )

@@ -192,7 +192,12 @@ def to_default_key(answer: Answer) -> str | None:
     SSE-S3 (``AES256``), and for SSE-KMS without a key, which uses the AWS managed one.
     """
     (rule,) = answer["ServerSideEncryptionConfiguration"]["Rules"]
-    default = rule["ApplyServerSideEncryptionByDefault"]
+    default = rule.get("ApplyServerSideEncryptionByDefault")
+    if default is None:
+        # A rule may set a bucket key alone, or block encryption types: S3 then encrypts with its own keys.
+        if not rule:
+            raise ValueError("an encryption rule without content")
+        return None
     algorithm = default["SSEAlgorithm"]
     if algorithm not in ("AES256", "aws:kms", "aws:kms:dsse"):
         raise ValueError(f"encryption algorithm {algorithm}")

@@ -86,7 +86,7 @@ ORGANISATION = DirectoryCall(
 USERS_LIST = DirectoryCall(
     name="Microsoft.Graph/users",
     permission="User.Read.All",
-    path="users?$select=id,userPrincipalName,accountEnabled,userType,identities&$top=999",
+    path="users?$select=id,userPrincipalName,accountEnabled,userType,identities,createdDateTime&$top=999",
     paged=True,
     digest=directory_users,
 )

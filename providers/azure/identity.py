@@ -261,9 +261,19 @@ def last_used_unknown(item: Row) -> Unknown:
     )
 
 
+def to_created(item: Row) -> datetime | None:
+    """``createdDateTime``: null for some users from before June 2018.
+
+    https://learn.microsoft.com/graph/api/resources/user
+    """
+    created = item.get("createdDateTime")
+    return None if created is None else _moment(created)
+
+
 USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
     "tags": from_list(lambda item: {}),
     "root": from_list(lambda item: False),
+    "created": from_list(to_created),
     "enabled": from_list(to_enabled),
     "password": asked(DOMAINS, to_password),
     "mfa": Facet(

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from providers.azure.client.calls import ArmCall, Digest, DirectoryCall, IdentityCall
@@ -212,6 +213,14 @@ def to_conditioned(item: Row, known: KnownRoles) -> Observed[bool]:
     return restricts_who(to_grant(item["properties"]), known)
 
 
+def to_created(item: Row) -> datetime:
+    """``createdOn``: https://learn.microsoft.com/rest/api/authorization/role-assignments."""
+    moment = datetime.fromisoformat(item["properties"]["createdOn"])
+    if moment.tzinfo is None:
+        raise ValueError("createdOn is without a time zone")
+    return moment
+
+
 def last_used_unknown(item: Row) -> Unknown:
     """Azure does not record when an assignment was last used."""
     return Unknown.because(
@@ -257,6 +266,7 @@ def roles(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
             combine=to_external,
         ),
         "conditioned": asked(PERMISSIONS_BY_ROLE, to_conditioned),
+        "created": from_list(to_created),
         "last_used": from_list(last_used_unknown),
     }
     return Table(

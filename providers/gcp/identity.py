@@ -291,6 +291,7 @@ USERS = Table(
     facets={
         "tags": from_list(no_tags),
         "root": from_list(lambda _: False),
+        "created": _unsupported(_SIGN_IN, "when people's accounts were created"),
         "enabled": _unsupported(_SIGN_IN, "whether an account is suspended"),
         "password": _unsupported(_SIGN_IN, "how people sign in"),
         "mfa": _unsupported(_SIGN_IN, "whether multi-factor authentication is enabled"),
@@ -354,6 +355,7 @@ ROLES = Table(
             is_outside,
         ),
         "conditioned": from_list(to_conditioned),
+        "created": from_list(lambda _: None),
         "last_used": _unsupported("policyanalyzer:activities.query", "when a binding was used"),
     },
 )

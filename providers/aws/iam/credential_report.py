@@ -43,7 +43,6 @@ COLUMNS = frozenset(
     {
         "user",
         "arn",
-        "user_creation_time",
         "password_enabled",
         "password_last_used",
         "mfa_active",
@@ -116,7 +115,10 @@ def certificate(row: Row) -> Observed[bool]:
 
 
 def user_created(row: Row) -> Observed[datetime | None]:
-    """``user_creation_time``: when the user was created, the root user with the account."""
+    """``user_creation_time``: when the user was created, the root user with the account.
+
+    Raises :class:`KeyError` for a report without the column.
+    """
     return _moment(row, "user_creation_time")
 
 

@@ -92,8 +92,10 @@ def _row_of(caller: AwsCaller, row: Row, detail: Detail) -> Observed[Row]:
 def _same_user(row: Row, detail: Detail) -> bool:
     """Whether both were created in the same second: ``user_creation_time`` and ``CreateDate``.
 
-    Raises :class:`KeyError` or :class:`ValueError`.
+    Where one is missing they count as the same. Raises :class:`ValueError`.
     """
+    if "user_creation_time" not in row or "CreateDate" not in detail:
+        return True
     created = report.user_created(row)
     if not isinstance(created, datetime):
         raise ValueError("a user without a time of creation")

@@ -101,6 +101,7 @@ def user(number: int, name: str, seen: str | None, **more: Any) -> Json:
         "id": person(number),
         "userPrincipalName": name,
         "accountEnabled": True,
+        "createdDateTime": "2023-03-01T09:00:00Z",
         "userType": "Member",
         "identities": [
             {"signInType": "userPrincipalName", "issuer": "example.com", "issuerAssignedId": name}

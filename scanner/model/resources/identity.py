@@ -17,6 +17,8 @@ class User(Resource):
 
     root: Observed[bool]
     """The one identity of an account that its own policies do not restrict (AWS root user)."""
+    created: Observed[datetime | None]
+    """When it was created; ``None`` if it is older than the cloud's records."""
     enabled: Observed[bool]
     """It can be used now."""
     password: Observed[bool]
@@ -32,8 +34,9 @@ class User(Resource):
     external: Observed[bool]
     """It is a guest, or belongs to a domain or tenant outside the organisation."""
     administrator: Observed[bool]
-    """It has full rights in the scope, directly or through a group: AWS administrator policies, Entra Global
-    Administrator or subscription Owner, Google Cloud owner, or who can make himself one."""
+    """It has full rights in the scope, directly or through a group, or can give them to itself: AWS
+    administrator policies and those that allow such an escalation, Entra Global Administrator or subscription
+    Owner, Google Cloud owner, or who can make himself one."""
 
 
 class AccessKey(Resource):
@@ -56,7 +59,9 @@ class AccessKey(Resource):
 class Role(Resource):
     """A grant of rights: an IAM role, policy attachment, role assignment or IAM binding.
 
-    One for each principal and grant; grants to the cloud's own service agents are excluded.
+    One for each principal and grant; grants to the cloud's own service agents are excluded. The policies of
+    an IAM user or group are grants if they allow everything or to grant rights: each one, and all together
+    where none does alone.
     """
 
     kind: ClassVar[str] = "role"
@@ -74,6 +79,8 @@ class Role(Resource):
     a guest, a foreign domain."""
     conditioned: Observed[bool]
     """A condition restricts who can use it: external id, source account or organisation, IAM condition."""
+    created: Observed[datetime | None]
+    """When it was created; ``None`` where the cloud does not record it."""
     last_used: Observed[datetime | None]
     """``None`` if never; unknown where the cloud does not record it."""
 

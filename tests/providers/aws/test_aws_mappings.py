@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -197,12 +198,26 @@ def test_hiding_evidence_of_exposure_only_makes_it_unknown(evidence: tuple[Any, 
         ({"EventSelectors": [{"ReadWriteType": "WriteOnly", "IncludeManagementEvents": True}]}, True),
         ({"EventSelectors": [{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": True}]}, False),
         ({"EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": False}]}, False),
-        ({"EventSelectors": []}, False),
-        ({"AdvancedEventSelectors": []}, False),
     ],
 )
 def test_event_selectors(selectors: Any, expected: bool) -> None:
     assert audit.records_writes(selectors) is expected
+
+
+@pytest.mark.parametrize(
+    "selectors",
+    [
+        {},
+        {"EventSelectors": []},
+        {"AdvancedEventSelectors": []},
+        {"EventSelectors": [], "AdvancedEventSelectors": []},
+        {"EventSelectors": None},
+    ],
+)
+def test_no_event_selectors_do_not_prove_that_nothing_is_recorded(selectors: Any) -> None:
+    for function in (audit.records_writes, partial(audit.to_records_objects, {})):
+        with pytest.raises(ValueError):
+            function(selectors)
 
 
 MANAGEMENT = {"Field": "eventCategory", "Equals": ["Management"]}
