@@ -42,6 +42,8 @@ LIST_MORE_TAGS = AwsCall(
     "ListTagsForResource",
     parameters=(("ResourceId", "account"), ("NextToken", "token")),
 )
+MOST_LEVELS = 20
+"""Organisational units nest five deep (Organizations' quotas)."""
 MOST_PAGES = 100
 """An account has at most 50 tags (Organizations' quotas); some of the pages may be empty."""
 GET_SECURITY_CONTACT = AwsCall(
@@ -74,7 +76,7 @@ def path(caller: AwsCaller, item: Item) -> Observed[str | None]:
     """
     names: list[str] = []
     child = item["account"]
-    while True:
+    for _ in range(MOST_LEVELS):
         answer = caller.answer(LIST_PARENTS, {**item, "child": child})
         if isinstance(answer, Unknown):
             return answer
@@ -88,6 +90,8 @@ def path(caller: AwsCaller, item: Item) -> Observed[str | None]:
             return unit
         names.append(unit["OrganizationalUnit"]["Name"])
         child = parent["Id"]
+    message = f"there are more than {MOST_LEVELS} levels of organisational units above the account"
+    return Unknown.because("error", LIST_PARENTS.name, None, message)
 
 
 def tags(caller: AwsCaller, item: Item) -> Observed[Answer]:

@@ -90,7 +90,9 @@ def reach(caller: AwsCaller, item: Item) -> Observed[Reach]:
     AWS-managed lists are read like all others: the addresses of one service are too few to count as the
     internet.
     """
-    permissions = item["IpPermissions"]
+    permissions = caller.read(DESCRIBE_SECURITY_GROUPS, lambda: item["IpPermissions"])
+    if isinstance(permissions, Unknown):
+        return permissions
     names = {entry["PrefixListId"] for each in permissions for entry in each.get("PrefixListIds", ())}
     lists = {name: _entries(caller, item, name) for name in sorted(names)}
     unread = [entries for entries in lists.values() if isinstance(entries, Unknown)]

@@ -89,6 +89,9 @@ class AwsProvider:
         if isinstance(statuses, Unknown):
             collection.blind_spot(here, statuses)
             statuses = {}
+        elif self._unlisted(statuses):
+            for region in self._unlisted(statuses):
+                collection.blind_spot(replace(here, region=region), _not_listed(region))
         elif not self._open(statuses):
             # Every requested region is disabled, and reported as such.
             collection.looked(here, collector.name)
@@ -106,6 +109,13 @@ class AwsProvider:
         chosen = self._caller.regions
         return tuple(one for one, enabled in statuses.items() if enabled and (not chosen or one in chosen))
 
+    def _unlisted(self, statuses: Mapping[str, bool]) -> tuple[str, ...]:
+        """The regions that are certainly there, and that AWS's list lacks: then the list is not whole.
+
+        They are the requested ones, which were checked, and without any the one that the scan started from.
+        """
+        return tuple(sorted((self._caller.regions or {self._caller.clients.region}) - statuses.keys()))
+
     def _regions(self, wanted: frozenset[str], collection: Collection, here: CollectionPlace) -> None:
         """Each enabled region; a disabled one is a blind spot, as it can still hold resources."""
         statuses = _statuses(self._caller)
@@ -113,6 +123,8 @@ class AwsProvider:
             collection.blind_spot(here, statuses)
             collection.end(here)
             return
+        for region in self._unlisted(statuses):
+            collection.blind_spot(replace(here, region=region), _not_listed(region))
         for region, enabled in statuses.items():
             if self._caller.regions and region not in self._caller.regions:
                 continue
@@ -149,7 +161,7 @@ def connect(request: ConnectionRequest, limits: Limits) -> AwsProvider:
     clients, account, identity = sign_in(request, limits, tuple(all_calls()), kinds_of_calls())
     partition = identity.split(":")[1]
     caller = AwsCaller(clients, account, partition, frozenset(request.regions))
-    unknown_regions = {clients.region, *request.regions} - clients.known_regions
+    unknown_regions = {clients.region, *request.regions} - clients.regions_of(partition)
     if unknown_regions:
         _check_regions(unknown_regions, caller)
     others = [
@@ -182,6 +194,11 @@ def to_statuses(answer: Any) -> dict[str, bool]:
     return {region["RegionName"]: enabled[region["OptInStatus"]] for region in answer["Regions"]}
 
 
+def _not_listed(region: str) -> Unknown:
+    message = f"AWS does not list {region} among the regions of the account, nor perhaps others"
+    return Unknown.because("error", DESCRIBE_REGIONS.name, None, message)
+
+
 def _statuses(caller: AwsCaller) -> Observed[dict[str, bool]]:
     answer = caller.once(DESCRIBE_REGIONS, partial(caller.answer, DESCRIBE_REGIONS, caller.item()))
     return answer if isinstance(answer, Unknown) else caller.read(DESCRIBE_REGIONS, to_statuses, answer)
@@ -191,6 +208,7 @@ def _check_regions(names: set[str], caller: AwsCaller) -> None:
     """Checks regions that the SDK does not know, newer than it or misspelt, against AWS's own list."""
     statuses = _statuses(caller)
     # Without AWS's list an unknown name is refused: a misspelt one would hide every bucket.
-    known = caller.clients.known_regions if isinstance(statuses, Unknown) else statuses.keys()
+    own = caller.clients.regions_of(caller.partition)
+    known = own if isinstance(statuses, Unknown) else statuses.keys()
     for name in sorted(names - known):
         raise Unreachable("aws", f"AWS has no region {name}.", nearest(name, known), scope=caller.account)

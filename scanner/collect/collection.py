@@ -287,7 +287,7 @@ class _Job(Generic[CallT]):
 
         def piece(read: FacetRead[CallT]) -> Observed[Any]:
             if read.call is None:
-                return self.read(None, read.function, item)
+                return self.read(self.collector.list, read.function, item)
             answer = answers[read.call]
             if isinstance(answer, Unknown):
                 return answer
@@ -309,9 +309,14 @@ class _Job(Generic[CallT]):
             finish()
             return
         for call in calls:
-            # An item without the parameters of the request counts as an answer with an unexpected format.
-            shared = self.read(call, self.caller.key, call, item)
-            key = None if shared is None or isinstance(shared, Unknown) else (id(self.caller), call, shared)
+            # An item without the parameters of the request is the fault of the call that listed it.
+            shared = self.read(self.collector.list, self.caller.key, call, item)
+            if isinstance(shared, Unknown):
+                answered: Future[Observed[Answer]] = Future()
+                answered.set_result(shared)
+                arrived(call, answered)
+                continue
+            key = None if shared is None else (id(self.caller), call, shared)
             question = partial(self.read, call, self.caller.answer, call, item)
             future = self.collection.ask(key, question)
             future.add_done_callback(partial(arrived, call))

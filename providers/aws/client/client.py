@@ -8,9 +8,11 @@ from __future__ import annotations
 import copy
 import difflib
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, TypeVar, Union
 
 from providers.aws.client.calls import AwsCall
@@ -49,8 +51,20 @@ class AwsChain:
 
 AwsQuestion = Union[AwsCall, AwsChain]  # noqa: UP007  (an alias for generic arguments at run time)
 
-FORMAT_ERRORS = (KeyError, IndexError, TypeError, ValueError, AttributeError)
-"""The exceptions of reading a response with an unexpected format."""
+FORMAT_ERRORS = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    SyntaxError,
+    RecursionError,
+)
+"""The exceptions of reading a response with an unexpected format; XML parsers raise :class:`SyntaxError`."""
+MOST_PAGES = 10_000
+"""Of one listing: a hundred times the largest known."""
+LONGEST_SECONDS = 3600.0
+"""Of one listing."""
 
 
 class AwsCaller:
@@ -100,7 +114,12 @@ class AwsCaller:
     def _pages(self, call: AwsCall, item: Item) -> Iterator[Observed[Sequence[Item]]]:
         assert call.pages is not None
         pages: Iterator[Any] | None = None
-        while True:
+        end = time.monotonic() + LONGEST_SECONDS
+        for number in count(1):
+            if number > MOST_PAGES or time.monotonic() > end:
+                message = f"the listing does not end after {number - 1} pages"
+                yield Unknown.because("error", call.name, None, message)
+                return
             try:
                 if pages is None:
                     pages = iter(self._paginate(call, item))
@@ -121,9 +140,11 @@ class AwsCaller:
             return self.once((call, about, place), lambda: self.read(call, call.ask, self, item))
         if call.unless is not None and item.get(call.unless):
             return item
+        parameters = self.read(None, lambda: {name: item[key] for name, key in call.parameters})
+        if isinstance(parameters, Unknown):
+            return parameters
         try:
             client = self.clients.of(call, item["region"] if call.regional else None)
-            parameters = {name: item[key] for name, key in call.parameters}
             return getattr(client, call.method)(**dict(call.fixed), **parameters)
         except self._failures as error:
             if error_code(error) in call.absent:
@@ -149,7 +170,12 @@ class AwsCaller:
         return future.result()
 
     def key(self, call: AwsQuestion, item: Item) -> Hashable | None:
-        """Account and region, if the request depends on nothing else; else ``None``."""
+        """Account and region, if the request depends on nothing else; else ``None``.
+
+        Raises :class:`KeyError` for an item without what the request is about.
+        """
+        for name in call.about:
+            _ = item[name]
         if set(call.about) <= {"account"}:
             return (self.account, item["region"] if call.regional else None)
         return None
@@ -209,6 +235,8 @@ def sdk_failures() -> tuple[type[Exception], ...]:
         NotInTables,
         NotRecorded,
         RuntimeError,
+        # Among others when no more files or connections can be opened.
+        OSError,
         *FORMAT_ERRORS,
     )
 

@@ -67,6 +67,10 @@ class AwsClients:
         partitions = self._session.get_available_partitions()
         return frozenset(r for p in partitions for r in self._session.get_available_regions("ec2", p))
 
+    def regions_of(self, partition: str) -> frozenset[str]:
+        """The regions of a partition that this version of the SDK knows of."""
+        return frozenset(self._session.get_available_regions("ec2", partition))
+
     def report(self, called: Callable[[str], None]) -> None:
         """Reports the name of every call to ``called``, starting with the calls made so far."""
         with self._counting:
