@@ -86,11 +86,16 @@ def _pass(service: str, source: str, *actions: str) -> Iterator[Escalation]:
         yield Escalation("pass", (passing, *map(_of_service, chosen)), source, service)
 
 
-def _workload(service: str, source: str, *actions: str, certain: bool = False) -> Iterator[Escalation]:
+def _workload(
+    service: str, source: str, *actions: str, certain: bool = False, arn: str | None = None
+) -> Iterator[Escalation]:
+    """Code in a workload; ``arn``: of the workload, where it is of another service than the action."""
     for chosen in product(*(alternatives.split("|") for alternatives in actions)):
-        yield Escalation("workload", tuple(map(_of_service, chosen)), source, service, certain=certain)
+        rights = map(_of_service, chosen) if arn is None else (Right(each.lower(), arn) for each in chosen)
+        yield Escalation("workload", tuple(rights), source, service, certain=certain)
 
 
+INSTANCE = "arn:{partition}:ec2:*:{account}:instance/{name}"
 PERMISSION_SET = "arn:{partition}:sso:::permissionSet/{name}"
 STORE_GROUP = "arn:{partition}:identitystore:::group/{name}"
 ANY_RESOURCE = "\x06"
@@ -143,8 +148,13 @@ CREDENTIALS: tuple[Escalation, ...] = (
         others=True,
         administrator=False,
     ),
-    # It signs in as the root user of a member account, to reset its password among other things.
-    Escalation("credential", (Right("sts:assumeroot", "arn:{partition}:iam::*:root", whole=True),), "SAR"),
+    # It acts as the root user of the organisation's other accounts, to reset its password among other things.
+    Escalation(
+        "credential",
+        (Right("sts:assumeroot", "arn:{partition}:iam::*:root", whole=True),),
+        "SAR",
+        administrator=False,
+    ),
 )
 IDENTITY_CENTER: tuple[Escalation, ...] = (
     *_identity_center(
@@ -310,6 +320,7 @@ WORKLOADS: tuple[Escalation, ...] = (
         "ec2.amazonaws.com",
         "ec2instanceconnect-003",
         "ec2-instance-connect:SendSSHPublicKey|ec2-instance-connect:SendSerialConsoleSSHPublicKey",
+        arn=INSTANCE,
     ),
     *_workload("ecs-tasks.amazonaws.com", "ecs-006", "ecs:ExecuteCommand"),
     *_workload("glue.amazonaws.com", "glue-002", "glue:UpdateDevEndpoint"),
@@ -322,7 +333,7 @@ WORKLOADS: tuple[Escalation, ...] = (
         "sagemaker:UpdateNotebookInstance",
         "sagemaker:StartNotebookInstance",
     ),
-    *_workload("ec2.amazonaws.com", "ssm-001", "ssm:StartSession|ssm:SendCommand"),
+    *_workload("ec2.amazonaws.com", "ssm-001", "ssm:StartSession|ssm:SendCommand", arn=INSTANCE),
     *_workload("states.amazonaws.com", "SAR", "states:UpdateStateMachine"),
 )
 ESCALATIONS = (*POLICIES, *CREDENTIALS, *IDENTITY_CENTER, *ASSUMING, *PASSING, *WORKLOADS)
