@@ -152,12 +152,13 @@ def list_roles(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
 def _attachments(details: Details, item: Item) -> Iterator[Item]:
     for type_, holders in (("user", details.users), ("group", details.groups)):
         for detail in holders.values():
+            direct = details.direct_policies(detail)
             whole = details.identity(detail)
-            if whole.has_more is False:
+            if not direct or whole.has_more is False:
                 continue
             shared = {"detail": detail, "holder_type": type_}
             alone = [details.through_groups(detail)]
-            for attachment in details.direct_policies(detail):
+            for attachment in direct:
                 identity = details.identity(detail, only=attachment.statements)
                 if identity.has_more is not False:
                     alone.append(identity)

@@ -12,12 +12,15 @@ Service Authorization Reference for actions and their resource types. The escala
 
 from __future__ import annotations
 
+import re
 import string
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import chain
 
-from providers.aws.policies.escalations import ESCALATIONS, Escalation, Right
+from providers.aws.policies.escalations import ANY_RESOURCE, ESCALATIONS, Escalation, Right
 from providers.aws.policies.patterns import VARIABLE, narrowest, widest
 from providers.aws.policies.statements import IdentityStatement
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
@@ -31,6 +34,7 @@ ANY_NAME = ("\x01", "\x01\x05\x01\x05")
 """Names that no policy contains literally: a pattern that matches both matches every name."""
 SELF_VARIABLES = ("${aws:username}", "${aws:userid}")
 """Policy variables that stand for the identity itself."""
+LITERAL = re.compile(r"[^*?$]*")
 PASSED_TO = "iam:passedtoservice"
 """The condition key that names the service that a role may be passed to."""
 
@@ -67,6 +71,11 @@ _OF_SERVICES = (
 EVERYTHING = (*_OF_SERVICES, *(right for right in GRANTING_RIGHTS if right.of_iam))
 """An identity with all of these on all resources has administrator access: the first stand for all actions
 that no policy names. Billing and the organisation itself are excluded: an administrator may lack them."""
+
+ACTIONS = tuple(
+    sorted({right.action for right in (*EVERYTHING, *(r for each in ESCALATIONS for r in each.rights))})
+)
+"""Every action that is evaluated here."""
 
 REQUEST_CONTEXT = frozenset(
     {
@@ -120,7 +129,28 @@ class PolicyHolder:
     privileged: tuple[Privileged, ...] = ()
     """The privileged identities of the account: what it takes over with one of them, it has."""
 
-    @property
+    @cached_property
+    def _statements(self) -> Mapping[tuple[str, bool], Sequence[IdentityStatement]]:
+        """The statements of the policies that apply to an action, by action and whether they allow it."""
+        found: dict[tuple[str, bool], list[IdentityStatement]] = {}
+        for policy in self.policies:
+            for statement in () if isinstance(policy, Unknown) else policy:
+                for action in _named(statement.actions, statement.all_but):
+                    found.setdefault((action, statement.allow), []).append(statement)
+        return found
+
+    @cached_property
+    def _possible(self) -> tuple[Escalation, ...]:
+        """The escalations all of whose actions the policies name; all if a policy could not be read."""
+        if any(isinstance(policy, Unknown) for policy in self.policies):
+            return ESCALATIONS
+        return tuple(
+            escalation
+            for escalation in ESCALATIONS
+            if all((right.action, True) in self._statements for right in escalation.rights)
+        )
+
+    @cached_property
     def everything(self) -> Observed[bool]:
         """Whether it has administrator access.
 
@@ -132,14 +162,14 @@ class PolicyHolder:
             return False
         return all_of(allowed, _some(_not(self._denied(right)) for right in GRANTING_RIGHTS if right.of_iam))
 
-    @property
+    @cached_property
     def grants_rights(self) -> Observed[bool]:
         """Whether it may grant permissions, to others or to itself.
 
         Where all actions are allowed that no policy names, and none that is known to grant permissions, it is
         unknown: one of them may.
         """
-        found = _some(self._works(escalation, self._granting) for escalation in ESCALATIONS)
+        found = _some(self._works(escalation, self._granting) for escalation in self._possible)
         if found is not False:
             return found
         unnamed = (self._has(right, wholly=True) for right in UNNAMED)
@@ -158,16 +188,16 @@ class PolicyHolder:
         It can with an escalation on all resources, on what is its own, or on an identity that has more. Those
         of IAM Identity Center: see :attr:`identity_center`.
         """
-        return _some(
-            (
-                self.everything,
-                *(
-                    self._works(escalation, self._taking_over)
-                    for escalation in ESCALATIONS
-                    if escalation.administrator and escalation.kind != "identity_center"
-                ),
-                self._over_identity_center(named=True),
-            )
+        if self.everything is True:
+            return True
+        return any_of(
+            self.everything,
+            _some(
+                self._works(escalation, self._taking_over)
+                for escalation in self._possible
+                if escalation.administrator and escalation.kind != "identity_center"
+            ),
+            self._over_identity_center(named=True),
         )
 
     @property
@@ -182,7 +212,7 @@ class PolicyHolder:
     def _over_identity_center(self, named: bool) -> Observed[bool]:
         return _some(
             self._has(right, wholly=True, named=named)
-            for escalation in ESCALATIONS
+            for escalation in self._possible
             if escalation.kind == "identity_center" and escalation.administrator
             for right in escalation.rights
         )
@@ -194,9 +224,10 @@ class PolicyHolder:
         if escalation.kind != "pass":
             return _every(single(right) for right in escalation.rights)
         passing, *running = escalation.rights
-        if self._may_pass is False:
-            return False
-        return _every((*(self._has(right) for right in running), self._passes(passing)))
+        passes = self._passes.get(str(escalation.service))
+        if passes is None:
+            passes = self._passes[str(escalation.service)] = self._may_pass(passing)
+        return passes if passes is False else all_of(passes, _every(self._has(right) for right in running))
 
     def _granting(self, right: Right) -> Observed[bool]:
         return self._has(right, wholly=right.whole)
@@ -205,20 +236,17 @@ class PolicyHolder:
         """Whether it has the right to all resources, to its own ones, or to an identity that has more."""
         if self._allowed(right, wholly=False) is False:
             return False
-        own = () if right.others else self.own
         kind = right.arn.partition("{name}")[0].rpartition(":")[2]
-        others = (
-            each
-            for each in self.privileged
-            if each.arn not in self.own and each.arn.rpartition(":")[2].startswith(kind)
-        )
-        return _some(
-            (
-                self._has(right, wholly=True),
-                *(self._has(replace(right, arn=arn)) for arn in own),
-                *(all_of(each.more, self._has(replace(right, arn=each.arn))) for each in others),
-            )
-        )
+
+        def ways() -> Iterator[Observed[bool]]:
+            yield self._has(right, wholly=True)
+            for arn in () if right.others else self.own:
+                yield self._has(replace(right, arn=arn))
+            for each in self.privileged:
+                if each.arn not in self.own and each.arn.rpartition(":")[2].startswith(kind):
+                    yield all_of(each.more, self._has(replace(right, arn=each.arn)))
+
+        return _some(ways())
 
     def _of_workloads(self, escalation: Escalation, taking_over: bool) -> Observed[bool]:
         """Whether it runs code in workloads, and there may be one whose role has more.
@@ -238,60 +266,65 @@ class PolicyHolder:
         return all_of(more, some, True if all_ is True else UNDECIDED_WORKLOAD)
 
     @cached_property
-    def _may_pass(self) -> Observed[bool]:
-        return self._allowed(replace(PASS_ROLE, whole=False), wholly=False)
+    def _passes(self) -> dict[str, Observed[bool]]:
+        """What :meth:`_may_pass` found, by service."""
+        return {}
 
-    def _passes(self, right: Right) -> Observed[bool]:
+    def _may_pass(self, right: Right) -> Observed[bool]:
         """Whether it may pass any role to the service, or one that has more and that the service may use."""
-        return _some(
-            (
-                self._has(right, wholly=True),
-                *(
-                    all_of(
-                        each.more, each.trusts(str(right.service)), self._has(replace(right, arn=each.arn))
-                    )
-                    for each in self.privileged
-                    if ":role/" in each.arn
-                ),
-            )
-        )
+
+        def ways() -> Iterator[Observed[bool]]:
+            yield self._has(right, wholly=True)
+            for each in self.privileged:
+                trusted = each.trusts(str(right.service))
+                if trusted is not False and ":role/" in each.arn:
+                    yield all_of(each.more, trusted, self._has(replace(right, arn=each.arn)))
+
+        return False if self._allowed(right, wholly=False) is False else _some(ways())
 
     def _has(self, right: Right, wholly: bool = False, named: bool = False) -> Observed[bool]:
         allowed = self._allowed(right, wholly, named)
         return False if allowed is False else all_of(allowed, _not(self._denied(right)))
 
     def _allowed(self, right: Right, wholly: bool, named: bool = False) -> Observed[bool]:
-        by_policy = _some(self._applies(self.policies, True, right, wholly, named))
+        by_policy = _some(self._applies(True, right, wholly, named))
         if self.boundary is None or by_policy is False:
             return by_policy
-        return all_of(by_policy, _some(self._applies([self.boundary], True, right, wholly)))
+        return all_of(by_policy, _some(self._bounds(True, right, wholly)))
 
     def _denied(self, right: Right) -> Observed[bool]:
         """Whether it is denied on all resources. The denials of a boundary count like any other."""
-        bounds = [] if self.boundary is None else [self.boundary]
-        return _some(self._applies([*self.policies, *bounds], False, right, True))
+        return _some(chain(self._applies(False, right, True), self._bounds(False, right, True)))
 
     def _applies(
-        self, policies: Iterable[ReadPolicy], allow: bool, right: Right, wholly: bool, named: bool = False
+        self, allow: bool, right: Right, wholly: bool, named: bool = False
     ) -> Iterator[Observed[bool]]:
         """With ``named``, only statements that name the action's service."""
-        for policy in policies:
-            if isinstance(policy, Unknown):
-                yield policy
-                continue
-            for statement in policy:
-                if (
-                    statement.allow == allow
-                    and statement.names(right.action)
-                    and (not named or _names_service(statement, right))
-                    and self._reaches(statement, right, wholly)
-                ):
-                    yield _in_force(statement, right)
+        for statement in self._statements.get((right.action, allow), ()):
+            if (not named or _names_service(statement, right)) and self._reaches(statement, right, wholly):
+                yield _in_force(statement, right)
+        yield from (policy for policy in self.policies if isinstance(policy, Unknown))
+
+    def _bounds(self, allow: bool, right: Right, wholly: bool) -> Iterator[Observed[bool]]:
+        if isinstance(self.boundary, Unknown):
+            yield self.boundary
+            return
+        for statement in self.boundary or ():
+            if (
+                statement.allow == allow
+                and right.action in _named(statement.actions, statement.all_but)
+                and self._reaches(statement, right, wholly)
+            ):
+                yield _in_force(statement, right)
 
     def _reaches(self, statement: IdentityStatement, right: Right, wholly: bool) -> bool:
         """Whether the statement covers the right's resources: all of them (``wholly``), or some."""
         if "*" in statement.resources:
             return not statement.all_but_resources
+        if "{" not in right.arn and right.arn != ANY_RESOURCE and not statement.all_but_resources:
+            # One resource.
+            pattern_of = widest if statement.allow else narrowest
+            return any(_covers(pattern, pattern_of, right.arn) for pattern in statement.resources)
         every = [_arn(right, self.partition, self.account, name) for name in ANY_NAME]
         some = _arn(right, self.partition, self.account, "*")
         if statement.all_but_resources and not statement.allow:
@@ -307,6 +340,15 @@ class PolicyHolder:
         )
 
 
+def _covers(pattern: str, pattern_of: Callable[[str], str], arn: str) -> bool:
+    """Whether a pattern matches an ARN; most differ in the text before the first wildcard or variable."""
+    start = LITERAL.match(pattern)
+    assert start is not None
+    if not arn.startswith(start[0]):
+        return False
+    return start[0] == arn if start[0] == pattern else matches(pattern_of(pattern), arn)
+
+
 def _is_self(pattern: str) -> bool:
     """Whether the pattern matches the identity itself only: its last part is its name, and no more."""
     return pattern.lower().rpartition("/")[2] in SELF_VARIABLES
@@ -317,7 +359,23 @@ def _names_service(statement: IdentityStatement, right: Right) -> bool:
     return not statement.all_but and any(each.partition(":")[0] == service for each in statement.actions)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=65536)
+def _named(patterns: tuple[str, ...], all_but: bool) -> frozenset[str]:
+    """The actions that are evaluated here and that a statement names."""
+    found = {
+        action
+        for pattern in patterns
+        for action in _starting_with(re.split(r"[*?]", pattern, maxsplit=1)[0])
+        if matches(pattern, action)
+    }
+    return frozenset(ACTIONS) - found if all_but else frozenset(found)
+
+
+def _starting_with(prefix: str) -> Sequence[str]:
+    return ACTIONS[bisect_left(ACTIONS, prefix) : bisect_right(ACTIONS, prefix + "\uffff")]
+
+
+@lru_cache(maxsize=65536)
 def _arn(right: Right, partition: str, account: str, name: str) -> str:
     return right.arn.format(partition=partition, account=account, name=name)
 
@@ -363,7 +421,6 @@ UNDECIDED_ACTION = _undecided(
 UNDECIDED_WORKLOAD = _undecided(
     "it may run code in some workloads of a service; whether one has a privileged role is not read"
 )
-PASS_ROLE = Right("iam:passrole", "arn:{partition}:iam::{account}:role/{name}")
 
 
 def _some(facts: Iterable[Observed[bool]]) -> Observed[bool]:

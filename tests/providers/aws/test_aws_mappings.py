@@ -192,6 +192,17 @@ def test_hiding_evidence_of_exposure_only_makes_it_unknown(evidence: tuple[Any, 
 
 
 @pytest.mark.parametrize(
+    "rule", [{"BucketKeyEnabled": True}, {"BlockedEncryptionTypes": {"EncryptionType": ["SSE-C"]}}]
+)
+def test_an_encryption_rule_without_a_default_leaves_the_provider_s_key(rule: Any) -> None:
+    answer = {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
+    assert storage.to_encryption({}, answer) == Encryption(key="provider", key_id=None)
+    for unread in ({"Rules": [{}]}, {"Rules": []}, {}):
+        with pytest.raises((KeyError, ValueError)):
+            storage.to_encryption({}, {"ServerSideEncryptionConfiguration": unread})
+
+
+@pytest.mark.parametrize(
     ("selectors", "expected"),
     [
         ({"EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": True}]}, True),
