@@ -122,7 +122,11 @@ def unseen(report: dict[str, Any]) -> set[str]:
 def test_the_policy_printed_by_missing_resolves_the_unknowns(endpoint: str, tmp_path: Path) -> None:
     reader = Reader(endpoint)
     reader.administrator("s3").create_bucket(Bucket="example-logs")
-    reader.administrator("cloudtrail").create_trail(Name="example", S3BucketName="example-logs")
+    trails = reader.administrator("cloudtrail")
+    trails.create_trail(Name="example", S3BucketName="example-logs")
+    # CloudTrail gives a new trail these selectors, moto none.
+    selectors = [{"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}]
+    trails.put_event_selectors(TrailName="example", EventSelectors=selectors)
     reader.administrator("kms").create_key()
 
     needed = json.loads(reader.gapscan("permissions", "aws").stdout)
