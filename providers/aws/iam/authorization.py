@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain
+from providers.aws.policies.documents import parse
 from providers.aws.policies.privileges import PolicyHolder, Privileged, ReadPolicy
 from providers.aws.policies.statements import statements
 from scanner.collect.table import Item
@@ -266,7 +267,7 @@ def _services(detail: Detail) -> Observed[frozenset[str]]:
     if "RoleName" not in detail:
         return frozenset()
     try:
-        found = statements(detail.get("AssumeRolePolicyDocument"), "trust")
+        found = parse(detail.get("AssumeRolePolicyDocument"), "trust", "")
     except ValueError as error:
         message = f"a trust policy has an unexpected format ({error})"
         return Unknown.because("error", GET_DETAILS.name, None, message)

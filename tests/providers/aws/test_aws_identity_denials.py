@@ -76,9 +76,7 @@ def test_without_a_report_users_are_still_listed(
     inventory = scan(wanted=IDENTITIES)
     hidden = compared(healthy, inventory)
     users = named(healthy, "user").keys()
-    assert hidden == {
-        ("user", name): OF_REPORT if name != "root" else OF_ROOT_IN_REPORT for name in users
-    }
+    assert hidden == {("user", name): OF_REPORT if name != "root" else OF_ROOT_IN_REPORT for name in users}
     assert [spot.kind for spot in inventory.blind_spots] == ["access_key"]
     reason = "denied" if fault == "denied" else "error"
     assert causes(inventory) == {(reason, call, PERMISSIONS[call] if fault == "denied" else None)}
