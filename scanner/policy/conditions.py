@@ -169,8 +169,8 @@ class Identifier:
 class Address:
     """An address of somebody whose addresses nobody has listed: anyone on the internet."""
 
-    among: Addresses = EVERY_ADDRESS
-    """Those that are left."""
+    among: Addresses | None = None
+    """Those that are left; ``None``: every address."""
     somewhere: bool = False
     """The requester can be at any place that a policy names, however small."""
 
@@ -184,7 +184,7 @@ class Address:
             version: minus(ranges, listed[version])
             if not match
             else minus(ranges, minus(ranges, listed[version]))
-            for version, ranges in self.among.items()
+            for version, ranges in (self.among or EVERY_ADDRESS).items()
         }
         possible = any(left.values()) if self.somewhere else include_world(left)
         return (Possibility(Address(left, self.somewhere)),) if possible else ()

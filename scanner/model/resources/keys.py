@@ -25,5 +25,5 @@ class Key(Resource):
     deletion_delayed: Observed[bool]
     """It cannot be destroyed immediately: a waiting period or purge protection applies."""
     open_to_others: Observed[bool]
-    """Its policy, bindings or grants allow anyone, or a principal outside the organisation, to use or manage it
-    without a condition that restricts who."""
+    """Its policy, bindings or grants allow anyone, or a principal outside the organisation, to use or manage
+    it without a condition that restricts who."""
