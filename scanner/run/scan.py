@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from scanner.base.yaml import DocumentError
 from scanner.catalogue.responsibility import Catalogue
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.containment import contained, describe
@@ -95,7 +96,7 @@ def collect(
     """Reads the scopes of every connection side by side.
 
     An unreachable scope becomes a target that says so; nothing is raised for it. Raises
-    :class:`Interrupted` at once when the user interrupts, even while calls hang.
+    :class:`~scanner.base.yaml.DocumentError` for a mistake in a recording, and :class:`Interrupted` at once when the user interrupts, even while calls hang.
     """
     progress = progress or Progress()
     workers = workers or Workers()
@@ -111,6 +112,8 @@ def collect(
     def begin(number: int, connection: ConnectionRequest) -> None:
         try:
             provider = connectors[connection.provider](connection, request.limits)
+        except DocumentError:
+            raise  # a mistake in a file of the user's
         except Exception as error:  # noqa: BLE001  (another cloud's results must not be lost with it)
             reached: tuple[Target, ...] = (_missed(connection, error),)
         else:
@@ -136,6 +139,9 @@ def collect(
         raise Interrupted(collection.unfinished(), unconnected) from None
     finally:
         progress.close()
+    for failure in workers.failures:
+        if isinstance(failure, DocumentError):
+            raise failure
     found = [target for number in sorted(targets) for target in targets[number]]
     inventory = refuse_absent_regions(collection.inventory(found, wanted))
     inventory = derive(inventory, {**wanted, **request.wanted})

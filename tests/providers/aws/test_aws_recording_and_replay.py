@@ -584,9 +584,12 @@ states:
 def test_a_recording_that_cannot_be_written_is_found_before_the_scan(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").touch()
-    for folder, message in (("full", "give a recording a new folder"), ("absent/case", "cannot be written")):
+    for folder, message, code in (
+        ("full", "give a recording a new folder", 2),
+        ("absent/case", "cannot be written", 74),
+    ):
         done = gapscan("scan", "aws", "--record", folder, cwd=tmp_path)
-        assert done.returncode == 74
+        assert done.returncode == code
         assert message in done.stderr
 
 
