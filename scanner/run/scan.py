@@ -96,7 +96,8 @@ def collect(
     """Reads the scopes of every connection side by side.
 
     An unreachable scope becomes a target that says so; nothing is raised for it. Raises
-    :class:`~scanner.base.yaml.DocumentError` for a mistake in a recording, and :class:`Interrupted` at once when the user interrupts, even while calls hang.
+    :class:`~scanner.base.yaml.DocumentError` for a mistake in a recording, and :class:`Interrupted` at once
+    when the user interrupts, even while calls hang.
     """
     progress = progress or Progress()
     workers = workers or Workers()
