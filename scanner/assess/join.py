@@ -18,7 +18,7 @@ from scanner.assess.observer import AssessmentObserver
 from scanner.assess.request import AssessmentRequest
 from scanner.assess.states import Claim, Evidence, State, state_of, worst
 from scanner.assess.targets import OwnershipTargets, Scope
-from scanner.catalogue.control import Control, Party
+from scanner.catalogue.control import Control, Party, ServiceModel
 from scanner.model.evidence import BlindSpot
 from scanner.model.inventory import Inventory
 from scanner.model.resources.account import Account
@@ -26,6 +26,9 @@ from scanner.model.resources.identity import Tenant
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import OwnershipTarget
 from scanner.rule.evaluate import Verdict, evaluate
+
+_ANY: frozenset[ServiceModel] = frozenset()
+"""No service model is known to be in use, and any may be."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,14 @@ class _Join:
         target = self._targets.of(account)
         models = self._kinds.models(control, scope)
         party = self._request.catalogue.party_at_scope(control, account.provider, models)
+        # What could not be listed may make it the customer's: then that is unknown, and nobody's gap.
+        uncertain = (
+            party != "customer"
+            and self._kinds.may_hold_any_model(scope)
+            and self._request.catalogue.party_at_scope(control, account.provider, _ANY) == "customer"
+        )
+        if uncertain:
+            party = "customer"
         rows = ledger.rows.of(control.id, account.provider, account.scope)
         if party is None:
             if not rows:
@@ -195,6 +206,8 @@ class _Join:
             if not any(map(self._common.takes, rows)):
                 assessed = self._assessor.of(control, target, party, "unassessed")
                 ledger.record(control, target, assessed, settled=False)
+        elif uncertain:
+            ledger.record(control, target, self._assessor.of(control, target, party, "unknown"))
         elif control.evidence != "auto" and party == "customer":
             self._attestation(control, account, target)
         elif not rows:

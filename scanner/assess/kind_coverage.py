@@ -62,15 +62,20 @@ class KindCoverage:
         return kind in self._kinds
 
     def models(self, control: Control, scope: Scope) -> frozenset[ServiceModel]:
-        """The service models in use in the scope, for a control. Empty if they are unknown: a kind could not
-        be listed, whose resources may be of any model, or one that the control expects was not collected.
-        Disabled regions and kinds that no adapter collects do not count as hidden."""
+        """The service models in use in the scope, for a control, as far as they were seen. Empty if they are
+        unknown: a kind that the control expects could not be listed or was not collected. Disabled regions
+        and kinds that no adapter collects do not count as hidden."""
         account = scope.account
-        hidden = (account.provider, account.scope) in self._scopes_with_hidden_kinds or any(
-            kind in KINDS and not self.inventory.looked(account.provider, account.scope, kind)
+        hidden = any(
+            (account.provider, account.scope, kind) in self._hidden
+            or (kind in KINDS and not self.inventory.looked(account.provider, account.scope, kind))
             for kind in control.kinds.get(account.provider, ())
         )
         return frozenset() if hidden else scope.models
+
+    def may_hold_any_model(self, scope: Scope) -> bool:
+        """Whether any kind could not be listed in the scope: its resources may be of any service model."""
+        return (scope.account.provider, scope.account.scope) in self._scopes_with_hidden_kinds
 
     def _left_to_provider(self, control: Control, scope: Scope, kind: str) -> bool:
         """Whether the provider is responsible for the control on all resources of a fully listed kind."""
@@ -96,8 +101,12 @@ class KindCoverage:
 
     @cached_property
     def _scopes_with_hidden_kinds(self) -> frozenset[tuple[str, str]]:
+        return frozenset((provider, scope) for provider, scope, _ in self._hidden)
+
+    @cached_property
+    def _hidden(self) -> frozenset[tuple[str, str, str]]:
         spots = self.inventory.blind_spots
-        return frozenset((s.provider, s.scope) for s in spots if s.cause.reason != "disabled")
+        return frozenset((s.provider, s.scope, s.kind) for s in spots if s.cause.reason != "disabled")
 
     @cached_property
     def _rules_of(self) -> Mapping[tuple[str, ProviderName], list[Rule]]:

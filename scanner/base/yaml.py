@@ -199,13 +199,14 @@ def parse_bytes(content: bytes, name: str) -> Document:
 def read_bytes(path: Path, label: str) -> bytes:
     """The content of a file of at most :data:`MAX_BYTES`. Raises :class:`DocumentError`."""
     try:
-        content = read_at_most(path, MAX_BYTES)
+        content, size = read_at_most(path, MAX_BYTES), path.stat().st_size
     except FileNotFoundError:
         raise DocumentError([Problem(label, 1, "no such file")]) from None
     except OSError as error:
         raise DocumentError([Problem(label, 1, f"cannot be read: {error.strerror}")]) from None
     if content is None:
-        message = f"is larger than the limit of {MAX_BYTES / 1e6:.0f} MB: split the file"
+        limit = f"the limit is {MAX_BYTES / 1e6:.0f} MB: split the file"
+        message = f"is {size / 1e6:.0f} MB; {limit}" if size else f"is too large; {limit}"
         raise DocumentError([Problem(label, 1, message)])
     return content
 

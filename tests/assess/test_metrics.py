@@ -190,7 +190,8 @@ def test_an_unlisted_kind_makes_its_controls_unknown() -> None:
     gone = Unknown.because("denied", "s3:ListAllMyBuckets", "s3:ListAllMyBuckets", "no")
     listed = assessed([account(), region(), bucket("b")]).metrics.visibility
     blind = assessed([account(), region()], [("bucket", None, gone)]).metrics.visibility
-    assert blind.applicable == listed.applicable
+    # What is hidden may be of any service model: more controls may be the customer's, and are unknown.
+    assert blind.applicable >= listed.applicable
     assert blind.known < listed.known
 
 
