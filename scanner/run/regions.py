@@ -41,6 +41,17 @@ def refuse_absent_regions(inventory: Inventory) -> Inventory:
     )
 
 
+def without_kind(inventory: Inventory, kind: str) -> Inventory:
+    """The inventory as if a kind had not been collected."""
+    return replace(
+        inventory,
+        resources=tuple(one for one in inventory.resources if one.kind != kind),
+        blind_spots=tuple(spot for spot in inventory.blind_spots if spot.kind != kind),
+        listed=tuple(one for one in inventory.listed or () if one.kind != kind),
+        collected={name: facets for name, facets in inventory.collected.items() if name != kind},
+    )
+
+
 def _seen(inventory: Inventory) -> Mapping[_Scope, set[str | None]]:
     """The regions that are known to be there, by scope; with ``None`` where they could not all be listed."""
     seen: dict[_Scope, set[str | None]] = defaultdict(set)

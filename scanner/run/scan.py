@@ -22,7 +22,7 @@ from scanner.model.resources.account import Region
 from scanner.model.resources.base import ProviderName
 from scanner.model.resources.kinds import KINDS
 from scanner.rule.rule import Rule
-from scanner.run.regions import refuse_absent_regions
+from scanner.run.regions import refuse_absent_regions, without_kind
 
 Connect = Callable[[ConnectionRequest, Limits], Provider]
 """A cloud's connect function. Raises :class:`~scanner.collect.provider.Unreachable`."""
@@ -145,7 +145,9 @@ def collect(
             raise failure
     found = [target for number in sorted(targets) for target in targets[number]]
     inventory = refuse_absent_regions(collection.inventory(found, wanted))
-    inventory = derive(inventory, {**wanted, **request.wanted})
+    if Region.kind not in request.wanted:
+        inventory = without_kind(inventory, Region.kind)
+    inventory = derive(inventory, request.wanted)
     return Collected(inventory, started, datetime.now(UTC), uuid.uuid4().hex)
 
 

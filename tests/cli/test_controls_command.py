@@ -15,7 +15,7 @@ title: Queues are evaluated
 control: data.store-access-policy
 severity: low
 for: database
-require: database.backed_up
+require: database.backed_up == true
 message: '{database.name} is not'
 rationale: A reason.
 remediation: {aws: Do it.}

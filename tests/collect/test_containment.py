@@ -271,6 +271,10 @@ def test_regions_are_read_where_some_were_asked_for() -> None:
     cloud = MemoryCloud((account(), region()))
     inventory = collect(asked_for, {"aws": lambda request, limits: cloud}).inventory
     assert [target.reached for target in inventory.targets] == [False]
+    there = replace(asked_for, connections=(ConnectionRequest("aws", regions=("eu-west-1",)),))
+    inventory = collect(there, {"aws": lambda request, limits: cloud}).inventory
+    assert [one.kind for one in inventory.resources] == ["account"], "no rule reads regions"
+    assert set(inventory.collected) == {"account"}
 
 
 def test_a_cloud_that_is_not_reached_says_so_without_an_exception() -> None:
