@@ -139,7 +139,7 @@ def delegations(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
         "grants_rights": asked(PERMISSIONS_BY_ROLE, to_grants_rights),
         "external": from_list(lambda item: item["tenant"] != tenant),
         "conditioned": from_list(to_conditioned),
-        # Azure does not record when a delegation was made.
+        # https://learn.microsoft.com/rest/api/managedservices: neither kind of definition has a time.
         "created": from_list(lambda item: None),
         "last_used": from_list(last_used_unknown),
     }

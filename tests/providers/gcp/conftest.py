@@ -23,6 +23,7 @@ UNSUPPORTED = {
     ("access_key", "last_used"),
     ("role", "last_used"),
     ("user", "enabled"),
+    ("user", "created"),
     ("user", "last_used"),
     ("user", "mfa"),
     ("user", "password"),
