@@ -8,7 +8,7 @@ from typing import Any
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsQuestion
 from providers.aws.encryption import with_key_of
-from providers.aws.policies.queue_policy import is_public, refuses_plaintext
+from providers.aws.policies.resource_policy import is_public, refuses_plaintext
 from providers.aws.storage import encrypted_with
 from providers.aws.table import arn_of, header_of, tags_in
 from scanner.collect.table import Answer, Item, Table, asked
@@ -24,6 +24,13 @@ LIST = AwsCall(
 ATTRIBUTES = AwsCall("sqs", "GetQueueAttributes", parameters=_URL, fixed=_ALL, regional=True)
 TAGS = AwsCall("sqs", "ListQueueTags", parameters=_URL, may_lack=True, regional=True)
 _MANAGED = {"true": True, "false": False}
+_USING = (
+    *("sqs:addpermission", "sqs:cancelmessagemovetask", "sqs:changemessagevisibility", "sqs:deletemessage"),
+    *("sqs:deletequeue", "sqs:purgequeue", "sqs:receivemessage", "sqs:removepermission", "sqs:sendmessage"),
+    *("sqs:setqueueattributes", "sqs:startmessagemovetask"),
+)
+"""Actions that send, receive or delete messages, or change the queue (Service Authorization Reference); the
+batch operations have no actions of their own. The others read settings, or set tags."""
 
 
 def header(item: Item) -> Mapping[str, Any]:
@@ -55,7 +62,7 @@ def to_public(item: Item, answer: Answer) -> Observed[bool]:
     """``Policy``; without one only the queue's own account has access (SQS developer guide, "Overview of
     managing access in Amazon SQS")."""
     attributes = answer["Attributes"]
-    return is_public(attributes["Policy"], _arn(item)) if "Policy" in attributes else False
+    return "Policy" in attributes and is_public(attributes["Policy"], _arn(item), _USING, ATTRIBUTES.name)
 
 
 def to_tls_only(item: Item, answer: Answer) -> bool:
