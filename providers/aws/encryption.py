@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.keys import AWS_ALIAS_PREFIX, DESCRIBE_KEY, NAMES
-from providers.aws.storage import with_key
+from providers.aws.storage import encrypted_with, with_key
 from providers.aws.table import as_answered
-from scanner.collect.table import Answer, Facet, FacetRead, Item
+from scanner.collect.table import Answer, Facet, FacetRead, Item, asked
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.storage import Encryption
 
@@ -25,14 +25,24 @@ _KEY = re.compile(r"(?:arn:[a-z-]+:kms:[a-z0-9-]+:([0-9]{12}):)?(?:key/)?((?:mrk
 _ALIAS = re.compile(r"(?:arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:)?(alias/.+)")
 
 
-def with_key_of(call: AwsCall, key: Callable[[Answer], str | None]) -> AwsChain:
-    """A call, and DescribeKey for the key that its answer names by id or ARN, if any."""
+def by_key(
+    call: AwsCall,
+    key: Callable[[Answer], str | None],
+    without: Callable[[Answer], Encryption | None],
+) -> Facet[AwsQuestion]:
+    """The encryption in the answer of a call: with the KMS key that it names by id, ARN or alias, and
+    ``KeyManager`` of DescribeKey for that key; or what is known ``without`` a key."""
 
     def ask(caller: AwsCaller, item: Item) -> Observed[Answer]:
         found = caller.answer(call, item)
         return found if isinstance(found, Unknown) else with_key(caller, item, found, key(found))
 
-    return AwsChain((call, DESCRIBE_KEY), ask, about=call.about, regional=call.regional)
+    def to_encryption(item: Item, answer: Answer) -> Encryption | None:
+        named = key(answer)
+        return without(answer) if named is None else encrypted_with(named, answer)
+
+    chain = AwsChain((call, DESCRIBE_KEY), ask, about=call.about, regional=call.regional)
+    return asked(chain, to_encryption)
 
 
 def by_aliases(key: Callable[[Item], Encryption | str | None]) -> Facet[AwsQuestion]:
@@ -65,6 +75,10 @@ def by_aliases(key: Callable[[Item], Encryption | str | None]) -> Facet[AwsQuest
         )
 
     return Facet((FacetRead(None, to_named), FacetRead(NAMES, as_answered)), to_encryption)
+
+
+OF_AWS = Encryption(key="provider", key_id=None)
+"""With keys that AWS owns, or manages without telling which."""
 
 
 def _managed(by_aws: bool, key: str) -> Encryption:

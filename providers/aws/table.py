@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,16 @@ def header_of(item: Item, arn: str, name: str, type: str, *, region: Any = _ITEM
         "name": name,
         "type": type,
     }
+
+
+def header_by(arn: Callable[[Item], str], type: str) -> Callable[[Item], Mapping[str, Any]]:
+    """The header of a resource whose name ends its ARN."""
+
+    def header(item: Item) -> Mapping[str, Any]:
+        full = arn(item)
+        return header_of(item, full, re.split("[:/]", full)[-1], type)
+
+    return header
 
 
 def flag(value: Any) -> bool:

@@ -10,6 +10,7 @@ from providers.azure.client.calls import AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
 from scanner.collect.table import Facet, Table, from_list
 from scanner.model.resources.base import Resource
+from scanner.model.resources.storage import Encryption
 
 Row = Mapping[str, Any]
 GRAPH = "Microsoft.ResourceGraph/Resources"
@@ -74,3 +75,16 @@ def always(item: Row) -> bool:
 def never(item: Row) -> bool:
     """Never true by design of the service."""
     return False
+
+
+def to_vault_encryption(item: Row) -> Encryption:
+    """``encryption.keySource``: customer-managed keys in a key vault, of which the first is shown. Without
+    the setting Microsoft's keys encrypt all data. For services that encrypt always."""
+    encryption = item["properties"].get("encryption")
+    if encryption is None:
+        return Encryption(key="provider", key_id=None)
+    if encryption["keySource"].lower() != "microsoft.keyvault":
+        raise ValueError("keySource")
+    key = encryption["keyVaultProperties"][0]
+    parts = (key["keyVaultUri"].rstrip("/"), "keys", key["keyName"], key.get("keyVersion"))
+    return Encryption(key="customer", key_id="/".join(part for part in parts if part))

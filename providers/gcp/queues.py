@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
 from providers.gcp.policies.exposure import RolesAccess
-from providers.gcp.table import ALL, NONE, always, assets, basic_roles, granted, to_any_access
+from providers.gcp.table import ALL, NONE, always, assets, basic_roles, granted, to_any_access, with_key
 from scanner.collect.table import Facet, asked, from_list
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.queues import Queue
@@ -29,11 +29,8 @@ _ROLES = {_TOPIC: _ON_TOPIC, _SUBSCRIPTION: {**_ON_TOPIC, "roles/pubsub.publishe
 
 
 def to_encryption(item: Item, listed: Mapping[str, Any]) -> Observed[Encryption]:
-    """``kmsKeyName`` of the topic, whose key encrypts the messages of its subscriptions as well; without one
-    Google's own keys always do: https://cloud.google.com/pubsub/docs/encryption.
-
-    Unknown for a subscription whose topic was deleted or is another project's.
-    """
+    """``kmsKeyName`` of the topic, whose key encrypts the messages of its subscriptions as well:
+    https://cloud.google.com/pubsub/docs/encryption. Unknown where the topic is another project's, or gone."""
     data = item.data
     if item.asset["assetType"] == _SUBSCRIPTION:
         topic = listed.get(f"//pubsub.googleapis.com/{data['topic']}")
@@ -41,8 +38,7 @@ def to_encryption(item: Item, listed: Mapping[str, Any]) -> Observed[Encryption]
             why = f"its messages have the key of {data['topic']}, which is not a topic of the project"
             return Unknown.because("unsupported", LIST.name, None, why)
         data = topic["resource"]["data"]
-    key = data.get("kmsKeyName") or None
-    return Encryption(key="customer" if key else "provider", key_id=key)
+    return with_key(data.get("kmsKeyName"))
 
 
 QUEUES = assets(

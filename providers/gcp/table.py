@@ -13,6 +13,7 @@ from providers.gcp.storage import to_bindings_above
 from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, any_of
 from scanner.model.resources.base import Resource
+from scanner.model.resources.storage import Encryption
 
 
 def assets(
@@ -43,6 +44,11 @@ def header(types: Mapping[str, str], item: Item) -> Mapping[str, Any]:
 def to_labels(item: Item) -> Mapping[str, str]:
     """``labels``, which a resource without any lacks."""
     return dict(item.data.get("labels", {}))
+
+
+def with_key(key: str | None) -> Encryption:
+    """Encryption with a key of Cloud KMS; without one Google's own keys encrypt all data."""
+    return Encryption(key="customer" if key else "provider", key_id=key or None)
 
 
 def always(item: Item) -> bool:

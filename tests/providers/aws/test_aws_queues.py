@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.aws.client.client import FORMAT_ERRORS
-from providers.aws.queues import header, to_encryption, to_public, to_tls_only
+from providers.aws.queues import QUEUES
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
 
@@ -24,10 +24,11 @@ PLAINTEXT = {"Bool": {"aws:SecureTransport": "false"}}
 FOREIGN = {"StringNotEquals": {"aws:PrincipalOrgID": "o-aa111bb222"}}
 
 
-def found(function: Any, answer: Any) -> Any:
+def found(facet: str, answer: Any) -> Any:
+    (read,) = QUEUES.facets[facet].reads
     try:
         attributes = {name: each for name, each in answer.items() if name != "KeyMetadata"}
-        value = function(ITEM, {**answer, "Attributes": attributes})
+        value = read.function(ITEM, {**answer, "Attributes": attributes})
     except FORMAT_ERRORS:
         return "?"
     return "?" if isinstance(value, Unknown) else value
@@ -91,43 +92,43 @@ def when(operator: str, key: str, value: str) -> dict[str, Any]:
 )
 def test_policy(statements: list[Any], public: Any, tls_only: Any) -> None:
     answer = {"QueueArn": ARN, "Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}
-    assert (found(to_public, answer), found(to_tls_only, answer)) == (public, tls_only)
+    assert (found("public", answer), found("tls_only", answer)) == (public, tls_only)
 
 
 @pytest.mark.parametrize(
-    ("function", "answer", "expected"),
+    ("facet", "answer", "expected"),
     [
-        (to_public, {"QueueArn": ARN}, False),
-        (to_public, {"QueueArn": ARN, "Policy": ""}, "?"),
-        (to_public, {"QueueArn": ARN, "Policy": None}, "?"),
-        (to_tls_only, {"QueueArn": ARN}, False),
-        (to_tls_only, {"QueueArn": ARN, "Policy": "{"}, "?"),
-        (to_encryption, {"SqsManagedSseEnabled": "true"}, Encryption(key="provider", key_id=None)),
-        (to_encryption, {"SqsManagedSseEnabled": "false"}, None),
-        (to_encryption, {"KmsMasterKeyId": "", "SqsManagedSseEnabled": "false"}, None),
-        (to_encryption, {"KmsMasterKeyId": "alias/o"}, Encryption(key="customer", key_id="alias/o")),
+        ("public", {"QueueArn": ARN}, False),
+        ("public", {"QueueArn": ARN, "Policy": ""}, "?"),
+        ("public", {"QueueArn": ARN, "Policy": None}, "?"),
+        ("tls_only", {"QueueArn": ARN}, False),
+        ("tls_only", {"QueueArn": ARN, "Policy": "{"}, "?"),
+        ("encryption", {"SqsManagedSseEnabled": "true"}, Encryption(key="provider", key_id=None)),
+        ("encryption", {"SqsManagedSseEnabled": "false"}, None),
+        ("encryption", {"KmsMasterKeyId": "", "SqsManagedSseEnabled": "false"}, None),
+        ("encryption", {"KmsMasterKeyId": "alias/o"}, Encryption(key="customer", key_id="alias/o")),
         (
-            to_encryption,
+            "encryption",
             {"KmsMasterKeyId": "alias/aws/sqs", "SqsManagedSseEnabled": "false"},
             Encryption(key="provider", key_id="alias/aws/sqs"),
         ),
         (
-            to_encryption,
+            "encryption",
             {"KmsMasterKeyId": KEY, "KeyMetadata": {"KeyManager": "CUSTOMER"}},
             Encryption(key="customer", key_id=KEY),
         ),
-        (to_encryption, {"KmsMasterKeyId": KEY}, "?"),
-        (to_encryption, {"SqsManagedSseEnabled": True}, "?"),
-        (to_encryption, {"QueueArn": ARN}, "?"),
+        ("encryption", {"KmsMasterKeyId": KEY}, "?"),
+        ("encryption", {"SqsManagedSseEnabled": True}, "?"),
+        ("encryption", {"QueueArn": ARN}, "?"),
     ],
 )
-def test_facet(function: Any, answer: Any, expected: Any) -> None:
-    assert found(function, answer) == expected
+def test_facet(facet: str, answer: Any, expected: Any) -> None:
+    assert found(facet, answer) == expected
 
 
 @pytest.mark.parametrize("host", ["sqs.eu-west-1.amazonaws.com", "eu-west-1.queue.amazonaws.com"])
 def test_a_queue_is_identified_by_the_end_of_its_url(host: str) -> None:
-    shown = header({**ITEM, "QueueUrl": f"https://{host}/111122223333/orders"})
+    shown = QUEUES.header({**ITEM, "QueueUrl": f"https://{host}/111122223333/orders"})
     assert (shown["id"], shown["name"], shown["type"]) == (ARN, "orders", "aws.sqs.queue")
     with pytest.raises(ValueError, match="account"):
-        header({**ITEM, "QueueUrl": f"https://{host}/444455556666/orders"})
+        QUEUES.header({**ITEM, "QueueUrl": f"https://{host}/444455556666/orders"})
