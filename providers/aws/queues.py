@@ -10,8 +10,7 @@ from providers.aws.table import arn_of, header_by, tags_in
 from scanner.collect.table import Answer, Item, Table, asked
 from scanner.model.resources.queues import Queue
 
-_URL = (("QueueUrl", "QueueUrl"),)
-_ALL = (("AttributeNames", ("All",)),)
+_URL, _ALL = (("QueueUrl", "QueueUrl"),), (("AttributeNames", ("All",)),)
 LIST = AwsCall(
     "sqs", "ListQueues", pages="QueueUrls", entry="QueueUrl", may_lack=True, page_size=1000, regional=True
 )
