@@ -100,14 +100,24 @@ def start(caller: AwsCaller, place: CollectionPlace, wanted: frozenset[str], col
     run(DATABASES, LISTED, caller, place, wanted, collection)
 
 
+SOURCES = (
+    "ReadReplicaSourceDBInstanceIdentifier",
+    "ReadReplicaSourceDBClusterIdentifier",
+    "ReplicationSourceIdentifier",
+)
+"""Of a read replica: the database that it copies (API reference, DBInstance and DBCluster)."""
+
+
 def header(item: Item) -> Mapping[str, Any]:
-    """``DBInstanceArn`` or ``DBClusterArn``, and the identifier."""
-    kind = "DBCluster" if _is_cluster(item) else "DBInstance"
+    """``DBInstanceArn`` or ``DBClusterArn``, and the identifier.
+
+    A read replica has a type of its own: it needs no backups (RDS user guide, "Working with DB instance read
+    replicas").
+    """
+    kind, type_ = ("DBCluster", "aws.rds.cluster") if _is_cluster(item) else ("DBInstance", "aws.rds.db")
+    replica = any(map(item.get, SOURCES))
     return header_of(
-        item,
-        item[f"{kind}Arn"],
-        item[f"{kind}Identifier"],
-        "aws.rds.cluster" if _is_cluster(item) else "aws.rds.db",
+        item, item[f"{kind}Arn"], item[f"{kind}Identifier"], f"{type_}-replica" if replica else type_
     )
 
 
@@ -138,22 +148,9 @@ def to_open(item: Item) -> Observed[bool]:
     return any_of(*own, *of_members, shards)
 
 
-SOURCES = (
-    "ReadReplicaSourceDBInstanceIdentifier",
-    "ReadReplicaSourceDBClusterIdentifier",
-    "ReplicationSourceIdentifier",
-)
-"""Of a read replica: the database that it copies."""
-
-
-def to_backed_up(item: Item) -> bool | None:
-    """``BackupRetentionPeriod`` in days: 0 disables automatic backups. Aurora always has at least one day.
-
-    ``None`` for a read replica without backups of its own (RDS user guide, "Working with DB instance read
-    replicas"): what it holds is its source's.
-    """
-    backed_up = int(item["BackupRetentionPeriod"]) > 0
-    return None if not backed_up and any(map(item.get, SOURCES)) else backed_up
+def to_backed_up(item: Item) -> bool:
+    """``BackupRetentionPeriod`` in days: 0 disables automatic backups. Aurora always has at least one day."""
+    return int(item["BackupRetentionPeriod"]) > 0
 
 
 def to_minor_upgrades(item: Item) -> Observed[bool]:

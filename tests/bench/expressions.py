@@ -44,6 +44,7 @@ BUCKET = Bucket(
 USER = User(
     **HEAD,
     root=False,
+    created=NOW - timedelta(days=500),
     enabled=True,
     password=True,
     mfa=True,

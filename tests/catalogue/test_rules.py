@@ -72,18 +72,32 @@ def test_remediation_exists_for_exactly_the_clouds_of_the_rule(pack: Pack) -> No
         assert set(rule.text.remediation) == set(rule.text.providers), rule.id
 
 
+LONG_AGO = EXAMPLE_TIME - timedelta(days=999)
+
+
 @pytest.mark.parametrize(
     ("rule", "facets", "field", "limit"),
     [
         ("key.access-key-rotated", {"active": True}, "created", timedelta(days=90)),
-        ("iam.user-unused", {"enabled": True, "root": False}, "last_used", timedelta(days=90)),
+        (
+            "iam.user-unused",
+            {"enabled": True, "root": False, "created": LONG_AGO},
+            "last_used",
+            timedelta(days=90),
+        ),
         (
             "iam.access-key-unused",
-            {"active": True, "created": EXAMPLE_TIME - timedelta(days=999)},
+            {"active": True, "created": LONG_AGO},
             "last_used",
             timedelta(days=45),
         ),
-        ("iam.role-unused", {"type": "aws.iam.role"}, "last_used", timedelta(days=90)),
+        (
+            "iam.user-unused",
+            {"enabled": True, "root": False, "last_used": None},
+            "created",
+            timedelta(days=90),
+        ),
+        ("iam.role-unused", {"type": "aws.iam.role", "created": LONG_AGO}, "last_used", timedelta(days=90)),
     ],
 )
 def test_age_limits_are_exact(

@@ -37,9 +37,8 @@ class Database(Resource):
     open_to_world: Observed[bool]
     """It has a public address, and its own network settings allow connections from anyone on the internet.
     Network firewalls in front of it are separate resources (RDS security groups)."""
-    backed_up: Observed[bool | None]
-    """Automatic backups are enabled, for a replica those of its source. ``None`` for a replica without any of
-    its own whose source's are not read: it needs none."""
+    backed_up: Observed[bool]
+    """Automatic backups are enabled."""
     minor_upgrades: Observed[bool]
     """Automatic minor version upgrades of the engine are enabled."""
     serverless: Observed[bool]
