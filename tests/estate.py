@@ -25,6 +25,7 @@ from scanner.model.resources.identity import AccessKey, Role, Tenant, User
 from scanner.model.resources.keys import Key
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.network import Firewall
+from scanner.model.resources.queues import Queue
 from scanner.model.resources.storage import Bucket, Encryption
 from scanner.ownership.file.load import load_ownership
 from scanner.rule.packs import BUILTIN, load_packs
@@ -176,6 +177,7 @@ GOOD: dict[type[Resource], dict[str, Any]] = {
     },
     Function: {"runtime_updates": "automatic"},
     ContainerCluster: {"nodes": ("managed",), "node_upgrades": True, "endpoint_open": False},
+    Queue: {"public": False, "encryption": Encryption(key="provider", key_id=None), "tls_only": True},
 }
 """Facets of other kinds that pass the built-in rules."""
 

@@ -13,13 +13,14 @@ from providers.azure.delegations import ROLES_OF_DELEGATIONS
 from providers.azure.identity import ACCESS_KEYS, ACCESS_KEYS_OF_SERVICE_PRINCIPALS, USERS
 from providers.azure.keys import KEYS, KEYS_OF_HSMS
 from providers.azure.network import FIREWALLS
+from providers.azure.queues import queues
 from providers.azure.roles import ROLES
 from providers.azure.storage import BUCKETS
 from providers.azure.tenant import TENANTS
 from scanner.collect.register import Register
 from scanner.collect.table import Table
 
-RESOURCES: tuple[Callable[[str], Table[AzureCall]], ...] = ()
+RESOURCES: tuple[Callable[[str], Table[AzureCall]], ...] = (queues,)
 """The tables of one resource type, by the cloud's partition."""
 COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
     ACCOUNTS,
@@ -62,6 +63,7 @@ SUBSCRIPTION = Register(
         ),
         "function": ("Microsoft.ResourceGraph/Resources(functionApps)",),
         "container_cluster": ("Microsoft.ResourceGraph/Resources(managedClusters)",),
+        "queue": ("Microsoft.ResourceGraph/Resources(Microsoft.ServiceBus/namespaces)",),
         "role": (
             "Microsoft.Authorization/RoleAssignments_ListForSubscription",
             "Microsoft.ManagedServices/RegistrationAssignments_List",

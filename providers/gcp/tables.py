@@ -24,6 +24,7 @@ from providers.gcp.keys import KEYS
 from providers.gcp.network import FIREWALLS
 from providers.gcp.policies.members import HIERARCHY, PROJECTS
 from providers.gcp.policies.policies import POLICIES_ABOVE
+from providers.gcp.queues import QUEUES
 from providers.gcp.storage import BUCKETS
 from scanner.collect.register import Register
 from scanner.collect.table import Table
@@ -46,6 +47,7 @@ COLLECTORS: Mapping[str, Table[GcpCall]] = MappingProxyType(
             DATABASES,
             FUNCTIONS,
             CONTAINER_CLUSTERS,
+            QUEUES,
         )
     }
 )
@@ -100,6 +102,7 @@ REGISTER = Register(
         "database": ("cloudasset:ListAssets(sqladmin.Instance)",),
         "function": ("cloudasset:ListAssets(cloudfunctions.Function+run.Service)",),
         "container_cluster": ("cloudasset:ListAssets(container.Cluster)",),
+        "queue": ("cloudasset:ListAssets(pubsub.Topic+pubsub.Subscription)",),
     },
     not_there={},
     without_table={"tenant": "Cloud Identity is not read"},

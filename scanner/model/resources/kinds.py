@@ -12,6 +12,7 @@ from scanner.model.resources.compute import ContainerCluster, Database, Function
 from scanner.model.resources.identity import AccessKey, Role, Tenant, User
 from scanner.model.resources.keys import Key
 from scanner.model.resources.network import Firewall
+from scanner.model.resources.queues import Queue
 from scanner.model.resources.storage import Bucket
 
 KINDS: Mapping[str, type[Resource]] = MappingProxyType(
@@ -32,6 +33,7 @@ KINDS: Mapping[str, type[Resource]] = MappingProxyType(
             Database,
             Function,
             ContainerCluster,
+            Queue,
         )
     }
 )
