@@ -26,7 +26,7 @@ from scanner.model.resources.keys import Key
 from scanner.model.resources.kinds import KINDS
 from scanner.model.resources.network import Firewall
 from scanner.model.resources.queues import Queue
-from scanner.model.resources.storage import Bucket, Encryption
+from scanner.model.resources.storage import Bucket, Encryption, Snapshot
 from scanner.ownership.file.load import load_ownership
 from scanner.rule.packs import BUILTIN, load_packs
 from scanner.run.scan import CollectionRequest, collect
@@ -178,6 +178,7 @@ GOOD: dict[type[Resource], dict[str, Any]] = {
     Function: {"runtime_updates": "automatic"},
     ContainerCluster: {"nodes": ("managed",), "node_upgrades": True, "endpoint_open": False},
     Queue: {"public": False, "encryption": Encryption(key="provider", key_id=None), "tls_only": True},
+    Snapshot: {"public": False, "encryption": Encryption(key="provider", key_id=None)},
 }
 """Facets of other kinds that pass the built-in rules."""
 

@@ -15,13 +15,14 @@ from providers.aws.identity import ACCESS_KEYS, ROLES, USERS
 from providers.aws.keys import KEYS
 from providers.aws.network import FIREWALLS
 from providers.aws.queues import QUEUES
+from providers.aws.snapshots import SNAPSHOTS
 from providers.aws.storage import BUCKETS
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.register import Register
 from scanner.collect.table import Table
 
 COMPUTE: tuple[Table[AwsQuestion], ...] = (VIRTUAL_MACHINES, DATABASES, FUNCTIONS, CLUSTERS)
-REGIONAL: tuple[Table[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, QUEUES, *COMPUTE)
+REGIONAL: tuple[Table[AwsQuestion], ...] = (AUDIT_TRAILS, KEYS, FIREWALLS, QUEUES, *SNAPSHOTS, *COMPUTE)
 """The kinds that are listed in every enabled region."""
 IDENTITIES: tuple[Table[AwsQuestion], ...] = (USERS, ACCESS_KEYS, ROLES)
 COLLECTORS: tuple[Table[AwsQuestion], ...] = (BUCKETS, ACCOUNTS, REGIONS, *REGIONAL, *IDENTITIES)
@@ -56,6 +57,12 @@ REGISTER = Register(
         "function": ("lambda:ListFunctions",),
         "container_cluster": ("eks:ListClusters",),
         "queue": ("sqs:ListQueues",),
+        "snapshot": (
+            "ec2:DescribeSnapshots",
+            "rds:DescribeDBSnapshots",
+            "rds:DescribeDBClusterSnapshots",
+            "redshift:DescribeClusterSnapshots",
+        ),
         "user": ("iam:GenerateCredentialReport",),
         "access_key": ("iam:GenerateCredentialReport",),
         "role": ("iam:GetAccountAuthorizationDetails",),

@@ -15,12 +15,13 @@ from providers.azure.keys import KEYS, KEYS_OF_HSMS
 from providers.azure.network import FIREWALLS
 from providers.azure.queues import queues
 from providers.azure.roles import ROLES
+from providers.azure.snapshots import snapshots
 from providers.azure.storage import BUCKETS
 from providers.azure.tenant import TENANTS
 from scanner.collect.register import Register
 from scanner.collect.table import Table
 
-RESOURCES: tuple[Callable[[str], Table[AzureCall]], ...] = (queues,)
+RESOURCES: tuple[Callable[[str], Table[AzureCall]], ...] = (queues, snapshots)
 """The tables of one resource type, by the cloud's partition."""
 COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
     ACCOUNTS,
@@ -64,6 +65,7 @@ SUBSCRIPTION = Register(
         "function": ("Microsoft.ResourceGraph/Resources(functionApps)",),
         "container_cluster": ("Microsoft.ResourceGraph/Resources(managedClusters)",),
         "queue": ("Microsoft.ResourceGraph/Resources(Microsoft.ServiceBus/namespaces)",),
+        "snapshot": ("Microsoft.ResourceGraph/Resources(Microsoft.Compute/snapshots)",),
         "role": (
             "Microsoft.Authorization/RoleAssignments_ListForSubscription",
             "Microsoft.ManagedServices/RegistrationAssignments_List",

@@ -25,6 +25,7 @@ from providers.gcp.network import FIREWALLS
 from providers.gcp.policies.members import HIERARCHY, PROJECTS
 from providers.gcp.policies.policies import POLICIES_ABOVE
 from providers.gcp.queues import QUEUES
+from providers.gcp.snapshots import SNAPSHOTS
 from providers.gcp.storage import BUCKETS
 from scanner.collect.register import Register
 from scanner.collect.table import Table
@@ -48,6 +49,7 @@ COLLECTORS: Mapping[str, Table[GcpCall]] = MappingProxyType(
             FUNCTIONS,
             CONTAINER_CLUSTERS,
             QUEUES,
+            SNAPSHOTS,
         )
     }
 )
@@ -103,6 +105,7 @@ REGISTER = Register(
         "function": ("cloudasset:ListAssets(cloudfunctions.Function+run.Service)",),
         "container_cluster": ("cloudasset:ListAssets(container.Cluster)",),
         "queue": ("cloudasset:ListAssets(pubsub.Topic+pubsub.Subscription)",),
+        "snapshot": ("cloudasset:ListAssets(compute.Snapshot)",),
     },
     not_there={},
     without_table={"tenant": "Cloud Identity is not read"},

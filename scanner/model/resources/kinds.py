@@ -13,7 +13,7 @@ from scanner.model.resources.identity import AccessKey, Role, Tenant, User
 from scanner.model.resources.keys import Key
 from scanner.model.resources.network import Firewall
 from scanner.model.resources.queues import Queue
-from scanner.model.resources.storage import Bucket
+from scanner.model.resources.storage import Bucket, Snapshot
 
 KINDS: Mapping[str, type[Resource]] = MappingProxyType(
     {
@@ -34,6 +34,7 @@ KINDS: Mapping[str, type[Resource]] = MappingProxyType(
             Function,
             ContainerCluster,
             Queue,
+            Snapshot,
         )
     }
 )

@@ -47,3 +47,16 @@ class Bucket(Resource):
     uniform_access: Observed[bool]
     """Access is controlled by identity and bucket policies alone: no object ACLs (S3, Cloud Storage), no
     account-wide shared key (Azure)."""
+
+
+class Snapshot(Resource):
+    """A copy of a disk or database at one moment, made by hand or automatically: an EBS, RDS, Aurora,
+    DocumentDB, Neptune or Redshift snapshot, or one of an Azure managed disk or a Compute Engine disk."""
+
+    kind: ClassVar[str] = "snapshot"
+
+    public: Observed[bool]
+    """Anyone with an account at the cloud can restore it, or anyone on the internet can download it through
+    an active link: as effectively granted, after every public access block on and above it."""
+    encryption: Observed[Encryption | None]
+    """Encryption at rest; ``None`` if it is not encrypted."""
