@@ -1,7 +1,13 @@
-"""Policies of buckets, keys and roles that hypothesis makes up, with conditions that are easily misread."""
+"""Policies of buckets, keys and roles that are made up, with conditions that are easily misread.
+
+Each is made by a source of random numbers: hypothesis's own in the tests, so that it can make a policy
+smaller, and Python's where there are many.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,6 +16,8 @@ from tests.policy.strangers import OWN, TENANT, TOKENS
 
 ORG, OTHER = "o-exampleorg", "444455556666"
 WHOLE = ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2", "2000::/3"]
+Element = dict[str, Any]
+Policy = dict[str, Any]
 Menu = list[tuple[tuple[str, ...], str, list[Any]]]
 
 TEXT = ("StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIgnoreCase")
@@ -86,28 +94,21 @@ SUBJECTS = {
 }  # fmt: skip
 
 
-def _conditions(menu: Menu) -> st.SearchStrategy[dict[str, Any]]:
-    @st.composite
-    def one(draw: Any) -> tuple[str, str, Any]:
-        operators, key, values = draw(st.sampled_from(menu))
-        operator = draw(st.sampled_from(operators))
+def _conditions(random: Random, menu: Menu) -> dict[str, Any]:
+    conditions: dict[str, Any] = {}
+    for _ in range(random.randint(0, 3)):
+        operators, key, values = random.choice(menu)
+        operator = random.choice(operators)
         if operator != "Null" and ":" not in operator:
-            if draw(st.integers(0, 3)) == 0:
+            if random.randint(0, 3) == 0:
                 operator += "IfExists"
-            if draw(st.integers(0, 7)) == 0:
-                operator = draw(st.sampled_from(["ForAnyValue:", "ForAllValues:"])) + operator
-        return operator, key, draw(st.sampled_from(values))
-
-    def joined(found: list[tuple[str, str, Any]]) -> dict[str, Any]:
-        conditions: dict[str, Any] = {}
-        for operator, key, values in found:
-            conditions.setdefault(operator, {})[key] = values
-        return conditions
-
-    return st.lists(one(), max_size=3).map(joined)
+            if random.randint(0, 7) == 0:
+                operator = random.choice(["ForAnyValue:", "ForAllValues:"]) + operator
+        conditions.setdefault(operator, {})[key] = random.choice(values)
+    return conditions
 
 
-PRINCIPALS = st.sampled_from(
+PRINCIPALS: list[Element] = (
     [
         {"Principal": "*"}, {"Principal": "*"}, {"Principal": {"AWS": "*"}},
         {"Principal": {"AWS": f"arn:aws:iam::{OTHER}:root"}}, {"Principal": {"AWS": [OTHER, "*"]}},
@@ -117,31 +118,24 @@ PRINCIPALS = st.sampled_from(
 )  # fmt: skip
 
 
-def _policies(
-    principals: st.SearchStrategy[dict[str, Any]],
-    actions: list[dict[str, Any]],
-    resources: list[dict[str, Any]],
-    menu: Menu,
-) -> st.SearchStrategy[dict[str, Any]]:
-    @st.composite
-    def statement(draw: Any, effects: tuple[str, ...]) -> dict[str, Any]:
-        effect = draw(st.sampled_from(effects))
-        found = {"Effect": effect, **draw(principals), **draw(st.sampled_from(actions))}
-        found |= draw(st.sampled_from(resources))
-        conditions = draw(_conditions(menu))
+def _made_of(
+    principals: list[Element], actions: list[Element], resources: list[Element], menu: Menu
+) -> Callable[[Random], Policy]:
+    def statement(random: Random, effects: list[str]) -> Element:
+        found = {"Effect": random.choice(effects), **random.choice(principals), **random.choice(actions)}
+        found |= random.choice(resources)
+        conditions = _conditions(random, menu)
         return {**found, "Condition": conditions} if conditions else found
 
-    @st.composite
-    def policy(draw: Any) -> dict[str, Any]:
-        first = draw(statement(("Allow",)))
-        others = draw(st.lists(statement(("Allow", "Deny", "Deny")), max_size=2))
-        return {"Version": "2012-10-17", "Statement": [first, *others]}
+    def policy(random: Random) -> Policy:
+        others = [statement(random, ["Allow", "Deny", "Deny"]) for _ in range(random.randint(0, 2))]
+        return {"Version": "2012-10-17", "Statement": [statement(random, ["Allow"]), *others]}
 
-    return policy()
+    return policy
 
 
 ARN = "arn:aws:s3:::www"
-BUCKETS = _policies(
+bucket_policy = _made_of(
     PRINCIPALS,
     [
         {"Action": "s3:GetObject"}, {"Action": "s3:*"}, {"Action": "*"},
@@ -152,7 +146,7 @@ BUCKETS = _policies(
      {"NotResource": f"{ARN}/a/*"}],
     COMMON + OF_BUCKETS,
 )  # fmt: skip
-KEYS = _policies(
+key_policy = _made_of(
     PRINCIPALS,
     [
         {"Action": "kms:Decrypt"}, {"Action": "kms:*"}, {"Action": "*"},
@@ -162,7 +156,7 @@ KEYS = _policies(
     [{"Resource": "*"}],
     COMMON + OF_KEYS,
 )  # fmt: skip
-TRUSTS = _policies(
+trust_policy = _made_of(
     PRINCIPALS,
     [
         {"Action": "sts:AssumeRole"},
@@ -175,9 +169,9 @@ TRUSTS = _policies(
 )
 
 
-@st.composite
-def _of_tokens(draw: Any) -> tuple[str, dict[str, Any]]:
-    issuer = draw(st.sampled_from(sorted(TOKENS)))
+def federated_policy(random: Random) -> tuple[str, Policy]:
+    """An issuer, and a trust policy for the holders of its tokens."""
+    issuer = random.choice(sorted(TOKENS))
     menu: Menu = [
         (TEXT, f"{issuer}:sub", SUBJECTS[issuer]),
         (TEXT, f"{issuer}:sub", SUBJECTS[issuer]),
@@ -189,12 +183,15 @@ def _of_tokens(draw: Any) -> tuple[str, dict[str, Any]]:
     if "github" in issuer:
         menu.append((TEXT, f"{issuer}:environment", ["prod"]))
     provider = {"Federated": f"arn:aws:iam::{OWN}:oidc-provider/{issuer}"}
-    principals = st.sampled_from([{"Principal": provider}] * 3 + [{"Principal": "*"}])
-    policy = draw(
-        _policies(principals, [{"Action": "sts:AssumeRoleWithWebIdentity"}, {"Action": "sts:*"}], [{}], menu)
-    )
+    principals: list[Element] = [{"Principal": provider}] * 3 + [{"Principal": "*"}]
+    actions: list[Element] = [{"Action": "sts:AssumeRoleWithWebIdentity"}, {"Action": "sts:*"}]
+    policy = _made_of(principals, actions, [{}], menu)(random)
     policy["Statement"][0]["Principal"] = provider
     return issuer, policy
 
 
-FEDERATED = _of_tokens()
+RANDOM = st.randoms(use_true_random=False)
+BUCKETS = RANDOM.map(bucket_policy)
+KEYS = RANDOM.map(key_policy)
+TRUSTS = RANDOM.map(trust_policy)
+FEDERATED = RANDOM.map(federated_policy)

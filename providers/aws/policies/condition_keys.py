@@ -25,12 +25,14 @@ SetBy = Literal["cloud", "owner", "caller"]
 tells nothing about the requester. ``caller``: the requester, or the administrators of his account, choose
 it."""
 Presence = Literal[
-    "always", "signed", "signed or unsaid", "caller's choice", "member", "internet", "endpoint",
+    "always", "signed", "signed or anonymous", "signed or unsaid", "caller's choice", "member", "internet",
+    "endpoint",
     "endpoint of member", "forwarded", "for a resource", "services",
 ]  # fmt: skip
 """Which requests have it.
 
-``signed``: all with credentials. ``signed or unsaid``: those, and the documentation does not say whether
+``signed``: all with credentials. ``signed or anonymous``: those, and those without, where its value is
+``anonymous``. ``signed or unsaid``: those, and the documentation does not say whether
 anonymous ones do. ``caller's choice``: those for which the caller arranges it. ``member``: those of somebody
 in an organisation. ``internet``: those that do not come through a VPC endpoint. ``endpoint``: those that do;
 ``endpoint of member``: where its owner is in an organisation. ``forwarded``: those that a service sends on
@@ -54,7 +56,7 @@ class ConditionKey:
     """One condition key, or all that begin with a prefix."""
 
     name: str
-    """In lower case; ``…/*`` for all keys with that prefix."""
+    """In lower case; with ``*`` at the end for all keys with that prefix."""
     set_by: SetBy
     present: Presence
     form: Form
@@ -77,7 +79,7 @@ def _rows(source: str, text: str) -> tuple[ConditionKey, ...]:
 
 GLOBAL = """
     aws:principalarn              | cloud  | signed             | arn               | hurdle
-    aws:principalaccount          | cloud  | signed             | account           | hurdle
+    aws:principalaccount          | cloud  | signed or anonymous | account           | hurdle
     aws:principalorgid            | cloud  | member             | organisation      | hurdle
     aws:principalorgpaths         | cloud  | member             | organisation path | hurdle
     aws:principaltag/*            | caller | caller's choice    | anything          | hurdle
@@ -85,7 +87,7 @@ GLOBAL = """
     aws:principalservicename      | cloud  | services           | anything          |
     aws:principalservicenameslist | cloud  | services           | anything          |
     aws:principaltype             | caller | always             | anything          |
-    aws:userid                    | cloud  | signed             | user id           | hurdle
+    aws:userid                    | cloud  | signed or anonymous | user id           | hurdle
     aws:username                  | caller | caller's choice    | anything          | hurdle
     aws:assumedroot               | caller | caller's choice    | flag              |
     aws:federatedprovider         | caller | caller's choice    | anything          | hurdle
@@ -254,10 +256,13 @@ def condition_key(name: str) -> ConditionKey | None:
     rows = condition_keys()
     if name in rows:
         return rows[name]
-    for separator in ("/", ":"):
-        prefix, found, rest = name.partition(separator)
-        if separator == ":":
-            prefix, found, rest = name.rpartition(separator)
-        if found and rest and f"{prefix}{separator}*" in rows:
-            return rows[f"{prefix}{separator}*"]
+    for prefix, row in _prefixes():
+        if name.startswith(prefix) and name != prefix:
+            return row
     return None
+
+
+@cache
+def _prefixes() -> tuple[tuple[str, ConditionKey], ...]:
+    rows = condition_keys().values()
+    return tuple((row.name.removesuffix("*"), row) for row in rows if row.name.endswith("*"))

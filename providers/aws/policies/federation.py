@@ -22,6 +22,7 @@ from providers.aws.policies.token_issuers import (
     issuer_of,
     ownership,
     value_of_claim,
+    value_of_tag,
 )
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.policy.admission import Admission, Request, Requester, Statement, by_statement, first_of
@@ -37,6 +38,8 @@ from scanner.policy.conditions import (
 )
 
 IDENTITY_CENTER = re.compile(r"saml-provider/AWSSSO_[0-9a-f]+_DO_NOT_DELETE$")
+TAG = "aws:requesttag/"
+"""Session tags, which a token of an issuer brings (IAM user guide, "Pass session tags in AWS STS")."""
 SAML_OF_EVERYBODY = frozenset({"saml:aud", "saml:doc", "saml:iss", "saml:namequalifier", "saml:sub_type"})
 """Keys that are the same for all users of a SAML provider: they repeat it, or name AWS's sign-in."""
 
@@ -105,6 +108,8 @@ class Federation:
 
         def attribute(stranger: Stranger, key: str) -> Possibilities | None:
             found = claim(self.issuer, key)
+            if key.startswith(TAG):
+                return (ABSENT, Possibility(value_of_tag(shared, key.removeprefix(TAG))))
             if found is None:
                 return stranger.attribute(key)
             return (ABSENT, Possibility(value_of_claim(shared, found)))

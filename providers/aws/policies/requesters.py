@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Literal
 
 from providers.aws.policies.condition_keys import Form, Presence, condition_key
 from providers.aws.policies.documents import OWN_ORGANISATION
@@ -55,14 +56,19 @@ IDENTIFIERS: Mapping[Form, Callable[[str | None], IdentifierReach]] = MappingPro
 """By the form of a condition key's value."""
 Named = Callable[[Statement], Truth]
 ABSENT = Possibility(Absent())
+ANONYMOUS: Mapping[str, Possibilities] = MappingProxyType(
+    {"nothing": (Possibility(OneOf(("anonymous",))),), "token": (ABSENT,)}
+)
+"""What stands for the account and user id of those without credentials ("AWS global condition context
+keys")."""
 
 
 @dataclass(frozen=True)
 class Stranger:
     """Somebody without any tie to the owner of a resource, and how his request reaches AWS."""
 
-    signed: bool = True
-    """He has credentials, of any account but those that the policy names."""
+    proof: Literal["credentials", "nothing", "token"] = "credentials"
+    """``credentials``: of any account but those that the policy names. ``token``: of an identity provider."""
     endpoint: bool = False
     """He comes through a VPC endpoint of his own."""
     forwarded: bool = False
@@ -87,12 +93,14 @@ class Stranger:
 
     def _present(self, presence: Presence, value: Possibility) -> Possibilities:
         both, present, absent = (ABSENT, value), (value,), (ABSENT,)
+        signed = self.proof == "credentials"
         return {
             "always": present,
-            "signed": present if self.signed else absent,
-            "signed or unsaid": present if self.signed else both,
+            "signed": present if signed else absent,
+            "signed or anonymous": present if signed else ANONYMOUS[self.proof],
+            "signed or unsaid": present if signed else both,
             "caller's choice": both,
-            "member": present if self.signed and self.member else absent,
+            "member": present if signed and self.member else absent,
             "internet": absent if self.endpoint else present,
             "endpoint": present if self.endpoint else absent,
             "endpoint of member": both if self.endpoint else absent,
@@ -120,8 +128,8 @@ class Stranger:
 
 
 WITHOUT_CREDENTIALS = (
-    Stranger(signed=False),
-    Stranger(signed=False, endpoint=True),
+    Stranger("nothing"),
+    Stranger("nothing", endpoint=True),
 )
 WITH_CREDENTIALS = tuple(
     Stranger(endpoint=endpoint, forwarded=forwarded, member=member)
@@ -129,7 +137,7 @@ WITH_CREDENTIALS = tuple(
     for forwarded in (False, True)
     for member in (False, True)
 )
-WITH_A_TOKEN = (Stranger(signed=False), Stranger(signed=False, endpoint=True))
+WITH_A_TOKEN = (Stranger("token"), Stranger("token", endpoint=True))
 """Holders of a token of an identity provider: STS knows no account of theirs (IAM user guide, "Control access
 to AWS STS with VPC endpoint policies")."""
 

@@ -54,6 +54,8 @@ class SharedIssuer:
     """Claims that anybody's token can have. What is in neither is not understood."""
     guests: tuple[str, str] | None = None
     """A claim, and its value in tokens that anybody gets without signing in."""
+    tags: frozenset[str] = frozenset()
+    """Session tags of its tokens that are claims with the same name (``aws:RequestTag/…``)."""
     source: str = ""
 
 
@@ -130,6 +132,7 @@ SHARED: Mapping[str, SharedIssuer] = {
             "aud pipeline_slug build_branch build_tag build_source step_key build_number "
             "runner_environment"
         ),
+        tags=_claims("organization_slug organization_id pipeline_id pipeline_slug build_branch"),
         source="Buildkite, 'OIDC with AWS' and 'buildkite-agent oidc'",
     ),
     "accounts.google.com": SharedIssuer(
@@ -230,6 +233,12 @@ def claim(issuer: str, key: str) -> str | None:
     """The claim that a condition key is about; ``None`` if it is no claim of the issuer's tokens."""
     name, separator, found = key.rpartition(":")
     return found if separator and name == issuer.lower() else None
+
+
+def value_of_tag(shared: SharedIssuer, name: str) -> Value:
+    """What a session tag can be in the tokens of a stranger. Most issuers do not say whether he chooses
+    it."""
+    return value_of_claim(shared, name) if name in shared.tags else Unclear()
 
 
 def value_of_claim(shared: SharedIssuer, name: str) -> Value:

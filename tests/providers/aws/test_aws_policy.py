@@ -178,6 +178,11 @@ def test_a_denial_of_everything_to_the_public_closes_the_bucket(
     assert by_text(allow("s3:*"), statement) == (not closes, not closes)
 
 
+def test_requests_without_credentials_have_an_account_all_the_same() -> None:
+    anybody = allow(Condition={"Null": {"aws:PrincipalAccount": "false"}})
+    assert by_text(anybody, deny({"Bool": {"aws:PrincipalIsAWSService": "false"}})) == (True, False)
+
+
 def test_a_denial_of_objects_leaves_the_bucket_itself() -> None:
     whole = allow("s3:*", Resource=[ARN, OBJECTS])
     assert by_text(whole, deny(Resource=OBJECTS)) == (True, True)
