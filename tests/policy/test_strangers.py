@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.policy import judged
 from tests.policy.generated import BUCKETS, FEDERATED, KEYS, TRUSTS
 
-few = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 
 
 @few
