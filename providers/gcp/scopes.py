@@ -237,6 +237,9 @@ class GcpProvider:
                 collection.blind_spot(place, page)
             else:
                 found.update(self._of_page(page))
+        # A region of Google's that was asked for is there, whatever the project has in it.
+        for region in sorted(self.regions - not_there(self.regions).keys()):
+            collection.looked(CollectionPlace("gcp", project.id, region, "region"), REGIONS.name)
         items = [Item(project, region=region) for region in sorted(found)]
         collection.run(REGIONS, self.client, place, wanted, items)
         collection.end(place)

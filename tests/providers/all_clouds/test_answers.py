@@ -22,6 +22,7 @@ from scanner.model.inventory import Inventory
 from scanner.model.resources.kinds import KINDS
 from scanner.run.scan import CollectionRequest, collect
 from tests.estate import NOW, PACK
+from tests.providers.all_clouds.replayed_tables import TABLES
 
 ANSWERS = Path(__file__).parents[2] / "answers"
 FOLDERS = (ANSWERS, recorded.FOLDER)
@@ -60,6 +61,11 @@ def value(found: Any, facet: str) -> Any:
     """A facet as a state writes it."""
     unknown = found.unknowns().get(facet)
     return found.to_record()[facet] if unknown is None else {"unknown": unknown.causes[0].reason}
+
+
+def test_every_kind_of_every_cloud_has_states() -> None:
+    kinds = {(cloud, table.kind.kind) for cloud, tables in TABLES.items() for table in tables}
+    assert {(state.provider, state.kind) for (state,) in (each.values for each in states())} == kinds
 
 
 @pytest.mark.parametrize("state", tuple(states()))

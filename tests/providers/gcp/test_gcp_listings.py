@@ -14,6 +14,7 @@ from providers.gcp.client.client import Client
 from providers.gcp.policies.policies import PROJECT
 from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.model.evidence import Unknown
+from scanner.run.regions import refuse_absent_regions
 
 HERE = Project("batch-prod", "1", "Batch", {}, (), None)
 CALL = GcpCall("ListAssets", (PROJECT,), project=HERE)
@@ -81,3 +82,9 @@ def test_a_region_that_does_not_exist_is_a_blind_spot(scan: Callable[..., Any], 
     spots = {(spot.kind, spot.region) for spot in inventory.blind_spots}
     assert spots == {(kind, region) for kind in inventory.collected}
     assert not inventory.complete("gcp", "batch-prod", "virtual_machine")
+
+
+def test_a_region_without_resources_is_there(scan: Callable[..., Any]) -> None:
+    inventory = scan(ConnectionRequest("gcp", regions=("europe-west3",))).inventory
+    assert refuse_absent_regions(inventory) == inventory
+    assert [target.reached for target in inventory.targets] == [True]
