@@ -25,7 +25,8 @@ class RecordedAnswers:
         self._calls = frozenset(exchange.call for state in found for exchange in state.answers)
 
     def answer(self, name: str, environ: MutableMapping[str, Any]) -> Answer | None:
-        """The response to a request of an operation; ``None`` if none is written down."""
+        """The response to a request of an operation; ``None`` for an operation that is not written down. What
+        no state answers, such as a listing in another region, is empty."""
         if name not in self._calls:
             return None
         from moto.core.request import determine_request_protocol
@@ -35,7 +36,12 @@ class RecordedAnswers:
         protocol = determine_request_protocol(model, environ.get("CONTENT_TYPE"))
         asked = _parameters(model.operation_model(operation), protocol, environ)
         exchange = self._replay.find("aws", name, {"region": region(environ), **asked})
-        return None if exchange is None else _sent(model, operation, protocol, exchange)
+        return _sent(model, operation, protocol, exchange or _empty(name, model.operation_model(operation)))
+
+
+def _empty(name: str, operation: Any) -> Exchange:
+    members = operation.output_shape.members
+    return Exchange(name, {}, {key: [] for key, of in members.items() if of.type_name == "list"}, None)
 
 
 @cache
