@@ -179,13 +179,14 @@ def _guests(row: Row | None) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _unconditional(conditions: Row) -> Observed[bool]:
-    """Whether no condition narrows the policy: all applications, locations, devices and risk levels.
+    """Whether no condition narrows the policy: all applications, locations, devices, risk levels and flows.
 
     https://learn.microsoft.com/graph/api/resources/conditionalaccessconditionset
     """
     applications = conditions["applications"]
     platforms = conditions.get("platforms") or {}
     locations = conditions.get("locations") or {}
+    flows = conditions.get("authenticationFlows") or {}
     facts: list[Observed[bool]] = [
         "All" in (applications.get("includeApplications") or ()),
         not applications.get("excludeApplications"),
@@ -197,10 +198,13 @@ def _unconditional(conditions: Row) -> Observed[bool]:
         not conditions.get("signInRiskLevels"),
         not conditions.get("userRiskLevels"),
         not conditions.get("devices"),
+        not conditions.get("insiderRiskLevels"),
+        flows.get("transferMethods") in (None, "", "none"),
     ]
     known = {
         *("applications", "platforms", "locations", "signInRiskLevels", "userRiskLevels", "devices"),
         *("users", "clientAppTypes", "clientApplications", "servicePrincipalRiskLevels"),
+        *("insiderRiskLevels", "authenticationFlows"),
     }
     facts += _unsupported("condition", conditions, known)
     facts += _unsupported("application condition", applications, _APPLICATIONS)

@@ -18,6 +18,7 @@ from providers.azure.virtual_networks import ADMIN_RULES, ROUTE_TABLES, Placemen
 from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, join, lift
 from scanner.model.resources.network import Firewall
+from scanner.policy.addresses import addresses
 from scanner.policy.reachability import ANY_PORT, Ingress, admin_ports, every_port_open, open_to_world
 
 Row = Mapping[str, Any]
@@ -248,7 +249,11 @@ def _denied_versions(rule: Row) -> frozenset[int]:
     prefixes = {prefix.lower() for prefix in _both(rule, "destinationAddressPrefix")}
     if prefixes & _EVERY_MACHINE:
         return frozenset(_WORLD)
-    return frozenset(version for version, world in _WORLD.items() if world in prefixes)
+    # Ranges of destinations add up as those of sources do; a tag covers only some of the machines.
+    found = addresses(prefix for prefix in prefixes if not _TAG.fullmatch(prefix))
+    return frozenset(
+        version for version, world in addresses(_WORLD.values()).items() if found[version] == world
+    )
 
 
 def _both(rule: Row, name: str) -> tuple[str, ...]:

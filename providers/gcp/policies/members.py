@@ -77,6 +77,9 @@ _NUMBERED_DOMAINS = frozenset(
     {"cloudservices.gserviceaccount.com", "cloudbuild.gserviceaccount.com", "developer.gserviceaccount.com"}
 )
 _ABOVE = re.compile(r"service-(org|folder)-(\d+)")
+_OF_ONE = re.compile(r"([pfo])(\d+)-[0-9a-z]+")
+"""An agent of one log sink or database: the project, folder or organisation by letter and number."""
+_LETTERS: Mapping[str, str] = {"f": "folders", "o": "organizations"}
 _POOL = re.compile(
     r"principal(?:Set)?://iam\.googleapis\.com/projects/(\d+)/locations/global/workloadIdentityPools/(\S+)"
 )
@@ -198,6 +201,11 @@ def _of_service_account(mail: str, project: Project) -> MemberHome:
         return MemberHome(outside=_is_foreign(above, project))
     if (agent or domain in _NUMBERED_DOMAINS) and number:
         return _of_project(number[1], project)
+    of_one = _OF_ONE.fullmatch(name) if service.startswith("gcp-sa-") else None
+    if of_one and of_one[1] == "p":
+        return _of_project(of_one[2], project)
+    if of_one:
+        return MemberHome(outside=f"{_LETTERS[of_one[1]]}/{of_one[2]}" not in _known(project.ancestors))
     if domain == "appspot.gserviceaccount.com":
         return _of_project(_legacy(name), project)
     if domain.endswith(_ACCOUNTS) and not agent:

@@ -120,7 +120,9 @@ def test_grant_controls(controls: Any, requires_mfa: Answer, blocks_legacy: Answ
         ({"applications": {"includeApplications": ["All"], "excludeApplications": ["x"]}}, "no"),
         ({"applications": {"includeApplications": ["All"], "applicationFilter": {"mode": "exclude"}}}, "no"),
         ({"applications": {"includeApplications": [], "includeUserActions": ["urn:user:x"]}}, "no"),
-        ({"authenticationFlows": {"transferMethods": "deviceCodeFlow"}}, "unknown"),
+        ({"authenticationFlows": {"transferMethods": "deviceCodeFlow"}}, "no"),
+        ({"authenticationFlows": {"transferMethods": "none"}}, "yes"),
+        ({"agentIdRiskLevels": "high"}, "unknown"),
         ({"insiderRiskLevels": None}, "yes"),
     ],
 )
