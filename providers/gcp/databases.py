@@ -19,6 +19,7 @@ from scanner.model.resources.compute import Database
 
 _INSTANCE = "sqladmin.googleapis.com/Instance"
 _EXTERNAL = "ON_PREMISES_INSTANCE"
+_CONNECTOR, _NO_CONNECTOR = "REQUIRED", "NOT_REQUIRED"
 _BACKED_UP_ELSEWHERE = frozenset({"ADVANCED", "ENHANCED"})
 _UNPINNED = re.compile(r"MYSQL_[0-9]+_[0-9]+|POSTGRES_[0-9]+(?:_[0-9]+)?|SQLSERVER_[0-9]+_[A-Z]+")
 """Versions without a minor version: Cloud SQL chooses it."""
@@ -62,10 +63,16 @@ def to_open(item: Item) -> bool:
     https://cloud.google.com/sql/docs/mysql/configure-ip. Cloud SQL has no other public addresses.
 
     An entry counts until it is removed, even past its ``expirationTime``. Cloud SQL connectors connect from
-    anywhere but authenticate, so a public address alone is not open. Raises :class:`LookupError` if neither a
+    anywhere but authenticate, so a public address alone is not open; where they are required
+    (``connectorEnforcement``), authorised networks have no effect. Raises :class:`LookupError` if neither a
     setting nor an address shows whether it is public.
     """
+    enforcement = item.data["settings"].get("connectorEnforcement") or _NO_CONNECTOR
+    if enforcement not in (_CONNECTOR, _NO_CONNECTOR, "CONNECTOR_ENFORCEMENT_UNSPECIFIED"):
+        raise ValueError(f"{enforcement} is an unknown connector enforcement")
     settings = item.data["settings"]["ipConfiguration"]
+    if enforcement == _CONNECTOR:
+        return False
     if not covers_internet(entry["value"] for entry in settings.get("authorizedNetworks", ())):
         return False
     public = settings.get("ipv4Enabled")

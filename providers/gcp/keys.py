@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from providers.gcp.client.calls import READ_TIME, GcpCall, Item
+from providers.gcp.policies.conditions import applies_at
 from providers.gcp.policies.members import (
     HIERARCHY,
     PROJECTS,
@@ -92,7 +93,8 @@ class Grant:
     allows: bool
     """A role of Google that is known to allow using or managing the key."""
     home: Observed[MemberHome]
-    conditioned: bool
+    applies: Observed[bool]
+    """Its condition is met."""
 
 
 def header(item: Item) -> Mapping[str, Any]:
@@ -232,7 +234,7 @@ def _grants(item: Item, policies: Iterable[Mapping[str, Any]], on_key: bool) -> 
             is_custom(role),
             on_key or role in _BROAD or role.startswith("roles/cloudkms."),
             home_of(member, item.project),
-            condition is not None,
+            applies_at(condition, item.read_at, KEY_POLICIES.name),
         )
         for policy in policies
         for role, member, condition in grants(policy)
@@ -247,7 +249,8 @@ def to_open(
     above: Observed[tuple[Grant, ...]],
     *knowledge: Observed[Any],
 ) -> Observed[bool]:
-    """Whether a grant reaches anybody outside. A condition may exclude them, so it makes that unknown."""
+    """Whether a grant reaches anybody outside. A condition may exclude them, so it makes that unknown, unless
+    it is one of time alone."""
     levels = (lift(lambda found: found, level) for level in (own, project, above))
     return any_of(
         *(
@@ -270,11 +273,7 @@ def _reaches(
         allows = Unknown.because("unsupported", PROJECT_POLICY.name, None, why)
     if grant.custom:
         allows = lift(lambda held: any(map(_uses, held)), permissions_of(grant.role, roles, roles_above))
-    applies: Observed[bool] = True
-    if grant.conditioned:
-        why = f"cannot determine who meets the condition on {grant.role}"
-        applies = Unknown.because("error", KEY_POLICIES.name, None, why)
-    return all_of(allows, is_outside(grant.home, domain, projects), applies)
+    return all_of(allows, is_outside(grant.home, domain, projects), grant.applies)
 
 
 def _uses(permission: str) -> bool:
