@@ -19,6 +19,14 @@ Members = Mapping[str, Observed[frozenset[str]]]
 
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 """Template ID of the role, the same in every tenant."""
+PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"
+PRIVILEGED_AUTHENTICATION_ADMINISTRATOR = "7be44c8a-adaf-4e2a-84d6-ab2649e08a13"
+ADMINISTRATORS = frozenset(
+    {GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR}
+)
+"""The roles whose holders have full rights in the tenant, can assign themselves Global Administrator, or can
+set the password and methods of those who hold it:
+https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference."""
 DIRECTORY_SYNCHRONISATION = "d29b2b05-8046-44ba-8758-1e26182fcf32"
 """The role of the Entra Connect accounts: workloads, so excluding them from a policy is ignored."""
 EMERGENCY_ACCOUNTS = 2

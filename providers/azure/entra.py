@@ -8,8 +8,8 @@ from typing import Any
 
 from providers.azure.client.calls import DirectoryCall, IdentityCall, MembersCall
 from providers.azure.conditional_access import (
+    ADMINISTRATORS,
     CALL,
-    GLOBAL_ADMINISTRATOR,
     Holders,
     Members,
     Policy,
@@ -164,9 +164,9 @@ APPLICATIONS = DirectoryCall(
 
 
 def _administrator_groups(roles: Observed[Mapping[str, Holders]]) -> frozenset[str]:
-    if isinstance(roles, Unknown) or GLOBAL_ADMINISTRATOR not in roles:
+    if isinstance(roles, Unknown):
         return frozenset()
-    return roles[GLOBAL_ADMINISTRATOR].groups
+    return frozenset[str]().union(*(roles[role].groups for role in ADMINISTRATORS if role in roles))
 
 
 def _owner_groups(

@@ -11,7 +11,7 @@ from typing import Any
 
 from providers.azure.client.calls import DirectoryCall, IdentityCall
 from providers.azure.conditional_access import (
-    GLOBAL_ADMINISTRATOR,
+    ADMINISTRATORS,
     Holders,
     Members,
     Policy,
@@ -187,18 +187,17 @@ def _identity(item: Row) -> tuple[str, GuestKind | None]:
     return item["id"].lower(), guest_kind(item)
 
 
-def global_administrator(item: Row, roles: Mapping[str, Holders]) -> Observed[bool]:
-    """Whether the user has a direct active assignment of Global Administrator."""
-    holders = roles.get(GLOBAL_ADMINISTRATOR)
-    if holders is None:
-        return False
-    if holders.unknown_type:
-        return any_of(item["id"].lower() in holders.users, _unknown_holders(roles))
-    return item["id"].lower() in holders.users
+def directory_administrator(item: Row, roles: Mapping[str, Holders]) -> Observed[bool]:
+    """Whether the user has a direct active assignment of one of :data:`ADMINISTRATORS`."""
+    user = item["id"].lower()
+    return any_of(*(_holds(user, role, roles) for role in sorted(ADMINISTRATORS & roles.keys())))
 
 
-def _unknown_holders(roles: Mapping[str, Holders]) -> Observed[bool]:
-    members = role_members(GLOBAL_ADMINISTRATOR, roles, {})
+def _holds(user: str, role: str, roles: Mapping[str, Holders]) -> Observed[bool]:
+    holders = roles[role]
+    if user in holders.users or not holders.unknown_type:
+        return user in holders.users
+    members = role_members(role, roles, {})
     return members if isinstance(members, Unknown) else False
 
 
@@ -216,8 +215,8 @@ def administrator(
     known: Observed[Sequence[Observed[KnownRoles]]],
     members: Observed[Members],
 ) -> Observed[bool]:
-    """Global Administrator, or a role, of the user or of a group, that allows everything in a scanned
-    subscription, or assigning oneself one that does."""
+    """Global Administrator, or who can make himself one; or a role, of the user or of a group, that allows
+    everything in a scanned subscription, or assigning oneself one that does."""
     facts = [directly, by_group]
     needed = (user, assignments, known, members)
     if any(isinstance(one, Unknown) for one in needed):
@@ -292,7 +291,7 @@ USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
     "administrator": Facet(
         (
             FacetRead(None, _identity),
-            FacetRead(DIRECTORY_ROLES, global_administrator),
+            FacetRead(DIRECTORY_ROLES, directory_administrator),
             FacetRead(ADMINISTRATOR_GROUPS, in_a_group),
             FacetRead(ASSIGNED_ROLES, entire_answer),
             FacetRead(PERMISSIONS_BY_ROLE, entire_answer),
