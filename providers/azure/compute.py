@@ -10,10 +10,12 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from providers.azure.client.calls import AzureCall, GraphCall
 from providers.azure.client.guard import resource_id
+from providers.azure.runtimes import has_ended, is_newer
 from providers.azure.table import header, query, to_tags, with_location
 from scanner.collect.table import Facet, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown
@@ -109,7 +111,8 @@ def to_node_of(item: Row, clusters: Mapping[str, str]) -> str | None:
 def to_runtime_updates(item: Row) -> Observed[RuntimeUpdates]:
     """From ``LinuxFxVersion``: a language with at most a minor version, and its host, are patched
     automatically. A language with a patch version, or a Microsoft image, pins the runtime; any other image
-    is the customer's. Flex Consumption supports neither images nor pinning.
+    is the customer's. Flex Consumption supports neither images nor pinning. A language whose support has
+    ended gets no patches until it is changed; of a version that is newer than the table that is unknown.
 
     On Windows ``WindowsFxVersion`` shows an image. Otherwise an app setting
     (``FUNCTIONS_EXTENSION_VERSION``, ``WEBSITE_NODE_DEFAULT_VERSION``) may pin the runtime; reading app
@@ -121,7 +124,9 @@ def to_runtime_updates(item: Row) -> Observed[RuntimeUpdates]:
     if "kubernetes" in kinds:
         return _unsupported("on a customer's Kubernetes cluster its extension determines runtime updates")
     if str(properties.get("sku") or "").lower() == "flexconsumption":
-        return "automatic"
+        runtime = (properties.get("functionAppConfig") or {}).get("runtime") or {}
+        language, version = str(runtime.get("name") or ""), str(runtime.get("version") or "")
+        return _patched(language, version)
     versions = {one["name"].lower(): one["value"] for one in properties["siteProperties"]["properties"]}
     if (versions.get("windowsfxversion") or "").strip().lower().startswith("docker|"):
         return "own_image"
@@ -137,6 +142,15 @@ def to_runtime_updates(item: Row) -> Observed[RuntimeUpdates]:
         return "manual"
     if linux and not _MINOR.fullmatch(linux):
         raise ValueError("linuxFxVersion")
+    language, _, version = linux.partition("|")
+    return _patched(language, version)
+
+
+def _patched(language: str, version: str) -> Observed[RuntimeUpdates]:
+    if has_ended(language, version, datetime.now(UTC)):
+        return "manual"
+    if is_newer(language, version):
+        return _unsupported(f"until when Azure patches {language} {version} is not known to this version")
     return "automatic"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item, to_region
 from providers.gcp.packets import covers_internet
+from providers.gcp.runtimes import has_ended, is_newer
 from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, Unknown, lift
 from scanner.model.resources.compute import ContainerCluster, Function, Nodes, RuntimeUpdates, VirtualMachine
@@ -142,6 +143,7 @@ VIRTUAL_MACHINES = Table(
 
 _TARGET = "run.googleapis.com/build-function-target"
 _UPDATES = "run.googleapis.com/build-enable-automatic-updates"
+_BASE_IMAGE = "run.googleapis.com/build-base-image"
 
 
 def functions_of(item: Item) -> Iterator[Item]:
@@ -189,8 +191,21 @@ def to_runtime_updates(item: Item) -> Observed[RuntimeUpdates]:
     """``buildConfig.automaticUpdatePolicy`` or ``onDeployUpdatePolicy``; in Cloud Run services an annotation.
     Functions are built on Google's base images, so they have no image of their own:
     https://cloud.google.com/functions/docs/securing/execution-environment-security. Functions last deployed
-    before update policies existed have none, and the default has changed since.
+    before update policies existed have none, and the default has changed since. A runtime that has ended gets
+    no updates until it is changed, whatever the policy; whether one that is newer than the table gets any is
+    unknown.
     """
+    runtime = _runtime(item)
+    if has_ended(runtime, item.read_at):
+        return "manual"
+    updates = _policy(item)
+    if updates == "automatic" and is_newer(runtime):
+        why = f"until when Google patches the runtime {runtime} is not known to this version"
+        return Unknown.because("unsupported", FUNCTION_LIST.name, None, why)
+    return updates
+
+
+def _policy(item: Item) -> Observed[RuntimeUpdates]:
     if _of_run(item):
         automatic = item.data["metadata"]["annotations"].get(_UPDATES)
         found: dict[str, RuntimeUpdates] = {"true": "automatic", "false": "on_update"}
@@ -204,6 +219,16 @@ def to_runtime_updates(item: Item) -> Observed[RuntimeUpdates]:
             return "on_update"
     why = "the function's asset has no runtime update policy; deploying it with one would settle it"
     return Unknown.because("unsupported", FUNCTION_LIST.name, None, why)
+
+
+def _runtime(item: Item) -> str:
+    """``buildConfig.runtime``; of Cloud Run services the last part of the base image. Empty if it is missing.
+
+    https://cloud.google.com/run/docs/configuring/services/runtime-base-images
+    """
+    if _of_run(item):
+        return str(item.data["metadata"]["annotations"].get(_BASE_IMAGE, "")).rpartition("/")[2]
+    return str(item.data["buildConfig"].get("runtime", ""))
 
 
 FUNCTIONS = Table(

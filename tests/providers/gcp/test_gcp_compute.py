@@ -237,6 +237,9 @@ def test_which_services_are_functions(metadata: dict[str, Any], is_function: boo
         ({"automaticUpdatePolicy": {}}, "automatic"),
         ({"onDeployUpdatePolicy": {}}, "on_update"),
         ({"onDeployUpdatePolicy": {"runtimeVersion": "python311_2025"}}, "on_update"),
+        ({"runtime": "nodejs24", "automaticUpdatePolicy": {}}, "automatic"),
+        ({"runtime": "nodejs20", "automaticUpdatePolicy": {}}, "manual"),
+        ({"runtime": "python37"}, "manual"),
     ],
 )
 def test_updates_of_functions(build: dict[str, Any], expected: str) -> None:
@@ -253,6 +256,13 @@ def test_updates_of_functions(build: dict[str, Any], expected: str) -> None:
     [
         ({"run.googleapis.com/build-enable-automatic-updates": "true"}, "automatic"),
         ({"run.googleapis.com/build-enable-automatic-updates": "false"}, "on_update"),
+        (
+            {
+                "run.googleapis.com/build-enable-automatic-updates": "true",
+                "run.googleapis.com/build-base-image": "google-22-full/nodejs18",
+            },
+            "manual",
+        ),
     ],
 )
 def test_updates_of_functions_of_cloud_run(annotations: dict[str, str], expected: str) -> None:
@@ -264,7 +274,7 @@ def test_a_missing_update_policy_is_unknown() -> None:
     old = item(
         "cloudfunctions.googleapis.com/Function",
         "locations/us-central1/functions/f",
-        {"name": "projects/p/locations/us-central1/functions/f", "buildConfig": {"runtime": "python37"}},
+        {"name": "projects/p/locations/us-central1/functions/f", "buildConfig": {"runtime": "python314"}},
     )
     run = item(RUN, "locations/us-central1/services/s", {"metadata": {"name": "s", "annotations": {}}})
     for about in (old, run):
