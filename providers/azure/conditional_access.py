@@ -89,10 +89,11 @@ def policies(rows: Iterable[Row]) -> tuple[Policy, ...]:
         if state not in ("enabled", "disabled", "enabledForReportingButNotEnforced"):
             raise ValueError("state")
         if state == "enabled":
-            policy = _policy(row)
-            if policy.requires_mfa is not False or policy.blocks_legacy is not False:
-                found.append(policy)
-    return tuple(found)
+            found.append(_of_some_apps(row))
+    every = (_policy(one, found) for one in found)
+    return tuple(
+        policy for policy in every if policy.requires_mfa is not False or policy.blocks_legacy is not False
+    )
 
 
 def named_groups(found: Observed[Sequence[Policy]], roles: Observed[Mapping[str, Holders]]) -> frozenset[str]:
@@ -138,7 +139,19 @@ def _undetermined(message: str) -> Unknown:
     return Unknown.because("unsupported", CALL, None, message)
 
 
-def _policy(row: Row) -> Policy:
+@dataclass(frozen=True)
+class _OfSomeApps:
+    """A policy for some or all types of client apps."""
+
+    name: str
+    included: PolicyUsers
+    excluded: PolicyUsers
+    apps: frozenset[str]
+    requires_mfa: Observed[bool]
+    blocks_legacy: Observed[bool]
+
+
+def _of_some_apps(row: Row) -> _OfSomeApps:
     conditions = row["conditions"]
     users = conditions.get("users") or {}
     apps = frozenset(conditions["clientAppTypes"])
@@ -146,12 +159,27 @@ def _policy(row: Row) -> Policy:
         raise ValueError("clientAppTypes")
     unconditional = _unconditional(conditions)
     grant = row.get("grantControls")
-    return Policy(
+    return _OfSomeApps(
         name=str(row.get("displayName") or row["id"]),
         included=_policy_users(users, "include"),
         excluded=_policy_users(users, "exclude"),
-        requires_mfa=all_of("all" in apps or apps >= _MODERN, unconditional, _requires_mfa(grant)),
-        blocks_legacy=all_of("all" in apps or apps >= _LEGACY, unconditional, _blocks_legacy(grant)),
+        apps=_MODERN | _LEGACY if "all" in apps else apps,
+        requires_mfa=all_of(unconditional, _requires_mfa(grant)),
+        blocks_legacy=all_of(unconditional, _blocks_legacy(grant)),
+    )
+
+
+def _policy(one: _OfSomeApps, every: Sequence[_OfSomeApps]) -> Policy:
+    """The policy, together with those that require the same of the same users for other types of apps."""
+    same = [each for each in every if (each.included, each.excluded) == (one.included, one.excluded)]
+    modern = one.apps.union(*(each.apps for each in same if each.requires_mfa is True))
+    legacy = one.apps.union(*(each.apps for each in same if each.blocks_legacy is True))
+    return Policy(
+        name=one.name,
+        included=one.included,
+        excluded=one.excluded,
+        requires_mfa=all_of(modern >= _MODERN, one.requires_mfa),
+        blocks_legacy=all_of(legacy >= _LEGACY, one.blocks_legacy),
     )
 
 
