@@ -173,7 +173,7 @@ class _Filter:
     def comparison(self, field: str, operator: str) -> Passing:
         values, joined_by_and = self.values()
         if field == "logName":
-            parts = [self.log_name(operator, value.lower()) for value in values]
+            parts = [self.log_name(operator, value) for value in values]
         else:
             parts = [_compared(field, operator, value) for value in values]
         result = parts[0]
@@ -183,9 +183,14 @@ class _Filter:
 
     def log_name(self, operator: str, value: str) -> Passing:
         """Log names are stored with ``%2F``: a match of the decoded form alone is undetermined."""
+        if operator in ("=~", "!~"):
+            found = _matches(value, self.name)
+            if found != _matches(value, unquote(self.name)):
+                found = found if found == ALL else UNDETERMINED
+            return negated(found) if operator == "!~" else found
         if operator not in ("=", "!=", ":"):
             return UNDETERMINED
-        stored, decoded = self.name.lower(), unquote(self.name).lower()
+        value, stored, decoded = value.lower(), self.name.lower(), unquote(self.name).lower()
         if operator == ":":
             matches, decoded_matches = value in stored, value in decoded
         else:
@@ -206,6 +211,26 @@ class _Filter:
         if len(joints) > 1 or not joints <= {"AND", "OR"}:
             raise ValueError("unknown operator between values")
         return values, joints == {"AND"}
+
+
+def _matches(pattern: str, name: str) -> Passing:
+    """A regular expression of characters, dots, ``.*``, anchors and alternatives, which is not anchored and
+    minds case. One of another form is undetermined, and so is one that matches only if its dots are any
+    character: the backslash before a dot need not be doubled.
+    """
+    if not _PLAIN.fullmatch(pattern) or pattern.count(".*") > _MOST_GAPS:
+        return UNDETERMINED
+    strict = re.sub(r"(?<!\\)\.(?!\*)", r"\.", pattern)
+    try:
+        found = {re.search(one, name) is not None for one in (pattern, strict)}
+    except re.error:
+        return UNDETERMINED
+    return UNDETERMINED if len(found) > 1 else ALL if True in found else NONE
+
+
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_/%:^$()|-]|\\[./-]|\.\*?)*")
+_MOST_GAPS = 3
+"""More could take long to match."""
 
 
 def _compared(field: str, operator: str, value: str) -> Passing:
