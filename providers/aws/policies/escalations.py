@@ -204,6 +204,19 @@ PASSING: tuple[Escalation, ...] = (
         "bedrock-agentcore:CreateCodeInterpreter",
         "bedrock-agentcore:InvokeCodeInterpreter",
     ),
+    *_pass(
+        "bedrock-agentcore.amazonaws.com",
+        "bedrock-003",
+        "bedrock-agentcore:CreateAgentRuntime|bedrock-agentcore:CreateHarness",
+        "bedrock-agentcore:InvokeAgentRuntimeCommand",
+    ),
+    *_pass(
+        "bedrock-agentcore.amazonaws.com",
+        "bedrock-006",
+        "bedrock-agentcore:CreateBrowser",
+        "bedrock-agentcore:StartBrowserSession",
+        "bedrock-agentcore:ConnectBrowserAutomationStream",
+    ),
     *_pass("braket.amazonaws.com", "braket-001", "braket:CreateJob"),
     *_pass(
         "cloudformation.amazonaws.com",
@@ -240,10 +253,12 @@ PASSING: tuple[Escalation, ...] = (
     ),
     *_pass(
         "ecs-tasks.amazonaws.com",
-        "ecs-004",
+        "ecs-003",
         "ecs:RegisterTaskDefinition",
-        "ecs:RunTask|ecs:StartTask|ecs:CreateService|ecs:UpdateService",
+        "ecs:CreateService|ecs:UpdateService|ecs:CreateTaskSet",
     ),
+    # The overrides of a task name another role and another command, whatever its definition says.
+    *_pass("ecs-tasks.amazonaws.com", "ecs-008", "ecs:RunTask|ecs:StartTask"),
     *_pass(
         "pods.eks.amazonaws.com", "SAR", "eks:CreatePodIdentityAssociation|eks:UpdatePodIdentityAssociation"
     ),
@@ -258,6 +273,12 @@ PASSING: tuple[Escalation, ...] = (
         "glue:StartJobRun|glue:CreateTrigger|glue:UpdateTrigger",
     ),
     *_pass("glue.amazonaws.com", "glue-007", "glue:CreateSession", "glue:RunStatement"),
+    *_pass(
+        "ec2.amazonaws.com",
+        "imagebuilder-001",
+        "imagebuilder:CreateInfrastructureConfiguration|imagebuilder:UpdateInfrastructureConfiguration",
+        "imagebuilder:CreateImage|imagebuilder:CreateImagePipeline|imagebuilder:StartImagePipelineExecution",
+    ),
     *_pass("credentials.iot.amazonaws.com", "SAR", "iot:CreateRoleAlias|iot:UpdateRoleAlias"),
     *_pass(
         "kinesisanalytics.amazonaws.com",
@@ -273,6 +294,7 @@ PASSING: tuple[Escalation, ...] = (
         "|lambda:AddPermission|lambda:CreateFunctionUrlConfig",
     ),
     *_pass("lambda.amazonaws.com", "SAR", "lambda:UpdateFunctionConfiguration"),
+    *_pass("omics.amazonaws.com", "omics-001", "omics:CreateWorkflow", "omics:StartRun"),
     *_pass("opsworks.amazonaws.com", "SAR", "opsworks:CreateStack"),
     *_pass("rolesanywhere.amazonaws.com", "SAR", "rolesanywhere:CreateProfile|rolesanywhere:UpdateProfile"),
     *_pass(
@@ -283,8 +305,17 @@ PASSING: tuple[Escalation, ...] = (
         "|sagemaker:UpdateUserProfile|sagemaker:UpdateDomain",
     ),
     *_pass("sagemaker.amazonaws.com", "SAR", "sagemaker:CreateModel", "sagemaker:CreateEndpoint"),
+    *_pass(
+        "sagemaker.amazonaws.com",
+        "SAR",
+        "sagemaker:CreatePipeline|sagemaker:UpdatePipeline",
+        "sagemaker:StartPipelineExecution",
+    ),
     *_pass("scheduler.amazonaws.com", "SAR", "scheduler:CreateSchedule|scheduler:UpdateSchedule"),
-    *_pass("ssm.amazonaws.com", "SAR", "ssm:StartAutomationExecution|ssm:CreateAssociation"),
+    # A machine that is registered with an activation has the credentials of its role.
+    *_pass(
+        "ssm.amazonaws.com", "SAR", "ssm:StartAutomationExecution|ssm:CreateAssociation|ssm:CreateActivation"
+    ),
     *_pass(
         "states.amazonaws.com",
         "stepfunctions-001",
@@ -299,6 +330,16 @@ WORKLOADS: tuple[Escalation, ...] = (
     *_workload("lambda.amazonaws.com", "SAR", "lambda:UpdateFunctionConfiguration"),
     *_workload("tasks.apprunner.amazonaws.com", "apprunner-002", "apprunner:UpdateService"),
     *_workload("bedrock-agentcore.amazonaws.com", "bedrock-002", "bedrock-agentcore:InvokeCodeInterpreter"),
+    *_workload(
+        "bedrock-agentcore.amazonaws.com", "bedrock-004", "bedrock-agentcore:InvokeAgentRuntimeCommand"
+    ),
+    *_workload(
+        "bedrock-agentcore.amazonaws.com",
+        "bedrock-007",
+        "bedrock-agentcore:StartBrowserSession",
+        "bedrock-agentcore:ConnectBrowserAutomationStream",
+    ),
+    *_workload("ecs-tasks.amazonaws.com", "batch-002", "batch:SubmitJob"),
     *_workload("cloudformation.amazonaws.com", "cloudformation-002", "cloudformation:UpdateStack"),
     *_workload(
         "cloudformation.amazonaws.com",
@@ -308,6 +349,12 @@ WORKLOADS: tuple[Escalation, ...] = (
     ),
     *_workload("cloudformation.amazonaws.com", "cloudformation-004", "cloudformation:UpdateStackSet"),
     *_workload("codebuild.amazonaws.com", "codebuild-002", "codebuild:StartBuild|codebuild:StartBuildBatch"),
+    *_workload(
+        "ec2.amazonaws.com",
+        "codedeploy-001",
+        "codedeploy:CreateDeployment",
+        "codedeploy:RegisterApplicationRevision",
+    ),
     *_workload(
         "ec2.amazonaws.com",
         "ec2-002",

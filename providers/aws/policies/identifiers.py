@@ -144,6 +144,17 @@ def _user(member: str | None, condition: Condition, value: str) -> Reach:
     return "some" if value.strip("*:") else "everyone"
 
 
+def reach_of_named_users(condition: Condition, value: str) -> Reach:
+    """For ``aws:userid`` of somebody who has a unique id that the value names: no id tells its account."""
+    return "some" if names_unique_id(value) else _user(None, condition, value)
+
+
+def names_unique_id(value: str) -> bool:
+    """Whether a value of ``aws:userid`` names a user or role by its unique id."""
+    first = value.partition(":")[0]
+    return UNIQUE.fullmatch(first) is not None and ACCOUNT.fullmatch(first) is None
+
+
 def reach_of_networks(condition: Condition, value: str) -> Reach:
     """For VPCs and VPC endpoints, and other ids that AWS assigns."""
     if has_variable(value):

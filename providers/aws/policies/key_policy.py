@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from providers.aws.policies.documents import parse
@@ -23,6 +23,7 @@ from providers.aws.policies.requesters import (
     anyone_named,
     named_accounts,
     named_organisations,
+    names_by_id,
     of_account,
 )
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
@@ -112,7 +113,14 @@ def outside_access(policy: str, arn: str, account: str, organisation: Observed[s
             ),
         )
 
-    return OutsideAccess(let_in(None), tuple((each, let_in(each)) for each in others))
+    anyone = let_in(None)
+    if anyone is False and names_by_id(statements):
+        named = [replace(each, identified=True) for each in WITH_CREDENTIALS]
+        if _let_in(None, named, statements, arn) is not False:
+            anyone = _undetermined(
+                "the key policy names a principal by its unique id, which tells no account"
+            )
+    return OutsideAccess(anyone, tuple((each, let_in(each)) for each in others))
 
 
 def _let_in(

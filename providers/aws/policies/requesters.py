@@ -18,9 +18,11 @@ from providers.aws.policies.identifiers import (
     DELETED,
     IdentifierReach,
     account_of,
+    names_unique_id,
     organisation_of,
     reach_of_accounts,
     reach_of_arns,
+    reach_of_named_users,
     reach_of_networks,
     reach_of_organisations,
     reach_of_paths,
@@ -81,6 +83,8 @@ class Stranger:
     """The organisation that he belongs to, if the policy names it."""
     anywhere: bool = False
     """He may be in a network that the policy names."""
+    identified: bool = False
+    """He may be the user or role that the policy names by a unique id, which tells no account."""
 
     def attribute(self, key: str) -> Possibilities | None:
         """What a condition key can be in his requests; ``None`` for a key that is not understood."""
@@ -112,6 +116,8 @@ class Stranger:
     def _value(self, form: Form) -> Value:
         if form == "network" and self.anywhere:
             return Anything()
+        if form == "user id" and self.identified:
+            return Identifier(reach_of_named_users)
         if form in IDENTIFIERS:
             ours = self.organisation if form.startswith("organisation") else self.account
             return Identifier(IDENTIFIERS[form](ours))
@@ -226,6 +232,17 @@ def named_organisations(statements: Iterable[Statement]) -> Iterator[str]:
                     organisation = organisation_of(value)
                     if organisation is not None and value != OWN_ORGANISATION:
                         yield organisation
+
+
+def names_by_id(statements: Iterable[Statement]) -> bool:
+    """Whether conditions name users or roles by their unique ids."""
+    return any(
+        names_unique_id(value)
+        for statement in statements
+        for condition in statement.conditions
+        if (row := condition_key(condition.key)) is not None and row.form == "user id"
+        for value in condition.values
+    )
 
 
 def required_by(denied: Condition) -> Condition | None:

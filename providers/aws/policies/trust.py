@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -24,11 +24,12 @@ from providers.aws.policies.requesters import (
     hurdle,
     named_accounts,
     named_organisations,
+    names_by_id,
     of_account,
     required_by,
 )
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.policy.admission import Admission, Request, Statement, by_statement, first_of
+from scanner.policy.admission import CLOSED, Admission, Request, Statement, by_statement, first_of
 
 PrincipalType = Literal["user", "group", "workload", "account", "public"]
 WIDEST_FIRST: tuple[PrincipalType, ...] = ("public", "account", "group", "user", "workload")
@@ -113,7 +114,15 @@ class TrustedPrincipal:
         accounts = (
             all_of(home.outside(each), self._from_outside(each, home)) for each in self.access.accounts
         )
-        return any_of(self._from_outside(None, home), *accounts)
+        return any_of(self._from_outside(None, home), *accounts, self._identified(home))
+
+    def _identified(self, home: RoleHome) -> Observed[bool]:
+        """Whether somebody whom conditions name by a unique id is outside, which no id tells."""
+        let_in = any_of(
+            decided(self.access.identified(None)),
+            *(all_of(decided(self.access.identified(o)), home.foreign(o)) for o in self.access.organisations),
+        )
+        return unknown_owner("a principal that is named by its unique id") if let_in is True else let_in
 
     def _from_outside(self, account: str | None, home: RoleHome, strict: bool = True) -> Observed[bool]:
         """Whether somebody of an account is let in who is in no organisation, or in another than the role's.
@@ -171,6 +180,13 @@ class _Access:
         """Whether somebody of an account and organisation is let in; without them, of nobody's that is
         named."""
         return self._let_in(of_account(account, organisation, anywhere), account)
+
+    def identified(self, organisation: str | None) -> Admission:
+        """Whether somebody of an organisation, or of none, is let in whom conditions name by a unique id."""
+        if not names_by_id(self._relevant):
+            return CLOSED
+        strangers = of_account(None, organisation, anywhere=True)
+        return self._let_in((replace(each, identified=True) for each in strangers), None)
 
     @property
     def anyone(self) -> Admission:
@@ -296,6 +312,8 @@ def _everyone(access: _Access, account: str) -> TrustedPrincipal | None:
         for each in access.accounts
         if any(access.of(each, of).let_in is not False for of in (None, *organisations))
     }
+    if any(access.identified(each).let_in is not False for each in (None, *organisations)):
+        return TrustedPrincipal("account", "*", None, access)
     if not accounts:
         return None
     return TrustedPrincipal("group" if accounts == {account} else "account", "*", None, access)

@@ -233,7 +233,11 @@ CLIENTS = {
 WITHOUT_CLIENT = {"codestar", "opsworks", "sso-directory"}
 """Services whose actions the SDK does not have, or no longer."""
 PERMISSIONS_ONLY = {
+    "bedrock-agentcore:connectbrowserautomationstream",
+    "bedrock-agentcore:createagentruntime",
+    "bedrock-agentcore:createbrowser",
     "bedrock-agentcore:createcodeinterpreter",
+    "bedrock-agentcore:createharness",
     "iam:passrole",
     "lambda:invokefunction",
     "lambda:invokefunctionurl",
