@@ -7,6 +7,7 @@ that a policy names: whoever is named is somebody in particular.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -42,6 +43,7 @@ from scanner.policy.conditions import (
     Truth,
     Unclear,
     Value,
+    narrowed,
 )
 from scanner.policy.patterns import is_pattern
 
@@ -56,6 +58,8 @@ IDENTIFIERS: Mapping[Form, Callable[[str | None], IdentifierReach]] = MappingPro
     }
 )
 """By the form of a condition key's value."""
+ROLE_SESSION = re.compile(r"arn:([\w-]+):sts::(\d{12}):assumed-role/([^/]+)/.*")
+"""Of a session, ``aws:PrincipalArn`` is the role ("AWS global condition context keys")."""
 Named = Callable[[Statement], Truth]
 ABSENT = Possibility(Absent())
 ANONYMOUS: Mapping[str, Possibilities] = MappingProxyType(
@@ -277,6 +281,14 @@ def hurdle(condition: Condition, account: str | None) -> Truth:
     if row.form == "address" and condition.test == "address":
         return not cover_world(condition.values)
     return None if None in restricts else True
+
+
+def repeats(condition: Condition, name: str) -> bool:
+    """Whether a condition of an Allow statement only says again which user or role its principal is."""
+    arn = ROLE_SESSION.sub(r"arn:\1:iam::\2:role/\3", name)
+    of_user = arn.rpartition("/")[2] if ":user/" in arn else None
+    itself = {"aws:principalarn": arn, "aws:username": of_user}.get(condition.key)
+    return itself is not None and narrowed((Possibility(OneOf((itself,))),), condition, True) != ()
 
 
 def _restricts(condition: Condition, form: Form, value: str, account: str | None) -> Truth:

@@ -26,10 +26,12 @@ from providers.aws.policies.requesters import (
     named_organisations,
     names_by_id,
     of_account,
+    repeats,
     required_by,
 )
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.policy.admission import CLOSED, Admission, Request, Statement, by_statement, first_of
+from scanner.policy.conditions import Condition
 
 PrincipalType = Literal["user", "group", "workload", "account", "public"]
 WIDEST_FIRST: tuple[PrincipalType, ...] = ("public", "account", "group", "user", "workload")
@@ -145,7 +147,7 @@ class TrustedPrincipal:
         if self.federation is not None:
             return self.federation.narrowed
         if self.name != "*":
-            return self.access.narrowed(self.account)
+            return self.access.narrowed(self.account, self.name)
         return True if self.type != "public" else lift(lambda let_in: not let_in, decided(self.access.anyone))
 
 
@@ -208,11 +210,15 @@ class _Access:
             for request in self.requests
         )
 
-    def narrowed(self, account: str | None) -> Observed[bool]:
+    def narrowed(self, account: str | None, name: str) -> Observed[bool]:
         """Whether a condition, or a denial without it, narrows who of a named principal may assume the
         role."""
         named = anyone_named if account is None else account_named(account)
-        facts = [_observed(hurdle(each, account)) for each in self.allow.conditions]
+
+        def narrows(condition: Condition) -> Observed[bool]:
+            return False if repeats(condition, name) else _observed(hurdle(condition, account))
+
+        facts = [narrows(each) for each in self.allow.conditions]
         for denial in self.statements:
             if denial.allow or named(denial) is not True:
                 continue
@@ -220,9 +226,7 @@ class _Access:
                 # Whoever fails to meet one of its conditions comes through.
                 required = [required_by(each) for each in denial.conditions]
                 facts.append(
-                    all_of(
-                        *(False if each is None else _observed(hurdle(each, account)) for each in required)
-                    )
+                    all_of(*(False if each is None else narrows(each) for each in required))
                     if required
                     else False
                 )
