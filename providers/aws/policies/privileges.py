@@ -21,7 +21,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 
 from providers.aws.policies.escalations import ANY_RESOURCE, ESCALATIONS, Escalation, Right
-from providers.aws.policies.patterns import VARIABLE, narrowest, widest
+from providers.aws.policies.patterns import VARIABLE, narrowest, widest, within
 from providers.aws.policies.statements import IdentityStatement
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 from scanner.policy.conditions import Condition
@@ -134,10 +134,21 @@ class PolicyHolder:
         """The statements of the policies that apply to an action, by action and whether they allow it."""
         found: dict[tuple[str, bool], list[IdentityStatement]] = {}
         for policy in self.policies:
-            for statement in () if isinstance(policy, Unknown) else policy:
+            for statement in () if isinstance(policy, Unknown) else map(self._within, policy):
                 for action in _named(statement.actions, statement.all_but):
                     found.setdefault((action, statement.allow), []).append(statement)
         return found
+
+    @cached_property
+    def _boundary(self) -> ReadPolicy | None:
+        if self.boundary is None or isinstance(self.boundary, Unknown):
+            return self.boundary
+        return tuple(map(self._within, self.boundary))
+
+    def _within(self, statement: IdentityStatement) -> IdentityStatement:
+        """The statement with the account in place of variables that stand for it."""
+        resources = tuple(within(self.account, each) for each in statement.resources)
+        return statement if resources == statement.resources else replace(statement, resources=resources)
 
     @cached_property
     def _possible(self) -> tuple[Escalation, ...]:
@@ -306,10 +317,10 @@ class PolicyHolder:
         yield from (policy for policy in self.policies if isinstance(policy, Unknown))
 
     def _bounds(self, allow: bool, right: Right, wholly: bool) -> Iterator[Observed[bool]]:
-        if isinstance(self.boundary, Unknown):
-            yield self.boundary
+        if isinstance(self._boundary, Unknown):
+            yield self._boundary
             return
-        for statement in self.boundary or ():
+        for statement in self._boundary or ():
             if (
                 statement.allow == allow
                 and right.action in _named(statement.actions, statement.all_but)
