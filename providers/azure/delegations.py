@@ -16,10 +16,11 @@ from providers.azure.role_definitions import (
     KnownRoles,
     everything,
     grants_rights,
+    is_wide,
     role_id,
     undefined,
 )
-from providers.azure.roles import is_wide, named
+from providers.azure.roles import ESCALATION_READS, Assignee, entitles, named
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.identity import Role
@@ -136,7 +137,14 @@ def delegations(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
         "principal": from_list(to_principal),
         "principal_type": from_list(lambda item: "account"),
         "everything": asked(PERMISSIONS_BY_ROLE, to_everything),
-        "grants_rights": asked(PERMISSIONS_BY_ROLE, to_grants_rights),
+        "grants_rights": Facet(
+            (
+                FacetRead(PERMISSIONS_BY_ROLE, to_grants_rights),
+                FacetRead(None, lambda item: Assignee(to_principal(item), to_grant(item))),
+                *ESCALATION_READS,
+            ),
+            combine=entitles,
+        ),
         "external": from_list(lambda item: item["tenant"] != tenant),
         "conditioned": from_list(to_conditioned),
         # https://learn.microsoft.com/rest/api/managedservices: neither kind of definition has a time.

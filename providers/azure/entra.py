@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from providers.azure.administrators import administrations
 from providers.azure.client.calls import DirectoryCall, IdentityCall, MembersCall
 from providers.azure.conditional_access import (
     ADMINISTRATORS,
@@ -19,8 +20,9 @@ from providers.azure.conditional_access import (
 from providers.azure.credentials import credentials_of_application
 from providers.azure.directory_users import DirectoryUsers, directory_users
 from providers.azure.role_definitions import PERMISSIONS_BY_ROLE, KnownRoles
-from providers.azure.roles import ASSIGNED_ROLES, Assignments, administer
+from providers.azure.roles import ASSIGNED_ROLES, SERVICE_PRINCIPALS, Assignments
 from providers.azure.sign_in_requirements import Requirements
+from providers.azure.workload_identities import USES, Owners, Use
 from scanner.collect.table import FacetRead
 from scanner.model.evidence import Observed, Unknown, join
 
@@ -170,23 +172,28 @@ def _administrator_groups(roles: Observed[Mapping[str, Holders]]) -> frozenset[s
 
 
 def _owner_groups(
-    assignments: Observed[Assignments], known: Observed[Sequence[Observed[KnownRoles]]]
+    assignments: Observed[Assignments],
+    known: Observed[Sequence[Observed[KnownRoles]]],
+    used: Observed[Sequence[Observed[Sequence[Use]]]],
+    owners: Observed[Owners],
 ) -> frozenset[str]:
     """The groups that administer a subscription, or may."""
-    if isinstance(assignments, Unknown) or isinstance(known, Unknown):
+    if isinstance(assignments, Unknown) or isinstance(known, Unknown) or isinstance(used, Unknown):
         return frozenset()
     return frozenset(
         group
-        for each, permits in zip(assignments, known, strict=True)
-        if not isinstance(each, Unknown) and not isinstance(permits, Unknown)
-        for group, grants in each.groups.items()
-        if administer(grants, permits) is not False
+        for one in administrations(assignments, known, used, owners)
+        if not isinstance(one, Unknown)
+        for group, grants in one.assigned.groups.items()
+        if one.of(grants) is not False
     )
 
 
 ADMINISTRATOR_GROUPS = MembersCall(GROUP_MEMBERS, (DIRECTORY_ROLES,), _administrator_groups)
 POLICY_GROUPS = MembersCall(GROUP_MEMBERS, (POLICIES, DIRECTORY_ROLES), named_groups)
-OWNER_GROUPS = MembersCall(GROUP_MEMBERS, (ASSIGNED_ROLES, PERMISSIONS_BY_ROLE), _owner_groups)
+OWNER_GROUPS = MembersCall(
+    GROUP_MEMBERS, (ASSIGNED_ROLES, PERMISSIONS_BY_ROLE, USES, SERVICE_PRINCIPALS), _owner_groups
+)
 
 
 def header(partition: str, tenant: str, path: str, name: str, kind: str) -> Mapping[str, Any]:

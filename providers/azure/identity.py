@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from providers.azure.administrators import administrations
 from providers.azure.client.calls import DirectoryCall, IdentityCall
 from providers.azure.conditional_access import (
     ADMINISTRATORS,
@@ -34,8 +35,9 @@ from providers.azure.entra import (
     header,
 )
 from providers.azure.role_definitions import PERMISSIONS_BY_ROLE, KnownRoles
-from providers.azure.roles import ASSIGNED_ROLES, SERVICE_PRINCIPALS, Assignments, administer
+from providers.azure.roles import ASSIGNED_ROLES, SERVICE_PRINCIPALS, Assignments
 from providers.azure.sign_in_requirements import Requirements
+from providers.azure.workload_identities import USES, Owners, Use
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 from scanner.model.resources.identity import AccessKey, User
@@ -214,25 +216,28 @@ def administrator(
     assignments: Observed[Assignments],
     known: Observed[Sequence[Observed[KnownRoles]]],
     members: Observed[Members],
+    used: Observed[Sequence[Observed[Sequence[Use]]]],
+    owners: Observed[Owners],
 ) -> Observed[bool]:
     """Global Administrator, or who can make himself one; or a role, of the user or of a group, that allows
-    everything in a scanned subscription, or assigning oneself one that does."""
+    everything in a scanned subscription, assigning oneself one that does, or signing in as a managed identity
+    that has one."""
     facts = [directly, by_group]
-    needed = (user, assignments, known, members)
+    needed = (user, assignments, known, members, used)
     if any(isinstance(one, Unknown) for one in needed):
         return any_of(*facts, *(one for one in needed if isinstance(one, Unknown)))
     assert not isinstance(user, Unknown) and not isinstance(assignments, Unknown)
     assert not isinstance(known, Unknown) and not isinstance(members, Unknown)
-    for each, permits in zip(assignments, known, strict=True):
-        if isinstance(each, Unknown) or isinstance(permits, Unknown):
-            facts += [one for one in (each, permits) if isinstance(one, Unknown)]
+    assert not isinstance(used, Unknown)
+    for one in administrations(assignments, known, used, owners):
+        if isinstance(one, Unknown):
+            facts.append(one)
             continue
-        facts.append(administer(each.users.get(user[0], ()), permits))
-        facts += [
-            all_of(administer(grants, permits), lift(lambda users: user[0] in users, members[group]))
-            for group, grants in each.groups.items()
-            if group in members
-        ]
+        facts.append(one.of(one.assigned.users.get(user[0], ())))
+        for group, users in members.items():
+            belongs = lift(lambda found: user[0] in found, users)
+            if belongs is not False:
+                facts.append(all_of(belongs, one.of(one.assigned.groups.get(group, ()))))
     return any_of(*facts)
 
 
@@ -296,6 +301,8 @@ USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
             FacetRead(ASSIGNED_ROLES, entire_answer),
             FacetRead(PERMISSIONS_BY_ROLE, entire_answer),
             FacetRead(OWNER_GROUPS, entire_answer),
+            FacetRead(USES, entire_answer),
+            FacetRead(SERVICE_PRINCIPALS, entire_answer),
         ),
         combine=administrator,
     ),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from providers.azure.client.calls import Digest, IdentityCall, MembersCall
-from providers.azure.client.completeness import allows
 from providers.azure.entra import GROUP_MEMBERS, entire_answer
 from providers.azure.key_vaults import VAULTS
 from providers.azure.role_definitions import (
@@ -16,7 +15,6 @@ from providers.azure.role_definitions import (
     PERMISSIONS_BY_ROLE,
     Grant,
     KnownRoles,
-    RolePermissions,
     allowed,
     undefined,
 )
@@ -25,7 +23,6 @@ from providers.azure.roles import (
     MICROSOFT,
     ROLE_ASSIGNMENTS,
     SERVICE_PRINCIPALS,
-    is_wide,
     principal_type,
     to_grant,
 )
@@ -133,22 +130,10 @@ def _gives(grant: Grant, known: KnownRoles, rbac: bool) -> Observed[bool]:
     role = known[grant.role]
     facts: list[Observed[bool]] = [role.allows(ASSIGN) and allowed(ASSIGN, grant, known)] if rbac else []
     if rbac:
-        facts += [allowed(action, grant, known) for action in _USES if _allows_data(role, action)]
+        facts += [allowed(action, grant, known) for action in _USES if role.allows_data(action)]
     else:
         facts += [allowed(action, grant, known) for action in _WRITES_POLICIES if role.allows(action)]
     return any_of(*facts)
-
-
-def _allows_data(role: RolePermissions, action: str) -> bool:
-    data = (
-        {"actions": one["dataActions"], "notActions": one.get("notDataActions") or ()}
-        for one in role.permissions
-    )
-    return allows(data, action)
-
-
-def _covers(scope: str, item: str) -> bool:
-    return is_wide(scope) or item == scope or item.startswith(f"{scope.rstrip('/')}/")
 
 
 def to_access(item: Row) -> Row:
@@ -201,7 +186,7 @@ def open_to_others(
         facts += [one for one in (assignments, known) if isinstance(one, Unknown)]
         return any_of(*facts)
     for one in assignments:
-        if _covers(one.grant.scope, access["key"]):
+        if one.grant.applies_to(access["key"]):
             gives = _gives(one.grant, known, access["rbac"])
             facts.append(all_of(gives, directory.holds(one) if gives is not False else False))
     return any_of(*facts)

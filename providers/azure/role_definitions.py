@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from providers.azure.assignment_conditions import (
@@ -47,6 +48,7 @@ _ASSIGNMENTS = "Microsoft.Authorization/RoleAssignments_ListForSubscription"
 _ROLE = "@request[microsoft.authorization/roleassignments:roledefinitionid]"
 _SOMEONE = ("@principal[", "@environment[")
 _TIME = "@environment[utcnow]"
+_WIDE = re.compile(r"(?:/subscriptions/[^/]+|/providers/microsoft\.management/managementgroups/[^/]+)?/?")
 
 
 @dataclass(frozen=True)
@@ -57,21 +59,34 @@ class RolePermissions:
     permissions: tuple[Row, ...]
     """Its permission sets: each allows its actions but for its own notActions."""
 
-    @property
+    @cached_property
     def everything(self) -> bool:
         """Every action, except those that its holder can grant themselves."""
         patterns = [pattern for one in self.permissions for pattern in one["actions"]]
         whole = all(any(covers(pattern, action) for pattern in patterns) for action in _EVERY)
         return whole and self.allows(ASSIGN)
 
-    @property
+    @cached_property
     def grants_rights(self) -> bool:
         """Any of :data:`RIGHTS`, wherever it is assigned."""
         return any(self.allows(action) for action in RIGHTS)
 
+    @cached_property
+    def may_grant(self) -> bool:
+        """The same, or :data:`ELEVATE`."""
+        return self.grants_rights or self.allows(ELEVATE)
+
     def allows(self, action: str) -> bool:
         """Whether one of the permission sets allows the action."""
         return allows(self.permissions, action)
+
+    def allows_data(self, action: str) -> bool:
+        """The same of a data action."""
+        data = (
+            {"actions": one.get("dataActions") or (), "notActions": one.get("notDataActions") or ()}
+            for one in self.permissions
+        )
+        return allows(data, action)
 
     def patterns(self) -> Iterable[str]:
         """The actions and data actions."""
@@ -113,6 +128,16 @@ class Grant:
     condition: str | None
     scope: str
     """In lower case."""
+
+    def applies_to(self, resource: str) -> bool:
+        """Whether a resource of the subscription, its ID in lower case, is in the scope."""
+        whole = is_wide(self.scope) or resource == self.scope
+        return whole or resource.startswith(f"{self.scope.rstrip('/')}/")
+
+
+def is_wide(scope: str) -> bool:
+    """Whether the scope is the subscription, or above."""
+    return _WIDE.fullmatch(scope.lower()) is not None
 
 
 def everything(grant: Grant, known: KnownRoles) -> Observed[bool]:

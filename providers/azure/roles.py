@@ -7,9 +7,8 @@ https://learn.microsoft.com/rest/api/authorization/role-assignments/list-for-sub
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -21,12 +20,13 @@ from providers.azure.role_definitions import (
     PERMISSIONS_BY_ROLE,
     Grant,
     KnownRoles,
-    administers,
     everything,
     grants_rights,
+    is_wide,
     restricts_who,
     role_id,
 )
+from providers.azure.workload_identities import USES, Owners, Targets, Use, reaches
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.identity import Role
@@ -42,7 +42,6 @@ ROLE_ASSIGNMENTS = ArmCall(
 )
 MICROSOFT = frozenset({"f8cdef31-a31e-4b4a-93e4-5f571e91255a", "72f988bf-86f1-41af-91ab-2d7cd011db47"})
 """The tenants in which Microsoft's own applications are registered."""
-_WIDE = re.compile(r"(?:/subscriptions/[^/]+|/providers/microsoft\.management/managementgroups/[^/]+)?/?")
 _PRINCIPALS: Mapping[str, Literal["user", "group", "workload", "account"]] = {
     "User": "user",
     "Group": "group",
@@ -55,26 +54,40 @@ _PRINCIPALS: Mapping[str, Literal["user", "group", "workload", "account"]] = {
 
 
 @dataclass(frozen=True)
+class Assignee:
+    """A principal, and the role assigned to it."""
+
+    principal: str
+    grant: Grant
+
+
+@dataclass(frozen=True)
 class AssignedRoles:
-    """The roles assigned at the subscription or above, by user and by group."""
+    """The roles of users and groups at all scopes, and those of workloads at the subscription or above."""
 
     users: Mapping[str, tuple[Grant, ...]]
     groups: Mapping[str, tuple[Grant, ...]]
+    workloads: Mapping[str, tuple[Assignee, ...]]
+    """By the role ID: there are fewer roles than workloads."""
 
 
 def assigned_roles(assignments: Iterable[Row]) -> AssignedRoles:
-    """The assignments to users and groups that apply to the whole subscription."""
+    """The assignments to users, groups and workloads."""
     users: dict[str, list[Grant]] = defaultdict(list)
     groups: dict[str, list[Grant]] = defaultdict(list)
+    workloads: dict[str, list[Assignee]] = defaultdict(list)
     for row in assignments:
         properties = row["properties"]
-        kind = principal_type(properties)
-        if kind in ("user", "group") and is_wide(properties["scope"]):
-            holders = users if kind == "user" else groups
-            holders[properties["principalId"].lower()].append(to_grant(properties))
+        kind, principal = principal_type(properties), properties["principalId"].lower()
+        grant = to_grant(properties)
+        if kind in ("user", "group"):
+            (users if kind == "user" else groups)[principal].append(grant)
+        elif kind == "workload" and is_wide(grant.scope):
+            workloads[grant.role].append(Assignee(principal, grant))
     return AssignedRoles(
         {holder: tuple(grants) for holder, grants in users.items()},
         {holder: tuple(grants) for holder, grants in groups.items()},
+        {role: tuple(assignees) for role, assignees in workloads.items()},
     )
 
 
@@ -87,12 +100,48 @@ def to_grant(properties: Row) -> Grant:
     return Grant(role, condition or None, properties["scope"].lower())
 
 
-def administer(grants: Iterable[Grant], known: KnownRoles) -> Observed[bool]:
-    """Whether any of the roles allows everything, or assigning oneself one that does."""
-    return any_of(*(administers(grant, known) for grant in grants))
-
-
 ASSIGNED_ROLES = Digest(ROLE_ASSIGNMENTS, assigned_roles)
+
+
+def granting_workloads(
+    assigned: AssignedRoles, known: KnownRoles, grants_: Callable[[Grant, KnownRoles], Observed[bool]]
+) -> Targets:
+    """The workloads of which a role, at the subscription or above, grants rights by ``grants_``, or may."""
+    found: dict[str, list[Observed[bool]]] = defaultdict(list)
+    for role, assignees in assigned.workloads.items():
+        if role not in known or known[role].may_grant:
+            for one in assignees:
+                found[one.principal].append(grants_(one.grant, known))
+    facts = {workload: any_of(*each) for workload, each in found.items()}
+    return {workload: fact for workload, fact in facts.items() if fact is not False}
+
+
+def entitles(
+    directly: Observed[bool],
+    assignee: Observed[Assignee],
+    assigned: Observed[AssignedRoles],
+    known: Observed[KnownRoles],
+    used: Observed[Sequence[Use]],
+    owners: Observed[Owners],
+) -> Observed[bool]:
+    """Whether the role grants rights, or lets its holder sign in as a managed identity that has one that does
+    at the subscription or above."""
+    if directly is True:
+        return True
+    for needed in (assignee, known):
+        if isinstance(needed, Unknown):
+            return any_of(directly, needed)
+    assert not isinstance(assignee, Unknown) and not isinstance(known, Unknown)
+    targets: Observed[Targets] = (
+        assigned
+        if isinstance(assigned, Unknown)
+        else {
+            workload: fact
+            for workload, fact in granting_workloads(assigned, known, grants_rights).items()
+            if workload != assignee.principal
+        }
+    )
+    return any_of(directly, reaches((assignee.grant,), known, targets, used, owners))
 
 
 def _external_users(rows: Iterable[Row]) -> Mapping[str, bool]:
@@ -124,6 +173,19 @@ SERVICE_PRINCIPALS = DirectoryCall(
     items=credentials_of_service_principal,
     digest=_owners,
 )
+
+
+def _answer(item: Row, answer: Any) -> Any:
+    return answer
+
+
+ESCALATION_READS: tuple[FacetRead[IdentityCall], ...] = (
+    FacetRead(ASSIGNED_ROLES, _answer),
+    FacetRead(PERMISSIONS_BY_ROLE, _answer),
+    FacetRead(USES, _answer),
+    FacetRead(SERVICE_PRINCIPALS, _answer),
+)
+"""In the order of the last arguments of :func:`entitles`."""
 
 
 def header(partition: str, scope: str, item: Row) -> Mapping[str, Any]:
@@ -175,6 +237,11 @@ def to_grants_rights(item: Row, known: KnownRoles) -> Observed[bool]:
     """Whether the role allows granting rights, at whatever scope it is assigned, and its condition leaves
     that."""
     return grants_rights(to_grant(item["properties"]), known)
+
+
+def to_assignee(item: Row) -> Assignee:
+    """Whose the assignment is, and what it grants."""
+    return Assignee(to_principal(item), to_grant(item["properties"]))
 
 
 def user_is_external(item: Row, external_users: Mapping[str, bool]) -> Observed[bool]:
@@ -236,11 +303,6 @@ def principal_type(properties: Row) -> Literal["user", "group", "workload", "acc
     return _PRINCIPALS[properties["principalType"]]
 
 
-def is_wide(scope: str) -> bool:
-    """Whether the scope is the subscription, or above."""
-    return _WIDE.fullmatch(scope.lower()) is not None
-
-
 def _not_in_directory(call: DirectoryCall, principal: str) -> Unknown:
     return Unknown.because("error", call.name, None, f"principal {principal} is no longer in the directory")
 
@@ -256,7 +318,14 @@ def roles(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
         "principal": from_list(to_principal),
         "principal_type": from_list(to_principal_type),
         "everything": asked(PERMISSIONS_BY_ROLE, to_everything),
-        "grants_rights": asked(PERMISSIONS_BY_ROLE, to_grants_rights),
+        "grants_rights": Facet(
+            (
+                FacetRead(PERMISSIONS_BY_ROLE, to_grants_rights),
+                FacetRead(None, to_assignee),
+                *ESCALATION_READS,
+            ),
+            combine=entitles,
+        ),
         "external": Facet(
             (
                 FacetRead(None, to_principal_type),

@@ -117,6 +117,7 @@ QUERIES = {
     _ACCOUNTS_QUERY: f"{GRAPH}(storageAccounts)",
     _LOCATIONS_QUERY: f"{GRAPH}(locations)",
     _ANCESTORS_QUERY: f"{GRAPH}(managementGroups)",
+    identity.QUERY: f"{GRAPH}(identities)",
     keys.VAULTS_QUERY: f"{GRAPH}(vaults)",
     keys.HSMS_QUERY: f"{GRAPH}(managedHsms)",
     network.QUERY: f"{GRAPH}(networkSecurityGroups)",
@@ -255,6 +256,8 @@ class Answers:
                 ),
                 key=lambda row: str(row["id"]),
             )
+        if query == identity.QUERY:
+            return self._estate.identities
         if query == _LOCATIONS_QUERY:
             names = {one.location for one in visible} | set(self._estate.other_locations)
             return [{"subscriptionId": SUBSCRIPTION, "locations": sorted(names)}]

@@ -12,6 +12,7 @@ from providers.sandbox.azure.identity import (
     sample_assignments,
     sample_definitions,
     sample_delegations,
+    sample_identities,
     sample_tenant,
 )
 from providers.sandbox.azure.keys import Vault, sample_vaults
@@ -105,6 +106,7 @@ class Estate:
     role_assignments: list[Json] = field(
         default_factory=lambda: sample_assignments(SUBSCRIPTION, PRINCIPAL, _GROUP)
     )
+    identities: list[Json] = field(default_factory=lambda: sample_identities(SUBSCRIPTION, _GROUP))
     delegations: list[Json] = field(default_factory=lambda: sample_delegations(SUBSCRIPTION))
     hidden: set[str] = field(default_factory=set)
     """Resources that Resource Graph silently omits, as it does without read permission."""

@@ -41,6 +41,15 @@ OPERATIONS = (
 """Name, action, path and version of each GET at the Resource Manager."""
 
 
+QUERY = (
+    "resources | where isnotempty(tostring(identity.type))"
+    " or type =~ 'microsoft.managedidentity/userassignedidentities'"
+    " | project id, type, subscriptionId, identity, principalId = tostring(properties.principalId)"
+    " | order by id asc"
+)
+"""The query for the resources with a managed identity."""
+
+
 def person(number: int) -> str:
     """The object ID of a user of the sample company."""
     return f"0d0d0d0d-1111-4222-8333-0000000000{number:02d}"
@@ -404,6 +413,19 @@ def _assignment(
             "createdOn": "2024-03-04T10:12:46.1234567Z",
         },
     }
+
+
+def sample_identities(subscription: str, resource_group: str) -> list[Json]:
+    """The machine whose identity holds a role."""
+    return [
+        {
+            "id": f"{resource_group}/providers/Microsoft.Compute/virtualMachines/web-1",
+            "type": "microsoft.compute/virtualmachines",
+            "subscriptionId": subscription,
+            "identity": {"type": "SystemAssigned", "principalId": workload(3), "tenantId": None},
+            "principalId": "",
+        }
+    ]
 
 
 def sample_delegations(subscription: str) -> list[Json]:

@@ -71,6 +71,19 @@ SETTLED = {
     ("Microsoft.Authorization/DenyAssignments_List", "key", "open_to_others"),
     ("Microsoft.Authorization/Permissions_ListForSubscription", "key", "open_to_others"),
     ("Microsoft.ResourceGraph/Resources(vaults)", "key", "open_to_others"),
+    # No workload of the company has a role that grants rights, whatever identities its resources have; and
+    # the delegation is of Reader.
+    *(
+        (operation, kind, facet)
+        for kind, facet in (("role", "grants_rights"), ("user", "administrator"))
+        for operation in (
+            "Microsoft.Authorization/DenyAssignments_List",
+            "Microsoft.Authorization/Permissions_ListForSubscription",
+            "Microsoft.Graph/servicePrincipals",
+            "Microsoft.ResourceGraph/Resources(identities)",
+        )
+    ),
+    ("Microsoft.Authorization/RoleAssignments_ListForSubscription", "role", "grants_rights"),
     # The policy excludes no more users than it may, even if all of them are enabled.
     ("Microsoft.Graph/users", "tenant", "administrators_mfa"),
     ("Microsoft.Graph/users", "tenant", "everyone_mfa"),

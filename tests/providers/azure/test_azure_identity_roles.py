@@ -93,7 +93,8 @@ def assignment(scope: str, kind: str = "User", role: str = ROLE) -> dict[str, An
 def test_where_it_applies(scope: str, wide: bool) -> None:
     known = {ROLE: RolePermissions("Owner", ({"actions": ["*"], "notActions": []},))}
     assert to_everything(assignment(scope), known) is wide
-    assert bool(assigned_roles([assignment(scope)]).users) is wide
+    assert bool(assigned_roles([assignment(scope, "ServicePrincipal")]).workloads) is wide
+    assert assigned_roles([assignment(scope)]).users
 
 
 def test_a_role_without_definition() -> None:
