@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from collections.abc import MutableMapping
 from functools import cache
 from typing import Any
@@ -23,6 +24,7 @@ class RecordedAnswers:
         found = states("aws")
         self._replay = Replay(found)
         self._calls = frozenset(exchange.call for state in found for exchange in state.answers)
+        self._loading = threading.Lock()
 
     def answer(self, name: str, environ: MutableMapping[str, Any]) -> Answer | None:
         """The response to a request of an operation; ``None`` for an operation that is not written down. What
@@ -32,7 +34,9 @@ class RecordedAnswers:
         from moto.core.request import determine_request_protocol
 
         service, _, operation = name.partition(":")
-        model = _model(service)
+        with self._loading:
+            # Every region asks at once, and loading a model takes long.
+            model = _model(service)
         protocol = determine_request_protocol(model, environ.get("CONTENT_TYPE"))
         asked = _parameters(model.operation_model(operation), protocol, environ)
         exchange = self._replay.find("aws", name, {"region": region(environ), **asked})
