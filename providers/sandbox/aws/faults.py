@@ -31,7 +31,11 @@ def answer(fault: Fault, operation: str) -> Answer:
     """AWS's response for the faults with an error code: denials, ``expired``, ``throttled``, ``failing``."""
     service = operation.partition(":")[0]
     code, status = _code(fault, service)
-    message = _message(fault, operation)
+    return refusal(service, status, code, _message(fault, operation))
+
+
+def refusal(service: str, status: int, code: str, message: str) -> Answer:
+    """An error response of a service."""
     if service == "s3":
         return Answer(status, XML, _s3(code, message))
     if service == "s3control":

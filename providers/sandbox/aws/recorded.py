@@ -10,25 +10,24 @@ from functools import cache
 from typing import Any
 
 from providers.aws.client.recording import from_json
-from providers.sandbox.aws.faults import Answer
+from providers.sandbox.aws.faults import Answer, answer, refusal
 from providers.sandbox.aws.operations import body, region
-from providers.sandbox.recorded import states
-from scanner.collect.answer_files import Exchange
+from scanner.collect.answer_files import Exchange, State
 from scanner.collect.answers import Replay
 
 
 class RecordedAnswers:
-    """The answers of the sample account's states."""
+    """The answers of states of one account."""
 
-    def __init__(self) -> None:
-        found = states("aws")
+    def __init__(self, found: tuple[State, ...], complete: bool) -> None:
+        """``complete``: what no state answers, such as a listing elsewhere, is empty; else it fails."""
+        self._complete = complete
         self._replay = Replay(found)
         self._calls = frozenset(exchange.call for state in found for exchange in state.answers)
         self._loading = threading.Lock()
 
     def answer(self, name: str, environ: MutableMapping[str, Any]) -> Answer | None:
-        """The response to a request of an operation; ``None`` for an operation that is not written down. What
-        no state answers, such as a listing in another region, is empty."""
+        """The response to a request of an operation; ``None`` for an operation that is not written down."""
         if name not in self._calls:
             return None
         from moto.core.request import determine_request_protocol
@@ -40,6 +39,10 @@ class RecordedAnswers:
         protocol = determine_request_protocol(model, environ.get("CONTENT_TYPE"))
         asked = _parameters(model.operation_model(operation), protocol, environ)
         exchange = self._replay.find("aws", name, {"region": region(environ), **asked})
+        if exchange is None and not self._complete:
+            return answer("failing", name)
+        if exchange is not None and (error := exchange.error) is not None:
+            return refusal(service, error["status"], error.get("code", ""), error.get("message", ""))
         return _sent(model, operation, protocol, exchange or _empty(name, model.operation_model(operation)))
 
 
@@ -79,17 +82,12 @@ def _parameters(operation: Any, protocol: str, environ: MutableMapping[str, Any]
 
 
 def _sent(model: Any, operation: str, protocol: str, exchange: Exchange) -> Answer:
-    from moto.core.exceptions import ServiceException
     from moto.core.serialize import get_serializer_class
 
     of = model.operation_model(operation)
     serializer = get_serializer_class(model.service_name, protocol)(operation_model=of)
-    if exchange.error is None:
-        status, result = 200, from_json(of.output_shape, exchange.answer)
-    else:
-        status = exchange.error["status"]
-        result = ServiceException(exchange.error.get("code", ""), exchange.error.get("message", ""))
+    result = from_json(of.output_shape, exchange.answer)
     sent = serializer.serialize(result)
     content = sent["body"]
     kind = {name.lower(): value for name, value in dict(sent["headers"]).items()}["content-type"]
-    return Answer(status, kind, content if isinstance(content, bytes) else content.encode())
+    return Answer(200, kind, content if isinstance(content, bytes) else content.encode())

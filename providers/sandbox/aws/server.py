@@ -20,6 +20,7 @@ from providers.sandbox.aws.identity import Identities
 from providers.sandbox.aws.operations import body, operation, region
 from providers.sandbox.aws.recorded import RecordedAnswers
 from providers.sandbox.aws.seed import ACCOUNT, REGION, seed
+from providers.sandbox.recorded import states
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -65,7 +66,9 @@ class AwsSandbox:
         self.page_size = 1000
         """The maximum number of entries in a page of buckets, or of users, roles and policies."""
         self.identities = Identities(ACCOUNT)
-        self.recorded = RecordedAnswers()
+        self.states: RecordedAnswers | None = None
+        """Answer in place of the sample account, where they do."""
+        self._company = RecordedAnswers(states("aws"), complete=True)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._live = False
@@ -145,6 +148,8 @@ class AwsSandbox:
     def _own(self, name: str, environ: dict[str, Any]) -> Answer | None:
         """The response where moto's differs from AWS's: paging and regions of buckets, enabled regions, the
         caller's identity, and others; else ``None``."""
+        if self.states is not None and (found := self.states.answer(name, environ)) is not None:
+            return found
         if name == "s3:ListBuckets":
             return self._buckets(environ)
         if name == "kms:GetKeyRotationStatus":
@@ -159,7 +164,7 @@ class AwsSandbox:
             return _identity()
         if self._live and name.startswith(("iam:", "organizations:")):
             return self.identities.answer(name, body(environ), _organisation(), self.page_size)
-        return self.recorded.answer(name, environ)
+        return self._company.answer(name, environ)
 
     def _content(self, name: str, environ: dict[str, Any]) -> tuple[str, bytes]:
         """Content type and body of the response without a fault."""

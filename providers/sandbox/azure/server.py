@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import socket
 import struct
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from providers.azure.client import exchanges
 from providers.sandbox import Fault
 from providers.sandbox.azure import directory
 from providers.sandbox.azure.answers import GRAPH_PATH, OPERATIONS, Answers, RequestRejected, query_name
 from providers.sandbox.azure.estate import CLIENT, PRINCIPAL, TENANT, sample_estate
 from providers.sandbox.azure.faults import HANG_SECONDS, refused, refused_graph, refused_token
+from scanner.collect.answers import Replay
 
 TOKEN = "Microsoft.Entra/Token"
 DISCOVERY = "Microsoft.Entra/Discovery"
@@ -35,6 +39,8 @@ class AzureSandbox:
         self.fault: Callable[[str], Fault | None] = lambda operation: None
         self.calls: Counter[str] = Counter()
         self.estate = sample_estate()
+        self.states: Replay | None = None
+        """Answer in place of the sample company, but for signing in."""
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._server: ThreadingHTTPServer | None = None
@@ -99,11 +105,11 @@ class AzureSandbox:
         if method == "POST" and path.endswith("/oauth2/v2.0/token"):
             return self._sign_in_reply(TOKEN, lambda: self._issue_token(path, body))
         if path.startswith((directory.PREFIX, directory.BETA)):
-            return self._directory(method, path, parameters, authorization)
-        return self._get(method, path, parameters, authorization)
+            return self._directory(method, path, parameters, authorization, target)
+        return self._get(method, path, parameters, authorization, target)
 
     def _directory(
-        self, method: str, path: str, parameters: Mapping[str, str], authorization: str
+        self, method: str, path: str, parameters: Mapping[str, str], authorization: str, target: str
     ) -> Reply | None:
         known = directory.operation(path, parameters) if method == "GET" else None
         if known is None:
@@ -115,6 +121,8 @@ class AzureSandbox:
             return None
         if fault is not None:
             return directory.refused(fault, *known)
+        if self.states is not None:
+            return self._recorded([known[0]], exchanges.MICROSOFT_GRAPH, target)
         if authorization != f"Bearer {self._token}":
             message = "Access token validation failure. Invalid audience."
             return directory.error(401, "InvalidAuthenticationToken", message)
@@ -134,9 +142,15 @@ class AzureSandbox:
             return None
         if fault is not None:
             return refused_graph(fault)
+        if self.states is not None:
+            return self._recorded([operation], exchanges.RESOURCE_MANAGER, GRAPH_PATH, body_json)
         return self._answer(authorization, lambda answers: answers.graph(body_json))
 
-    def _get(self, method: str, path: str, parameters: Mapping[str, str], authorization: str) -> Reply | None:
+    def _get(
+        self, method: str, path: str, parameters: Mapping[str, str], authorization: str, target: str
+    ) -> Reply | None:
+        if self.states is not None and method == "GET":
+            return self._recorded(_read(path), exchanges.RESOURCE_MANAGER, target)
         known = [one for one in OPERATIONS if one.path.fullmatch(path.lower())]
         if method != "GET" or not known:
             self._record_call(f"{method} {path}")
@@ -155,6 +169,15 @@ class AzureSandbox:
             message = f"The api-version '{version}' is invalid."
             return _error(RequestRejected(400, "InvalidApiVersionParameter", message))
         return self._answer(authorization, lambda answers: answers.get(operation, path, parameters))
+
+    def _recorded(self, operations: Iterable[str], host: str, target: str, query: Any = None) -> Reply:
+        """The reply of the states; what they do not answer fails."""
+        about = exchanges.request(host, f"{self.base}{target}", query)
+        for operation in operations:
+            if self.states is not None and (found := self.states.find("azure", operation, about)) is not None:
+                reply = exchanges.response(found, host, self.base)
+                return (reply.status, dict(reply.headers), reply.content)
+        return (500, {}, b"{}")
 
     def _answer(self, authorization: str, answer: Callable[[Answers], Any]) -> Reply:
         if authorization != f"Bearer {self._token}":
@@ -249,6 +272,31 @@ class AzureSandbox:
                 """Writes nothing."""
 
         return Handler
+
+
+def _read(path: str) -> Iterator[str]:
+    """The calls of the tables that read a path; first the one whose path says most."""
+    return (name for pattern, name in _reads() if pattern.fullmatch(path))
+
+
+@cache
+def _reads() -> Sequence[tuple[re.Pattern[str], str]]:
+    from providers.azure.client.calls import ArmCall, Digest
+    from providers.azure.scopes import OTHER_CALLS
+    from providers.azure.tables import COLLECTORS
+
+    every = {call for table in COLLECTORS for call in table.calls(table.kind.facets())} | {*OTHER_CALLS}
+    plain = {call.call if isinstance(call, Digest) else call for call in every}
+    found = sorted((call for call in plain if isinstance(call, ArmCall)), key=_literal, reverse=True)
+    return [(re.compile(_PLACES.sub("[^?]+", call.path), re.IGNORECASE), call.name) for call in found]
+
+
+_PLACES = re.compile(r"\{\w+\}")
+
+
+def _literal(call: Any) -> int:
+    """How much of a call's path is fixed."""
+    return len(_PLACES.sub("", call.path))
 
 
 class _Server(ThreadingHTTPServer):

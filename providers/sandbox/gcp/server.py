@@ -9,9 +9,11 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 from providers.gcp.client.calls import METHODS, GcpCall, Operation
+from providers.gcp.client.messages import from_answer, from_error, to_about
 from providers.sandbox import Fault
 from providers.sandbox.gcp.company import PROJECT, Company, example_shop
 from providers.sandbox.gcp.faults import error, service_disabled, unknown_project
+from scanner.collect.answers import Replay
 
 MALFORMED = b"\x0a\xff\xff\xff\x0fnot a message"
 """A body whose first field claims to be longer than the body."""
@@ -28,6 +30,8 @@ class GcpSandbox:
         """The most assets of one page, few enough for listings to have several pages."""
         self.disabled: str | None = None
         """A quota project on which the Cloud Asset API is disabled."""
+        self.states: Replay | None = None
+        """Answer in place of the sample company."""
         self._server: Any = None
         self._port = 0
         self._stopped = threading.Event()
@@ -82,6 +86,8 @@ class GcpSandbox:
         call = GcpCall("ListAssets", tuple(request.asset_types), content, level)  # type: ignore[arg-type]
         if self._fails(call, request.parent, context):
             return MALFORMED
+        if self.states is not None:
+            return self._recorded(call, request, context)
         part = "iamPolicy" if content == "IAM_POLICY" else "resource"
         found = [
             {key: asset[key] for key in ("name", "assetType", "ancestors", part)}
@@ -96,8 +102,11 @@ class GcpSandbox:
         from google.cloud import asset_v1
         from google.protobuf.json_format import ParseDict
 
-        if self._fails(GcpCall("SearchAllResources", ()), request.scope, context):
+        call = GcpCall("SearchAllResources", ())
+        if self._fails(call, request.scope, context):
             return MALFORMED
+        if self.states is not None:
+            return self._recorded(call, request, context)
         fields = request.read_mask.paths
         found = [
             {key: value for key, value in _searched(asset).items() if key in fields}
@@ -112,13 +121,30 @@ class GcpSandbox:
         from google.protobuf.json_format import ParseDict
 
         parent, _, constraint = request.name.partition("/policies/")
-        if self._fails(GcpCall("GetEffectivePolicy", (constraint,)), parent, context):
+        call = GcpCall("GetEffectivePolicy", (constraint,))
+        if self._fails(call, parent, context):
             return MALFORMED
+        if self.states is not None:
+            return self._recorded(call, request, context)
         number = self.company.numbered(parent).removeprefix("projects/")
         enforce = (number, constraint) in self.company.enforced
         rule = {"allowAll": True} if constraint.endswith("Restrictions") else {"enforce": enforce}
         body = {"name": request.name, "spec": {"rules": [rule]}}
         return ParseDict(body, orgpolicy_v2.Policy.pb()())
+
+    def _recorded(self, call: GcpCall, request: Any, context: Any) -> Any:
+        """The response of the states; what they do not answer fails."""
+        import grpc
+
+        about = to_about(request)
+        found = self.states.find("gcp", call.name, about) if self.states is not None else None
+        if found is None:
+            return context.abort(grpc.StatusCode.INTERNAL, "no state answers this request")
+        if found.error is not None:
+            error = from_error(found.error)
+            context.abort(getattr(error, "grpc_status_code", None) or grpc.StatusCode.INTERNAL, str(error))
+        answer = from_answer(call.operation, found.answer)
+        return type(answer).pb(answer)
 
     def _fails(self, call: GcpCall, parent: str, context: Any) -> bool:
         """Aborts the call or lets it hang, as the fault requires; true if the answer must be malformed."""

@@ -7,17 +7,19 @@ Each is replayed as ``--replay`` does, without a server, through the clients, ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from providers.sandbox import recorded
+from providers.sandbox.aws.recorded import RecordedAnswers
 from scanner.cli.connect import CLOUDS, connectors
 from scanner.collect.answer_files import SHARED, State, read_states
 from scanner.collect.answers import Replay
-from scanner.collect.provider import ConnectionRequest
+from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.model.inventory import Inventory
 from scanner.model.resources.kinds import KINDS
 from scanner.run.scan import CollectionRequest, collect
@@ -36,8 +38,8 @@ def states() -> Iterator[Any]:
                 yield pytest.param(state, id=f"{state.provider}-{state.kind}-{state.name}".replace(" ", "-"))
 
 
-def collected(state: State) -> Inventory:
-    """What the state's scope shows about its kind. Calls that every kind needs are in ``shared.yaml``."""
+def answered(state: State) -> tuple[State, ...]:
+    """The state, with the calls that every kind needs from ``shared.yaml``."""
     own = {exchange.call for exchange in state.answers}
     shared = [
         State(
@@ -49,10 +51,15 @@ def collected(state: State) -> Inventory:
         )
         for each in read_states(ANSWERS / state.provider / f"{SHARED}.yaml")
     ]
-    replay = Replay([state, *shared])
+    return (state, *shared)
+
+
+def collected(state: State, replay: Replay | None) -> Inventory:
+    """What the state's scope shows about its kind; without a replay, over the wire."""
     request = CollectionRequest(
         connections=(ConnectionRequest(state.provider, replay=replay),),  # type: ignore[arg-type]
         wanted={state.kind: KINDS[state.kind].facets()},
+        limits=Limits(attempts=1),
     )
     return collect(request, connectors(CLOUDS)).inventory
 
@@ -70,7 +77,7 @@ def test_every_kind_of_every_cloud_has_states() -> None:
 
 @pytest.mark.parametrize("state", tuple(states()))
 def test_a_state_has_its_facets_and_verdicts(state: State) -> None:
-    inventory = collected(state)
+    inventory = collected(state, Replay(answered(state)))
     found = {one.name: one for one in inventory.resources if one.kind == state.kind}
     assert {spot.cause.message for spot in inventory.blind_spots if spot.kind == state.kind} == set()
     assert found.keys() == state.expected.keys() | state.verdicts.keys()
@@ -84,3 +91,39 @@ def test_a_state_has_its_facets_and_verdicts(state: State) -> None:
         for name, expected in state.verdicts.items()
     }
     assert verdicts == state.verdicts
+
+
+@pytest.fixture
+def wire(running: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[State], None]]:
+    """Makes a simulated cloud answer as a state does."""
+
+    def answer(state: State) -> None:
+        server, found = running[state.provider], answered(state)
+        for name, text in server.environment.items():
+            monkeypatch.setenv(name, text)
+        monkeypatch.setattr(
+            server,
+            "states",
+            RecordedAnswers(found, complete=False) if state.provider == "aws" else Replay(found),
+        )
+
+    yield answer
+
+
+def kind_of(each: Any) -> tuple[str, str]:
+    """Cloud and kind of a state."""
+    (state,) = each.values
+    return state.provider, state.kind
+
+
+FIRST = [next(some) for _, some in groupby(states(), kind_of)]
+
+
+@pytest.mark.parametrize("state", FIRST)
+def test_the_simulated_cloud_sends_what_a_state_says(state: State, wire: Callable[[State], None]) -> None:
+    """The real client reads the same from its cloud's own protocol as from the state itself."""
+    wire(state)
+    replayed, read = collected(state, Replay(answered(state))), collected(state, None)
+    records = [{one.id: one.to_record() for one in found.resources} for found in (read, replayed)]
+    assert records[0] == records[1]
+    assert {spot.kind for spot in read.blind_spots} == {spot.kind for spot in replayed.blind_spots}
