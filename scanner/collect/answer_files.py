@@ -61,6 +61,8 @@ class State:
     """The line of each answer."""
     verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
     """For tests: verdicts by rule and name of the resource."""
+    exact: bool = False
+    """Each answer is about the one request that it states, with nothing left out, as a scan records it."""
 
 
 class _AnswerText(FrozenModel):
@@ -72,6 +74,7 @@ class _AnswerText(FrozenModel):
 
 class _StateText(FrozenModel):
     name: str
+    exact: bool = False
     like: str | None = None
     scope: str | None = Field(default=None, min_length=1)
     answers: tuple[_AnswerText, ...] = ()
@@ -128,7 +131,9 @@ def texts(
         by_scope: dict[str, list[Mapping[str, JSON]]] = defaultdict(list)
         for scope, answer in part:
             by_scope[scope].append(answer)
-        states = [{"name": name, "scope": scope, "answers": each} for scope, each in by_scope.items()]
+        states = [
+            {"name": name, "exact": True, "scope": scope, "answers": each} for scope, each in by_scope.items()
+        ]
         document = {"schema": SCHEMA, "provider": provider, "kind": kind, "states": states}
         text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
         yield Path(provider, f"{kind}.yaml" if number == 1 else f"{kind}-{number}.yaml"), text
@@ -235,6 +240,7 @@ def read_states(path: Path) -> Iterator[State]:
             answers=tuple(answers),
             expected=values.json(state.expected, (*here, "expected")),
             verdicts=state.verdicts,
+            exact=state.exact,
             file=document.file,
             line=document.line(*here),
             lines=tuple(document.line(*here, "answers", place) for place in range(len(answers))),

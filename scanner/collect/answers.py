@@ -133,7 +133,8 @@ class Replay:
             for exchange in state.answers:
                 key = canonical([state.provider, exchange.call, exchange.about])
                 self._held[key].append((state.scope, exchange))
-                self._abouts[state.provider, exchange.call][key] = exchange.about
+                if not state.exact:
+                    self._abouts[state.provider, exchange.call][key] = exchange.about
 
     @classmethod
     def read(cls, folder: Path) -> Replay:
@@ -210,8 +211,8 @@ class Replay:
     ) -> Exchange | None:
         """The answer to a request; ``None`` if the recording does not hold it.
 
-        An answer is about every request that has all that it states; that of the answer that states most
-        counts.
+        An answer is about every request that has all that it states, and that of the answer that states most
+        counts; one of a state that is exact, as recorded ones are, is about no other request.
         Equal requests are answered in recorded order, the last answer again and again, so that waiting for
         a task to end works. ``scope``: only answers of this scope count.
         """

@@ -113,12 +113,12 @@ def collect(
     def begin(number: int, connection: ConnectionRequest) -> None:
         try:
             provider = connectors[connection.provider](connection, request.limits)
+            reached = tuple(replace(target, regions=connection.regions) for target in provider.targets)
         except DocumentError:
             raise  # a mistake in a file of the user's
         except Exception as error:  # noqa: BLE001  (another cloud's results must not be lost with it)
-            reached: tuple[Target, ...] = (_missed(connection, error),)
+            reached = (_missed(connection, error),)
         else:
-            reached = tuple(replace(target, regions=connection.regions) for target in provider.targets)
             failed = contained(f"{connection.provider} collection", provider.collect, wanted, collection)
             if isinstance(failed, Unknown):
                 _unread(reached, wanted, failed, collection)

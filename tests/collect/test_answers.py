@@ -85,18 +85,38 @@ def test_a_request_that_is_not_recorded_is_not_found(
     assert Replay.read(written(tmp_path, POLICY)).find(provider, call, about) is None
 
 
+ABOUTS = [
+    (WWW, "www"),
+    ({**WWW, "ExpectedBucketOwner": ACCOUNT}, "www"),
+    ({**WWW, "Bucket": "other"}, "here"),
+    ({"region": "us-east-1"}, "any"),
+    ({"region": "us-east-1", "ContinuationToken": "2"}, None),
+]
+
+
 def test_an_answer_is_about_every_request_that_has_what_it_states(tmp_path: Path) -> None:
-    everywhere = Exchange("s3:GetBucketPolicy", {}, {"Policy": "any"}, None)
-    here = Exchange("s3:GetBucketPolicy", {"region": "eu-west-1"}, {"Policy": "here"}, None)
-    replay = Replay.read(written(tmp_path, everywhere, here, POLICY))
-    for about, expected in [
-        (WWW, POLICY),
-        ({**WWW, "ExpectedBucketOwner": ACCOUNT}, POLICY),
-        ({**WWW, "Bucket": "other"}, here),
-        ({"region": "us-east-1"}, everywhere),
-        ({"region": "us-east-1", "ContinuationToken": "2"}, None),
-    ]:
-        assert replay.find("aws", "s3:GetBucketPolicy", about) == expected
+    text = (
+        CASE.replace("'{}'", "www")
+        + """\
+  - call: s3:GetBucketPolicy
+    answer: {Policy: any}
+  - call: s3:GetBucketPolicy
+    about: {region: eu-west-1}
+    answer: {Policy: here}
+"""
+    )
+    replay = Replay.read(case(tmp_path, text))
+    for about, expected in ABOUTS:
+        found = replay.find("aws", "s3:GetBucketPolicy", about)
+        assert (found and found.answer) == (expected and {"Policy": expected})
+
+
+def test_a_recorded_answer_is_about_no_other_request(tmp_path: Path) -> None:
+    own = {"region": "eu-west-1", "OwnerIds": ["self"]}
+    listed = Exchange("ec2:DescribeSnapshots", own, {"Snapshots": []}, None)
+    replay = Replay.read(written(tmp_path, listed))
+    assert replay.find("aws", "ec2:DescribeSnapshots", own) == listed
+    assert replay.find("aws", "ec2:DescribeSnapshots", {**own, "RestorableByUserIds": ["all"]}) is None
 
 
 def test_a_state_has_the_answers_of_the_one_that_it_is_like(tmp_path: Path) -> None:
@@ -183,6 +203,7 @@ def test_the_file_has_the_documented_form(tmp_path: Path) -> None:
     assert document == {"schema": "gapscan.answers/v1", "provider": "aws", "kind": "bucket"}
     assert state.pop("name").startswith("recorded 20")
     assert state == {
+        "exact": True,
         "scope": ACCOUNT,
         "answers": [
             {"call": "s3:GetBucketPolicy", "about": WWW, "answer": {"Policy": "{}"}},
