@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from scanner.assess.assessment import Assessment, assess
+from scanner.assess.assessment import assess
 from scanner.assess.finding import Finding
+from scanner.assess.reduce import Assessment
 from scanner.exchange import oscal
 from scanner.exchange.matrix import OwnershipMatrix, matrix
 from scanner.model.evidence import Unknown

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scanner.assess.assessment import Assessment, assess
+from scanner.assess.assessment import assess
 from scanner.assess.gate import Terms
+from scanner.assess.reduce import Assessment
 from scanner.assess.request import AssessmentRequest
 from scanner.assess.states import GATES
 from scanner.catalogue.responsibility import load_catalogue
@@ -246,6 +247,11 @@ def assessed(
     return assess(inventory_of(cloud), requested(ownership, terms, rules))
 
 
+def at_gate(assessment: Assessment) -> set[str]:
+    """The uids of the findings at the gate."""
+    return {finding.uid for finding in assessment.coverage.findings if finding.at_gate}
+
+
 def requested(
     ownership: Path | None = None, terms: Terms | None = None, rules: Sequence[str] = ()
 ) -> AssessmentRequest:
@@ -260,6 +266,7 @@ def requested(
         controls=controls,
         ownership=file,
         terms=terms or Terms(GATES["ownership"]),
+        every_finding=True,
         now=NOW,
         version="0.1.0",
         arguments=("scan", "aws"),

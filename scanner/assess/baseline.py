@@ -2,100 +2,103 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import ValidationError
 
 from scanner.assess.finding import Finding
+from scanner.assess.report_file import ReportFile
 from scanner.assess.states import EVIDENCE_ORDER, Evidence
-from scanner.base.files import open_file
-from scanner.base.yaml import DocumentError, Problem
 
-REPORT_SCHEMA: Literal["gapscan.report/v1"] = "gapscan.report/v1"
-"""The schema of the reports that can be a baseline."""
+_UID = 16
+"""Bytes of a uid."""
+_DEFECT = len(EVIDENCE_ORDER)
+"""Stands for the evidence of an ownership finding, which has none."""
+_LISTED = 128
+"""Is added for a finding that every report lists."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """The findings of an earlier report, and the rules of its pack."""
+    """The findings of an earlier report, and the rules of its pack.
+
+    What it knows of each finding takes 17 bytes; the findings themselves stay on disk.
+    """
 
     name: str
-    evidence: Mapping[str, Evidence]
     rules: frozenset[str]
-    findings: tuple[Finding, ...] = ()
-    """Sorted by uid."""
+    findings: Iterable[Finding]
+    """Sorted by uid; can be iterated repeatedly."""
+    _uids: bytes
+    _evidence: bytes
+    """The number of each one's evidence, worst first, and whether every report lists it."""
 
-    @cached_property
-    def known(self) -> frozenset[str]:
-        """The uids of all its findings, including ownership findings."""
-        return frozenset(self.evidence) | {finding.uid for finding in self.findings}
+    @classmethod
+    def of(cls, name: str, rules: frozenset[str], findings: Iterable[Finding]) -> Baseline:
+        """The baseline of these findings, which are sorted by uid."""
+        uids, evidence = bytearray(), bytearray()
+        for uid, same in groupby(findings, key=lambda finding: finding.uid):
+            # A kind that could not be listed for two reasons has two findings of one uid: the worst counts.
+            worst = min(same, key=_order)
+            uids += bytes.fromhex(uid)
+            evidence.append(_order(worst) + (_LISTED if worst.listed else 0))
+        return cls(name, rules, findings, bytes(uids), bytes(evidence))
 
-    def is_new_rule(self, finding: Finding) -> bool:
+    def knows(self, uid: str) -> bool:
+        """Whether it lists the finding, one of ownership too."""
+        return self._number(uid) is not None
+
+    def lists(self, uid: str) -> bool:
+        """Whether it lists the finding, and would even if it listed no more than it must."""
+        number = self._number(uid)
+        return number is not None and number >= _LISTED
+
+    def before(self, uid: str) -> Evidence | None:
+        """The evidence that it lists for a finding; ``None``: it does not list it, or it has none."""
+        number = self._number(uid)
+        if number is None or number % _LISTED == _DEFECT:
+            return None
+        return EVIDENCE_ORDER[number % _LISTED]
+
+    def is_new_rule(self, rule: str | None) -> bool:
         """Whether the rule was not in the pack of the baseline."""
-        return finding.rule is not None and finding.rule not in self.rules
+        return rule is not None and rule not in self.rules
 
-    def is_new(self, finding: Finding) -> bool:
-        """Whether it is absent from the baseline, or its evidence is worse now."""
-        before = self.evidence.get(finding.uid)
-        if before is None or finding.evidence is None:
-            return True
-        return EVIDENCE_ORDER.index(finding.evidence) < EVIDENCE_ORDER.index(before)
+    def is_new(self, uid: str, evidence: Evidence) -> bool:
+        """Whether it does not list the finding, or the evidence is worse now."""
+        before = self.before(uid)
+        return before is None or EVIDENCE_ORDER.index(evidence) < EVIDENCE_ORDER.index(before)
+
+    def _number(self, uid: str) -> int | None:
+        wanted = bytes.fromhex(uid)
+        at = bisect_left(range(len(self._evidence)), wanted, key=self._uid)
+        if at == len(self._evidence) or self._uid(at) != wanted:
+            return None
+        return self._evidence[at]
+
+    def _uid(self, number: int) -> bytes:
+        return self._uids[number * _UID : (number + 1) * _UID]
+
+
+def _order(finding: Finding) -> int:
+    return _DEFECT if finding.evidence is None else EVIDENCE_ORDER.index(finding.evidence)
 
 
 def load_baseline(path: Path) -> Baseline:
-    """Reads a JSON report. Raises :class:`DocumentError` if the file is not a valid one."""
-    document = read_report(path)
-    found = findings_of(document, path)
+    """Reads a JSON report, of the schema before too.
+
+    Raises :class:`~scanner.base.yaml.DocumentError` if the file is not a valid one.
+    """
+    report = ReportFile(path, former=True)
     try:
-        rules = frozenset(str(rule) for rule in document["scan"]["pack"])
+        rules = frozenset(str(rule) for rule in report.head["scan"]["pack"])
     except (KeyError, TypeError) as error:
-        raise damaged(path, error) from None
+        raise report.damaged(error) from None
     if not rules:
-        message = "lists no rules, so nothing can be compared with it: make one with --report json=PATH"
-        raise DocumentError([Problem(str(path), 1, message)])
-    evidence = {finding.uid: finding.evidence for finding in found if finding.evidence is not None}
-    return Baseline(str(path), evidence, rules, found)
-
-
-def read_report(path: Path) -> dict[str, Any]:
-    """The parsed JSON of a report. Raises :class:`DocumentError` if unreadable or of another schema."""
+        raise report.damaged("it lists no rules, so nothing can be compared with it")
     try:
-        with open_file(path) as file:
-            document: Any = json.loads(file.read().decode("utf-8"))
-    except OSError as error:
-        raise DocumentError([Problem(str(path), 1, f"cannot be read: {error.strerror}")]) from None
-    except UnicodeDecodeError:
-        raise DocumentError([Problem(str(path), 1, "is not a JSON report: not UTF-8 text")]) from None
-    except json.JSONDecodeError as error:
-        raise DocumentError(
-            [Problem(str(path), error.lineno, f"is not a JSON report: {error.msg}")]
-        ) from None
-    except ValueError:
-        message = "is not a JSON report: a number in it is too long"
-        raise DocumentError([Problem(str(path), 1, message)]) from None
-    except RecursionError:
-        message = "is not a JSON report: nested too deeply"
-        raise DocumentError([Problem(str(path), 1, message)]) from None
-    if not isinstance(document, dict) or document.get("schema") != REPORT_SCHEMA:
-        message = f"is not a report of schema {REPORT_SCHEMA}: make one with --report json=PATH"
-        raise DocumentError([Problem(str(path), 1, message)])
-    return document
-
-
-def findings_of(document: Mapping[str, Any], path: Path) -> tuple[Finding, ...]:
-    """The findings of a parsed report, sorted by uid. Raises :class:`DocumentError` if they are damaged."""
-    try:
-        entries = (Finding.model_validate_json(json.dumps(entry)) for entry in document["findings"])
-        return tuple(sorted(entries, key=lambda finding: finding.uid))
-    except (ValidationError, KeyError, TypeError) as error:
-        raise damaged(path, error) from None
-
-
-def damaged(path: Path, error: Exception) -> DocumentError:
-    """The error for a report that does not match its schema."""
-    return DocumentError([Problem(str(path), 1, f"is damaged: {str(error).splitlines()[0]}")])
+        return Baseline.of(str(path), rules, report)
+    except ValueError as error:
+        raise report.damaged(error) from None

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, get_args
 
+from msgspec.structs import replace
+
 from scanner.assess.coverage_rows import ROW_ORDER
 from scanner.assess.finding import Finding
 from scanner.assess.states import EVIDENCE_ORDER, Evidence
@@ -78,19 +80,24 @@ class AssessedSide:
             kinds = self.listed.get((str(finding.provider), str(finding.scope)), frozenset())
             if finding.resource.kind not in kinds:
                 return False
-        return not any(self._hides(spot, finding) for spot in self.spots)
+        return not any(
+            hides((region, kind), finding.resource.kind, finding.region)
+            for provider, scope, region, kind in self.spots
+            if (provider, scope) == (finding.provider, finding.scope)
+        )
 
-    @staticmethod
-    def _hides(spot: tuple[str, str, str | None, str], finding: Finding) -> bool:
-        provider, scope, region, kind = spot
-        if (provider, scope) != (finding.provider, finding.scope):
-            return False
-        if kind == "region":
-            # Nothing was listed in a region that is disabled, or in any if the regions could not be listed.
-            return finding.region is not None and region in (None, finding.region)
-        if finding.resource is None or kind != finding.resource.kind:
-            return False
-        return region is None or finding.region is None or region == finding.region
+
+HiddenPlace = tuple[str | None, str]
+"""Region and kind of a blind spot."""
+
+
+def hides(spot: HiddenPlace, kind: str, region: str | None) -> bool:
+    """Whether resources of a kind in a region of the same scope may be in a blind spot."""
+    place, hidden = spot
+    if hidden == "region":
+        # Nothing was listed in a region that is disabled, or in any if the regions could not be listed.
+        return region is not None and place in (None, region)
+    return hidden == kind and (place is None or region is None or place == region)
 
 
 def _listed(lines: Any) -> Mapping[tuple[str, str], frozenset[str]] | None:
@@ -147,10 +154,18 @@ def compare(
 def gone(finding: Finding) -> Finding:
     """A finding whose resource or defect is verifiably gone, as it is reported for the last time."""
     if finding.subject == "ownership":
-        return finding.model_copy(update={"message": f"fixed: {finding.message}"})
+        return replace(finding, message=f"fixed: {finding.message}")
     name = finding.resource.name if finding.resource is not None else ""
-    closed = {"verdict": "n/a", "evidence": "n/a", "state": "not_applicable", "unknowns": (), "observed": {}}
-    return finding.model_copy(update={**closed, "message": f"{name}: no longer exists"})
+    return replace(
+        finding,
+        verdict="n/a",
+        evidence="n/a",
+        state="not_applicable",
+        unknowns=(),
+        observed={},
+        at_gate=False,
+        message=f"{name}: no longer exists",
+    )
 
 
 def _open(finding: Finding) -> bool:

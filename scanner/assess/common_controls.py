@@ -7,9 +7,9 @@ itself still counts: naming a provider does not close an open finding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
 
 from scanner.assess.coverage_rows import ROW_ORDER, CoverageKey, CoverageRow, CoverageRows
 from scanner.assess.states import Claim, Evidence, State, state_of
@@ -26,8 +26,7 @@ UNSEEN: tuple[Evidence, State] = ("unassessed", "unassessed")
 """The result where the providing scope was not assessed, or where two scopes provide for each other."""
 
 
-@dataclass(frozen=True)
-class _Link:
+class Link(msgspec.Struct, frozen=True):
     """A control that another scope provides."""
 
     control: str
@@ -37,6 +36,8 @@ class _Link:
     owner: str | None
     declared: bool
     """It is declared not applicable in the scope."""
+    basis: int
+    """How its owner is assigned, as a number in :data:`scanner.assess.metrics.BASES`."""
 
     def here(self, piece: tuple[Evidence, State]) -> tuple[Evidence, State]:
         """A result of the providing scope, as it counts in this one."""
@@ -46,16 +47,33 @@ class _Link:
         return (evidence, "not_applicable") if applies_nowhere else piece
 
 
-@dataclass
 class CommonControls:
-    """The controls of one assessment that other scopes provide."""
+    """The controls of an assessment that other scopes provide."""
 
-    elsewhere: Sequence[CoverageRow] = ()
-    """Rows of scopes that are assessed only because they may provide controls."""
-    _links: dict[tuple[str, Place], _Link] = field(default_factory=dict)
+    def __init__(self, links: Iterable[Link] = (), elsewhere: Iterable[CoverageRow] = ()) -> None:
+        """``elsewhere``: rows of scopes that are assessed only because they may provide controls."""
+        self._links: dict[tuple[str, Place], Link] = {
+            (link.control, (link.provider, link.scope.lower())): link for link in links
+        }
+        self._elsewhere: dict[tuple[str, Place], set[tuple[Evidence, State]]] = {}
+        for row in elsewhere:
+            place = (row.control, (row.provider, row.scope.lower()))
+            self._elsewhere.setdefault(place, set()).add((row.evidence, row.state))
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Every control that another scope provides."""
+        return tuple(self._links.values())
 
     def note(
-        self, control: str, provider: ProviderName, scope: str, ownership: Ownership, *, declared: bool
+        self,
+        control: str,
+        provider: ProviderName,
+        scope: str,
+        ownership: Ownership,
+        *,
+        declared: bool,
+        basis: int,
     ) -> bool:
         """Records that another scope provides the control here; returns whether one does.
 
@@ -64,8 +82,8 @@ class CommonControls:
         by = ownership.provided_by
         if by is None or by == (provider, scope.lower()):
             return False
-        self._links[control, (provider, scope.lower())] = _Link(
-            control, provider, scope, by, ownership.owner, declared
+        self._links[control, (provider, scope.lower())] = Link(
+            control, provider, scope, by, ownership.owner, declared, basis
         )
         return True
 
@@ -74,8 +92,9 @@ class CommonControls:
         link = self._links.get((key.control, (key.provider, key.scope.lower())))
         return link is not None and key.owner == link.owner and key.ownership == "owned"
 
-    def settle(self, tables: Sequence[CoverageRows]) -> None:
-        """Gives every row of a common control the state that it has in the providing scope."""
+    def settle(self, tables: Sequence[CoverageRows]) -> Iterator[tuple[Link, CoverageKey]]:
+        """Gives every row of a common control the state that it has in the providing scope; yields the rows
+        of the last table to which it gave one."""
         # All states are computed before any row changes, so that the order of scopes makes no difference.
         pieces = {link: self._state(link, tables[0], ()) for link in self._links.values()}
         for link, piece in pieces.items():
@@ -85,8 +104,10 @@ class CommonControls:
                         row = table.row(key)
                         row.pieces = {one for one in row.pieces if one[0] in KEPT} | {link.here(piece)}
                         row.provided_by = " ".join(link.by)
+                        if table is tables[-1]:
+                            yield link, key
 
-    def _state(self, link: _Link, rows: CoverageRows, visited: tuple[Place, ...]) -> tuple[Evidence, State]:
+    def _state(self, link: Link, rows: CoverageRows, visited: tuple[Place, ...]) -> tuple[Evidence, State]:
         """The worst that the providing scope has, which may in turn come from a further scope."""
         if link.by in visited:
             return UNSEEN
@@ -100,12 +121,3 @@ class CommonControls:
     def _pieces(self, control: str, place: Place, rows: CoverageRows) -> set[tuple[Evidence, State]]:
         found = {(row.evidence, row.state) for row in rows.at(control, *place) if row.pieces}
         return found | self._elsewhere.get((control, place), set())
-
-    @cached_property
-    def _elsewhere(self) -> Mapping[tuple[str, Place], set[tuple[Evidence, State]]]:
-        found: dict[tuple[str, Place], set[tuple[Evidence, State]]] = {}
-        for row in self.elsewhere:
-            found.setdefault((row.control, (row.provider, row.scope.lower())), set()).add(
-                (row.evidence, row.state)
-            )
-        return found

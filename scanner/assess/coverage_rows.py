@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, get_args
+
+import msgspec
 
 from scanner.assess.states import Evidence, State, worst
 from scanner.base.models import FrozenModel
@@ -51,7 +52,9 @@ class CoverageRow(FrozenModel):
     kinds_expected: tuple[str, ...]
     """Kinds that the control expects evidence from and that exist there or could not be listed."""
     counts: Mapping[Outcome, int]
-    """Verdicts by outcome."""
+    """Verdicts by outcome, whether their findings are listed or only counted here."""
+    rules: Mapping[str, Mapping[Outcome, int]] = {}
+    """The same by rule, without the outcomes that a rule does not have here."""
     provided_by: str | None = None
     """The scope that provides this common control, as ``aws 444455556666``: the row has the state there,
     or a worse one if something fails or is unknown here."""
@@ -68,18 +71,38 @@ class CoverageKey(NamedTuple):
     ownership: OwnershipStatus
 
 
-@dataclass
-class RowEvidence:
+class RowEvidence(msgspec.Struct):
     """The evidence of one row: the distinct pieces, and the number of verdicts."""
 
-    counts: Counter[Outcome] = field(default_factory=Counter)
-    pieces: set[tuple[Evidence, State]] = field(default_factory=set)
+    verdicts: dict[str, dict[Outcome, int]] = {}
+    """By rule and outcome."""
+    pieces: set[tuple[Evidence, State]] = set()
     """Distinct pieces of evidence, each with its state."""
     provided_by: str | None = None
+
+    def count(self, rule: str, outcome: Outcome, number: int) -> None:
+        """Counts verdicts of a rule."""
+        of_rule = self.verdicts.setdefault(rule, {})
+        of_rule[outcome] = of_rule.get(outcome, 0) + number
 
     def add(self, evidence: Evidence, state: State) -> None:
         """Adds a piece of evidence."""
         self.pieces.add((evidence, state))
+
+    def merge(self, other: RowEvidence) -> None:
+        """Adds the evidence of the same row from elsewhere."""
+        self.pieces |= other.pieces
+        for rule, counts in other.verdicts.items():
+            for outcome, number in counts.items():
+                self.count(rule, outcome, number)
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        """Verdicts by outcome."""
+        return {
+            outcome: sum(of_rule.get(outcome, 0) for of_rule in self.verdicts.values())
+            for outcome in OUTCOMES
+        }
 
     @property
     def state(self) -> State:
@@ -110,6 +133,18 @@ class CoverageRows:
         if place not in self._of:
             self._by_place[key.control, key.provider, key.scope.lower()].append(place)
         return self._of[place].setdefault(key, RowEvidence())
+
+    @classmethod
+    def holding(cls, rows: Mapping[CoverageKey, RowEvidence]) -> CoverageRows:
+        """Rows that were assessed before."""
+        made = cls()
+        made.merge(rows)
+        return made
+
+    def merge(self, rows: Mapping[CoverageKey, RowEvidence]) -> None:
+        """Adds rows of other scopes."""
+        for key, evidence in rows.items():
+            self.row(key).merge(evidence)
 
     def of(self, control: str, provider: ProviderName, scope: str) -> Sequence[CoverageKey]:
         """The keys of the rows of a control in a scope."""

@@ -2,63 +2,104 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 
-from scanner.assess.finding import Finding, FoundUnknown, found, identity, observed, unknowns_of
+from scanner.assess.finding import (
+    Finding,
+    FoundResource,
+    FoundUnknown,
+    found,
+    found_unknown,
+    identity,
+    identity_of_verdict,
+    unknowns_of,
+)
 from scanner.assess.judged_control import JudgedControl
-from scanner.assess.states import Evidence
-from scanner.catalogue.boundary import Boundary
+from scanner.assess.verdict_classes import VerdictClass
 from scanner.catalogue.control import Control, Severity
-from scanner.model.evidence import BlindSpot
+from scanner.model.evidence import BlindSpot, Unknown
 from scanner.model.resources.account import Account
+from scanner.model.resources.base import Resource
 from scanner.model.resources.identity import Tenant
 from scanner.ownership.file.schema import AttestationText
-from scanner.ownership.resolve.selection import OwnershipTarget
-from scanner.rule.evaluate import Verdict
+from scanner.rule.rule import Rule
 
 
-def rule_finding(
-    verdict: Verdict,
-    control: Control,
-    boundary: Boundary | None,
-    assessed: JudgedControl,
-    *,
-    target: OwnershipTarget,
-    partition: str,
-    priority: Severity,
-    now: datetime,
-) -> Finding:
-    """The finding of a verdict; ``boundary`` is ``None`` for a blind spot."""
-    rule, subject = verdict.rule, verdict.subject
-    resource = None if isinstance(subject, BlindSpot) else subject
-    what = found(subject)
-    unknowns = _unknowns(verdict, boundary)
-    return Finding(
-        uid=identity(
-            control=control.first_id,
-            rule=rule.first_id,
-            provider=subject.provider,
-            partition=partition,
-            scope=subject.scope,
-            resource=what.id,
-        ),
-        subject="evidence",
-        control=control.id,
-        rule=rule.id,
-        provider=target.provider,
-        scope=subject.scope,
-        region=subject.region,
-        service_model=boundary.model if boundary is not None else None,
-        resource=what,
-        verdict=verdict.outcome,
-        unknowns=unknowns,
-        observed=observed(rule, resource) if resource is not None else {},
-        message=_message(verdict, what.name, unknowns, assessed.evidence, now),
-        severity=rule.text.severity,
-        priority=priority,
-        **assessed.fields(),
-    )
+class SubjectFindings:
+    """The findings of one resource or blind spot; what they share is determined once, when one is made."""
+
+    def __init__(self, subject: Resource | BlindSpot, partition: str, now: datetime) -> None:
+        self.subject = subject
+        self._partition = partition
+        self._now = now
+
+    def uid(self, control: Control, rule: Rule) -> str:
+        """The uid of the finding of a rule: see :func:`~scanner.assess.finding.identity`."""
+        return identity_of_verdict(control.first_id, rule.first_id, self._place)
+
+    def of(self, one: VerdictClass, unknown: Unknown | None, uid: str, at_gate: bool) -> Finding:
+        """The finding of a verdict of a class. ``unknown``: why the outcome is unknown."""
+        unknowns = self._unknowns(one, unknown)
+        return Finding(
+            uid=uid,
+            resource=self._found,
+            unknowns=unknowns,
+            observed={name: self._record[name] for name in sorted(one.rule.wanted) if name in self._record},
+            message=self._message(one, unknowns),
+            at_gate=at_gate,
+            **one.shared,
+        )
+
+    @cached_property
+    def _found(self) -> FoundResource:
+        return found(self.subject)
+
+    @cached_property
+    def _place(self) -> bytes:
+        subject = self.subject
+        return json.dumps([subject.provider, self._partition, subject.scope, self._found.id])[1:].encode()
+
+    @cached_property
+    def _record(self) -> dict[str, Any]:
+        """The known facets, as JSON values."""
+        subject = self.subject
+        if isinstance(subject, BlindSpot):
+            return {}
+        known = subject.collected() - subject.unknowns().keys()
+        return subject.model_dump(mode="json", include=set(known))
+
+    def _unknowns(self, one: VerdictClass, unknown: Unknown | None) -> tuple[FoundUnknown, ...]:
+        """What the verdict lacked, and what responsibility lacked beside it."""
+        rule, subject, boundary = one.rule, self.subject, one.boundary
+        unknowns: tuple[FoundUnknown, ...] = ()
+        if unknown is not None:
+            if not isinstance(subject, BlindSpot):
+                unknowns = unknowns_of(rule, subject)
+            unknowns = unknowns or tuple(found_unknown(None, cause) for cause in unknown.causes)
+        if boundary is not None:
+            unknowns += tuple(
+                found_unknown(facet, cause)
+                for facet, lacking in boundary.unknowns
+                for cause in lacking.causes
+                if facet not in rule.facets or unknown is None
+            )
+        return unknowns
+
+    def _message(self, one: VerdictClass, unknowns: Sequence[FoundUnknown]) -> str:
+        rule, subject, evidence = one.rule, self.subject, one.assessed.evidence
+        name = self._found.name
+        if one.outcome == "fail" and not isinstance(subject, BlindSpot):
+            return rule.message.render(subject, self._now)
+        why = "; ".join(dict.fromkeys(f"{unknown.call} {unknown.reason}" for unknown in unknowns))
+        if one.outcome == "unknown":
+            return f"{name}: could not be determined ({why})"
+        if one.outcome == "pass" and evidence == "unknown":
+            return f"{name}: {rule.text.title}, but the responsible party could not be determined ({why})"
+        return f"{name}: {rule.text.title}" if one.outcome == "pass" else f"{name}: does not apply"
 
 
 def attestation_finding(
@@ -99,37 +140,3 @@ def attestation_finding(
         priority=priority,
         **assessed.fields(),
     )
-
-
-def _unknowns(verdict: Verdict, boundary: Boundary | None) -> tuple[FoundUnknown, ...]:
-    """What the verdict lacked, and what responsibility lacked beside it."""
-    rule, subject = verdict.rule, verdict.subject
-    unknowns: tuple[FoundUnknown, ...] = ()
-    if verdict.unknown is not None:
-        if not isinstance(subject, BlindSpot):
-            unknowns = unknowns_of(rule, subject)
-        unknowns = unknowns or tuple(
-            FoundUnknown(facet=None, **cause.model_dump()) for cause in verdict.unknown.causes
-        )
-    if boundary is not None:
-        unknowns += tuple(
-            FoundUnknown(facet=facet, **cause.model_dump())
-            for facet, unknown in boundary.unknowns
-            for cause in unknown.causes
-            if facet not in rule.facets or verdict.unknown is None
-        )
-    return unknowns
-
-
-def _message(
-    verdict: Verdict, name: str, unknowns: Sequence[FoundUnknown], evidence: Evidence, now: datetime
-) -> str:
-    rule = verdict.rule
-    if verdict.outcome == "fail" and not isinstance(verdict.subject, BlindSpot):
-        return rule.message.render(verdict.subject, now)
-    why = "; ".join(dict.fromkeys(f"{unknown.call} {unknown.reason}" for unknown in unknowns))
-    if verdict.outcome == "unknown":
-        return f"{name}: could not be determined ({why})"
-    if verdict.outcome == "pass" and evidence == "unknown":
-        return f"{name}: {rule.text.title}, but the responsible party could not be determined ({why})"
-    return f"{name}: {rule.text.title}" if verdict.outcome == "pass" else f"{name}: does not apply"

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Literal
 
-from scanner.assess.states import Evidence, State
-from scanner.base.models import FrozenModel
+import msgspec
+
+from scanner.assess.states import Evidence, State, standing
 from scanner.catalogue.control import Control, Party, ServiceModel, Severity
-from scanner.model.evidence import BlindSpot, Reason
+from scanner.model.evidence import BlindSpot, Cause, Reason
 from scanner.model.resources.base import ProviderName, Resource
 from scanner.ownership.status import OwnershipStatus
 from scanner.rule.rule import Outcome, Rule
 
 
-class FoundResource(FrozenModel):
+class FoundResource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The resource that a finding is about; for a blind spot, the kind that could not be listed."""
 
     id: str
     kind: str
     name: str
-    tags: Mapping[str, str] | None
+    tags: dict[str, str] | None
     """``None`` if the tags could not be read."""
 
     def is_blind_spot(self, region: str | None) -> bool:
@@ -38,7 +40,7 @@ def _blind_spot_id(kind: str, region: str | None) -> str:
     return f"{kind}@{region or 'global'}"
 
 
-class FoundUnknown(FrozenModel):
+class FoundUnknown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One cause of an unknown, and the permission that would settle it."""
 
     facet: str | None
@@ -49,7 +51,7 @@ class FoundUnknown(FrozenModel):
     message: str
 
 
-class Finding(FrozenModel):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line of a report: evidence joined with responsibility and ownership.
 
     ``subject`` is ``evidence`` (a rule, or a required attestation, on a resource) or ``ownership`` (a defect
@@ -70,7 +72,7 @@ class Finding(FrozenModel):
     resource: FoundResource | None
     verdict: Outcome | None
     unknowns: tuple[FoundUnknown, ...]
-    observed: Mapping[str, Any]
+    observed: dict[str, Any]
     """The known facets that the rule read, as JSON values."""
     message: str
     party: Party | None
@@ -85,11 +87,46 @@ class Finding(FrozenModel):
     flags: tuple[str, ...]
     severity: Severity
     priority: Severity
+    at_gate: bool = False
+    """Whether the gate stops it."""
 
     @property
     def short(self) -> str:
         """The first 8 digits of the uid, as reports show it."""
         return self.uid[:8]
+
+    @property
+    def listed(self) -> bool:
+        """Whether a report lists it even where it lists no more than it must: see :func:`must_be_listed`."""
+        return must_be_listed(self.state, self.evidence)
+
+    def encoded(self) -> bytes:
+        """The finding as one line of JSON, which begins with its uid."""
+        return _ENCODER.encode(self)
+
+    @staticmethod
+    def decoded(line: bytes) -> Finding:
+        """The finding of such a line. Raises :class:`msgspec.MsgspecError`, a :class:`ValueError`."""
+        return _DECODER.decode(line)
+
+
+def fields(finding: Finding, names: Iterable[str]) -> dict[str, Any]:
+    """Some fields of a finding, as JSON values."""
+    return {name: msgspec.to_builtins(getattr(finding, name)) for name in names}
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Finding)
+
+
+def must_be_listed(state: State | None, evidence: Evidence | None) -> bool:
+    """Whether a finding in this state is listed one by one, and not only counted in its coverage row.
+
+    What is open is listed, and so is what wants a change of the ownership file although it passes.
+    """
+    if state is None or evidence is None or evidence not in ("pass", "n/a"):
+        return True
+    return state != "unclaimed" and standing(state, evidence) != "fine"
 
 
 def identity(*, control: str, rule: str, provider: str, partition: str, scope: str, resource: str) -> str:
@@ -98,8 +135,22 @@ def identity(*, control: str, rule: str, provider: str, partition: str, scope: s
     ``control`` and ``rule`` are their first-ever ids; ``resource`` is the canonical id, or the kind and
     region of a blind spot. The hash never changes, and does not depend on the report's schema.
     """
-    parts = json.dumps(["gapscan.finding/v1", control, rule, provider, partition, scope, resource])
-    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+    place = json.dumps([provider, partition, scope, resource])[1:]
+    return identity_of_verdict(control, rule, place.encode())
+
+
+def identity_of_verdict(control: str, rule: str, place: bytes) -> str:
+    """The same of one of many findings of a resource.
+
+    ``place`` is the JSON text of the list of provider, partition, scope and resource, without its first
+    bracket: it is the same for all of them.
+    """
+    return hashlib.sha256(_identity_prefix(control, rule) + place).hexdigest()[:32]
+
+
+@cache
+def _identity_prefix(control: str, rule: str) -> bytes:
+    return f"{json.dumps(['gapscan.finding/v1', control, rule])[:-1]}, ".encode()
 
 
 _FIRST_CODES = {"attestation_expired": "statement_expired"}
@@ -152,21 +203,19 @@ def found(item: Resource | BlindSpot) -> FoundResource:
             name=f"every {item.kind}" + (f" in {item.region}" if item.region else ""),
             tags=None,
         )
-    tags = item.tags if isinstance(item.tags, Mapping) else None
+    tags = dict(item.tags) if isinstance(item.tags, Mapping) else None
     return FoundResource(id=item.id, kind=item.kind, name=item.name, tags=tags)
 
 
-def observed(rule: Rule, resource: Resource) -> dict[str, Any]:
-    """The known facets that the rule read, sorted, as JSON values."""
-    known = (rule.wanted & resource.collected()) - resource.unknowns().keys()
-    record = resource.model_dump(mode="json", include=set(known))
-    return {name: record[name] for name in sorted(record)}
+def found_unknown(facet: str | None, cause: Cause) -> FoundUnknown:
+    """One cause of an unknown facet, or of an unknown verdict."""
+    return FoundUnknown(facet, cause.reason, cause.call, cause.permission, cause.message)
 
 
 def unknowns_of(rule: Rule, resource: Resource) -> tuple[FoundUnknown, ...]:
     """The unknown facets that the rule's verdict depends on."""
     return tuple(
-        FoundUnknown(facet=name, **cause.model_dump())
+        found_unknown(name, cause)
         for name, unknown in resource.unknowns().items()
         if name in rule.facets
         for cause in unknown.causes

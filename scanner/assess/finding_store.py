@@ -1,94 +1,113 @@
-"""The findings of one assessment, stored on disk and sorted by uid; memory use is bounded."""
+"""The findings of one assessment as lines, sorted by uid, on disk; memory use is bounded."""
 
 from __future__ import annotations
 
 import heapq
+import io
 import os
-import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
 
 from scanner.assess.finding import Finding
 from scanner.base.files import Unwritable
 
-_RUN = 10_000
-_CACHE_KIB = 8192
-
-_Row = tuple[str, int, bytes]
+_RUN = 1 << 23
+"""Bytes of findings that are sorted in memory at a time."""
+_READ = 1 << 16
+"""Bytes of a run that are read at a time."""
 
 
 class FindingStore:
-    """Takes findings in any order and yields them sorted by uid, as often as needed.
+    """Takes findings as lines of JSON in any order and yields them sorted, as often as needed.
 
     Raises :class:`~scanner.base.files.Unwritable` if the folder for temporary files has no room for them.
 
-    They are stored in a private, unnamed SQLite database: it stays in memory while it is small, moves to the
-    folder for temporary files as it grows, cannot be opened by others, and is deleted with the process.
-    Every 10,000 findings are sorted and appended as a run, and the runs are merged when read: one index over
-    random uids would rewrite most of its pages for each finding.
+    A line begins with the finding's uid, so that lines sort by uid, and equal uids in an order of their own
+    whatever order they came in. Every 8 MB are sorted and written as a run, and the runs are merged when
+    read. A run is a file without a name: it cannot be opened by others, and is deleted with the process.
     """
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)
-        for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
-            self._database.execute(f"PRAGMA {setting}")
-        self._database.execute("CREATE TABLE finding (place INTEGER PRIMARY KEY, uid TEXT, record BLOB)")
-        self._waiting: list[_Row] = []
-        self._runs: list[range] = []
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._runs: list[IO[bytes]] = []
         self._number = 0
 
-    def add(self, finding: Finding) -> None:
-        """Stores a finding."""
-        # A kind that could not be listed for two reasons has two findings of one uid: keep their order.
-        self._waiting.append((finding.uid, self._number, finding.model_dump_json().encode()))
+    def add(self, line: bytes) -> None:
+        """Stores a finding: see :meth:`Finding.encoded`."""
+        self._waiting.append(line)
         self._number += 1
-        if len(self._waiting) >= _RUN:
+        self._size += len(line)
+        if self._size >= _RUN:
             self._store()
 
     def __len__(self) -> int:
         return self._number
 
     def __iter__(self) -> Iterator[Finding]:
-        self._store()
-        runs = [self._run(run) for run in self._runs]
-        # The runs are in order of insertion and merging is stable: equal uids keep their order.
-        for _, record in heapq.merge(*runs, key=lambda row: row[0]):
-            yield Finding.model_validate_json(record)
+        """The findings, sorted by uid."""
+        return map(Finding.decoded, self.lines())
 
-    def _run(self, run: range) -> Iterator[tuple[str, bytes]]:
-        with _in_temporary_folder():
-            yield from self._database.execute(
-                "SELECT uid, record FROM finding WHERE place BETWEEN ? AND ? ORDER BY place",
-                (run.start, run.stop - 1),
-            )
+    def lines(self) -> Iterator[bytes]:
+        """The same as lines, without their ends."""
+        self._waiting.sort()
+        runs = [_lines(run) for run in self._runs]
+        return heapq.merge(*runs, iter(tuple(self._waiting)))
+
+    def save(self, path: Path) -> None:
+        """Writes all lines, sorted, to a file that only its owner can read."""
+        with _room(), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.writelines(line + b"\n" for line in self.lines())
+
+    def take(self, path: Path) -> None:
+        """Takes over the lines of a file that :meth:`save` wrote, and removes its name."""
+        run = path.open("rb")
+        path.unlink()
+        self._runs.append(run)
+        self._number += sum(1 for _ in _lines(run))
 
     def _store(self) -> None:
-        if not self._waiting:
-            return
         self._waiting.sort()
-        run = range(self._number - len(self._waiting), self._number)
-        with _in_temporary_folder():
-            self._database.execute("BEGIN")
-            self._database.executemany(
-                "INSERT INTO finding VALUES (?, ?, ?)",
-                ((place, uid, record) for place, (uid, _, record) in zip(run, self._waiting, strict=True)),
-            )
-            self._database.execute("COMMIT")
-        self._runs.append(run)
+        with _room():
+            run = tempfile.TemporaryFile(prefix="gapscan-")  # noqa: SIM115  (it lives as long as the store)
+            self._runs.append(run)
+            run.writelines(line + b"\n" for line in self._waiting)
+            run.flush()
         self._waiting.clear()
+        self._size = 0
+
+
+class _Run(io.RawIOBase):
+    """Reads a file from its beginning, whoever else reads it at the same time."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is newer
+        data = os.pread(self._file.fileno(), len(buffer), self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def _lines(run: IO[bytes]) -> Iterator[bytes]:
+    for line in io.BufferedReader(_Run(run), _READ):
+        yield line[:-1]
 
 
 @contextmanager
-def _in_temporary_folder() -> Iterator[None]:
-    """Names the folder if SQLite cannot use it."""
+def _room() -> Iterator[None]:
+    """Names the folder if findings cannot be stored in it."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise Unwritable(f"{_folder()}: findings cannot be stored there meanwhile: {error}") from None
-
-
-def _folder() -> str:
-    """The folder that SQLite takes for temporary files. https://www.sqlite.org/tempfiles.html, section 5"""
-    named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"))
-    usual = ("/var/tmp", "/usr/tmp", "/tmp")
-    return next((one for one in (*named, *usual) if one and os.access(one, os.W_OK | os.X_OK)), ".")
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        reason = error.strerror or str(error)
+        raise Unwritable(f"{folder}: findings cannot be stored there meanwhile: {reason}") from None

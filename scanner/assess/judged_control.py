@@ -50,10 +50,12 @@ class JudgedControl:
             "proposed": self.proposed,
             "evidence": self.evidence,
             "state": self.result.state,
-            "flags": tuple(sorted(self._flags())),
+            "flags": tuple(sorted(self.all_flags)),
         }
 
-    def _flags(self) -> frozenset[str]:
+    @property
+    def all_flags(self) -> frozenset[str]:
+        """The flags of its findings."""
         narrowed = {NARROWING_UNCERTAIN} if self.fit == "maybe" else set()
         return self.flags | self.ownership.flags | self.result.flags | narrowed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,10 +52,6 @@ class KindCoverage:
         """The kinds that the control expects evidence from and that may exist in the scope."""
         kinds = control.kinds.get(provider, ())
         return tuple(kind for kind in kinds if self._may_exist(kind, provider, scope))
-
-    def seen(self, control: Control, kinds: Sequence[str]) -> tuple[str, ...]:
-        """The kinds among these that a chosen rule of the control covers."""
-        return tuple(kind for kind in kinds if kind in self._kinds_of[control.id])
 
     def has_rule(self, kind: str) -> bool:
         """Whether any chosen rule covers a kind."""
@@ -121,12 +117,13 @@ class KindCoverage:
         return frozenset(rule.id for rule in self.chosen)
 
     @cached_property
-    def _kinds_of(self) -> Mapping[str, set[str]]:
-        kinds: dict[str, set[str]] = defaultdict(set)
-        for rule in self.chosen:
-            kinds[rule.text.control].add(rule.text.for_)
-        return kinds
-
-    @cached_property
     def _kinds(self) -> frozenset[str]:
         return frozenset(rule.text.for_ for rule in self.chosen)
+
+
+def kinds_with_rules(chosen: Iterable[Rule]) -> Mapping[str, frozenset[str]]:
+    """By control: the kinds that a chosen rule of it covers."""
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for rule in chosen:
+        kinds[rule.text.control].add(rule.text.for_)
+    return {control: frozenset(covered) for control, covered in kinds.items()}

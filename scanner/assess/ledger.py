@@ -1,93 +1,130 @@
-"""What an assessment has produced so far: its findings, and the evidence of each coverage row."""
+"""What an assessment of some scopes has counted so far, and where its findings go."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from msgspec.structs import replace
 
 from scanner.assess.coverage_rows import CoverageKey, CoverageRows
 from scanner.assess.finding import Finding
 from scanner.assess.finding_store import FindingStore
+from scanner.assess.gate import GateCounts, Terms
 from scanner.assess.judged_control import JudgedControl
-from scanner.assess.observer import AssessmentObserver
+from scanner.assess.metrics import BASES, CountedFinding, MetricCounts, basis
 from scanner.assess.states import State
+from scanner.assess.verdict_classes import VerdictClass
 from scanner.catalogue.control import Control
-from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.selection import OwnershipTarget
-from scanner.rule.rule import Outcome
 
 
 class Ledger:
-    """Collects findings and row evidence, and passes each on to the observers.
+    """Counts evidence and findings.
 
     ``rows`` has the evidence of everything that was assessed; ``reported`` only of what the assessment is
     narrowed to. Without a narrowing they are the same object.
     """
 
-    def __init__(self, observers: Sequence[AssessmentObserver], *, narrowed: bool) -> None:
-        self.findings = FindingStore()
-        self.states: Counter[State] = Counter()
+    def __init__(self, findings: FindingStore | None, terms: Terms, *, narrowed: bool) -> None:
+        self._findings = findings
+        self._terms = terms
+        self.states: dict[State, int] = {}
         """Findings of evidence by state."""
         self.rows = CoverageRows()
         self.reported = CoverageRows() if narrowed else self.rows
-        self._observers = observers
+        self.gate = GateCounts()
+        self.metrics = MetricCounts()
 
-    @property
-    def tables(self) -> tuple[CoverageRows, ...]:
-        """Every table of rows, each once; the first has everything."""
-        return (self.rows,) if self.reported is self.rows else (self.rows, self.reported)
-
-    def keep(self, finding: Finding, target: OwnershipTarget | None, ownership: Ownership | None) -> None:
-        """Stores a finding. One of ownership has neither target nor owner."""
-        self.findings.add(finding)
-        if finding.state is not None:
-            self.states[finding.state] += 1
-        for observer in self._observers:
-            observer.on_finding(finding, target, ownership)
+    def settle(self, one: VerdictClass) -> None:
+        """Counts all verdicts of a class."""
+        key, evidence, state = one.row, one.assessed.evidence, one.state
+        for rows in self._tables(one.assessed):
+            row = rows.row(key)
+            row.add(evidence, state)
+            row.count(one.rule.id, one.outcome, one.count)
+        if not one.reported:
+            return
+        measured = one.measured()
+        self._measure(one.control.id, one.target, one.assessed)
+        self.metrics.finding(measured, one.count)
+        self.states[state] = self.states.get(state, 0) + one.count
+        self.gate.known = self.gate.known or one.outcome != "unknown"
+        self.gate.count(one.place, measured.severity, evidence, one.count, one.stopped, one.new_rule)
 
     def record(
         self,
         control: Control,
         target: OwnershipTarget,
         assessed: JudgedControl,
-        outcome: Outcome | None = None,
         *,
         settled: bool = True,
     ) -> bool:
-        """Adds evidence to its row; returns whether the assessment reports it.
+        """Adds evidence that is no verdict to its row; returns whether the assessment reports it.
 
-        Evidence that is not ``settled`` gets its state from another scope later; observers see it then.
+        Evidence that is not ``settled`` gets its state from another scope later.
         """
         key = assessed.row(control, target)
+        for rows in self._tables(assessed):
+            rows.row(key).add(assessed.evidence, assessed.result.state)
         reported = assessed.fit != "no"
-        for rows in self.tables if reported else (self.rows,):
-            row = rows.row(key)
-            row.add(assessed.evidence, assessed.result.state)
-            if outcome is not None:
-                row.counts[outcome] += 1
         if reported and settled:
-            for observer in self._observers:
-                observer.on_evidence(
-                    control.id,
-                    target,
-                    assessed.party,
-                    assessed.evidence,
-                    assessed.result.state,
-                    assessed.ownership,
-                )
+            self._measure(control.id, target, assessed)
         return reported
 
-    def record_unassessed(self, key: CoverageKey, target: OwnershipTarget, state: State) -> None:
+    def record_unassessed(self, key: CoverageKey, state: State) -> None:
         """Adds to an existing row that part of what its control expects was not evaluated."""
         reported = key in self.reported.of(*key[:3])
-        for rows in self.tables if reported else (self.rows,):
+        for rows in (self.rows, self.reported) if reported and self.narrowed else (self.rows,):
             rows.row(key).add("unassessed", state)
         if reported:
-            for observer in self._observers:
-                observer.on_evidence(key.control, target, key.party, "unassessed", state, None)
+            self.metrics.evidence(key.control, key.provider, key.scope, key.party, "unassessed", state, None)
 
-    def announce(self, key: CoverageKey, target: OwnershipTarget, ownership: Ownership) -> None:
-        """Shows observers the evidence of a row whose state came from another scope."""
-        for evidence, state in sorted(self.reported.row(key).pieces):
-            for observer in self._observers:
-                observer.on_evidence(key.control, target, key.party, evidence, state, ownership)
+    def attested(
+        self, control: Control, target: OwnershipTarget, assessed: JudgedControl, finding: Finding
+    ) -> None:
+        """Counts and stores the finding of an attestation, which a gate may stop.
+
+        It is listed in any case: no rule counts it, and no listing of resources proves that it is gone.
+        """
+        state, evidence, baseline = assessed.result.state, assessed.evidence, self._terms.baseline
+        place = self._terms.at(target, state, evidence, control.severity)
+        stopped = place.stopped and (baseline is None or baseline.is_new(finding.uid, evidence))
+        self.metrics.finding(
+            CountedFinding(
+                control.id,
+                target.provider,
+                target.scope,
+                assessed.party,
+                assessed.ownership,
+                evidence,
+                state,
+                assessed.all_flags,
+                control.severity,
+            ),
+            1,
+        )
+        self.states[state] = self.states.get(state, 0) + 1
+        self.gate.count(place, control.severity, evidence, 1, int(stopped), 0)
+        self.keep(replace(finding, at_gate=stopped))
+
+    def keep(self, finding: Finding) -> None:
+        """Stores a finding, if findings are wanted."""
+        if self._findings is not None:
+            self._findings.add(finding.encoded())
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether only a part of what is assessed is reported."""
+        return self.reported is not self.rows
+
+    def _tables(self, assessed: JudgedControl) -> tuple[CoverageRows, ...]:
+        return (self.rows, self.reported) if self.narrowed and assessed.fit != "no" else (self.rows,)
+
+    def _measure(self, control: str, target: OwnershipTarget, assessed: JudgedControl) -> None:
+        self.metrics.evidence(
+            control,
+            target.provider,
+            target.scope,
+            assessed.party,
+            assessed.evidence,
+            assessed.result.state,
+            BASES.index(basis(assessed.ownership)),
+        )

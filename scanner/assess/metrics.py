@@ -1,18 +1,19 @@
 """Metrics: how controls are owned, how many are fully assessed, and what expires soon.
 
-They are counted while the join runs; no finding is stored. Unknowns never count as fine: they are in every
-denominator, and in no numerator but their own.
+They are counted class by class while the scopes are assessed. Unknowns never count as fine: they are in
+every denominator, and in no numerator but their own.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
-from scanner.assess.finding import Finding
+import msgspec
+
 from scanner.assess.narrowing import Narrowing
-from scanner.assess.observer import AssessmentObserver
 from scanner.assess.states import Evidence, State
 from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Party, Severity
@@ -27,7 +28,6 @@ from scanner.ownership.expirations import (
 )
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
-from scanner.ownership.resolve.selection import OwnershipTarget
 
 Basis = Literal[
     "nobody",
@@ -164,144 +164,183 @@ def basis(ownership: Ownership) -> Basis:
     return ownership.specificity or "inferred"
 
 
-class _Cell:
+class ControlCell(msgspec.Struct):
     """One control in one scope."""
 
-    __slots__ = ("basis", "covered", "known")
-
-    def __init__(self) -> None:
-        self.basis = len(BASES) - 1
-        self.known = True
-        self.covered = True
+    basis: int = len(BASES) - 1
+    """The weakest, as a number in :data:`BASES`."""
+    known: bool = True
+    covered: bool = True
 
 
-class _Total:
-    def __init__(self) -> None:
-        self.findings = 0
-        self.weight = 0
+class Total(msgspec.Struct):
+    """A number of findings, and their weight."""
 
-    def add(self, severity: Severity) -> None:
-        self.findings += 1
-        self.weight += WEIGHTS[severity]
+    findings: int = 0
+    weight: int = 0
 
-    def fields(self) -> dict[str, int]:
-        return {"findings": self.findings, "weight": self.weight}
+    def add(self, number: int, weight: int) -> None:
+        """Counts findings with their weight together."""
+        self.findings += number
+        self.weight += weight
 
 
-class Meter(AssessmentObserver):
-    """Counts findings and evidence as the join produces them."""
+class MetricCounts(msgspec.Struct):
+    """What the metrics count; the counts of several scopes can be added up."""
 
-    def __init__(self) -> None:
-        self._cells: dict[tuple[str, ProviderName, str], _Cell] = {}
-        self._findings: Counter[Basis] = Counter()
-        self._uncertain = 0
-        self._all = _Total()
-        self._domains: dict[str, _Total] = defaultdict(_Total)
-        self._scopes: dict[tuple[ProviderName, str], _Total] = defaultdict(_Total)
-        self._teams: dict[str | None, _Total] = defaultdict(_Total)
-        self._lines: dict[tuple[str, str | None], list[int]] = defaultdict(lambda: [0, 0])
-        self._contradicting = 0
-        self._contradicted: set[int] = set()
-        """Hashes of the resources, to count each once."""
-        self._accepted: Counter[str] = Counter()
+    cells: dict[tuple[str, ProviderName, str], ControlCell] = {}
+    """By control, provider and scope."""
+    findings: dict[Basis, int] = {}
+    uncertain: int = 0
+    domains: dict[str, Total] = {}
+    """Unowned findings by domain; the scopes and teams have the same ones."""
+    scopes: dict[tuple[ProviderName, str], Total] = {}
+    teams: dict[str | None, Total] = {}
+    misattributed: dict[tuple[str, str | None], Total] = {}
+    """By the line and the team that it names. The weight is the number of findings that fail."""
+    contradicting: int = 0
+    contradicted: int = 0
+    """Resources with a tag that contradicts the ownership file."""
+    accepted: dict[str, int] = {}
+    """Findings by the exception that accepts them."""
 
-    def on_evidence(
+    def evidence(
         self,
         control: str,
-        target: OwnershipTarget,
+        provider: ProviderName,
+        scope: str,
         party: Party,
         evidence: Evidence,
         state: State,
-        ownership: Ownership | None,
+        basis: int | None,
     ) -> None:
-        """Counts a piece of evidence of its control in its scope."""
+        """A piece of evidence of a control in a scope. ``basis``: ``None`` where the rest of it has one."""
         if party != "customer" or state == "not_applicable":
             return
-        key = (control, target.provider, target.scope)
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = self._cells[key] = _Cell()
+        cell = self.cells.setdefault((control, provider, scope), ControlCell())
         cell.known = cell.known and evidence not in _NOT_SEEN and state != "unknown"
         cell.covered = cell.covered and state == "covered"
-        if ownership is not None:
-            cell.basis = min(cell.basis, BASES.index(basis(ownership)))
+        if basis is not None:
+            cell.basis = min(cell.basis, basis)
 
-    def on_finding(
-        self, finding: Finding, target: OwnershipTarget | None, ownership: Ownership | None
-    ) -> None:
-        """Counts a finding."""
-        if target is None or ownership is None or finding.state in (None, "not_applicable"):
+    def finding(self, finding: CountedFinding, number: int) -> None:
+        """Counts findings of one class, which differ in nothing that is measured."""
+        ownership, state = finding.ownership, finding.state
+        if state == "not_applicable":
             return
-        if finding.state == "accepted" and ownership.exception is not None:
-            self._accepted[ownership.exception] += 1
+        if state == "accepted" and ownership.exception is not None:
+            self.accepted[ownership.exception] = self.accepted.get(ownership.exception, 0) + number
         if finding.party != "customer":
             return
-        self._findings[basis(ownership)] += 1
-        self._uncertain += "owner_uncertain" in finding.flags
-        if finding.state == "unowned":
-            totals = (
-                self._all,
-                self._domains[finding.control.split(".")[0]],
-                self._scopes[target.provider, target.scope],
-                self._teams[ownership.owner],
+        found = basis(ownership)
+        self.findings[found] = self.findings.get(found, 0) + number
+        self.uncertain += number if "owner_uncertain" in finding.flags else 0
+        if state == "unowned":
+            weight = number * WEIGHTS[finding.severity]
+            domain = finding.control.split(".")[0]
+            self.domains.setdefault(domain, Total()).add(number, weight)
+            self.scopes.setdefault((finding.provider, finding.scope), Total()).add(number, weight)
+            self.teams.setdefault(ownership.owner, Total()).add(number, weight)
+        if state == "misattributed":
+            line = self.misattributed.setdefault((ownership.source or "", ownership.owner), Total())
+            line.add(number, number if finding.evidence == "fail" else 0)
+        self.contradicting += number if "tag_contradicts" in finding.flags else 0
+
+    def add(self, other: MetricCounts) -> None:
+        """Adds the counts of other scopes."""
+        for place, cell in other.cells.items():
+            mine = self.cells.setdefault(place, ControlCell())
+            mine.basis = min(mine.basis, cell.basis)
+            mine.known = mine.known and cell.known
+            mine.covered = mine.covered and cell.covered
+        for name, number in other.findings.items():
+            self.findings[name] = self.findings.get(name, 0) + number
+        for exception, number in other.accepted.items():
+            self.accepted[exception] = self.accepted.get(exception, 0) + number
+        self.uncertain += other.uncertain
+        self.contradicting += other.contradicting
+        self.contradicted += other.contradicted
+        _add_up(self.domains, other.domains)
+        _add_up(self.scopes, other.scopes)
+        _add_up(self.teams, other.teams)
+        _add_up(self.misattributed, other.misattributed)
+
+
+@dataclass(frozen=True)
+class CountedFinding:
+    """What is measured of findings of evidence."""
+
+    control: str
+    provider: ProviderName
+    scope: str
+    party: Party
+    ownership: Ownership
+    evidence: Evidence
+    state: State
+    flags: frozenset[str]
+    severity: Severity
+
+
+def metrics(counts: MetricCounts, resolver: Resolver, narrowing: Narrowing | None = None) -> Metrics:
+    """The metrics of everything that was counted. Those of a team leave out expirations and exceptions of
+    other teams."""
+    cells = Counter(BASES[cell.basis] for cell in counts.cells.values())
+    file, now, team = resolver.file, resolver.now, narrowing.team if narrowing is not None else None
+    expiring = expirations(file, now) if file is not None else ()
+    exceptions = exceptions_by_age(file, now, Counter(counts.accepted)) if file is not None else ()
+    if team is not None:
+        expiring = tuple(one for one in expiring if team in one.teams)
+        exceptions = tuple(one for one in exceptions if team == one.owner or one.accepted)
+    ages = Counter(one.band for one in exceptions if one.standing == "in_force")
+    return Metrics(
+        visibility=Visibility(
+            applicable=len(counts.cells),
+            known=sum(cell.known for cell in counts.cells.values()),
+            covered=sum(cell.known and cell.covered for cell in counts.cells.values()),
+        ),
+        total=Count(controls=len(counts.cells), findings=sum(counts.findings.values())),
+        ownership={
+            name: Count(controls=cells[name], findings=counts.findings.get(name, 0))
+            for name in reversed(BASES)
+        },
+        uncertain=counts.uncertain,
+        unowned=_unowned(counts),
+        misattributed=tuple(
+            Misattribution(source=source, owner=owner, findings=total.findings, failing=total.weight)
+            for (source, owner), total in sorted(
+                counts.misattributed.items(), key=lambda line: (-line[1].findings, str(line[0]))
             )
-            for total in totals:
-                total.add(finding.severity)
-        if finding.state == "misattributed":
-            line = self._lines[ownership.source or "", ownership.owner]
-            line[0] += 1
-            line[1] += finding.evidence == "fail"
-        if "tag_contradicts" in finding.flags:
-            self._contradicting += 1
-            self._contradicted.add(hash((target.provider, target.scope, target.resource_id)))
-
-    def metrics(self, resolver: Resolver, narrowing: Narrowing | None = None) -> Metrics:
-        """The metrics so far. Those of a team leave out expirations and exceptions of other teams."""
-        cells = Counter(BASES[cell.basis] for cell in self._cells.values())
-        file, now, team = resolver.file, resolver.now, narrowing.team if narrowing is not None else None
-        expiring = expirations(file, now) if file is not None else ()
-        exceptions = exceptions_by_age(file, now, self._accepted) if file is not None else ()
-        if team is not None:
-            expiring = tuple(one for one in expiring if team in one.teams)
-            exceptions = tuple(one for one in exceptions if team == one.owner or one.accepted)
-        ages = Counter(one.band for one in exceptions if one.standing == "in_force")
-        return Metrics(
-            visibility=Visibility(
-                applicable=len(self._cells),
-                known=sum(cell.known for cell in self._cells.values()),
-                covered=sum(cell.known and cell.covered for cell in self._cells.values()),
-            ),
-            total=Count(controls=len(self._cells), findings=self._findings.total()),
-            ownership={
-                name: Count(controls=cells[name], findings=self._findings[name]) for name in reversed(BASES)
-            },
-            uncertain=self._uncertain,
-            unowned=self._unowned(),
-            misattributed=tuple(
-                Misattribution(source=source, owner=owner, findings=findings, failing=failing)
-                for (source, owner), (findings, failing) in sorted(
-                    self._lines.items(), key=lambda line: (-line[1][0], str(line[0]))
-                )
-            ),
-            tag_contradicts=Contradictions(findings=self._contradicting, resources=len(self._contradicted)),
-            lapsing=expiring,
-            exceptions=exceptions,
-            exceptions_by_age={band: ages[band] for band in AGE_BANDS},
-        )
-
-    def _unowned(self) -> Unowned:
-        return Unowned(
-            **self._all.fields(),
-            domains={name: Weight(**one.fields()) for name, one in _heaviest(self._domains.items())},
-            scopes=tuple(
-                ScopeWeight(provider=key[0], scope=key[1], **one.fields())
-                for key, one in _heaviest(self._scopes.items())
-            ),
-            teams=tuple(
-                TeamWeight(team=team, **one.fields()) for team, one in _heaviest(self._teams.items())
-            ),
-        )
+        ),
+        tag_contradicts=Contradictions(findings=counts.contradicting, resources=counts.contradicted),
+        lapsing=expiring,
+        exceptions=exceptions,
+        exceptions_by_age={band: ages[band] for band in AGE_BANDS},
+    )
 
 
-def _heaviest(totals: Iterable[tuple[_KeyT, _Total]]) -> list[tuple[_KeyT, _Total]]:
+def _unowned(counts: MetricCounts) -> Unowned:
+    return Unowned(
+        findings=sum(total.findings for total in counts.domains.values()),
+        weight=sum(total.weight for total in counts.domains.values()),
+        domains={
+            name: Weight(findings=one.findings, weight=one.weight)
+            for name, one in _heaviest(counts.domains.items())
+        },
+        scopes=tuple(
+            ScopeWeight(provider=key[0], scope=key[1], findings=one.findings, weight=one.weight)
+            for key, one in _heaviest(counts.scopes.items())
+        ),
+        teams=tuple(
+            TeamWeight(team=team, findings=one.findings, weight=one.weight)
+            for team, one in _heaviest(counts.teams.items())
+        ),
+    )
+
+
+def _add_up(totals: dict[_KeyT, Total], more: Mapping[_KeyT, Total]) -> None:
+    for key, total in more.items():
+        totals.setdefault(key, Total()).add(total.findings, total.weight)
+
+
+def _heaviest(totals: Iterable[tuple[_KeyT, Total]]) -> list[tuple[_KeyT, Total]]:
     return sorted(totals, key=lambda one: (-one[1].weight, str(one[0])))

@@ -7,7 +7,7 @@ Narrowing only leaves out findings; those that stay are assessed as they would b
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -144,6 +144,19 @@ class Narrowing:
         if self.team is not None and "no" not in fits:
             fits.append(self._of_team(control, target, ownership))
         return _least(fits)
+
+    def grounds(self, target: OwnershipTarget) -> Hashable:
+        """All that :meth:`fit` depends on of a target: those with equal grounds fit alike."""
+        where = self.where.fit(target) if self.where is not None else "yes"
+        if self.team is None or self.file is None:
+            return where
+        lines = tuple(self._selectors[line.id].fit(target) for line in self._lines)
+        unread = tuple(
+            fold_tags(target.tags, keys_of([source], "resource_tag")) is HIDDEN
+            or fold_tags(target.account_tags, keys_of([source], "account_tag")) is HIDDEN
+            for source in self.file.settings.inferred
+        )
+        return where, lines, unread, target.resource_id is None
 
     def may_hold(self, target: OwnershipTarget) -> bool:
         """Whether something selected may be among the resources that could not be listed."""

@@ -41,6 +41,8 @@ class AssessmentRequest:
     """Scopes that are not reported, but may provide common controls for those that are."""
     reported_states: frozenset[State] | None = None
     """Findings and rows in other states are left out of the report; ``None`` leaves out none."""
+    every_finding: bool = False
+    """Findings that are fine, or only unclaimed, are listed too, and not only counted."""
     narrowed_by: tuple[str, ...] = ()
     """The options that leave something out, as given."""
     unfolded: bool = False

@@ -61,14 +61,20 @@ class OwnershipTargets:
         models: dict[tuple[str, str], dict[str, frozenset[ServiceModel]]] = defaultdict(dict)
         services: dict[str, set[str]] = defaultdict(set)
         accounts: dict[tuple[str, str], Account | Tenant] = {}
-        for resource in inventory.resources:
+        shifting = catalogue.shifting_kinds
+        for (provider, scope, kind, type_), number in inventory.numbers.items():
+            kinds[provider, scope][kind] += number
+            services[provider].add(type_.split(".")[1])
+            if kind not in shifting:
+                known = models[provider, scope].get(kind, frozenset())
+                models[provider, scope][kind] = known | catalogue.models_of_type(type_)
+        for resource in inventory.of(Account.kind, Tenant.kind, *shifting):
             key = (resource.provider, resource.scope)
-            kinds[key][resource.kind] += 1
-            services[resource.provider].add(resource.service)
-            known = models[key].get(resource.kind, frozenset())
-            models[key][resource.kind] = known | catalogue.models_in_use(resource)
             if isinstance(resource, Account | Tenant):
                 accounts[key] = resource
+            if resource.kind in shifting:
+                known = models[key].get(resource.kind, frozenset())
+                models[key][resource.kind] = known | catalogue.models_in_use(resource)
         self.services: Mapping[str, set[str]] = services
         """The cloud services in use, by provider."""
         self.scopes: Mapping[tuple[str, str], Scope] = {
@@ -82,59 +88,63 @@ class OwnershipTargets:
         scope = self.scopes.get((item.provider, item.scope))
         return scope.account.partition if scope is not None else item.provider
 
-    def unseen(self, provider: ProviderName, scope: str) -> OwnershipTarget:
-        """The target for a scope that could not be reached, with the path and tags that the user stated."""
-        cause = Unknown.because("error", "account", None, "the scope was not reached").causes[0]
-        return self.of(BlindSpot(provider=provider, scope=scope, region=None, kind="account", cause=cause))
-
     def of(self, item: Resource | BlindSpot) -> OwnershipTarget:
         """The item with everything that the ownership file can select by."""
-        scope = self.scopes.get((item.provider, item.scope))
-        path: Observed[str | None] = None
-        account_tags: Observed[Mapping[str, str]]
-        if scope is None:
-            path = account_tags = Unknown.because("error", "account", None, "the account could not be read")
-        else:
-            account_tags = scope.account.tags
-            if isinstance(scope.account, Account):
-                collected = "path" in scope.account.collected()
-                path = scope.account.path if collected else _PATH_UNREAD
-        directory = scope is not None and isinstance(scope.account, Tenant)
-        contacts = _contacts(scope.account) if scope is not None else ()
-        stated = self._stated.get(item.scope)
-        if stated is not None:
-            path = stated.path if isinstance(path, Unknown) and stated.path is not None else path
-            if isinstance(account_tags, Unknown) and stated.tags is not None:
-                account_tags = stated.tags
-        if isinstance(item, BlindSpot):
-            return OwnershipTarget(
-                provider=_PROVIDERS[item.provider],
-                scope=item.scope,
-                path=path,
-                region=item.region,
-                service=None,
-                kind=item.kind,
-                tags=Unknown(causes=(item.cause,)),
-                account_tags=account_tags,
-                resource_id=None,
-                name=None,
-                directory=directory,
-                contacts=contacts,
-            )
+        return _target(item, self.scopes.get((item.provider, item.scope)), self._stated.get(item.scope))
+
+
+def _target(item: Resource | BlindSpot, scope: Scope | None, stated: StatedScope | None) -> OwnershipTarget:
+    path: Observed[str | None] = None
+    account_tags: Observed[Mapping[str, str]]
+    if scope is None:
+        path = account_tags = Unknown.because("error", "account", None, "the account could not be read")
+    else:
+        account_tags = scope.account.tags
+        if isinstance(scope.account, Account):
+            collected = "path" in scope.account.collected()
+            path = scope.account.path if collected else _PATH_UNREAD
+    directory = scope is not None and isinstance(scope.account, Tenant)
+    contacts = _contacts(scope.account) if scope is not None else ()
+    if stated is not None:
+        path = stated.path if isinstance(path, Unknown) and stated.path is not None else path
+        if isinstance(account_tags, Unknown) and stated.tags is not None:
+            account_tags = stated.tags
+    if isinstance(item, BlindSpot):
         return OwnershipTarget(
-            provider=item.provider,
+            provider=_PROVIDERS[item.provider],
             scope=item.scope,
             path=path,
             region=item.region,
-            service=item.service,
+            service=None,
             kind=item.kind,
-            tags=item.tags,
+            tags=Unknown(causes=(item.cause,)),
             account_tags=account_tags,
-            resource_id=item.id,
-            name=item.name,
+            resource_id=None,
+            name=None,
             directory=directory,
             contacts=contacts,
         )
+    return OwnershipTarget(
+        provider=item.provider,
+        scope=item.scope,
+        path=path,
+        region=item.region,
+        service=item.service,
+        kind=item.kind,
+        tags=item.tags,
+        account_tags=account_tags,
+        resource_id=item.id,
+        name=item.name,
+        directory=directory,
+        contacts=contacts,
+    )
+
+
+def unreached(provider: ProviderName, scope: str, stated: Mapping[str, StatedScope]) -> OwnershipTarget:
+    """The target for a scope that could not be reached, with the path and tags that the user stated."""
+    cause = Unknown.because("error", "account", None, "the scope was not reached").causes[0]
+    spot = BlindSpot(provider=provider, scope=scope, region=None, kind=Account.kind, cause=cause)
+    return _target(spot, None, stated.get(scope))
 
 
 def _contacts(account: Account | Tenant) -> tuple[str, ...]:

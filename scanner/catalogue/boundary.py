@@ -182,7 +182,7 @@ def decide(
     ]
     uncertain = decisive or list(found.possible)
     what = " ".join(f"“{shift.reason}”" for shift in uncertain)
-    unknowns = tuple(_unknown_facets(resource, {facet for shift in uncertain for facet in shift.when.facets}))
+    unknowns = tuple(unknown_facets(resource, {facet for shift in uncertain for facet in shift.when.facets}))
     facets = ", ".join(facet for facet, _ in unknowns)
     return Boundary(
         party="customer",
@@ -195,7 +195,8 @@ def decide(
     )
 
 
-def _unknown_facets(resource: Resource, facets: Iterable[str]) -> Iterator[tuple[str, Unknown]]:
+def unknown_facets(resource: Resource, facets: Iterable[str]) -> Iterator[tuple[str, Unknown]]:
+    """Those of the facets that are unknown on a resource, or were not collected."""
     collected = resource.collected()
     for facet in sorted(facets):
         value = getattr(resource, facet) if facet in collected else _uncollected(facet)

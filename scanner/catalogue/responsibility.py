@@ -7,7 +7,7 @@ The model is data: ``responsibility.yaml`` (layers, service models, the type tab
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -29,6 +29,7 @@ from scanner.catalogue.boundary import (
     load_shifts,
     model_under,
     party_of,
+    unknown_facets,
 )
 from scanner.catalogue.control import (
     SERVICE_MODELS,
@@ -121,18 +122,37 @@ class Catalogue:
             return by_type
         return model_under(by_type, applicable_shifts(self._shifts_of[resource.kind], resource).certain)
 
+    def models_of_type(self, type_: str) -> frozenset[ServiceModel]:
+        """The service model of a resource type without shifts; ``iaas`` if the type is not known."""
+        return frozenset({self.model_of_type(type_) or "iaas"})
+
     def models_in_use(self, resource: Resource) -> frozenset[ServiceModel]:
         """The possible service models of the resource: more than one if a deciding facet is unknown.
 
         A type that is not known counts as ``iaas``.
         """
         by_type = self.model_of_type(resource.type)
-        if by_type is None:
-            return frozenset({"iaas"})
-        if resource.kind not in self._shifts_of:
-            return frozenset({by_type})
+        if by_type is None or resource.kind not in self._shifts_of:
+            return self.models_of_type(resource.type)
         found = applicable_shifts(self._shifts_of[resource.kind], resource)
         return frozenset(model_under(by_type, shifts) for shifts in found.outcomes())
+
+    @property
+    def shifting_kinds(self) -> frozenset[str]:
+        """The kinds whose boundary depends on how a resource is configured, and not on its type alone."""
+        return frozenset(self._shifts_of)
+
+    def grounds(self, resource: Resource) -> Hashable:
+        """All that the boundary depends on of a resource beside its type: equal grounds, equal boundaries."""
+        if resource.kind not in self._shifts_of:
+            return None
+        found = applicable_shifts(self._shifts_of[resource.kind], resource)
+        unknowns = unknown_facets(resource, {name for shift in found.possible for name in shift.when.facets})
+        return (
+            tuple(shift.id for shift in found.certain),
+            tuple(shift.id for shift in found.possible),
+            tuple(unknowns),
+        )
 
     def boundary(self, control: Control, resource: Resource) -> Boundary:
         """Which party is responsible for the control on a resource as currently configured, and why.

@@ -123,28 +123,20 @@ def _is_snapshot(path: Path) -> bool:
 
 
 def _reported(path: Path, request: AssessmentRequest) -> tuple[Head, Iterable[Finding], Accounts]:
-    import json
-
-    from pydantic import ValidationError
-
-    from scanner.assess.baseline import damaged, findings_of, read_report
+    from scanner.assess.report_file import ReportFile
     from scanner.cli.exits import Usage
-    from scanner.report.model import Head
+    from scanner.report.saved import saved_head
 
     where = request.narrowing.where if request.narrowing is not None else None
     if where is not None and where.uses_paths:
         raise Usage(
             f"{path}: a report does not have the paths of its scopes: compare snapshots, or name accounts"
         )
-    document = read_report(path)
-    findings = findings_of(document, path)
-    try:
-        head = Head.model_validate_json(json.dumps({k: v for k, v in document.items() if k != "findings"}))
-    except ValidationError as error:
-        raise damaged(path, error) from None
-    if sum(head.summary.states.values()) + head.summary.ownership_defects != len(findings):
+    report = ReportFile(path)
+    head = saved_head(report)
+    if any(option.startswith("--states") for option in head.scan.narrowed):
         raise Usage(f"{path}: does not hold every finding (made with --states): it cannot be compared")
-    return head, findings, {}
+    return head, report, {}
 
 
 def _assessed(path: Path, request: AssessmentRequest) -> tuple[Head, Iterable[Finding], Accounts]:

@@ -63,6 +63,22 @@ Where = Annotated[
     ),
 ]
 States = Annotated[str | None, typer.Option(help="Report only findings in these states.", metavar="STATE,…")]
+
+
+class Listed(StrEnum):
+    """The findings that a report lists."""
+
+    open = "open"
+    all = "all"
+
+
+ListedFindings = Annotated[
+    Listed,
+    typer.Option(
+        "--findings",
+        help="List what is open or wants a change of ownership and count the rest, or list all.",
+    ),
+]
 Gate = Annotated[
     str | None,
     typer.Option(help="ownership, posture, strict or none. [default: ownership]", metavar="PRESET"),
@@ -146,6 +162,7 @@ class AssessmentOptions:
     where: Where = None
     report: Report = None
     states: States = None
+    findings: ListedFindings = Listed.open
     gate: Gate = None
     fail_on: FailOn = None
     max_unknown: MaxUnknown = None

@@ -80,21 +80,10 @@ def _wanted(packs: list[str] | None, controls: list[str] | None, rules: list[str
 
 def _missing(path: Path, cloud: str) -> frozenset[str]:
     """The permissions that would resolve the unknowns of a report."""
-    import json
+    from scanner.assess.report_file import ReportFile
+    from scanner.report.saved import saved_head
 
-    from pydantic import ValidationError
-
-    from scanner.assess.baseline import read_report
-    from scanner.base.yaml import DocumentError, Problem
-    from scanner.report.model import Head
-
-    document = read_report(path)
-    document.pop("findings", None)
-    try:
-        head = Head.model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        text = f"is damaged: {str(error).splitlines()[0]}"
-        raise DocumentError([Problem(str(path), 1, text)]) from None
+    head = saved_head(ReportFile(path))
     if not any(target.provider == cloud for target in head.scan.targets):
         raise Usage(f"{path} is not from a scan of {cloud}")
     settled = head.summary.unknowns.settled_by

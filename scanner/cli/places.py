@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from scanner.assess.baseline import damaged, findings_of, read_report
 from scanner.assess.finding import Finding
+from scanner.assess.report_file import ReportFile
 from scanner.assess.targets import OwnershipTargets, StatedScope
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Control, Party
@@ -22,6 +19,7 @@ from scanner.model.inventory import Inventory
 from scanner.model.resources.base import Resource
 from scanner.ownership.resolve.selection import OwnershipTarget
 from scanner.report.model import Head, ScopeSummary
+from scanner.report.saved import saved_head
 from scanner.run.snapshot import read_snapshot
 
 _Key = tuple[str, str, str]
@@ -135,13 +133,8 @@ def from_report(path: Path, stated: Mapping[str, StatedScope]) -> Estate:
 
 def reported(path: Path) -> tuple[Head, tuple[Finding, ...]]:
     """The head of a JSON report, and its findings by uid. Raises ``DocumentError`` if it is not valid."""
-    document = read_report(path)
-    findings = findings_of(document, path)
-    try:
-        head = Head.model_validate_json(json.dumps({k: v for k, v in document.items() if k != "findings"}))
-    except ValidationError as error:
-        raise damaged(path, error) from None
-    return head, findings
+    report = ReportFile(path)
+    return saved_head(report), tuple(report)
 
 
 def _places(

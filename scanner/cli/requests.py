@@ -22,7 +22,7 @@ from scanner.catalogue.responsibility import Catalogue, UnknownControl, load_cat
 from scanner.cli.connect import CLOUDS, missing
 from scanner.cli.exits import Usage
 from scanner.cli.moment import moment
-from scanner.cli.options import AssessmentOptions, ConnectionOptions, RuleOptions
+from scanner.cli.options import AssessmentOptions, ConnectionOptions, Listed, RuleOptions
 from scanner.cli.scoping import gates_of, names_of, narrowing_of
 from scanner.collect.answers import Recorder, Replay
 from scanner.collect.provider import ConnectionRequest, Limits
@@ -113,6 +113,7 @@ def assessment_request(
             read_snapshot(Path(name)).inventory for name in options.others or ()
         ),
         reported_states=_states(options.states),
+        every_finding=options.findings is Listed.all,
         narrowed_by=tuple(_narrowed_by(rules, options, regions or ())),
         unfolded=options.everything,
         now=moment(options.now),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -69,6 +70,15 @@ class Inventory:
     listed: tuple[Listing, ...] | None = None
     """Every listing that ran to its end. ``None``: not recorded (a snapshot of an earlier version); then each
     collected kind counts as listed."""
+
+    def of(self, *kinds: str) -> Iterator[Resource]:
+        """The resources of these kinds."""
+        return (resource for resource in self.resources if resource.kind in kinds)
+
+    @cached_property
+    def numbers(self) -> Mapping[tuple[ProviderName, str, str, str], int]:
+        """How many resources there are of each provider, scope, kind and type."""
+        return Counter((one.provider, one.scope, one.kind, one.type) for one in self.resources)
 
     def looked(self, provider: str, scope: str, kind: str) -> bool:
         """Whether the kind was listed in the scope, so that its absence is a fact; see also blind spots."""

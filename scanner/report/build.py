@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
-from scanner.assess.assessment import Assessment
-from scanner.assess.baseline import REPORT_SCHEMA, Baseline
+from scanner.assess.baseline import Baseline
 from scanner.assess.changes import AssessedSide, compare, gone
 from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.finding import Finding
 from scanner.assess.gate import Decision
-from scanner.assess.join import Coverage
 from scanner.assess.metrics import Metrics
+from scanner.assess.part import FailingSection
+from scanner.assess.reduce import Assessment, Coverage
+from scanner.assess.report_file import REPORT_SCHEMA
 from scanner.assess.request import AssessmentRequest
 from scanner.assess.states import State
 from scanner.model.inventory import Inventory
@@ -21,6 +23,7 @@ from scanner.model.resources.base import ProviderName
 from scanner.report.model import (
     Acknowledged,
     Controls,
+    FailingResources,
     GateLine,
     GateResult,
     Head,
@@ -34,6 +37,7 @@ from scanner.report.model import (
     Summary,
     TargetLine,
     Unknowns,
+    Unseen,
 )
 from scanner.run.scan import Collected
 
@@ -88,9 +92,12 @@ def build(
                 scope=spot.scope,
                 region=spot.region,
                 kind=spot.kind,
-                **spot.cause.model_dump(),
-                expected=spot.cause.reason == "disabled"
-                or (spot.provider, spot.scope, spot.region, spot.cause.call) in decision.acknowledged,
+                reason=spot.reason,  # type: ignore[arg-type]
+                call=spot.call,
+                permission=spot.permission,
+                message=spot.message,
+                expected=spot.reason == "disabled"
+                or (spot.provider, spot.scope, spot.region, spot.call) in decision.acknowledged,
             )
             for spot in coverage.blind_spots
         ),
@@ -99,7 +106,7 @@ def build(
     baseline = request.terms.baseline
     return Report(
         head=head,
-        findings=_Findings(coverage.findings, shown),
+        findings=_Findings(coverage.findings, shown) if request.reported_states else coverage.findings,
         baseline=baseline,
         closed=tuple(_closed(head, coverage, baseline)) if baseline is not None else (),
         unfolded=request.unfolded,
@@ -136,6 +143,9 @@ class _Findings:
     def __iter__(self) -> Iterator[Finding]:
         return (finding for finding in self.findings if self.shown(finding.state))
 
+    def lines(self) -> Iterator[bytes]:
+        return (finding.encoded() for finding in self)
+
 
 def _summary(coverage: Coverage, decision: Decision, request: AssessmentRequest, metrics: Metrics) -> Summary:
     settles: Counter[tuple[ProviderName, str]] = Counter()
@@ -145,6 +155,14 @@ def _summary(coverage: Coverage, decision: Decision, request: AssessmentRequest,
     baseline = request.terms.baseline
     return Summary(
         states=coverage.states,
+        listed="all" if request.every_finding else "open",
+        failing=FailingResources(
+            **{name: coverage.failing.get(name, 0) for name in get_args(FailingSection)}
+        ),
+        unseen=tuple(
+            Unseen(call=one.call, reason=one.reason, message=one.message, resources=number)  # type: ignore[arg-type]
+            for one, number in coverage.unseen.items()
+        ),
         scopes=tuple(_scopes(coverage)),
         unknowns=Unknowns(
             causes=len(decision.causes),
@@ -153,13 +171,13 @@ def _summary(coverage: Coverage, decision: Decision, request: AssessmentRequest,
                 Settles(provider=provider, permission=permission, unknowns=number)
                 for (provider, permission), number in sorted(settles.items(), key=lambda e: (-e[1], e[0]))
             ),
-            regions_disabled=sum(1 for spot in coverage.blind_spots if spot.cause.reason == "disabled"),
+            regions_disabled=sum(1 for spot in coverage.blind_spots if spot.reason == "disabled"),
             acknowledged=len(decision.acknowledged),
             expected=tuple(_acknowledged(decision, request)),
         ),
         gate=GateResult(
             name=request.terms.name,
-            findings=len(decision.at_gate),
+            findings=decision.at_gate,
             by_severity=decision.by_severity,
             failing_not_gated=decision.failing_not_gated,
             new_rule=decision.new_rule,
@@ -173,10 +191,10 @@ def _summary(coverage: Coverage, decision: Decision, request: AssessmentRequest,
 
 
 def _gate_lines(decision: Decision) -> Iterator[GateLine]:
-    for scope, group in decision.by_scope.items():
+    for scope, (gate, group) in decision.by_scope.items():
         yield GateLine(
             scope=scope,
-            gate=group.gate,
+            gate=gate,
             judged=group.evaluated,
             uncertain=group.uncertain,
             findings=group.at_gate,
@@ -198,15 +216,16 @@ def _scopes(coverage: Coverage) -> Iterable[ScopeSummary]:
     rows: dict[tuple[str, str], dict[str, list[CoverageRow]]] = defaultdict(lambda: defaultdict(list))
     for row in coverage.rows:
         rows[row.provider, row.scope][row.control].append(row)
-    for key, scope in coverage.scopes.items():
-        counts = Counter(_controls_field(of_control) for of_control in rows[key].values())
-        counts["elsewhere"] = len(coverage.assessed_elsewhere.get(key, ()))
+    for scope in coverage.scopes:
+        of_scope = rows[scope.provider, scope.scope].values()
+        counts = Counter(_controls_field(of_control) for of_control in of_scope)
+        counts["elsewhere"] = len(scope.elsewhere)
         yield ScopeSummary(
-            provider=scope.account.provider,
-            scope=scope.account.scope,
-            name=scope.account.name,
-            regions=scope.kinds.get("region", 0),
-            resources=sum(scope.kinds.values()),
+            provider=scope.provider,
+            scope=scope.scope,
+            name=scope.name,
+            regions=scope.regions,
+            resources=scope.resources,
             controls=Controls(**{name: counts[name] for name in Controls.model_fields}),
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
 from scanner.assess.changes import CHANGE_KINDS, FindingChange
-from scanner.assess.finding import Finding
+from scanner.assess.finding import Finding, fields
 from scanner.assess.states import SEVERITIES
 from scanner.base.terminal import printable
 
@@ -64,14 +64,14 @@ def render_json(comparison: Comparison, out: TextIO) -> None:
     out.write(f'\n ],\n "summary": {json.dumps(summary)}\n}}\n')
 
 
+_FIELDS = (
+    "uid", "subject", "control", "rule", "provider", "scope", "region", "resource", "message", "severity",
+    "priority",
+)  # fmt: skip
+
+
 def _record(change: FindingChange) -> dict[str, Any]:
-    record = change.finding.model_dump(
-        mode="json",
-        include={
-            "uid", "subject", "control", "rule", "provider", "scope", "region", "resource", "message",
-            "severity", "priority",
-        },
-    )  # fmt: skip
+    record = fields(change.finding, _FIELDS)
     return {
         "change": change.kind,
         "changed_hands": change.changed_hands,
@@ -85,7 +85,7 @@ def _record(change: FindingChange) -> dict[str, Any]:
 def _axes(finding: Finding | None) -> dict[str, Any] | None:
     if finding is None:
         return None
-    return finding.model_dump(mode="json", include={"ownership", "owner", "evidence", "state"})
+    return fields(finding, ("ownership", "owner", "evidence", "state"))
 
 
 def _sections(change: FindingChange) -> Iterator[str]:

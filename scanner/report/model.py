@@ -1,18 +1,20 @@
-"""The models of ``gapscan.report/v1``, its JSON Schema, and the report in memory."""
+"""The models of ``gapscan.report/v2``, its JSON Schema, and the report in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+import msgspec
 from pydantic import Field
 
-from scanner.assess.baseline import REPORT_SCHEMA, Baseline
+from scanner.assess.baseline import Baseline
 from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.finding import Finding
 from scanner.assess.metrics import Metrics
+from scanner.assess.report_file import REPORT_SCHEMA
 from scanner.assess.states import State
 from scanner.base.models import FrozenModel
 from scanner.catalogue.control import Severity
@@ -187,11 +189,38 @@ class GateResult(FrozenModel):
     """By named scope in the order of gapscan.yaml, then the default; empty if one gate applies to all."""
 
 
+class FailingResources(FrozenModel):
+    """The number of resources of which something fails; one can be in several."""
+
+    unowned: int
+    """A failure has no owner."""
+    misplaced: int
+    """A failure is misattributed or contested."""
+    owned: int
+    accepted: int
+    """An exception accepts a failure."""
+
+
+class Unseen(FrozenModel):
+    """A call that told nothing of some resources, and how many they are."""
+
+    call: str
+    reason: Reason
+    message: str | None
+    """What it said; ``None`` if a permission would settle it."""
+    resources: int
+
+
 class Summary(FrozenModel):
     """The summary of the scan."""
 
     states: Mapping[State, int]
-    """Findings of evidence by state, before ``--states`` narrows the report."""
+    """Findings of evidence by state, whether they are listed or only counted."""
+    listed: Literal["open", "all"]
+    """Which findings are listed: those that are open or want a change of the ownership file, or all."""
+    failing: FailingResources
+    unseen: tuple[Unseen, ...]
+    """Most resources first."""
     scopes: tuple[ScopeSummary, ...]
     unknowns: Unknowns
     gate: GateResult
@@ -234,7 +263,7 @@ class SpotLine(FrozenModel):
 class Head(FrozenModel):
     """A report without its findings."""
 
-    schema_: Literal["gapscan.report/v1"] = Field(alias="schema")
+    schema_: Literal["gapscan.report/v2"] = Field(alias="schema")
     scan: Scan
     summary: Summary
     rules: Mapping[str, RuleLine]
@@ -242,19 +271,21 @@ class Head(FrozenModel):
     coverage: tuple[CoverageRow, ...]
 
 
-class ReportDocument(Head):
-    """The whole JSON report. Its JSON Schema is published in the documentation."""
+class Findings(Protocol):
+    """Findings sorted by uid, to be iterated as often as needed."""
 
-    findings: tuple[Finding, ...]
+    def __iter__(self) -> Iterator[Finding]: ...
+
+    def lines(self) -> Iterator[bytes]:
+        """The same as lines of JSON, as they are in the report."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report, ready to be rendered; ``findings`` can be iterated as often as needed."""
+    """A report, ready to be rendered."""
 
     head: Head
-    findings: Iterable[Finding]
-    """Sorted by uid."""
+    findings: Findings
     baseline: Baseline | None = None
     """The earlier report that the scan was compared with."""
     closed: Iterable[Finding] = ()
@@ -264,6 +295,11 @@ class Report:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of ``gapscan.report/v1``."""
-    schema = ReportDocument.model_json_schema(by_alias=True, mode="serialization")
+    """The JSON Schema of ``gapscan.report/v2``."""
+    schema = Head.model_json_schema(by_alias=True, mode="serialization")
+    (finding,), of_finding = msgspec.json.schema_components((Finding,), ref_template="#/$defs/{name}")
+    schema["$defs"] = dict(sorted({**schema["$defs"], **of_finding}.items()))
+    schema["properties"]["findings"] = {"items": finding, "title": "Findings", "type": "array"}
+    schema["required"] = [*schema["required"], "findings"]
+    schema |= {"title": "ReportDocument", "description": "The whole JSON report, one finding a line."}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": REPORT_SCHEMA, **schema}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from scanner.model.evidence import BlindSpot, Unknown, join
 from scanner.model.inventory import Inventory
@@ -19,27 +19,29 @@ class NotCollected(Exception):
     exit_code = 2
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a rule says of a resource, or of a place that could not be listed."""
 
     rule: Rule
-    subject: Resource | BlindSpot
     outcome: Outcome
     unknown: Unknown | None
     """Why it is unknown; ``None`` for every other outcome."""
 
 
-def evaluate(rules: Iterable[Rule], inventory: Inventory, now: datetime) -> Iterator[Verdict]:
-    """All verdicts: one for each rule and resource of its kind, and one unknown for each rule and blind spot.
+def evaluate(
+    rules: Iterable[Rule], inventory: Inventory, now: datetime
+) -> Iterator[tuple[Resource | BlindSpot, list[Verdict]]]:
+    """All verdicts, resource by resource: one for each rule of its kind; then one unknown for each rule of a
+    kind that could not be listed somewhere.
 
     A region that is switched off (reason ``disabled``) is reported as a blind spot but has no verdicts:
     nothing can be changed there, and nobody can look. Raises :class:`NotCollected` before the first
     verdict if the inventory lacks a facet that a rule reads.
     """
-    chosen: dict[str, list[Rule]] = defaultdict(list)
+    chosen: dict[tuple[str, str], list[Rule]] = defaultdict(list)
     for rule in rules:
-        chosen[rule.text.for_].append(rule)
+        for provider in rule.text.providers:
+            chosen[rule.text.for_, provider].append(rule)
         lacking = rule.facets - inventory.collected.get(rule.text.for_, frozenset()) - {"tags"}
         if lacking or rule.text.for_ not in inventory.collected:
             names = ", ".join(sorted(lacking)) or "anything"
@@ -47,12 +49,13 @@ def evaluate(rules: Iterable[Rule], inventory: Inventory, now: datetime) -> Iter
     return _verdicts(chosen, inventory, now)
 
 
-def _verdicts(chosen: dict[str, list[Rule]], inventory: Inventory, now: datetime) -> Iterator[Verdict]:
+def _verdicts(
+    chosen: dict[tuple[str, str], list[Rule]], inventory: Inventory, now: datetime
+) -> Iterator[tuple[Resource | BlindSpot, list[Verdict]]]:
     for resource in inventory.resources:
-        for rule in chosen.get(resource.kind, ()):
-            if resource.provider in rule.text.providers:
-                outcome, unknown = rule.evaluate(resource, now)
-                yield Verdict(rule, resource, outcome, unknown)
+        rules = chosen.get((resource.kind, resource.provider))
+        if rules is not None:
+            yield resource, [Verdict(rule, *rule.evaluate(resource, now)) for rule in rules]
     places: dict[tuple[str, str, str | None, str], list[BlindSpot]] = defaultdict(list)
     for spot in inventory.blind_spots:
         if spot.cause.reason != "disabled":
@@ -60,6 +63,6 @@ def _verdicts(chosen: dict[str, list[Rule]], inventory: Inventory, now: datetime
     for spots in places.values():
         # However many calls failed there, the kind is unseen in that place once.
         unseen = join(Unknown(causes=(spot.cause,)) for spot in spots)
-        for rule in chosen.get(spots[0].kind, ()):
-            if spots[0].provider in rule.text.providers:
-                yield Verdict(rule, spots[0], "unknown", unseen)
+        rules = chosen.get((spots[0].kind, spots[0].provider))
+        if rules is not None:
+            yield spots[0], [Verdict(rule, "unknown", unseen) for rule in rules]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from scanner.assess.changes import OPEN, AssessedSide, FindingChange, compare
 from scanner.assess.finding import Finding, FoundResource
@@ -195,8 +196,8 @@ def test_changes_are_symmetric(before: dict[str, Any], after: dict[str, Any]) ->
 
 
 def test_a_failure_that_becomes_unknown_is_not_better_because_an_attestation_is_missing() -> None:
-    before = finding("a", "fail", "nobody").model_copy(update={"verdict": "fail"})
-    after = finding("a", "missing", "nobody").model_copy(update={"verdict": "unknown"})
+    before = replace(finding("a", "fail", "nobody"), verdict="fail")
+    after = replace(finding("a", "missing", "nobody"), verdict="unknown")
     (change,) = compare([before], [after], COVERED.rules, COVERED)
     assert change.kind == "unseen"
 

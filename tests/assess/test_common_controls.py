@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.assess.assessment import Assessment, assess
+from scanner.assess.assessment import assess
 from scanner.assess.coverage_rows import ROW_ORDER, CoverageRow
+from scanner.assess.reduce import Assessment
 from scanner.assess.states import State
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Target

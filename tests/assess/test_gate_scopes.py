@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from scanner.assess.assessment import Assessment
 from scanner.assess.gate import ScopeGate, Terms
 from scanner.assess.narrowing import Selector, parse_where
+from scanner.assess.reduce import Assessment
 from scanner.assess.states import GATES, Gate, parse_fail_on
 from scanner.base.yaml import DocumentError
 from scanner.cli.exits import Usage
@@ -19,7 +19,7 @@ from scanner.model.resources.base import Resource
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.selection import compile_selection
 from scanner.run.config import load_config
-from tests.estate import CATALOGUE, DENIED, account, assessed, bucket
+from tests.estate import CATALOGUE, DENIED, account, assessed, at_gate, bucket
 
 OWNERSHIP = """
 version: 1
@@ -57,8 +57,8 @@ def owned(tmp_path: Path) -> Path:
 
 def gated(result: Assessment, rule: str = "data.bucket-not-public") -> set[str]:
     found = {finding.uid: finding for finding in result.coverage.findings}
-    at_gate = [found[uid] for uid in result.decision.at_gate]
-    return {one.resource.name for one in at_gate if one.rule == rule and one.resource is not None}
+    stopped = [found[uid] for uid in at_gate(result)]
+    return {one.resource.name for one in stopped if one.rule == rule and one.resource is not None}
 
 
 def test_each_scope_has_its_gate(owned: Path) -> None:
@@ -68,8 +68,8 @@ def test_each_scope_has_its_gate(owned: Path) -> None:
     assert gated(result) == {"live"}, "owned and failing is gated in production alone"
     groups = result.decision.by_scope
     assert [*groups] == ["tags.env=prod", "default"]
-    assert (groups["tags.env=prod"].at_gate, groups["default"].at_gate) == (1, 0)
-    assert groups["default"].failing_not_gated >= 1
+    assert (groups["tags.env=prod"][1].at_gate, groups["default"][1].at_gate) == (1, 0)
+    assert groups["default"][1].failing_not_gated >= 1
 
 
 def test_the_first_matching_scope_applies() -> None:
@@ -89,10 +89,10 @@ def test_an_unread_value_is_gated_as_strictly_as_any_value(
     scopes = dict(zip(order, (*names, "none"), strict=True))
     terms = gates("ownership", **scopes)
 
-    def at_gate(path: object, tags: object) -> set[str]:
-        return set(assessed([account(path=path), open_bucket(tags=tags)], terms=terms).decision.at_gate)
+    def stopped(path: object, tags: object) -> set[str]:
+        return at_gate(assessed([account(path=path), open_bucket(tags=tags)], terms=terms))
 
-    hidden = at_gate(DENIED, DENIED)
+    hidden = stopped(DENIED, DENIED)
     for path, tags in itertools.product(["/Root/Prod", "/Root/Lab"], [{"env": "prod"}, {"env": "test"}]):
         revealed = assessed([account(path=path), open_bucket(tags=tags)], terms=terms)
         failing = {
@@ -100,14 +100,14 @@ def test_an_unread_value_is_gated_as_strictly_as_any_value(
             for finding in revealed.coverage.findings
             if finding.evidence == "fail" and finding.rule == "data.bucket-not-public"
         }
-        assert set(revealed.decision.at_gate) & failing <= hidden
+        assert at_gate(revealed) & failing <= hidden
 
 
 def test_findings_with_an_uncertain_gate_are_counted() -> None:
     terms = gates("ownership", **{"tags.env=lab": "none"})
     groups = assessed([account(), open_bucket(tags=DENIED)], terms=terms).decision.by_scope
-    assert groups["tags.env=lab"].uncertain + groups["default"].uncertain > 0
-    assert groups["default"].at_gate >= 1, "of the two, the stricter gate stops it"
+    assert groups["tags.env=lab"][1].uncertain + groups["default"][1].uncertain > 0
+    assert groups["default"][1].at_gate >= 1, "of the two, the stricter gate stops it"
 
 
 @pytest.mark.parametrize("where", ["resource=b", "region=eu-west-1", "service=s3", "tags.env=lab"])
@@ -130,8 +130,8 @@ def test_the_counts_by_gate_add_up(owned: Path) -> None:
     terms = gates("posture", **{"tags.env=prod": "strict", "tags.env=lab": "none"})
     for ownership in (None, owned):
         decision = assessed(estate, ownership=ownership, terms=terms).decision
-        assert sum(group.at_gate for group in decision.by_scope.values()) == len(decision.at_gate)
-        assert sum(group.failing_not_gated for group in decision.by_scope.values()) == sum(
+        assert sum(group.at_gate for _, group in decision.by_scope.values()) == decision.at_gate
+        assert sum(group.failing_not_gated for _, group in decision.by_scope.values()) == sum(
             decision.failing_not_gated.values()
         )
 

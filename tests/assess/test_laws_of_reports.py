@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from scanner.assess.coverage_rows import ROW_ORDER
 from scanner.assess.finding import Finding
@@ -244,9 +245,7 @@ def test_a_proposal_changes_nothing(case: Case, lines: list[dict[str, Any]]) -> 
     before = outcome(replace(case, ownership=file))
     after = outcome(replace(case, ownership={**file, "owners": [*file["owners"], *proposed]}))
     for uid, finding in after.findings.items():
-        assert finding.model_copy(update={"proposed": None}) == before.findings[uid].model_copy(
-            update={"proposed": None}
-        )
+        assert structs.replace(finding, proposed=None) == structs.replace(before.findings[uid], proposed=None)
         assert finding.proposed is None or finding.ownership == "nobody"
     assert after.assessment.coverage.rows == before.assessment.coverage.rows
     assert after.assessment.decision == before.assessment.decision

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scanner.assess.assessment import Assessment, assess
+from scanner.assess.assessment import assess
 from scanner.assess.metrics import WEIGHTS, Metrics, basis
 from scanner.assess.narrowing import Narrowing
+from scanner.assess.reduce import Assessment
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
 from scanner.model.resources.storage import Bucket

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.assess.assessment import Assessment, assess
+from scanner.assess.assessment import assess
 from scanner.assess.changes import AssessedSide, compare
+from scanner.assess.reduce import Assessment
 from scanner.model.resources.kinds import KINDS
 from scanner.report.build import build
 from scanner.run.scan import Collected

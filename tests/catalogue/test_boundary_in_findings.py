@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from scanner.assess.assessment import Assessment, assess
+from scanner.assess.assessment import assess
 from scanner.assess.finding import Finding
+from scanner.assess.reduce import Assessment
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -139,32 +141,24 @@ def test_an_ownership_file_may_come_through_a_pipe(folder: Path) -> None:
 
 
 def test_a_full_folder_for_temporary_files_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import sqlite3
-
-    connect = sqlite3.connect
-
-    def small(*arguments: object, **options: object) -> sqlite3.Connection:
-        made = connect(*arguments, **options)  # type: ignore[call-overload]
-        made.execute("PRAGMA max_page_count = 3")
-        return made  # type: ignore[no-any-return]
-
-    monkeypatch.setattr("scanner.assess.finding_store.sqlite3.connect", small)
-    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
-    store = FindingStore()
-    control = CATALOGUE.controls["gov.resource-ownership-tag"]
-    for number in range(100):
-        store.add(
-            of_defect(
-                code="lapsed",
-                line_id=str(number),
-                source="o.yaml:1",
-                control=control,
-                message="m" * 500,
-                severity="low",
-            )
-        )
-    with pytest.raises(Unwritable, match=rf"{tmp_path}: findings cannot be stored there") as raised:
-        list(store)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    defect = of_defect(
+        code="lapsed",
+        line_id="1",
+        source="o.yaml:1",
+        control=CATALOGUE.controls["gov.resource-ownership-tag"],
+        message="m" * (1 << 20),
+        severity="low",
+    )
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    try:
+        store = FindingStore()
+        with pytest.raises(Unwritable, match=rf"{tmp_path}: findings cannot be stored there") as raised:
+            for _ in range(20):
+                store.add(defect.encoded())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert raised.value.exit_code == 74
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from scanner.assess.assessment import Assessment, assess
+from scanner.assess.assessment import assess
+from scanner.assess.reduce import Assessment
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource

@@ -97,7 +97,7 @@ def test_the_json_report_matches_its_schema(ownership: Path) -> None:
     for made in (report(), report(ownership=ownership), report(resources=())):
         document = json.loads(rendered(json_report, made))
         jsonschema.validate(document, json_schema(), cls=jsonschema.Draft202012Validator)
-        assert document["schema"] == "gapscan.report/v1"
+        assert document["schema"] == "gapscan.report/v2"
         uids = [finding["uid"] for finding in document["findings"]]
         assert uids == sorted(uids)
 

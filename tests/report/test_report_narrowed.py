@@ -9,10 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from scanner.assess.assessment import Assessment, assess
+from scanner.assess.assessment import assess
 from scanner.assess.finding import Finding
 from scanner.assess.narrowing import NARROWING_UNCERTAIN, Narrowing, Selector, parse_where
+from scanner.assess.reduce import Assessment
 from scanner.model.evidence import BlindSpot, Unknown
 from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
@@ -24,7 +26,7 @@ from scanner.report.build import build
 from scanner.report.formats import text as text_report
 from scanner.report.model import Report
 from scanner.run.scan import Collected
-from tests.estate import ACCOUNT, CATALOGUE, DENIED, EVERYTHING, NOW, account, bucket, requested
+from tests.estate import ACCOUNT, CATALOGUE, DENIED, EVERYTHING, NOW, account, at_gate, bucket, requested
 
 OTHER = "444455556666"
 CLOSED = Unknown.because("denied", "s3:ListAllMyBuckets", "s3:ListAllMyBuckets", "no")
@@ -126,7 +128,7 @@ def test_what_stays_is_assessed_as_it_would_be_without_narrowing(
     assert any(finding.subject == "evidence" for finding in kept.values())
     for uid, finding in kept.items():
         flags = tuple(flag for flag in finding.flags if flag != NARROWING_UNCERTAIN)
-        assert finding.model_copy(update={"flags": flags}) == every[uid]
+        assert structs.replace(finding, flags=flags) == every[uid]
     rows = {(row.control, row.scope, row.owner, row.party, row.ownership) for row in whole.coverage.rows}
     for row in narrow.coverage.rows:
         assert (row.control, row.scope, row.owner, row.party, row.ownership) in rows
@@ -179,8 +181,8 @@ def test_nothing_is_reported_about_what_is_left_out(file: OwnershipFile, tmp_pat
     """No row, no count and no scope; in particular not that it is covered or not applicable."""
     result = assessed(tmp_path, narrowing(None, None, "kind=bucket,tags.owner=payments"))
     assert {row.control.split(".")[0] for row in result.coverage.rows} <= {"data", "res", "log", "gov", "key"}
-    assert {scope for _, scope in result.coverage.scopes} == {ACCOUNT}
-    assert not any(result.coverage.assessed_elsewhere.values())
+    assert {scope.scope for scope in result.coverage.scopes} == {ACCOUNT}
+    assert not any(scope.elsewhere for scope in result.coverage.scopes)
     assert {row.scope for row in result.coverage.rows} == {ACCOUNT}
     assert result.metrics.total.controls <= len({row.control for row in result.coverage.rows})
 
@@ -237,7 +239,7 @@ def test_the_gate_counts_what_is_selected(file: OwnershipFile, tmp_path: Path) -
     sandbox = assessed(tmp_path, narrowing(None, None, "account=444455556666"), given)
     found = by_uid(sandbox)
     assert sandbox.decision.exit == 1
-    assert {found[uid].scope for uid in sandbox.decision.at_gate} == {OTHER}
+    assert {found[uid].scope for uid in at_gate(sandbox)} == {OTHER}
     clean = assessed(
         tmp_path,
         narrowing(None, None, "resource=receipts"),

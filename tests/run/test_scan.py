@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.assess.assessment import Assessment, assess
+from scanner.assess.assessment import assess
 from scanner.assess.baseline import Baseline
 from scanner.assess.finding import Finding
 from scanner.assess.gate import Terms
+from scanner.assess.reduce import Assessment
 from scanner.assess.states import GATES
 from scanner.collect.provider import ConnectionRequest, Limits, Provider, Unreachable
 from scanner.model.evidence import Unknown
@@ -32,6 +33,7 @@ from tests.estate import (
     MemoryCloud,
     account,
     assessed,
+    at_gate,
     bucket,
     inventory_of,
     reading,
@@ -83,8 +85,8 @@ def test_responsibility_ownership_and_evidence_make_the_state(ownership: Path) -
     assert [unknown.permission for unknown in the(result, rule, "old").unknowns] == ["s3:GetBucketPolicy"]
     assert the(result, rule, "fine").state == "covered"
     assert result.decision.exit == 1
-    assert the(result, rule, "payroll-export").uid in result.decision.at_gate
-    assert the(result, rule, "pay-receipts").uid not in result.decision.at_gate
+    assert the(result, rule, "payroll-export").uid in at_gate(result)
+    assert the(result, rule, "pay-receipts").uid not in at_gate(result)
 
 
 def facet_values(name: str) -> st.SearchStrategy[Any]:
@@ -170,7 +172,7 @@ def test_an_estate_without_the_kind_does_not_apply() -> None:
 def test_every_control_is_counted_once_for_the_scope(ownership: Path) -> None:
     result = assessed([account(), region(), bucket("b")], ownership=ownership)
     controls = {row.control for row in result.coverage.rows}
-    (elsewhere,) = result.coverage.assessed_elsewhere.values()
+    (elsewhere,) = (scope.elsewhere for scope in result.coverage.scopes)
     assert not controls & set(elsewhere)
     assert len(controls | set(elsewhere)) == 70
 
@@ -292,22 +294,17 @@ def test_a_baseline_gates_on_what_is_new_or_worse() -> None:
     before = assessed(
         [account(), region(), bucket("old", **PUBLIC), bucket("b", public_read=DENIED, tags={})]
     )
-    evidence = {f.uid: f.evidence for f in before.coverage.findings if f.evidence is not None}
     rules = frozenset(f.rule for f in before.coverage.findings if f.rule)
     after = [account(), region(), bucket("old", **PUBLIC), bucket("b", **PUBLIC), bucket("new", **PUBLIC)]
 
     def gated(baseline: Baseline) -> set[tuple[str | None, str]]:
         result = assessed(after, terms=Terms(GATES["ownership"], baseline=baseline))
         found = {f.uid: f for f in result.coverage.findings}
-        return {
-            (found[uid].rule, found[uid].resource.name)
-            for uid in result.decision.at_gate
-            if found[uid].resource
-        }
+        return {(found[uid].rule, found[uid].resource.name) for uid in at_gate(result) if found[uid].resource}
 
     rule = "data.bucket-not-public"
-    assert gated(Baseline("r", evidence, rules)) == {(rule, "b"), (rule, "new")}
-    assert gated(Baseline("r", evidence, rules - {rule})) == set()
+    assert gated(Baseline.of("r", rules, before.coverage.findings)) == {(rule, "b"), (rule, "new")}
+    assert gated(Baseline.of("r", rules - {rule}, before.coverage.findings)) == set()
 
 
 def test_what_fails_and_is_not_gated_is_counted(ownership: Path) -> None:

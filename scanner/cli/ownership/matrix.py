@@ -113,19 +113,10 @@ def _render(made: OwnershipMatrix, form: MatrixFormat, out: TextIO) -> None:
 
 
 def _reported(path: Path) -> Head:
-    import json
+    from scanner.assess.report_file import ReportFile
+    from scanner.report.saved import saved_head
 
-    from pydantic import ValidationError
-
-    from scanner.assess.baseline import damaged, read_report
-    from scanner.report.model import Head
-
-    document = read_report(path)
-    document.pop("findings", None)
-    try:
-        return Head.model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        raise damaged(path, error) from None
+    return saved_head(ReportFile(path))
 
 
 def _assessed(path: Path, ownership: Path | None, config: Path | None) -> Head:

@@ -35,6 +35,10 @@ class Proposals:
             self._answers[control, facts] = self._team(control, facts)
         return self._answers[control, facts]
 
+    def facts(self, target: OwnershipTarget) -> Facts | None:
+        """All of a target that the proposed lines can distinguish; ``None`` if there are none."""
+        return self._extractor.facts(target) if self._file.proposals else None
+
     def _team(self, control: str, facts: Facts) -> str | None:
         fitting = [
             (one.line.controls[control].rank, one.clause.rank, self._file.accountable(one.line))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -160,12 +160,23 @@ class Resolver:
         """Services in use, by provider, whose documents have no current review; see lint.undocumented."""
         return tuple(undocumented(self.file, services, self.now)) if self.file is not None else ()
 
-    def defects(self) -> tuple[Defect, ...]:
-        """All defects of the file itself, and the misattributions found while resolving resources so far.
+    def grounds(self, target: OwnershipTarget) -> Hashable:
+        """All that answers about a target depend on beside its scope: equal grounds have equal answers."""
+        if self.prepared is None:
+            return None
+        proposals = self.prepared.proposals.facts(target)
+        return self.prepared.place(target), self.sensitive(target), proposals
+
+    def misattributions(self) -> tuple[Defect, ...]:
+        """The misattributions found while resolving resources so far."""
+        return tuple(sorted(self._misattributed.values()))
+
+    def defects(self, others: Iterable[Defect] = ()) -> tuple[Defect, ...]:
+        """All defects of the file itself, the misattributions found so far, and those found elsewhere.
 
         Sorted by place in the file.
         """
-        return tuple(sorted({*self._static_defects, *self._misattributed.values()}))
+        return tuple(sorted({*self._static_defects, *self._misattributed.values(), *others}))
 
     def wrong_claims(self) -> tuple[Defect, ...]:
         """Lines that assign to others what is always the customer's; needs no resources."""

@@ -1,4 +1,4 @@
-"""The JSON report, ``gapscan.report/v1``: stable, versioned, sorted by uid, written as a stream."""
+"""The JSON report, ``gapscan.report/v2``: stable, versioned, sorted by uid, written as a stream."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from scanner.report.model import Report
 
 
 def render(report: Report, out: TextIO) -> None:
-    """Writes the report; holds no more than one finding in memory at a time."""
+    """Writes the report, one finding a line; holds no more than one in memory at a time."""
     head = report.head.model_dump(mode="json", by_alias=True)
     out.write(json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}"))
     out.write(',\n "findings": [')
     separator = "\n  "
-    for finding in report.findings:
-        out.write(separator + json.dumps(finding.model_dump(mode="json"), ensure_ascii=False))
+    for line in report.findings.lines():
+        out.write(separator + line.decode())
         separator = ",\n  "
     out.write("\n ]\n}\n")

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, TextIO
 
 from scanner.assess.changes import OPEN
-from scanner.assess.finding import Finding
+from scanner.assess.finding import Finding, fields
 from scanner.assess.states import Evidence, standing
 from scanner.catalogue.control import Severity
 from scanner.report.model import Report
@@ -49,12 +49,12 @@ def _write(event: dict[str, Any], out: TextIO) -> None:
 def _activity(report: Report, finding: Finding) -> Activity:
     """The activity compared with the baseline. Only a verified pass or n/a closes, never an unknown."""
     baseline = report.baseline
-    if baseline is None or finding.uid not in baseline.known:
+    if baseline is None or not baseline.knows(finding.uid):
         return "Create"
-    before = baseline.evidence.get(finding.uid)
-    if before in OPEN and finding.evidence in ("pass", "n/a"):
-        return "Close"
-    return "Update"
+    if finding.listed:
+        # A finding that passed before is open again, whether the baseline lists it or not.
+        return "Update" if baseline.lists(finding.uid) else "Create"
+    return "Close" if baseline.before(finding.uid) in OPEN else "Update"
 
 
 def _event(report: Report, finding: Finding, activity: Activity) -> dict[str, Any]:
@@ -169,15 +169,15 @@ def _resource(finding: Finding) -> dict[str, Any]:
     return fields
 
 
+_OWN = (
+    "subject", "control", "rule", "service_model", "verdict", "unknowns", "party", "ownership", "owner",
+    "owner_source", "proposed", "evidence", "state", "flags", "priority",
+)  # fmt: skip
+
+
 def _own(finding: Finding) -> dict[str, Any]:
     """The fields that OCSF has no attribute for."""
-    fields = finding.model_dump(
-        mode="json",
-        include={
-            "subject", "control", "rule", "service_model", "verdict", "unknowns", "party", "ownership",
-            "owner", "owner_source", "proposed", "evidence", "state", "flags", "priority",
-        },
-    )  # fmt: skip
+    own = fields(finding, _OWN)
     if finding.state is not None and finding.evidence is not None:
-        fields["standing"] = standing(finding.state, finding.evidence)
-    return fields
+        own["standing"] = standing(finding.state, finding.evidence)
+    return own

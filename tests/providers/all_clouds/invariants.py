@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanner.assess.assessment import Assessment
+from scanner.assess.reduce import Assessment
 from scanner.model.inventory import Inventory
 
 Verdicts = dict[str, tuple[str | None, str | None]]
