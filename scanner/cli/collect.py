@@ -46,7 +46,7 @@ def collect(
 
         from scanner.assess.gate import INCOMPLETE, INTERRUPTED, NOTHING, OK
         from scanner.cli.run import print_unreached, read_clouds
-        from scanner.run.snapshot import NewSnapshot
+        from scanner.run.new_snapshot import NewSnapshot
 
         with NewSnapshot(Path(out)) as snapshot:
             collected = read_clouds(reading, unwritten="snapshot")

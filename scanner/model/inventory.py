@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from scanner.model.evidence import BlindSpot
 from scanner.model.resources.base import ProviderName, Resource
+
+T = TypeVar("T")
 
 Wanted = Mapping[str, frozenset[str]]
 """The facets to collect, by kind. Kinds that are not listed are not collected; tags always are."""
@@ -39,6 +42,79 @@ class Resources(Protocol):
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[Resource]: ...
+
+
+ScopeKey = tuple[str, str]
+"""Provider and id of a scope."""
+
+ResourceNumbers = Mapping[tuple[str, str, str, str], int]
+"""How many resources there are, by provider, scope, kind and type."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some kinds and some scopes; ``None``: all."""
+
+    kinds: frozenset[str] | None = None
+    scopes: frozenset[ScopeKey] | None = None
+
+    def __contains__(self, header: tuple[str, str, str]) -> bool:
+        """Whether a resource with this provider, scope and kind is selected."""
+        provider, scope, kind = header
+        return (self.kinds is None or kind in self.kinds) and (
+            self.scopes is None or (provider, scope) in self.scopes
+        )
+
+    def __and__(self, other: Selection) -> Selection:
+        return Selection(_both(self.kinds, other.kinds), _both(self.scopes, other.scopes))
+
+    def of(self, numbers: ResourceNumbers) -> ResourceNumbers:
+        """The numbers of the selected resources."""
+        return {key: number for key, number in numbers.items() if key[:3] in self}
+
+
+def _both(one: frozenset[T] | None, other: frozenset[T] | None) -> frozenset[T] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+class SelectableResources(ABC):
+    """Resources of which some can be selected by their headers, without holding or reading the others."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> ResourceNumbers:
+        """How many there are of each."""
+
+    @abstractmethod
+    def select(self, selection: Selection) -> SelectableResources:
+        """The selected ones, in order."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Resource]: ...
+
+    def __len__(self) -> int:
+        return sum(self.numbers.values())
+
+
+@dataclass(frozen=True)
+class _Iterated(SelectableResources):
+    """Those of other resources that are selected."""
+
+    resources: Resources
+    selection: Selection
+
+    @cached_property
+    def numbers(self) -> ResourceNumbers:
+        return dict(Counter((one.provider, one.scope, one.kind, one.type) for one in self))
+
+    def select(self, selection: Selection) -> SelectableResources:
+        return _Iterated(self.resources, self.selection & selection)
+
+    def __iter__(self) -> Iterator[Resource]:
+        chosen = self.selection
+        return (one for one in self.resources if (one.provider, one.scope, one.kind) in chosen)
 
 
 @dataclass(frozen=True, order=True)
@@ -71,14 +147,33 @@ class Inventory:
     """Every listing that ran to its end. ``None``: not recorded (a snapshot of an earlier version); then each
     collected kind counts as listed."""
 
-    def of(self, *kinds: str) -> Iterator[Resource]:
-        """The resources of these kinds."""
-        return (resource for resource in self.resources if resource.kind in kinds)
+    @cached_property
+    def numbers(self) -> ResourceNumbers:
+        """How many resources there are, by provider, scope, kind and type."""
+        return self.selectable.numbers
 
     @cached_property
-    def numbers(self) -> Mapping[tuple[ProviderName, str, str, str], int]:
-        """How many resources there are of each provider, scope, kind and type."""
-        return Counter((one.provider, one.scope, one.kind, one.type) for one in self.resources)
+    def selectable(self) -> SelectableResources:
+        """The resources, so that some of them can be selected."""
+        held = self.resources
+        return held if isinstance(held, SelectableResources) else _Iterated(held, Selection())
+
+    def of(self, *kinds: str) -> Iterator[Resource]:
+        """The resources of these kinds, in order."""
+        return iter(self.selectable.select(Selection(kinds=frozenset(kinds))))
+
+    def within(self, scopes: Collection[ScopeKey]) -> Inventory:
+        """The inventory of these scopes alone. Targets whose scope is not known are in none."""
+        chosen = frozenset(scopes)
+        return replace(
+            self,
+            resources=self.selectable.select(Selection(scopes=chosen)),
+            blind_spots=tuple(one for one in self.blind_spots if (one.provider, one.scope) in chosen),
+            targets=tuple(one for one in self.targets if (one.provider, one.scope) in chosen),
+            listed=None
+            if self.listed is None
+            else tuple(one for one in self.listed if (one.provider, one.scope) in chosen),
+        )
 
     def looked(self, provider: str, scope: str, kind: str) -> bool:
         """Whether the kind was listed in the scope, so that its absence is a fact; see also blind spots."""

@@ -5,6 +5,7 @@ They are built where they are run (``gapscan rules test``): most commands load r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -79,7 +80,7 @@ def _resource(model: type[Resource], given: Mapping[str, Any]) -> Resource:
             record.pop(name, None)
         else:
             record[name] = value
-    return model.from_record(record)
+    return model.from_json(json.dumps(record).encode())
 
 
 def run_examples(rule: Rule) -> Iterator[Problem]:

@@ -1,9 +1,4 @@
-"""Snapshots: an inventory in a file, to be assessed later, elsewhere or again.
-
-A snapshot is lines of JSON, compressed with Zstandard: a head, one line for each blind spot and resource,
-and an end with their numbers and the SHA-256 of all lines before it. It is read and written as a stream, with
-one resource in memory at a time. It lists weaknesses, so only its owner may read the file.
-"""
+"""Reading snapshots: a file is checked as a whole, and its resources are read when they are needed."""
 
 from __future__ import annotations
 
@@ -11,26 +6,23 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self
+from typing import BinaryIO
 
-from pydantic import Field, ValidationError
-from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
+from pydantic import ValidationError
+from zstandard import ZstdDecompressor, ZstdError
 
-from scanner.base.files import Unwritable, open_file, temporary_file
-from scanner.base.models import FrozenModel
+from scanner.base.files import open_file
 from scanner.model.evidence import BlindSpot
-from scanner.model.inventory import Inventory, Listing, Target
+from scanner.model.inventory import Inventory, ResourceNumbers, SelectableResources, Selection
 from scanner.model.resources.base import Resource
-from scanner.model.resources.kinds import KINDS
+from scanner.model.resources.kinds import KINDS, resource_of
 from scanner.run.scan import Collected
-
-SCHEMA: Literal["gapscan.snapshot/v1"] = "gapscan.snapshot/v1"
-"""The schema that the first line of a snapshot names."""
+from scanner.run.snapshot_format import END, RESOURCE, SCHEMA, SPOT, SnapshotEnd, SnapshotHead
 
 _FAMILY = SCHEMA.rpartition("/v")[0]
 _MAGIC = b"\x28\xb5\x2f\xfd"
@@ -38,8 +30,6 @@ _LONGEST = 1 << 26
 """The maximum length of a line in bytes; a longer one is never held in memory."""
 _WINDOW = 1 << 23
 """The maximum compression window in bytes; a file that needs more was not written by gapscan."""
-
-
 _SPOTS = 1 << 25
 """The maximum length of all blind spots in bytes, some 100,000 of them: they are held in memory."""
 _SMALL, _RATIO = 1 << 28, 5_000
@@ -52,127 +42,37 @@ class SnapshotError(Exception):
     exit_code = 2
 
 
-class _Head(FrozenModel):
-    schema_: Literal["gapscan.snapshot/v1"] = Field(default=SCHEMA, alias="schema")
-    id: str
-    started: datetime
-    finished: datetime
-    version: str
-    """The version of gapscan that collected it."""
-    collected: dict[str, tuple[str, ...]]
-    targets: tuple[Target, ...]
-    calls: dict[str, dict[str, int]]
-    listed: tuple[Listing, ...] | None = None
-
-
-class _End(FrozenModel):
-    resources: int
-    blind_spots: int
-    sha256: str
-
-
-class NewSnapshot:
-    """A snapshot to be written: opened before the collection, renamed into place when complete.
-
-    Entering and writing raise :class:`~scanner.base.files.Unwritable`; leaving without a write leaves nothing
-    behind.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._part: Path | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            self._part = temporary_file(self._path)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise Unwritable(f"{self._path}: cannot be written: {reason}") from None
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._part is not None and self._part != self._path:
-            self._part.unlink(missing_ok=True)
-
-    def write(self, collected: Collected, version: str) -> None:
-        """Writes the inventory; ``version`` is that of gapscan."""
-        assert self._part is not None, "write is for within the with statement"
-        try:
-            with self._part.open("wb") as file:
-                compressor = ZstdCompressor(level=3, write_checksum=True)
-                with compressor.stream_writer(file, closefd=False) as out:
-                    for line in _written(collected, version):
-                        out.write(line)
-                file.flush()
-                if self._part != self._path:
-                    os.fsync(file.fileno())
-            if self._part != self._path:
-                self._part.replace(self._path)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise Unwritable(f"{self._path}: could not be written: {reason}") from None
-        self._part = None
-
-
-def _written(collected: Collected, version: str) -> Iterator[bytes]:
-    """The lines of a snapshot."""
-    inventory = collected.inventory
-    head = _Head(
-        id=collected.id,
-        started=collected.started,
-        finished=collected.finished,
-        version=version,
-        collected={kind: tuple(sorted(facets)) for kind, facets in sorted(inventory.collected.items())},
-        targets=inventory.targets,
-        calls={name: dict(counts) for name, counts in inventory.calls.items()},
-        listed=inventory.listed,
-    )
-    digest = hashlib.sha256()
-    resources = 0
-    for line in _body(head, inventory):
-        digest.update(line)
-        resources += line.startswith(_RESOURCE)
-        yield line
-    end = _End(resources=resources, blind_spots=len(inventory.blind_spots), sha256=digest.hexdigest())
-    yield _line({"end": end.model_dump(mode="json")})
-
-
-def _body(head: _Head, inventory: Inventory) -> Iterator[bytes]:
-    yield _line(head.model_dump(mode="json", by_alias=True))
-    for spot in inventory.blind_spots:
-        yield _line({"blind_spot": spot.model_dump(mode="json")})
-    for resource in inventory.resources:
-        yield _line({"resource": resource.to_record()})
-
-
-def _line(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-_RESOURCE = b'{"resource":'
-_SPOT = b'{"blind_spot":'
-_END = b'{"end":'
+def read_head(path: Path) -> SnapshotHead:
+    """The head of a snapshot; the rest is neither read nor checked. Raises :class:`SnapshotError`."""
+    with closing(iter(_Lines(path))) as lines:
+        return _head(path, next(lines))
 
 
 def read_snapshot(path: Path) -> Collected:
     """The inventory of a snapshot; its resources are read from the file at each iteration.
 
-    Checks the whole file first: its end, numbers and digest. Raises :class:`SnapshotError` if the file is
-    truncated, damaged, no snapshot, or written by a newer gapscan. Iterating the resources raises it too if
-    the file has changed since.
+    Checks the whole file first: its end, numbers, digest, and the headers of its resources. Raises
+    :class:`SnapshotError` if the file is truncated, damaged, no snapshot, or written by a newer gapscan.
+    Iterating the resources raises it too if one of them is invalid, or the file has changed since.
     """
-    lines = _lines(path)
-    head = _head(path, next(lines, b""))
-    spots, resources = [], 0
+    from scanner.model.stored import header_of  # loads msgspec, which other commands do without
+
+    checked = _Lines(path)
+    lines = iter(checked)
+    head = _head(path, next(lines))
+    spots: list[BlindSpot] = []
+    numbers: Counter[tuple[str, str, str, str]] = Counter()
     for number, line in enumerate(lines, 2):
-        if line.startswith(_RESOURCE):
-            resources += 1
-        else:
-            spots.append(_spot(path, number, line))
+        try:
+            if line.startswith(RESOURCE):
+                header = header_of(_resource(line))
+                numbers[header.provider, header.scope, header.kind, header.type] += 1
+            else:
+                spots.append(_spot(line))
+        except (ValueError, RecursionError) as error:
+            raise _damaged(path, number, error) from None
     inventory = Inventory(
-        resources=_Stored(path, resources),
+        resources=_StoredResources(path, checked.digest, dict(numbers), Selection()),
         blind_spots=tuple(spots),
         targets=head.targets,
         collected={kind: frozenset(facets) for kind, facets in head.collected.items()},
@@ -183,27 +83,50 @@ def read_snapshot(path: Path) -> Collected:
 
 
 @dataclass(frozen=True)
-class _Stored:
-    """The resources of a snapshot, in file order."""
+class _StoredResources(SelectableResources):
+    """Resources of a snapshot, in file order. Pickled, it is a path and numbers."""
 
     path: Path
-    number: int
+    digest: str
+    counted: ResourceNumbers
+    selection: Selection
 
-    def __len__(self) -> int:
-        return self.number
+    @property
+    def numbers(self) -> ResourceNumbers:
+        return self.counted
+
+    def select(self, selection: Selection) -> SelectableResources:
+        return replace(self, counted=selection.of(self.counted), selection=self.selection & selection)
 
     def __iter__(self) -> Iterator[Resource]:
-        for number, line in enumerate(_lines(self.path), 1):
-            if line.startswith(_RESOURCE):
+        from scanner.model.stored import selects
+
+        selected = selects(self.selection)
+        for number, line in enumerate(_Lines(self.path, self.digest), 1):
+            if line.startswith(RESOURCE):
                 try:
-                    record = json.loads(line)["resource"]
-                    resource = KINDS[record["kind"]].from_record(record)
-                except (ValueError, KeyError, TypeError, RecursionError) as error:
+                    stored = _resource(line)
+                    resource = resource_of(stored) if selected(stored) else None
+                except (ValueError, RecursionError) as error:
                     raise _damaged(self.path, number, error) from None
-                yield resource
+                if resource is not None:
+                    yield resource
 
 
-def _head(path: Path, line: bytes) -> _Head:
+def _resource(line: bytes) -> bytes:
+    """The stored resource of a line."""
+    if not line.endswith(b"}}\n"):
+        raise ValueError("it does not end with its resource")
+    return line[len(RESOURCE) : -2]
+
+
+def _spot(line: bytes) -> BlindSpot:
+    if not line.startswith(SPOT) or not line.endswith(b"}}\n"):
+        raise ValueError("it is neither a resource nor a blind spot")
+    return BlindSpot.model_validate_json(line[len(SPOT) : -2])
+
+
+def _head(path: Path, line: bytes) -> SnapshotHead:
     try:
         value = json.loads(line)
         schema = str(value["schema"])
@@ -214,7 +137,7 @@ def _head(path: Path, line: bytes) -> _Head:
             raise SnapshotError(f"{path}: is not a gapscan snapshot but {schema[:60]!r}")
         raise SnapshotError(f"{path}: was written by a newer gapscan: {schema}, this one reads {SCHEMA}")
     try:
-        head = _Head.model_validate_json(line)
+        head = SnapshotHead.model_validate_json(line)
     except ValidationError as error:
         raise _damaged(path, 1, error) from None
     for kind, facets in head.collected.items():
@@ -229,48 +152,50 @@ def _head(path: Path, line: bytes) -> _Head:
     return head
 
 
-def _spot(path: Path, number: int, line: bytes) -> BlindSpot:
-    try:
-        return BlindSpot.model_validate_json(json.dumps(json.loads(line)["blind_spot"]))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(path, number, error) from None
-
-
 def _damaged(path: Path, number: int, error: Exception) -> SnapshotError:
     return SnapshotError(f"{path}: is damaged: line {number}: {str(error).splitlines()[0]}")
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    """All lines but the end, which is checked last."""
-    digest = hashlib.sha256()
-    resources = spots = 0
-    try:
-        with open_file(path) as file:
-            end = b""
-            for line in _decompressed(path, file):
-                if end:
-                    raise SnapshotError(f"{path}: is damaged: there is data after its end")
-                if line.startswith(_END):
-                    end = line
-                    continue
-                digest.update(line)
-                resources += line.startswith(_RESOURCE)
-                spots += line.startswith(_SPOT)
-                yield line
-    except ZstdError:
-        raise SnapshotError(
-            f"{path}: is truncated or damaged: it cannot be decompressed completely"
-        ) from None
-    except OSError as error:
-        raise SnapshotError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not end:
-        raise SnapshotError(f"{path}: is truncated: its end is missing")
-    try:
-        reason = _End.model_validate(json.loads(end)["end"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SnapshotError(f"{path}: is damaged: its end: {str(error).splitlines()[0]}") from None
-    if reason != _End(resources=resources, blind_spots=spots, sha256=digest.hexdigest()):
-        raise SnapshotError(f"{path}: is damaged: its content does not match its end")
+class _Lines:
+    """All lines of a snapshot but the end, which is checked last; ``digest`` is known then."""
+
+    def __init__(self, path: Path, digest: str | None = None) -> None:
+        """``digest``: what the lines' digest has to be, for a file that was read before."""
+        self.path = path
+        self.digest = digest or ""
+
+    def __iter__(self) -> Generator[bytes, None, None]:
+        path, digest = self.path, hashlib.sha256()
+        resources = spots = 0
+        try:
+            with open_file(path) as file:
+                end = b""
+                for line in _decompressed(path, file):
+                    if end:
+                        raise SnapshotError(f"{path}: is damaged: there is data after its end")
+                    if line.startswith(END):
+                        end = line
+                        continue
+                    digest.update(line)
+                    resources += line.startswith(RESOURCE)
+                    spots += line.startswith(SPOT)
+                    yield line
+        except ZstdError:
+            reason = "it cannot be decompressed completely"
+            raise SnapshotError(f"{path}: is truncated or damaged: {reason}") from None
+        except OSError as error:
+            raise SnapshotError(f"{path}: cannot be read: {error.strerror or error}") from None
+        if not end:
+            raise SnapshotError(f"{path}: is truncated: its end is missing")
+        try:
+            stated = SnapshotEnd.model_validate(json.loads(end)["end"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise SnapshotError(f"{path}: is damaged: its end: {str(error).splitlines()[0]}") from None
+        if stated != SnapshotEnd(resources=resources, blind_spots=spots, sha256=digest.hexdigest()):
+            raise SnapshotError(f"{path}: is damaged: its content does not match its end")
+        if self.digest not in ("", stated.sha256):
+            raise SnapshotError(f"{path}: has been replaced since it was checked")
+        self.digest = stated.sha256
 
 
 def _decompressed(path: Path, file: BinaryIO) -> Iterator[bytes]:
@@ -291,7 +216,7 @@ def _decompressed(path: Path, file: BinaryIO) -> Iterator[bytes]:
                 reason = "is damaged: a line is too long" if len(line) == _LONGEST else "is truncated"
                 raise SnapshotError(f"{path}: {reason}")
             read += len(line)
-            spots += len(line) if line.startswith(_SPOT) else 0
+            spots += len(line) if line.startswith(SPOT) else 0
             if read > most or spots > _SPOTS:
                 raise SnapshotError(f"{path}: is damaged: it holds more than gapscan writes")
             yield line

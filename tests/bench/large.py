@@ -10,8 +10,8 @@ from pathlib import Path
 
 from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
+from scanner.run.new_snapshot import NewSnapshot
 from scanner.run.scan import Collected, all_facets
-from scanner.run.snapshot import NewSnapshot
 from tests.estate import ACCOUNT, DENIED, NOW, account, bucket, region
 
 PUBLIC = {"public_read": True, "public_via": ("bucket policy",), "tags": {}}

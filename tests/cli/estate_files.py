@@ -8,8 +8,8 @@ from typing import Any
 from scanner.collect.provider import ConnectionRequest, Limits, Provider
 from scanner.model.evidence import Unknown
 from scanner.model.resources.identity import User
+from scanner.run.new_snapshot import NewSnapshot
 from scanner.run.scan import collect
-from scanner.run.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan
 from tests.estate import MemoryCloud, account, bucket, other, reading
 

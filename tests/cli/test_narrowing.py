@@ -13,8 +13,8 @@ import pytest
 from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.base import Resource
 from scanner.report.model import json_schema
+from scanner.run.new_snapshot import NewSnapshot
 from scanner.run.scan import Collected, all_facets
-from scanner.run.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan
 from tests.estate import ACCOUNT, NOW, account, bucket, region
 

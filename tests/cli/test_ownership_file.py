@@ -15,8 +15,8 @@ from scanner.model.inventory import Inventory, Target
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.ownership.file.load import load_ownership
+from scanner.run.new_snapshot import NewSnapshot
 from scanner.run.scan import Collected, all_facets
-from scanner.run.snapshot import NewSnapshot
 from tests.cli.test_command_line import gapscan
 from tests.estate import ACCOUNT, DENIED, NOW, account, bucket, other
 

@@ -17,8 +17,9 @@ from scanner.collect.workers import Workers
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.inventory import Inventory, Target, Wanted
 from scanner.model.resources.storage import Bucket
+from scanner.run.new_snapshot import NewSnapshot
 from scanner.run.scan import Collected, collect
-from scanner.run.snapshot import NewSnapshot, read_snapshot
+from scanner.run.snapshot import read_snapshot
 from tests.collect.test_collection import LIST, POLICY, TABLE, WANTED, Ask, MemoryCaller, caller, collected
 from tests.estate import ACCOUNT, EVERYTHING, NOW, MemoryCloud, account, bucket, reading, region
 

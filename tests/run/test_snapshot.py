@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -21,8 +22,9 @@ from scanner.model.inventory import Inventory
 from scanner.report.build import build
 from scanner.report.formats import json as json_report
 from scanner.rule.evaluate import NotCollected, evaluate
+from scanner.run.new_snapshot import NewSnapshot
 from scanner.run.scan import Collected, collect
-from scanner.run.snapshot import NewSnapshot, SnapshotError, read_snapshot
+from scanner.run.snapshot import SnapshotError, read_head, read_snapshot
 from tests.estate import (
     DENIED,
     EVERYTHING,
@@ -262,3 +264,87 @@ def test_a_line_that_is_nested_too_deeply_is_damaged(path: Path, tmp_path: Path)
     deep.write_bytes(packed(b'{"schema":' + b"[" * 20_000 + b"\n"))
     with pytest.raises(SnapshotError, match="is not a gapscan snapshot"):
         read_snapshot(deep)
+
+
+def test_the_head_is_read_alone(path: Path) -> None:
+    whole = path.read_bytes()
+    head, collected = read_head(path), gathered()
+    assert (head.id, head.started, head.finished) == (collected.id, collected.started, collected.finished)
+    assert head.targets == collected.inventory.targets
+    assert head.collected["bucket"] == tuple(sorted(EVERYTHING["bucket"]))
+    own = lines(path)
+    path.write_bytes(packed(own[0], b"\x00" * 1000 + b"\n", own[-1]))
+    assert read_head(path) == head
+    for length in range(8):
+        path.write_bytes(whole[:length])
+        with pytest.raises(SnapshotError, match=r"is not a gapscan snapshot|is truncated"):
+            read_head(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda line: line.replace(b"/v1", b"/v2"), "written by a newer gapscan: gapscan.snapshot/v2"),
+        (lambda line: line.replace(b'"bucket":', b'"bouquet":'), "newer gapscan .0.1.0.: unknown kind bouquet"),
+        (lambda line: line.replace(b'"id":', b'"idea":'), "is damaged: line 1"),
+        (lambda line: line.rstrip(b"\n"), "is truncated"),
+        (lambda line: b'{"schema":"' + b"x" * (1 << 26), "a line is too long"),
+    ],
+)  # fmt: skip
+def test_a_head_that_cannot_be_read_is_refused_alike(
+    change: Callable[[bytes], bytes], text: str, path: Path
+) -> None:
+    path.write_bytes(packed(change(lines(path)[0])))
+    for read in (read_head, read_snapshot):
+        with pytest.raises(SnapshotError, match=text) as refused:
+            read(path)
+        assert str(refused.value).startswith(f"{path}: ")
+
+
+def sealed(*body: bytes) -> bytes:
+    """A whole snapshot of these lines."""
+    end = {
+        "resources": sum(one.startswith(b'{"resource"') for one in body),
+        "blind_spots": sum(one.startswith(b'{"blind_spot"') for one in body),
+        "sha256": hashlib.sha256(b"".join(body)).hexdigest(),
+    }
+    return packed(*body, json.dumps({"end": end}, separators=(",", ":")).encode() + b"\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: line.replace(b'"kind":"bucket"', b'"kind":"bouquet"'),
+        lambda line: line.replace(b'"kind":"bucket",', b""),
+        lambda line: line.replace(b'"type":', b'"sort":'),
+        lambda line: line.replace(b"}}\n", b"}]\n"),
+        lambda line: line.replace(b"}}\n", b'},"x":{}}\n'),
+        lambda line: line.replace(b'"tls_only":true', b'"tls_only":' + b"[" * 20_000),
+    ],
+)
+def test_a_header_that_cannot_be_read_is_refused_beforehand(
+    change: Callable[[bytes], bytes], path: Path
+) -> None:
+    own = lines(path)[:-2]  # the last one is of a bucket
+    path.write_bytes(sealed(*own))
+    assert len(read_snapshot(path).inventory.resources) == 4
+    assert change(own[-1]) != own[-1]
+    path.write_bytes(sealed(*own[:-1], change(own[-1])))
+    with pytest.raises(SnapshotError, match=f"is damaged: line {len(own)}: "):
+        read_snapshot(path)
+
+
+def test_a_facet_of_the_wrong_type_is_refused_when_it_is_read(path: Path) -> None:
+    own = lines(path)[:-2]
+    path.write_bytes(sealed(*own[:-1], own[-1].replace(b'"versioning":true', b'"versioning":"on"')))
+    inventory = read_snapshot(path).inventory
+    assert list(inventory.of("account")), "lines of other kinds are not validated"
+    with pytest.raises(SnapshotError, match=f"is damaged: line {len(own)}: 1 validation error for Bucket"):
+        list(inventory.resources)
+
+
+def test_another_snapshot_in_its_place_is_refused(path: Path) -> None:
+    resources = read_snapshot(path).inventory.resources
+    written(path, replace(gathered(), id="1" * 32))
+    with pytest.raises(SnapshotError, match="has been replaced since it was checked"):
+        list(resources)

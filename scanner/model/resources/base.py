@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, ClassVar, Literal, Self, Union, get_args
+from functools import cache, lru_cache
+from typing import Annotated, Any, ClassVar, Literal, Required, Self, Union, get_args
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model, with_config
+from pydantic_core import to_json
+from typing_extensions import TypedDict
 
-from scanner.model.evidence import Observed, Unknown
+from scanner.model.evidence import Cause, Observed, Unknown
 
 ProviderName = Literal["aws", "azure", "gcp"]
 """The supported clouds."""
@@ -69,7 +71,7 @@ class Resource(BaseModel):
         model itself. Raises :class:`pydantic.ValidationError`.
         """
         checked = _partial(cls, collected | {"tags"}).model_validate(values)
-        return cls.model_construct(**{name: getattr(checked, name) for name in type(checked).model_fields})
+        return cls._of(dict(checked.__dict__))
 
     def collected(self) -> frozenset[str]:
         """The facets that were requested for this resource."""
@@ -77,52 +79,106 @@ class Resource(BaseModel):
 
     def unknowns(self) -> dict[str, Unknown]:
         """The facets that were requested and could not be determined."""
-        return {
-            name: value
-            for name in sorted(self.collected())
-            if isinstance(value := getattr(self, name), Unknown)
-        }
+        found = [(name, value) for name, value in self.__dict__.items() if isinstance(value, Unknown)]
+        return dict(sorted(found)) if found else {}
 
-    def to_record(self) -> dict[str, Any]:
-        """The resource as JSON values: the header and known facets, and the unknown facets separately.
+    def to_json(self) -> bytes:
+        """The resource as a JSON object in UTF-8: its kind, the header and known facets, the unknown facets.
 
         Unknown facets are in the map ``unknown``, so that a reader never has to guess whether a value is a
         fact or the lack of one.
         """
         unknowns = self.unknowns()
-        known = self.model_dump(mode="json", include=set(self.model_fields_set) - set(unknowns))
-        apart = {name: unknown.model_dump(mode="json")["causes"] for name, unknown in unknowns.items()}
-        return {"kind": self.kind, **known, "unknown": apart}
+        known = self.__pydantic_serializer__.to_json(self, exclude=set(unknowns) or None)
+        apart = to_json({name: unknown.causes for name, unknown in unknowns.items()})
+        return b'%b%b,"unknown":%b}' % (first_bytes(self.kind), known[1:-1], apart)
+
+    def to_record(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        record: dict[str, Any] = json.loads(self.to_json())
+        return record
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """The resource that :meth:`to_record` wrote. Raises :class:`pydantic.ValidationError`.
+    def from_json(cls, stored: bytes) -> Self:
+        """The resource that :meth:`to_json` wrote. Raises :class:`pydantic.ValidationError`.
 
-        Raises :class:`ValueError` if the record is of another kind, or a facet is both known and unknown.
+        Raises :class:`ValueError` if a facet is both known and unknown, or neither may nor can be unknown.
         """
-        if record.get("kind") != cls.kind:
-            raise ValueError(f"the record is of kind {record.get('kind')!r}, not {cls.kind!r}")
-        apart = {
-            name: Unknown.model_validate_json(json.dumps({"causes": causes}))
-            for name, causes in record["unknown"].items()
-        }
-        known = {name: value for name, value in record.items() if name not in ("kind", "unknown")}
-        if twice := known.keys() & apart.keys():
+        values = _stored(cls).validator.validate_json(stored)
+        del values["kind"]
+        causes = values.pop("unknown")
+        if causes or "tags" not in values:
+            values = cls._with_unknowns(values, causes)
+        return cls._of(values)
+
+    @classmethod
+    def _with_unknowns(
+        cls, known: Mapping[str, Any], causes: Mapping[str, tuple[Cause, ...]]
+    ) -> dict[str, Any]:
+        """The values of all facets, in the order of the model."""
+        if twice := known.keys() & causes.keys():
             raise ValueError(f"both known and unknown: {', '.join(sorted(twice))}")
-        facets = frozenset(known) - frozenset(HEADER)
-        parsed = _partial(cls, facets, known_only=True).model_validate_json(json.dumps(known))
-        values = {name: getattr(parsed, name) for name in type(parsed).model_fields}
-        return cls.observe(facets | frozenset(apart), {**values, **apart})
+        if foreign := causes.keys() - cls.facets():
+            raise ValueError(f"{cls.kind} has no facet {', '.join(sorted(foreign))}")
+        if certain := {name for name in causes if Unknown not in get_args(cls.model_fields[name].annotation)}:
+            raise ValueError(f"cannot be unknown: {', '.join(sorted(certain))}")
+        if "tags" not in known and "tags" not in causes:
+            raise ValueError("neither known nor unknown: tags")
+        values = {**known, **{name: Unknown(causes=each) for name, each in causes.items()}}
+        return {name: values[name] for name in cls.model_fields if name in values}
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Self:
+        """The resource with these valid values, made as unpickling makes it: without validation."""
+        made = cls.__new__(cls)
+        made.__setstate__(
+            {
+                "__dict__": values,
+                "__pydantic_fields_set__": set(values),
+                "__pydantic_extra__": None,
+                "__pydantic_private__": None,
+            }
+        )
+        return made
+
+
+_KIND = b'{"kind":"'
+
+
+def kind_of(stored: bytes) -> str:
+    """The kind of a stored resource, from its first bytes. Raises :class:`ValueError`."""
+    if not stored.startswith(_KIND):
+        raise ValueError("a resource has to begin with its kind")
+    return stored[len(_KIND) : stored.index(b'"', len(_KIND))].decode()
+
+
+@cache
+def first_bytes(kind: str) -> bytes:
+    """What every stored resource of the kind begins with."""
+    return b'%b%b",' % (_KIND, kind.encode())
+
+
+@cache
+def _stored(cls: type[Resource]) -> TypeAdapter[dict[str, Any]]:
+    """Validates a stored resource of the kind: its facets may be absent, but not Unknown."""
+    fields: dict[str, Any] = {"kind": Required[Literal[cls.kind]]}
+    for name, field in cls.model_fields.items():
+        annotation = field.annotation
+        fields[name] = Required[annotation] if name in HEADER else _known(annotation)
+    fields["unknown"] = Required[dict[str, Annotated[tuple[Cause, ...], Field(min_length=1)]]]
+    record = TypedDict(cls.__name__, fields, total=False)  # type: ignore[misc]
+    checked: Any = with_config(cls.model_config)(record)
+    return TypeAdapter(checked)
 
 
 @lru_cache(maxsize=1024)
-def _partial(cls: type[Resource], facets: frozenset[str], known_only: bool = False) -> type[BaseModel]:
-    """A model with the header and only these facets; with ``known_only`` none of them may be Unknown."""
+def _partial(cls: type[Resource], facets: frozenset[str]) -> type[BaseModel]:
+    """A model with the header and only these facets."""
     foreign = facets - cls.facets()
     if foreign:
         raise ValueError(f"{cls.kind} has no facet {', '.join(sorted(foreign))}")
     fields: dict[str, Any] = {
-        name: (_known(field.annotation) if known_only else field.annotation, ...)
+        name: (field.annotation, ...)
         for name, field in cls.model_fields.items()
         if name in HEADER or name in facets
     }
