@@ -21,7 +21,7 @@ from scanner.assess.request import AssessmentRequest
 from scanner.assess.scope_controls import ScopeControls
 from scanner.assess.targets import OwnershipTargets
 from scanner.assess.verdict_classes import VerdictClass, VerdictClasses
-from scanner.model.evidence import BlindSpot
+from scanner.model.evidence import BlindSpot, Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import Resource
 from scanner.ownership.resolve.resolver import Resolver
@@ -132,21 +132,22 @@ class _Map:
         group = self._classes.group(subject)
         findings = SubjectFindings(subject, group.partition, self._request.time)
         whole = self._lists_everything(subject)
+        looks = whole or self._request.terms.baseline is not None
         failing: set[FailingSection] = set()
         unseen: set[UnseenCall] = set()
         contradicted = False
-        for verdict in verdicts:
-            one = self._classes.of(group, verdict.rule, verdict.outcome)
+        for rule, outcome, unknown in verdicts:
+            one = group.classes.get((rule.id, outcome)) or self._classes.of(group, rule, outcome)
             one.count += 1
-            if not one.reported:
+            if not (one.telling or looks) or not one.reported:
                 continue
             contradicted = contradicted or one.contradicted
             if one.section is not None:
                 failing.add(one.section)
-            if one.listed or whole or one.lacks_boundary or self._request.terms.baseline is not None:
-                finding = self._finding(one, verdict, findings, whole)
+            if looks or one.listed or one.lacks_boundary:
+                finding = self._finding(one, unknown, findings, whole)
                 if finding is not None and finding.evidence == "unknown" and isinstance(subject, Resource):
-                    unseen |= {_call(unknown) for unknown in finding.unknowns}
+                    unseen |= {_call(cause) for cause in finding.unknowns}
         self._ledger.metrics.contradicted += contradicted
         for section in failing:
             self._failing[section] = self._failing.get(section, 0) + 1
@@ -154,7 +155,7 @@ class _Map:
             self._unseen[call] = self._unseen.get(call, 0) + 1
 
     def _finding(
-        self, one: VerdictClass, verdict: Verdict, findings: SubjectFindings, whole: bool
+        self, one: VerdictClass, unknown: Unknown | None, findings: SubjectFindings, whole: bool
     ) -> Finding | None:
         """The finding of a verdict, stored where it is listed; ``None`` where nothing is to be told of it."""
         uid = findings.uid(one.control, one.rule)
@@ -169,7 +170,7 @@ class _Map:
             one.new_rule += new_rule
             at_gate = not new_rule and baseline.is_new(uid, one.assessed.evidence)
         one.stopped += at_gate
-        finding = findings.of(one, verdict.unknown, uid, at_gate)
+        finding = findings.of(one, unknown, uid, at_gate)
         self._ledger.gate.lacks(finding)
         if listed:
             self._ledger.keep(finding)

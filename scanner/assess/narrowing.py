@@ -51,7 +51,7 @@ class Selector:
         self.uses_paths = any(clause.path is not None for clause in clauses)
         """Whether it selects by path, so that a scan has to read the hierarchy."""
         self.uses_services = any(clause.service is not None for clause in clauses)
-        self._keys = frozenset(key for clause in clauses for key, _ in clause.tags or ())
+        self.tag_keys = frozenset(key for clause in clauses for key, _ in clause.tags or ())
         self._patterns = frozenset(clause.resource_pattern for clause in clauses) - {None}
         self._conditions = frozenset(
             name
@@ -59,7 +59,7 @@ class Selector:
             if any(getattr(clause, name) is not None for clause in clauses)
         )
         """Conditions that no clause has are left out of the cache key."""
-        self._names = bool(self._patterns) or any(clause.resources is not None for clause in clauses)
+        self.uses_names = bool(self._patterns) or any(clause.resources is not None for clause in clauses)
         self._results: dict[tuple[Facts, bool], Fit] = {}
 
     def fit(self, target: OwnershipTarget) -> Fit:
@@ -77,10 +77,10 @@ class Selector:
     def _facts(self, target: OwnershipTarget) -> Facts:
         ids: tuple[str, ...] = ()
         names: tuple[str, ...] = ()
-        if self._names and target.resource_id is not None:
+        if self.uses_names and target.resource_id is not None:
             ids = (target.resource_id, last_part(target.resource_id))
             names = (*ids, *([target.name] if target.name is not None else []))
-        tags = fold_tags(target.tags, self._keys)
+        tags = fold_tags(target.tags, self.tag_keys)
         path: tuple[str, ...] | Hidden = ()
         if self.uses_paths and target.path is not None:
             path = HIDDEN if isinstance(target.path, Unknown) else parts(target.path)

@@ -22,7 +22,7 @@ from scanner.assess.states import Evidence, State, worst
 from scanner.assess.targets import OwnershipTargets
 from scanner.catalogue.boundary import Boundary
 from scanner.catalogue.control import Control, Party, Severity
-from scanner.model.evidence import BlindSpot
+from scanner.model.evidence import BlindSpot, Unknown
 from scanner.model.resources.base import Resource
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import OwnershipTarget
@@ -40,7 +40,7 @@ _HELD = 20_000
 """Groups that are held; then their counts are handed over and new ones are begun."""
 
 
-@dataclass
+@dataclass(slots=True)
 class VerdictClass:
     """The decision on all verdicts of one class, and how many there are."""
 
@@ -62,21 +62,17 @@ class VerdictClass:
     """Where reports tell of the resources that fail."""
     contradicted: bool
     """Whether a tag of the resources contradicts the ownership file."""
+    reported: bool
+    """Whether they are part of what the assessment is narrowed to."""
+    lacks_boundary: bool
+    """Whether something unknown decides which party is responsible."""
+    telling: bool
+    """Whether more is to be done for each of them than to count it."""
     count: int = 0
     stopped: int = 0
     """Of these, the findings at the gate."""
     new_rule: int = 0
     """Findings that the gate lets pass as the baseline did not have their rule."""
-
-    @property
-    def reported(self) -> bool:
-        """Whether they are part of what the assessment is narrowed to."""
-        return self.assessed.fit != "no"
-
-    @property
-    def lacks_boundary(self) -> bool:
-        """Whether something unknown decides which party is responsible."""
-        return self.boundary is not None and self.boundary.uncertain
 
     @property
     def state(self) -> State:
@@ -103,7 +99,7 @@ class VerdictClass:
         )
 
 
-@dataclass
+@dataclass(slots=True)
 class ResourceGroup:
     """Resources that nothing which decides tells apart."""
 
@@ -133,32 +129,75 @@ class VerdictClasses:
         self._assessor = assessor
         self._settle = settle
         self._groups: dict[Hashable, ResourceGroup] = {}
+        self._alike: dict[Hashable, ResourceGroup] = {}
+        """Groups by what of a resource can be selected, as it is written."""
+        self._shifting = request.catalogue.shifting_kinds
+        self._tag_keys = self._selecting_tags()
 
     def group(self, subject: Resource | BlindSpot) -> ResourceGroup:
         """The group of a resource; a blind spot has one of its own."""
-        target = self._targets.of(subject)
         if isinstance(subject, BlindSpot):
-            key: Hashable = (subject, "")
-        else:
-            terms, narrowing = self._request.terms, self._request.narrowing
-            key = (
-                subject.provider,
-                subject.partition,
-                subject.scope,
-                subject.region,
-                subject.kind,
-                subject.type,
-                self._resolver.grounds(target),
-                self._request.catalogue.grounds(subject),
-                terms.gates_at(target) if terms.scopes else None,
-                narrowing.grounds(target) if narrowing is not None else None,
-            )
+            return self._group((subject, ""), subject, self._targets.of(subject))
+        looks = self._looks(subject)
+        group = self._alike.get(looks) if looks is not None else None
+        if group is not None:
+            return group
+        target = self._targets.of(subject)
+        terms, narrowing = self._request.terms, self._request.narrowing
+        key = (
+            subject.partition,
+            subject.provider,
+            subject.scope,
+            subject.region,
+            subject.kind,
+            subject.type,
+            self._resolver.grounds(target),
+            self._request.catalogue.grounds(subject),
+            terms.gates_at(target) if terms.scopes else None,
+            narrowing.grounds(target) if narrowing is not None else None,
+        )
+        group = self._group(key, subject, target)
+        if looks is not None:
+            if len(self._alike) >= _HELD:
+                self._alike.clear()
+            self._alike[looks] = group
+        return group
+
+    def _group(self, key: Hashable, subject: Resource | BlindSpot, target: OwnershipTarget) -> ResourceGroup:
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= _HELD:
                 self.finish()
             group = self._groups[key] = ResourceGroup(subject, target, self._targets.partition(subject))
         return group
+
+    def _looks(self, resource: Resource) -> Hashable:
+        """What of a resource can be selected, as it is written; ``None``: it may be selected by its name, or
+        its configuration decides who is responsible."""
+        tags = resource.tags
+        if self._tag_keys is None or resource.kind in self._shifting or isinstance(tags, Unknown):
+            return None
+        keys = self._tag_keys
+        return (
+            resource.partition,
+            resource.provider,
+            resource.scope,
+            resource.region,
+            resource.kind,
+            resource.type,
+            *[pair for pair in tags.items() if pair[0].lower() in keys],
+        )
+
+    def _selecting_tags(self) -> frozenset[str] | None:
+        """The keys, in lower case, of all tags that anything selects by; ``None``: also by name."""
+        selectors = [one.selector for one in self._request.terms.scopes]
+        narrowing = self._request.narrowing
+        if narrowing is not None:
+            return None
+        keys = self._resolver.selecting_tags
+        if keys is None or any(selector.uses_names for selector in selectors):
+            return None
+        return keys.union(*(selector.tag_keys for selector in selectors))
 
     def of(self, group: ResourceGroup, rule: Rule, outcome: Outcome) -> VerdictClass:
         """The class of a rule's verdict on a resource of the group."""
@@ -173,6 +212,7 @@ class VerdictClasses:
             for one in group.classes.values():
                 self._settle(one)
         self._groups.clear()
+        self._alike.clear()
 
     def _decided(self, group: ResourceGroup, rule: Rule, outcome: Outcome) -> VerdictClass:
         request, subject, target = self._request, group.subject, group.target
@@ -193,6 +233,14 @@ class VerdictClasses:
         assessed = self._assessor.of(control, target, party, evidence, may_become=True, flags=flags)
         state, severity = assessed.result.state, rule.text.severity
         priority = self._assessor.priority(severity, assessed, target)
+        listed = must_be_listed(state, evidence) or state in (request.reported_states or ())
+        section = _SECTIONS.get(state) if evidence == "fail" else None
+        contradicted = (
+            "tag_contradicts" in assessed.all_flags
+            and assessed.party == "customer"
+            and state != "not_applicable"
+        )
+        lacks_boundary = boundary is not None and boundary.uncertain
         return VerdictClass(
             rule=rule,
             outcome=outcome,
@@ -215,14 +263,12 @@ class VerdictClasses:
                 "priority": priority,
                 **assessed.fields(),
             },
-            listed=must_be_listed(state, evidence)
-            or (request.reported_states is not None and state in request.reported_states),
-            section=_SECTIONS.get(state) if evidence == "fail" else None,
-            contradicted=(
-                "tag_contradicts" in assessed.all_flags
-                and assessed.party == "customer"
-                and state != "not_applicable"
-            ),
+            listed=listed,
+            section=section,
+            contradicted=contradicted,
+            reported=assessed.fit != "no",
+            lacks_boundary=lacks_boundary,
+            telling=listed or section is not None or contradicted or lacks_boundary,
         )
 
     def _lacks_attestation(self, control: Control, target: OwnershipTarget) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
 
 from scanner.model.evidence import BlindSpot, Unknown, join
 from scanner.model.inventory import Inventory
@@ -19,13 +18,8 @@ class NotCollected(Exception):
     exit_code = 2
 
 
-class Verdict(NamedTuple):
-    """What a rule says of a resource, or of a place that could not be listed."""
-
-    rule: Rule
-    outcome: Outcome
-    unknown: Unknown | None
-    """Why it is unknown; ``None`` for every other outcome."""
+Verdict = tuple[Rule, Outcome, Unknown | None]
+"""What a rule says of a resource, or of a place that could not be listed; and if it is unknown, why."""
 
 
 def evaluate(
@@ -55,7 +49,7 @@ def _verdicts(
     for resource in inventory.resources:
         rules = chosen.get((resource.kind, resource.provider))
         if rules is not None:
-            yield resource, [Verdict(rule, *rule.evaluate(resource, now)) for rule in rules]
+            yield resource, [(rule, *rule.evaluate(resource, now)) for rule in rules]
     places: dict[tuple[str, str, str | None, str], list[BlindSpot]] = defaultdict(list)
     for spot in inventory.blind_spots:
         if spot.cause.reason != "disabled":
@@ -65,4 +59,4 @@ def _verdicts(
         unseen = join(Unknown(causes=(spot.cause,)) for spot in spots)
         rules = chosen.get((spots[0].kind, spots[0].provider))
         if rules is not None:
-            yield spots[0], [Verdict(rule, "unknown", unseen) for rule in rules]
+            yield spots[0], [(rule, "unknown", unseen) for rule in rules]

@@ -78,6 +78,11 @@ class FactExtractor:
             else None,
         )
 
+    @property
+    def selects_by_name(self) -> bool:
+        """Whether the id or name of a resource makes a difference."""
+        return bool(self.resources or self.patterns or self.catalog)
+
     def facts(self, target: OwnershipTarget) -> Facts:
         """The facts of a resource that the file uses."""
         resource, patterns = self._resource(target)

@@ -20,7 +20,7 @@ class Proposals:
     def __init__(self, file: OwnershipFile) -> None:
         self._file = file
         clauses = [clause for line in file.proposals for clause in line.clauses]
-        self._extractor = FactExtractor.of(file, clauses)
+        self.extractor = FactExtractor.of(file, clauses)
         self._index = ClauseIndex(file.proposals)
         self._answers: dict[tuple[str, Facts], str | None] = {}
 
@@ -28,7 +28,7 @@ class Proposals:
         """The team that the most specific proposals for a control name; ``None`` if there is not just one."""
         if not self._file.proposals:
             return None
-        facts = self._extractor.facts(target)
+        facts = self.extractor.facts(target)
         if (control, facts) not in self._answers:
             if len(self._answers) >= _MAX_CACHED:
                 self._answers.clear()
@@ -37,7 +37,7 @@ class Proposals:
 
     def facts(self, target: OwnershipTarget) -> Facts | None:
         """All of a target that the proposed lines can distinguish; ``None`` if there are none."""
-        return self._extractor.facts(target) if self._file.proposals else None
+        return self.extractor.facts(target) if self._file.proposals else None
 
     def _team(self, control: str, facts: Facts) -> str | None:
         fitting = [

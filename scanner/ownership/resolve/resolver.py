@@ -80,6 +80,14 @@ class PreparedFile:
         self._last = (target, place)
         return place
 
+    @property
+    def tag_keys(self) -> frozenset[str] | None:
+        """The keys of resource tags that lines select by; ``None`` if some line selects by id or name."""
+        extractors = (self._extractor, self.proposals.extractor)
+        if any(one.selects_by_name for one in extractors):
+            return None
+        return frozenset().union(*(one.tags.keys() | one.resource_keys for one in extractors))
+
     def inferred_owner(self, control: str, place: PlaceFacts) -> InferredOwner:
         """The owner of a control that tags and catalogs name."""
         domain = self.catalogue.controls[control].domain
@@ -166,6 +174,15 @@ class Resolver:
             return None
         proposals = self.prepared.proposals.facts(target)
         return self.prepared.place(target), self.sensitive(target), proposals
+
+    @cached_property
+    def selecting_tags(self) -> frozenset[str] | None:
+        """The keys, in lower case, of all tags of resources that can change an answer; ``None`` if the id or
+        name of a resource can, too."""
+        if self.prepared is None:
+            return frozenset()
+        keys = self.prepared.tag_keys
+        return None if keys is None else keys | frozenset(self._sensitive)
 
     def misattributions(self) -> tuple[Defect, ...]:
         """The misattributions found while resolving resources so far."""

@@ -5,12 +5,12 @@ Fields of the class: https://schema.ocsf.io/1.5.0/classes/compliance_finding
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
 from typing import Any, Literal, TextIO
 
+import msgspec
+
 from scanner.assess.changes import OPEN
-from scanner.assess.finding import Finding, fields
+from scanner.assess.finding import Finding
 from scanner.assess.states import Evidence, standing
 from scanner.catalogue.control import Severity
 from scanner.report.model import Report
@@ -35,15 +35,12 @@ _ACCOUNTS = {"aws": (10, "AWS Account"), "azure": (13, "Azure Subscription"), "g
 
 
 def render(report: Report, out: TextIO) -> None:
-    """Writes an event for each finding, passes included, and for each of the baseline that is gone."""
+    """Writes an event for each finding that is listed, and for each of the baseline that is gone."""
+    events = _Events(report)
     for finding in report.findings:
-        _write(_event(report, finding, _activity(report, finding)), out)
+        out.write(events.line(finding, _activity(report, finding)))
     for finding in report.closed:
-        _write(_event(report, finding, "Close"), out)
-
-
-def _write(event: dict[str, Any], out: TextIO) -> None:
-    out.write(json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n")
+        out.write(events.line(finding, "Close"))
 
 
 def _activity(report: Report, finding: Finding) -> Activity:
@@ -57,56 +54,121 @@ def _activity(report: Report, finding: Finding) -> Activity:
     return "Close" if baseline.before(finding.uid) in OPEN else "Update"
 
 
-def _event(report: Report, finding: Finding, activity: Activity) -> dict[str, Any]:
-    scan = report.head.scan
-    rule = report.head.rules.get(finding.rule or "")
-    kind = _ACTIVITIES[activity]
-    event: dict[str, Any] = {
-        "class_uid": 2003,
-        "class_name": "Compliance Finding",
-        "category_uid": 2,
-        "category_name": "Findings",
-        "activity_id": kind,
-        "activity_name": activity,
-        "type_uid": 200300 + kind,
-        "type_name": f"Compliance Finding: {activity}",
-        "time": _milliseconds(scan.finished),
-        "severity_id": _SEVERITIES[finding.severity],
-        "severity": finding.severity.capitalize(),
-        "priority_id": _PRIORITIES[finding.priority],
-        "priority": finding.priority.capitalize(),
-        "message": finding.message,
-        "metadata": {
-            "version": OCSF_VERSION,
-            "profiles": ["cloud", "incident"] if finding.provider else ["incident"],
-            "product": {"name": "gapscan", "vendor_name": "gapscan", "version": scan.version},
-            "correlation_uid": scan.id,
-            "event_code": finding.rule or finding.control,
-        },
-        "finding_info": {
-            "uid": finding.uid,
+class _Events:
+    """The events of one report. What all findings of a rule share is built once."""
+
+    def __init__(self, report: Report) -> None:
+        self._scan = report.head.scan
+        self._rules = report.head.rules
+        self._time = int(self._scan.finished.timestamp() * 1000)
+        self._encoder = msgspec.json.Encoder()
+        self._constant: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+    def line(self, finding: Finding, activity: Activity) -> str:
+        """The event of a finding, with its end of line."""
+        key = (
+            activity,
+            finding.rule,
+            finding.control,
+            finding.subject,
+            finding.provider,
+            finding.severity,
+            finding.priority,
+        )
+        constant = self._constant.get(key)
+        if constant is None:
+            constant = self._constant[key] = self._shared(finding, activity)
+        event = {
+            **constant,
+            "time": self._time,
+            "message": finding.message,
+            "finding_info": {"uid": finding.uid, **self._info(finding)},
+            "compliance": self._compliance(finding),
+            "unmapped": {"gapscan": _own(finding)},
+            **_status(finding, activity),
+        }
+        if finding.provider is not None:
+            event["cloud"] = _cloud(finding)
+        if finding.resource is not None:
+            event["resources"] = [_resource(finding)]
+        if finding.owner is not None:
+            event["assignee_group"] = {"name": finding.owner, "uid": finding.owner}
+        return self._encoder.encode(event).decode() + "\n"
+
+    def _shared(self, finding: Finding, activity: Activity) -> dict[str, Any]:
+        """What is the same in all events of a rule with one activity, severity and priority."""
+        rule, kind = self._rules.get(finding.rule or ""), _ACTIVITIES[activity]
+        shared: dict[str, Any] = {
+            "class_uid": 2003,
+            "class_name": "Compliance Finding",
+            "category_uid": 2,
+            "category_name": "Findings",
+            "activity_id": kind,
+            "activity_name": activity,
+            "type_uid": 200300 + kind,
+            "type_name": f"Compliance Finding: {activity}",
+            "severity_id": _SEVERITIES[finding.severity],
+            "severity": finding.severity.capitalize(),
+            "priority_id": _PRIORITIES[finding.priority],
+            "priority": finding.priority.capitalize(),
+            "metadata": self._raw(
+                {
+                    "version": OCSF_VERSION,
+                    "profiles": ["cloud", "incident"] if finding.provider else ["incident"],
+                    "product": {"name": "gapscan", "vendor_name": "gapscan", "version": self._scan.version},
+                    "correlation_uid": self._scan.id,
+                    "event_code": finding.rule or finding.control,
+                }
+            ),
+        }
+        if rule is not None and finding.provider is not None and finding.provider in rule.remediation:
+            shared["remediation"] = self._raw({"desc": rule.remediation[finding.provider]})
+        return shared
+
+    def _info(self, finding: Finding) -> dict[str, Any]:
+        rule = self._rules.get(finding.rule or "")
+        return {
             "title": rule.title if rule is not None else finding.message,
             "desc": rule.rationale if rule is not None else finding.message,
             "types": [f"gapscan/{finding.subject}"],
             "analytic": {"uid": finding.rule or finding.control, "type_id": 1, "type": "Rule"},
-        },
-        "compliance": _compliance(report, finding),
-        "unmapped": {"gapscan": _own(finding)},
-        **_status(finding, activity),
-    }
-    if finding.provider is not None:
-        event["cloud"] = _cloud(finding)
-    if finding.resource is not None:
-        event["resources"] = [_resource(finding)]
-    if finding.owner is not None:
-        event["assignee_group"] = {"name": finding.owner, "uid": finding.owner}
-    if rule is not None and finding.provider is not None and finding.provider in rule.remediation:
-        event["remediation"] = {"desc": rule.remediation[finding.provider]}
-    return event
+        }
 
+    def _compliance(self, finding: Finding) -> dict[str, Any]:
+        fields: dict[str, Any] = {"control": finding.control, **self._standards(finding.rule)}
+        if finding.evidence is None:
+            # A defect of the ownership file is a failure, whatever the configuration.
+            return {**fields, "status_id": 3, "status": "Fail", "status_code": ",".join(finding.flags)}
+        fields["status_code"] = finding.state
+        fields["status_details"] = [
+            f"evidence: {finding.evidence}",
+            f"ownership: {finding.ownership}",
+            f"state: {finding.state}",
+            *(f"{unknown.call} {unknown.reason}: {unknown.message}" for unknown in finding.unknowns),
+        ]
+        if finding.evidence in _STATUSES:
+            fields["status_id"], fields["status"] = _STATUSES[finding.evidence]
+        else:
+            fields["status"] = "Not Applicable"
+        return fields
 
-def _milliseconds(time: datetime) -> int:
-    return int(time.timestamp() * 1000)
+    def _standards(self, name: str | None) -> dict[str, Any]:
+        """The requirements that a rule answers."""
+        found = self._constant.get((name,))
+        if found is None:
+            rule = self._rules.get(name or "")
+            found = self._constant[(name,)] = (
+                {}
+                if rule is None
+                else {
+                    "standards": sorted(rule.refs),
+                    "requirements": [f"{of}: {one}" for of, ids in sorted(rule.refs.items()) for one in ids],
+                }
+            )
+        return found
+
+    def _raw(self, value: Any) -> msgspec.Raw:
+        return msgspec.Raw(self._encoder.encode(value))
 
 
 def _status(finding: Finding, activity: Activity) -> dict[str, Any]:
@@ -116,29 +178,6 @@ def _status(finding: Finding, activity: Activity) -> dict[str, Any]:
     if finding.state == "accepted":
         return {"status_id": 3, "status": "Suppressed"}
     return {"status_id": 1, "status": "New"} if activity == "Create" else {}
-
-
-def _compliance(report: Report, finding: Finding) -> dict[str, Any]:
-    rule = report.head.rules.get(finding.rule or "")
-    fields: dict[str, Any] = {"control": finding.control}
-    if rule is not None:
-        fields["standards"] = sorted(rule.refs)
-        fields["requirements"] = [f"{name}: {one}" for name, ids in sorted(rule.refs.items()) for one in ids]
-    if finding.evidence is None:
-        # A defect of the ownership file is a failure, whatever the configuration.
-        return {**fields, "status_id": 3, "status": "Fail", "status_code": ",".join(finding.flags)}
-    fields["status_code"] = finding.state
-    fields["status_details"] = [
-        f"evidence: {finding.evidence}",
-        f"ownership: {finding.ownership}",
-        f"state: {finding.state}",
-        *(f"{unknown.call} {unknown.reason}: {unknown.message}" for unknown in finding.unknowns),
-    ]
-    if finding.evidence in _STATUSES:
-        fields["status_id"], fields["status"] = _STATUSES[finding.evidence]
-    else:
-        fields["status"] = "Not Applicable"
-    return fields
 
 
 def _cloud(finding: Finding) -> dict[str, Any]:
@@ -158,7 +197,7 @@ def _resource(finding: Finding) -> dict[str, Any]:
         "uid": resource.id,
         "name": resource.name,
         "type": resource.kind,
-        "data": dict(finding.observed),
+        "data": finding.observed,
     }
     if finding.region is not None:
         fields["region"] = finding.region
@@ -177,7 +216,7 @@ _OWN = (
 
 def _own(finding: Finding) -> dict[str, Any]:
     """The fields that OCSF has no attribute for."""
-    own = fields(finding, _OWN)
+    own = {name: getattr(finding, name) for name in _OWN}
     if finding.state is not None and finding.evidence is not None:
         own["standing"] = standing(finding.state, finding.evidence)
     return own
