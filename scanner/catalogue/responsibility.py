@@ -7,14 +7,14 @@ The model is data: ``responsibility.yaml`` (layers, service models, the type tab
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import Field
 
@@ -91,6 +91,13 @@ class Catalogue:
     """Patterns of resource types (``*``: any text) and their service model; the first match wins."""
     shifts: tuple[Shift, ...]
     """Configurations that shift the boundary; their order does not matter."""
+
+    def __reduce__(self) -> tuple[Callable[..., Catalogue], tuple[dict[str, Any]]]:
+        """As plain dictionaries: views of them do not travel between processes."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return _restored, (
+            {name: dict(one) if isinstance(one, Mapping) else one for name, one in values.items()},
+        )
 
     def select(self, selector: str) -> frozenset[str]:
         """The ids of the controls that a selector matches: an id or former id, a glob, a domain or ``*``.
@@ -394,6 +401,13 @@ def _entry_problems(
     for party in parties:
         if not getattr(entry.obligations, party) and {party, "both"} & set(cells):
             yield at.problem(f"{entry.id}: obligations.{party} is missing", "obligations")
+
+
+def _restored(values: Mapping[str, Any]) -> Catalogue:
+    views: dict[str, Any] = {
+        name: _frozen(one.items()) if isinstance(one, dict) else one for name, one in values.items()
+    }
+    return Catalogue(**views)
 
 
 def _frozen(items: Iterable[tuple[K, T]]) -> Mapping[K, T]:

@@ -26,6 +26,10 @@ class Predicate:
     root: Typed = field(repr=False)
     """The checked tree."""
 
+    def __reduce__(self) -> tuple[type[Predicate], tuple[str, frozenset[str], Typed]]:
+        """Without the compiled function: it is compiled again where it is used."""
+        return Predicate, (self.source, self.facets, self.root)
+
     @cached_property
     def evaluate(self) -> Evaluation:
         """``evaluate(resource, now)``: true, false, or Unknown with every cause.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from scanner.expression.check import check
@@ -14,6 +15,7 @@ from scanner.expression.exact import exact
 from scanner.expression.lexer import MAX_SOURCE
 from scanner.expression.parse import parse_placeholder
 from scanner.expression.predicate import facets_of
+from scanner.expression.typed import Typed
 from scanner.expression.types import ListOf, MapOf, ObjectType, Type, required
 from scanner.model.evidence import Unknown
 from scanner.model.resources.base import Resource
@@ -32,14 +34,24 @@ class Template:
     """As written."""
     facets: frozenset[str]
     """The facets that it reads, without header fields."""
-    _parts: tuple[str | Callable[[Resource, datetime], Any], ...] = field(repr=False)
+    _parts: tuple[str | Typed, ...] = field(repr=False)
 
     def render(self, resource: Resource, now: datetime) -> str:
         """The message for a resource; unknown values appear as ``(not seen)``.
 
         Raises :class:`AttributeError` if a facet that it reads was not collected.
         """
-        return "".join(part if isinstance(part, str) else shown(part(resource, now)) for part in self._parts)
+        return "".join(
+            part if isinstance(part, str) else shown(part(resource, now)) for part in self._compiled
+        )
+
+    def __reduce__(self) -> tuple[type[Template], tuple[str, frozenset[str], tuple[str | Typed, ...]]]:
+        """Without the compiled functions: they are compiled again where they are used."""
+        return Template, (self.source, self.facets, self._parts)
+
+    @cached_property
+    def _compiled(self) -> tuple[str | Callable[[Resource, datetime], Any], ...]:
+        return tuple(part if isinstance(part, str) else exact(part) for part in self._parts)
 
 
 def compile_template(source: str, variable: str, model: type[Resource]) -> Template:
@@ -49,7 +61,7 @@ def compile_template(source: str, variable: str, model: type[Resource]) -> Templ
     """
     if len(source) > MAX_SOURCE:
         raise ExpressionError(f"longer than {MAX_SOURCE} characters", 0)
-    parts: list[str | Callable[[Resource, datetime], Any]] = []
+    parts: list[str | Typed] = []
     facets: frozenset[str] = frozenset()
     offset = 0
     try:
@@ -67,7 +79,7 @@ def compile_template(source: str, variable: str, model: type[Resource]) -> Templ
                 raise ExpressionError(
                     f"{root.type} cannot be shown as a whole; use one of its fields", node.offset
                 )
-            parts.append(exact(root))
+            parts.append(root)
             facets |= facets_of(root)
             offset = end + 1
     except RecursionError as error:
