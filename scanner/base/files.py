@@ -34,6 +34,16 @@ def temporary_file(path: Path) -> Path:
     return Path(name)
 
 
+def temporary_folder() -> str:
+    """The folder for temporary files, chosen as SQLite chooses it: ``/tmp`` may be a disk in memory.
+
+    https://www.sqlite.org/tempfiles.html, section 5
+    """
+    named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"))
+    usual = ("/var/tmp", "/usr/tmp", "/tmp")
+    return next((one for one in (*named, *usual) if one and os.access(one, os.W_OK | os.X_OK)), ".")
+
+
 def open_file(path: Path) -> BinaryIO:
     """Opens a regular file for reading. Raises :class:`OSError`, also for pipes and devices.
 

@@ -16,12 +16,14 @@ from typing import Any, Generic
 
 from pydantic import ValidationError
 
+from scanner.base.files import Unwritable
 from scanner.collect.containment import contained, describe, is_unicode
 from scanner.collect.listings import ListingLimits
-from scanner.collect.table import Answer, Caller, CallT, Facet, FacetRead, Item, Table
+from scanner.collect.resource_store import ResourceStore
+from scanner.collect.table import AcrossScopes, Answer, Caller, CallT, Facet, FacetRead, Item, Table
 from scanner.collect.workers import Workers
 from scanner.model.evidence import BlindSpot, Cause, Observed, Unknown
-from scanner.model.inventory import Inventory, Listing, Target, Wanted
+from scanner.model.inventory import Inventory, Listing, ScopeKey, Target, Wanted
 from scanner.model.resources.base import HEADER, Resource
 
 
@@ -48,13 +50,18 @@ class Collection:
         self.workers = workers
         self.listings = listings or ListingLimits()
         self._lock = threading.Lock()
-        self._resources: list[Resource] = []
+        self._resources = ResourceStore()
+        self._full: Unwritable | None = None
         self._blind_spots: list[BlindSpot] = []
         self._calls: dict[str, Counter[str]] = defaultdict(Counter)
         self._listed: set[Listing] = set()
         self._expected: set[Listing] = set()
         self._answers: dict[Hashable, Future[Observed[Answer]]] = {}
+        self._answers_of: dict[ScopeKey, list[Hashable]] = defaultdict(list)
         self._pending: Counter[CollectionPlace] = Counter()
+        self._tasks: Counter[ScopeKey] = Counter()
+        self._done = 0
+        self._started = False
         self.counts = _Counts()
 
     def run(
@@ -80,27 +87,60 @@ class Collection:
         """Registers a pending task in the place."""
         with self._lock:
             self._pending[place] += 1
+            self._tasks[place.provider, place.scope] += 1
 
     def end(self, place: CollectionPlace) -> None:
         """Marks one pending task in the place as done."""
+        scope = (place.provider, place.scope)
         with self._lock:
             self._pending[place] -= 1
+            if not self._pending[place]:
+                del self._pending[place]
+                self._done += 1
+            self._tasks[scope] -= 1
+            if not self._tasks[scope]:
+                del self._tasks[scope]
+                self._let_go(scope)
+
+    def all_started(self) -> None:
+        """Every scope's collection has been started: one without a pending task is done."""
+        with self._lock:
+            self._started = True
+            for scope in list(self._answers_of):
+                if scope not in self._tasks:
+                    self._let_go(scope)
+
+    def _let_go(self, scope: ScopeKey) -> None:
+        """Forgets the answers that only this scope needs, once it is done."""
+        if self._started:
+            for key in self._answers_of.pop(scope, ()):
+                del self._answers[key]
 
     def unfinished(self) -> tuple[CollectionPlace, ...]:
         """The places with pending tasks."""
         with self._lock:
-            return tuple(sorted((p for p, n in self._pending.items() if n), key=str))
+            return tuple(sorted(self._pending, key=str))
 
     def places(self) -> tuple[int, int]:
         """The number of places that are done, and of all places so far."""
         with self._lock:
-            return sum(1 for n in self._pending.values() if not n), len(self._pending)
+            return self._done, self._done + len(self._pending)
 
     def add(self, resource: Resource) -> None:
-        """Adds a resource."""
+        """Adds a resource. If it cannot be stored, :meth:`check` says so; it is no answer of the cloud."""
+        stored = resource.to_json()
         with self._lock:
-            self._resources.append(resource)
             self.counts.resources += 1
+            if self._full is None:
+                try:
+                    self._resources.add(resource, stored)
+                except Unwritable as error:
+                    self._full = error
+
+    def check(self) -> None:
+        """Raises :class:`~scanner.base.files.Unwritable` if a resource could not be stored."""
+        if self._full is not None:
+            raise self._full
 
     def blind_spot(self, place: CollectionPlace, unknown: Unknown) -> None:
         """Records that a place could not be listed, or not completely: one blind spot for each cause."""
@@ -132,10 +172,15 @@ class Collection:
             self._calls[provider][operation] += 1
             self.counts.calls += 1
 
-    def ask(self, key: Hashable | None, question: Callable[[], Observed[Answer]]) -> Future[Observed[Answer]]:
+    def ask(
+        self,
+        key: Hashable | None,
+        question: Callable[[], Observed[Answer]],
+        scope: ScopeKey | None = None,
+    ) -> Future[Observed[Answer]]:
         """Submits a question; questions with the same key are asked once and share the answer.
 
-        The question raises nothing.
+        The question raises nothing. ``scope``: the only one that needs the answer; ``None``: others may.
         """
         if key is None:
             return self.workers.submit(question)
@@ -143,24 +188,20 @@ class Collection:
             future = self._answers.get(key)
             if future is None:
                 future = self._answers[key] = self.workers.submit(question)
+                if scope is not None:
+                    self._answers_of[scope].append(key)
             return future
 
     def inventory(self, targets: Iterable[Target], wanted: Wanted) -> Inventory:
-        """Everything that was collected, sorted."""
+        """Everything that was collected, sorted. Raises :class:`~scanner.base.files.Unwritable`."""
+        self.check()
         with self._lock:
             spots = {
                 (s.provider, s.scope, s.region or "", s.kind, s.cause.call, s.cause.reason): s
                 for s in (*self._blind_spots, *self._unlisted(), *self._failed())
             }
-            # Two targets may reach the same resource: keep the one with more unknown facets.
-            once: dict[tuple[str, ...], Resource] = {}
-            for resource in self._resources:
-                place = (resource.provider, resource.scope, resource.kind, resource.id)
-                other = once.get(place)
-                if other is None or len(resource.unknowns()) > len(other.unknowns()):
-                    once[place] = resource
             return Inventory(
-                resources=tuple(once[place] for place in sorted(once)),
+                resources=self._resources.resources(),
                 blind_spots=tuple(spots[key] for key in sorted(spots)),
                 targets=tuple(targets),
                 collected=dict(wanted),
@@ -176,8 +217,8 @@ class Collection:
     def _failed(self) -> Iterator[BlindSpot]:
         """A blind spot for each place with a task that raised an exception, and so never ended."""
         failures = "; ".join(dict.fromkeys(map(describe, self.workers.failures)))
-        for place, number in self._pending.items():
-            if number and failures:
+        for place in self._pending:
+            if failures:
                 message = f"reading it failed ({failures})"
                 cause = Cause(reason="error", call=place.kind, permission=None, message=message)
                 yield BlindSpot(
@@ -318,7 +359,8 @@ class _Job(Generic[CallT]):
                 continue
             key = None if shared is None else (id(self.caller), call, shared)
             question = partial(self.read, call, self.caller.answer, call, item)
-            future = self.collection.ask(key, question)
+            scope = None if isinstance(shared, AcrossScopes) else (self.place.provider, self.place.scope)
+            future = self.collection.ask(key, question, scope)
             future.add_done_callback(partial(arrived, call))
 
     def resource(self, item: Item, values: Mapping[str, Any]) -> None:

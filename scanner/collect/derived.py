@@ -5,12 +5,12 @@ Pure. Each derivation names the facets that it needs, so that a scan collects th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.model.inventory import Inventory, Wanted
+from scanner.model.inventory import Inventory, ResourceNumbers, SelectableResources, Selection, Wanted
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.model.resources.storage import Bucket
@@ -24,7 +24,7 @@ _BUCKET_IDS = ("/providers/microsoft.storage/storageaccounts/", "//storage.googl
 
 @dataclass(frozen=True)
 class Derivation:
-    """One derived facet: the facets that it needs, and its function of the resource and all buckets."""
+    """One derived facet: the facets that it needs, and its function of the resource and the buckets named."""
 
     kind: type[Resource]
     facet: str
@@ -117,28 +117,77 @@ def collectable(wanted: Wanted) -> Wanted:
     return {kind: frozenset(f for f in facets if (kind, f) not in derived) for kind, facets in wanted.items()}
 
 
-def derive(inventory: Inventory, wanted: Wanted, others: Iterable[Inventory] = ()) -> Inventory:
+def wants(inventory: Inventory, wanted: Wanted) -> frozenset[str]:
+    """The ids of the buckets that derivation needs from other inventories: named by trails, and not held."""
+    names = _named(inventory, _chosen(wanted))
+    return names - {bucket.id for bucket in gives(inventory, wanted, names)}
+
+
+def gives(inventory: Inventory, wanted: Wanted, names: Collection[str]) -> tuple[Bucket, ...]:
+    """The inventory's buckets with these ids, for derivation; those without the needed facets are no use."""
+    chosen = _chosen(wanted)
+    if not names or not chosen:
+        return ()
+    needs = frozenset().union(*(each.needs[Bucket.kind] for each in chosen))
+    held = inventory.selectable.named(Bucket.kind, frozenset(names))
+    return tuple(one for one in held if isinstance(one, Bucket) and needs <= one.collected())
+
+
+def derive(inventory: Inventory, wanted: Wanted, given: Iterable[Bucket] = ()) -> Inventory:
     """The inventory with the wanted derived facets added; its other facets are unchanged.
 
-    Resources may also refer to buckets in the ``others``.
+    Derived facets are computed as the resources are iterated, from the buckets that trails name: those of the
+    inventory itself, else those ``given``: what other inventories give (:func:`gives`) of what it
+    :func:`wants`.
     """
-    chosen = [d for d in DERIVATIONS if d.facet in wanted.get(d.kind.kind, ())]
+    chosen = _chosen(wanted)
     if not chosen:
         return inventory
-    # Buckets collected without the needed facets are of no use here.
-    needs = frozenset().union(*(d.needs[Bucket.kind] for d in chosen))
-    buckets = {
-        resource.id: resource
-        for one in (*others, inventory)
-        for resource in one.resources
-        if isinstance(resource, Bucket) and needs <= resource.collected()
-    }
+    names = _named(inventory, chosen)
+    own = gives(inventory, wanted, names)
+    buckets = {bucket.id: bucket for bucket in (*given, *own) if bucket.id in names}
+    resources = _DerivedResources(inventory.selectable, chosen, buckets)
+    return replace(inventory, resources=resources, collected=dict(wanted))
 
-    def complete(resource: Resource) -> Resource:
-        derived = {d.facet: d.function(resource, buckets) for d in chosen if isinstance(resource, d.kind)}
-        if not derived:
+
+def _chosen(wanted: Wanted) -> tuple[Derivation, ...]:
+    return tuple(each for each in DERIVATIONS if each.facet in wanted.get(each.kind.kind, ()))
+
+
+def _named(inventory: Inventory, chosen: tuple[Derivation, ...]) -> frozenset[str]:
+    """The ids of the buckets that its trails name."""
+    if not chosen:
+        return frozenset()
+    trails = (one for one in inventory.of(AuditTrail.kind) if isinstance(one, AuditTrail))
+    known = (trail.destinations for trail in trails if not isinstance(trail.destinations, Unknown))
+    return frozenset(name for names in known for name in names if is_object_storage(name))
+
+
+@dataclass(frozen=True, eq=False)
+class _DerivedResources(SelectableResources):
+    """Other resources with derived facets."""
+
+    resources: SelectableResources
+    chosen: tuple[Derivation, ...]
+    buckets: Buckets
+
+    @property
+    def numbers(self) -> ResourceNumbers:
+        return self.resources.numbers
+
+    def select(self, selection: Selection) -> SelectableResources:
+        return replace(self, resources=self.resources.select(selection))
+
+    def named(self, kind: str, ids: frozenset[str]) -> Iterator[Resource]:
+        return map(self._complete, self.resources.named(kind, ids))
+
+    def __iter__(self) -> Iterator[Resource]:
+        return map(self._complete, self.resources)
+
+    def _complete(self, resource: Resource) -> Resource:
+        chosen = [each for each in self.chosen if isinstance(resource, each.kind)]
+        if not chosen:
             return resource
+        derived = {each.facet: each.function(resource, self.buckets) for each in chosen}
         known = {name: getattr(resource, name) for name in resource.model_fields_set}
         return type(resource).observe(resource.collected() | frozenset(derived), {**known, **derived})
-
-    return replace(inventory, resources=tuple(map(complete, inventory.resources)), collected=dict(wanted))

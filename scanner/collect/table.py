@@ -36,6 +36,13 @@ CallT = TypeVar("CallT", bound=Call)
 CallIn = TypeVar("CallIn", bound=Call, contravariant=True)
 
 
+@dataclass(frozen=True)
+class AcrossScopes:
+    """The key of an answer that several scopes share."""
+
+    key: Hashable
+
+
 class Caller(Protocol[CallIn]):
     """A cloud's client for one scope and region. The only code that handles the SDK's errors."""
 
@@ -47,7 +54,7 @@ class Caller(Protocol[CallIn]):
 
     def key(self, call: CallIn, item: Item) -> Hashable | None:
         """What the request depends on if it is the same for several items, so that it is made only once;
-        ``None`` if it is specific to this item."""
+        ``None`` if it is specific to this item. :class:`AcrossScopes` if other scopes need it as well."""
 
     def read(self, call: CallIn | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:
         """Runs a mapping function; an answer with an unexpected format becomes Unknown(error)."""

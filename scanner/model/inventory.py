@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import eq
 from typing import Protocol, TypeVar
 
 from scanner.model.evidence import BlindSpot
@@ -91,14 +92,26 @@ class SelectableResources(ABC):
     def select(self, selection: Selection) -> SelectableResources:
         """The selected ones, in order."""
 
+    def named(self, kind: str, ids: frozenset[str]) -> Iterator[Resource]:
+        """Those of a kind with one of these ids, in order."""
+        return (one for one in self.select(Selection(kinds=frozenset({kind}))) if one.id in ids)
+
     @abstractmethod
     def __iter__(self) -> Iterator[Resource]: ...
 
     def __len__(self) -> int:
         return sum(self.numbers.values())
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both have equal resources in the same order, wherever they are stored."""
+        if not isinstance(other, SelectableResources):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
 
-@dataclass(frozen=True)
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, eq=False)
 class _Iterated(SelectableResources):
     """Those of other resources that are selected."""
 

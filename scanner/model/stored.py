@@ -17,6 +17,7 @@ class StoredHeader(msgspec.Struct, frozen=True, gc=False):
     kind: str
     provider: str
     scope: str
+    id: str
     type: str
 
 
@@ -36,16 +37,21 @@ def header_of(stored: bytes) -> StoredHeader:
     return header
 
 
-def selects(selection: Selection) -> Callable[[bytes], bool]:
-    """Whether a stored resource, whose header was read before, is selected; it is not validated."""
+def selects(selection: Selection, ids: frozenset[str] | None = None) -> Callable[[bytes], bool]:
+    """Whether a stored resource, whose header was read before, is selected; it is not validated.
+
+    ``ids``: it also has to have one of these.
+    """
     first, scopes = tuple(map(first_bytes, selection.kinds or ())), selection.scopes
 
     def selected(stored: bytes) -> bool:
         if selection.kinds is not None and not stored.startswith(first):
             return False
-        if scopes is None:
+        if scopes is None and ids is None:
             return True
         header = _HEADER.decode(stored)
-        return (header.provider, header.scope) in scopes
+        return (scopes is None or (header.provider, header.scope) in scopes) and (
+            ids is None or header.id in ids
+        )
 
     return selected

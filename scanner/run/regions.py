@@ -9,11 +9,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from scanner.model.inventory import Inventory, Target
+from scanner.model.inventory import Inventory, ScopeKey, Selection, Target
 from scanner.model.resources.account import Region
-
-_Scope = tuple[str, str]
-"""Provider and id."""
 
 
 def refuse_absent_regions(inventory: Inventory) -> Inventory:
@@ -21,8 +18,10 @@ def refuse_absent_regions(inventory: Inventory) -> Inventory:
 
     Their targets are not reached, and say which region it is.
     """
+    if not any(target.regions for target in inventory.targets):
+        return inventory
     seen = _seen(inventory)
-    refused: dict[_Scope, Target] = {}
+    refused: dict[ScopeKey, Target] = {}
     for target in inventory.targets:
         if not target.reached or target.scope is None:
             continue
@@ -32,9 +31,10 @@ def refuse_absent_regions(inventory: Inventory) -> Inventory:
             refused[target.provider, target.scope] = _refused(target, absent)
     if not refused:
         return inventory
+    scopes = frozenset((provider, scope) for provider, scope, _, _ in inventory.numbers)
     return replace(
         inventory,
-        resources=tuple(one for one in inventory.resources if (one.provider, one.scope) not in refused),
+        resources=inventory.selectable.select(Selection(scopes=scopes - refused.keys())),
         blind_spots=tuple(one for one in inventory.blind_spots if (one.provider, one.scope) not in refused),
         listed=tuple(one for one in inventory.listed or () if (one.provider, one.scope) not in refused),
         targets=tuple(_target(one, refused) for one in inventory.targets),
@@ -43,18 +43,19 @@ def refuse_absent_regions(inventory: Inventory) -> Inventory:
 
 def without_kind(inventory: Inventory, kind: str) -> Inventory:
     """The inventory as if a kind had not been collected."""
+    others = frozenset(other for _, _, other, _ in inventory.numbers)
     return replace(
         inventory,
-        resources=tuple(one for one in inventory.resources if one.kind != kind),
+        resources=inventory.selectable.select(Selection(kinds=others - {kind})),
         blind_spots=tuple(spot for spot in inventory.blind_spots if spot.kind != kind),
         listed=tuple(one for one in inventory.listed or () if one.kind != kind),
         collected={name: facets for name, facets in inventory.collected.items() if name != kind},
     )
 
 
-def _seen(inventory: Inventory) -> Mapping[_Scope, set[str | None]]:
+def _seen(inventory: Inventory) -> Mapping[ScopeKey, set[str | None]]:
     """The regions that are known to be there, by scope; with ``None`` where they could not all be listed."""
-    seen: dict[_Scope, set[str | None]] = defaultdict(set)
+    seen: dict[ScopeKey, set[str | None]] = defaultdict(set)
     for resource in inventory.resources:
         if resource.region is not None:
             seen[resource.provider, resource.scope].add(_folded(resource.region))
@@ -81,5 +82,5 @@ def _refused(target: Target, absent: list[str]) -> Target:
     return replace(target, reached=False, expected=True, message=message)
 
 
-def _target(target: Target, refused: Mapping[_Scope, Target]) -> Target:
+def _target(target: Target, refused: Mapping[ScopeKey, Target]) -> Target:
     return refused.get((target.provider, target.scope or ""), target) if target.reached else target

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from scanner.base.files import Unwritable
 from scanner.base.yaml import DocumentError
 from scanner.catalogue.responsibility import Catalogue
 from scanner.collect.collection import Collection, CollectionPlace
@@ -96,8 +97,9 @@ def collect(
     """Reads the scopes of every connection side by side.
 
     An unreachable scope becomes a target that says so; nothing is raised for it. Raises
-    :class:`~scanner.base.yaml.DocumentError` for a mistake in a recording, and :class:`Interrupted` at once
-    when the user interrupts, even while calls hang.
+    :class:`~scanner.base.yaml.DocumentError` for a mistake in a recording,
+    :class:`~scanner.base.files.Unwritable` if there is no room for temporary files, and :class:`Interrupted`
+    at once when the user interrupts, even while calls hang.
     """
     progress = progress or Progress()
     workers = workers or Workers()
@@ -108,6 +110,7 @@ def collect(
         # Only with its regions can a scan tell that one is not there.
         wanted = {**wanted, Region.kind: wanted.get(Region.kind, frozenset()) | {"tags"}}
     targets: dict[int, tuple[Target, ...]] = {}
+    """By the connection's number; complete when the collection of every scope has been started."""
     lock = threading.Lock()
 
     def begin(number: int, connection: ConnectionRequest) -> None:
@@ -124,9 +127,13 @@ def collect(
                 _unread(reached, wanted, failed, collection)
         with lock:
             targets[number] = reached
+            started_all = len(targets) == len(request.connections)
+        if started_all:
+            collection.all_started()
 
     def tick() -> None:
         done, places = collection.places()
+        collection.check()
         progress.update(done, places, collection.counts.resources, collection.counts.calls)
 
     for number, connection in enumerate(request.connections):
@@ -138,6 +145,9 @@ def collect(
         with lock:
             unconnected = [one for number, one in enumerate(request.connections) if number not in targets]
         raise Interrupted(collection.unfinished(), unconnected) from None
+    except Unwritable:
+        workers.stop()
+        raise
     finally:
         progress.close()
     for failure in workers.failures:

@@ -82,7 +82,7 @@ def read_snapshot(path: Path) -> Collected:
     return Collected(inventory, head.started, head.finished, head.id)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _StoredResources(SelectableResources):
     """Resources of a snapshot, in file order. Pickled, it is a path and numbers."""
 
@@ -98,10 +98,18 @@ class _StoredResources(SelectableResources):
     def select(self, selection: Selection) -> SelectableResources:
         return replace(self, counted=selection.of(self.counted), selection=self.selection & selection)
 
+    def named(self, kind: str, ids: frozenset[str]) -> Iterator[Resource]:
+        return self._read(self.selection & Selection(kinds=frozenset({kind})), ids)
+
     def __iter__(self) -> Iterator[Resource]:
+        return self._read(self.selection)
+
+    def _read(self, selection: Selection, ids: frozenset[str] | None = None) -> Iterator[Resource]:
         from scanner.model.stored import selects
 
-        selected = selects(self.selection)
+        if not selection.of(self.counted):
+            return
+        selected = selects(selection, ids)
         for number, line in enumerate(_Lines(self.path, self.digest), 1):
             if line.startswith(RESOURCE):
                 try:

@@ -11,7 +11,7 @@ import pytest
 from scanner.assess.assessment import assess
 from scanner.assess.coverage_rows import ROW_ORDER, CoverageRow
 from scanner.assess.targets import OwnershipTargets
-from scanner.collect.derived import derive
+from scanner.collect.derived import derive, gives, wants
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.account import Account
@@ -97,7 +97,8 @@ def test_a_bucket_of_another_snapshot_without_the_facets_decides_nothing() -> No
 
     def public(beside: Resource) -> object:
         others = replace(here, resources=(beside,))
-        found = derive(here, EVERYTHING, [others]).resources
+        given = gives(others, EVERYTHING, wants(here, EVERYTHING))
+        found = derive(here, EVERYTHING, given).resources
         (one,) = (one for one in found if isinstance(one, AuditTrail))
         return one.storage_public
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.collect.derived import needed
+from scanner.collect.derived import derive, gives, needed, wants
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.audit import AuditTrail
 from scanner.model.resources.base import Resource
 from scanner.model.resources.kinds import KINDS
-from tests.estate import DENIED, EVERYTHING, MemoryCloud, account, bucket, inventory_of, other
+from tests.estate import ACCOUNT, DENIED, EVERYTHING, MemoryCloud, account, bucket, inventory_of, other
 
 LOGS = "arn:aws:s3:::audit-logs"
 WORKSPACE = "/subscriptions/x/resourcegroups/g/providers/microsoft.operationalinsights/workspaces/w"
@@ -84,3 +84,49 @@ def test_every_derived_facet_has_a_derivation() -> None:
     assert marked == {("audit_trail", "storage_public"), ("audit_trail", "storage_protected")}
     assert all(name in found.collected() for _, name in marked)
     assert EVERYTHING["audit_trail"] == AuditTrail.facets()
+
+
+THERE = "444455556666"
+
+
+def elsewhere(name: str, **facets: Observed[bool]) -> Resource:
+    return bucket(name, **facets).model_copy(update={"scope": THERE})
+
+
+def test_scopes_exchange_only_the_buckets_that_trails_name() -> None:
+    named = (LOGS, "arn:aws:s3:::of-nobody", WORKSPACE)
+    hidden = other(AuditTrail, destinations=DENIED).model_copy(update={"id": "hidden"})
+    raw = (other(AuditTrail, destinations=named), hidden)
+    whole = inventory_of(
+        MemoryCloud((account(), *raw, bucket("own"), elsewhere("audit-logs"), elsewhere("more")))
+    )
+    here, there = whole.within([("aws", ACCOUNT)]), whole.within([("aws", THERE)])
+    names = wants(here, EVERYTHING)
+    assert names == {LOGS, "arn:aws:s3:::of-nobody"}
+    assert wants(there, EVERYTHING) == wants(whole, {"bucket": frozenset()}) == frozenset()
+    assert wants(whole, EVERYTHING) == {"arn:aws:s3:::of-nobody"}
+    given = gives(there, EVERYTHING, names)
+    assert [one.id for one in given] == [LOGS]
+    assert gives(here, EVERYTHING, names) == gives(there, EVERYTHING, ()) == ()
+    assert gives(there, {"bucket": frozenset()}, names) == ()
+    alone, together = derive(here, EVERYTHING), derive(here, EVERYTHING, given)
+    assert tuple(together.resources) == tuple(derive(whole, EVERYTHING).within([("aws", ACCOUNT)]).resources)
+    assert tuple(alone.resources) != tuple(together.resources)
+    assert together.numbers == here.numbers
+
+
+def test_own_buckets_come_before_given_ones() -> None:
+    here = inventory_of(MemoryCloud((account(), other(AuditTrail), bucket("audit-logs", public_read=True))))
+    given = (bucket("audit-logs"), bucket("unnamed"))
+    (found,) = derive(here, EVERYTHING, given).of("audit_trail")
+    assert isinstance(found, AuditTrail)
+    assert found.storage_public is True
+
+
+def test_derived_resources_can_be_iterated_again_and_in_parts() -> None:
+    here = inventory_of(MemoryCloud((account(), other(AuditTrail), bucket("audit-logs"))))
+    derived = derive(here, EVERYTHING)
+    assert derived == here
+    assert list(derived.resources) == list(derived.resources)
+    assert [one.kind for one in derived.of("audit_trail", "bucket")] == ["audit_trail", "bucket"]
+    assert [one.id for one in derived.selectable.named("bucket", frozenset({LOGS}))] == [LOGS]

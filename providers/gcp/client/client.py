@@ -15,6 +15,7 @@ from providers.gcp.client.failures import from_api, one_line, status
 from providers.gcp.client.messages import UNREADABLE, to_entry, to_json
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Limits
+from scanner.collect.table import AcrossScopes
 from scanner.model.evidence import Observed, Unknown, join
 
 T = TypeVar("T")
@@ -105,7 +106,7 @@ class Client:
     def key(self, call: GcpCall, item: Item) -> Hashable:
         """Every answer is about the project or its organisation as a whole."""
         if call.parent == "organization" and not isinstance(item.project.organisation, Unknown):
-            return ("organization", item.project.organisation)
+            return AcrossScopes(item.project.organisation)
         return ("project", item.project.number)
 
     def read(self, call: GcpCall | None, function: Callable[..., T], *arguments: Any) -> Observed[T]:

@@ -65,7 +65,7 @@ def test_a_region_takes_two_listings(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.calls.clear()
     found = scan(ConnectionRequest("aws", regions=("us-east-1", "af-south-1")), wanted=WANTED)
     assert sandbox.calls[INSTANCES] == 1
-    assert found.resources == ()
+    assert tuple(found.resources) == ()
 
 
 def test_without_clusters_the_instances_are_seen(scan: Scan, sandbox: AwsSandbox, whole: Inventory) -> None:

@@ -122,7 +122,7 @@ def test_facets_that_are_not_wanted_are_not_collected(scan: Scan, sandbox: AwsSa
         "s3:GetBucketTagging",
     }
     assert {resource.kind for resource in inventory.resources} == {"bucket"}
-    assert inventory.resources[0].collected() == {"versioning", "tags"}
+    assert next(iter(inventory.resources)).collected() == {"versioning", "tags"}
 
 
 def test_every_call_is_counted_once(scan: Scan, sandbox: AwsSandbox) -> None:

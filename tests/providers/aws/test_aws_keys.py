@@ -108,7 +108,7 @@ def test_without_aliases_keys_are_named_by_id_and_nothing_is_unknown(scan: Scan,
 def test_a_key_with_an_unknown_manager_is_a_blind_spot(scan: Scan, sandbox: AwsSandbox) -> None:
     sandbox.fault = lambda name: "denied" if name in ("kms:DescribeKey", "kms:ListAliases") else None
     found = scan(wanted=WANTED)
-    assert found.resources == ()
+    assert tuple(found.resources) == ()
     assert {spot.cause.call for spot in found.blind_spots} == {"kms:DescribeKey", "kms:ListAliases"}
 
 
