@@ -126,18 +126,28 @@ class _UnnamedFile:
 
     def __init__(self) -> None:
         with _in_temporary_folder():
-            self._file = tempfile.TemporaryFile(dir=temporary_folder())  # noqa: SIM115  (as long as this)
+            # Without a buffer: what could not be written would be written again when it is closed.
+            self._file = tempfile.TemporaryFile(buffering=0, dir=temporary_folder())  # noqa: SIM115
         weakref.finalize(self, self._file.close)
+        self._size = 0
 
     def append(self, stored: Iterable[bytes]) -> range:
         """Appends lines; returns their place in the file."""
-        start = size = self._file.tell()
+        start, block = self._size, bytearray()
         for line in stored:
+            block += line + b"\n"
+            if len(block) >= _BLOCK:
+                self._write(bytes(block))
+                block.clear()
+        self._write(bytes(block))
+        return range(start, self._size)
+
+    def _write(self, block: bytes) -> None:
+        while block:
             with _in_temporary_folder():
-                size += self._file.write(line + b"\n")
-        with _in_temporary_folder():
-            self._file.flush()
-        return range(start, size)
+                written = os.pwrite(self._file.fileno(), block, self._size)
+            self._size += written
+            block = block[written:]
 
     def read(self, place: int, size: int) -> bytes:
         """Some bytes of the file; any number of readers can read at the same time, also after a fork."""

@@ -142,7 +142,8 @@ def test_no_room_is_one_message(tmp_path: Path) -> None:
         check=True,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
     )
-    assert done.stdout == f"{tmp_path}: resources cannot be stored there meanwhile: File too large\n"
+    message = f"{tmp_path}: resources cannot be stored there meanwhile: File too large\n"
+    assert (done.stdout, done.stderr) == (message, "")
     assert list(tmp_path.iterdir()) == []
 
 

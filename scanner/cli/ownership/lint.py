@@ -115,12 +115,13 @@ def _proposals(file: OwnershipFile) -> Iterator[_Row]:
 
 def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Row]:
     """Lines whose ``where`` certainly matches no resource of the snapshot."""
+    from itertools import chain
+
     from scanner.assess.targets import OwnershipTargets
     from scanner.ownership.file.usage import unused_lines
 
     targets = OwnershipTargets(inventory, catalogue)
-    for line in unused_lines(
-        file, (targets.of(one) for one in (*inventory.resources, *inventory.blind_spots))
-    ):
+    held = chain(map(targets.of, inventory.resources), map(targets.of, inventory.blind_spots))
+    for line in unused_lines(file, held):
         text = f"matches nothing in the snapshot: {line.where}"
         yield line.file, line.number, "low", "idle", text, sorted(line.controls)

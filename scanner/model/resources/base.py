@@ -79,8 +79,9 @@ class Resource(BaseModel):
 
     def unknowns(self) -> dict[str, Unknown]:
         """The facets that were requested and could not be determined."""
-        found = [(name, value) for name, value in self.__dict__.items() if isinstance(value, Unknown)]
-        return dict(sorted(found)) if found else {}
+        # Not isinstance: what that costs for each value of another type is most of what writing one costs.
+        found = [name for name, value in self.__dict__.items() if type(value) is Unknown]
+        return {name: self.__dict__[name] for name in sorted(found)}
 
     def to_json(self) -> bytes:
         """The resource as a JSON object in UTF-8: its kind, the header and known facets, the unknown facets.
@@ -129,27 +130,26 @@ class Resource(BaseModel):
 
     @classmethod
     def _of(cls, values: dict[str, Any]) -> Self:
-        """The resource with these valid values, made as unpickling makes it: without validation."""
+        """The resource with these valid values; as :meth:`model_construct`, in a third of its time."""
         made = cls.__new__(cls)
-        made.__setstate__(
-            {
-                "__dict__": values,
-                "__pydantic_fields_set__": set(values),
-                "__pydantic_extra__": None,
-                "__pydantic_private__": None,
-            }
-        )
+        _set(made, "__dict__", values)
+        _set(made, "__pydantic_fields_set__", set(values))
+        _set(made, "__pydantic_extra__", None)
+        _set(made, "__pydantic_private__", None)
         return made
 
 
+_set = object.__setattr__
 _KIND = b'{"kind":"'
 
 
 def kind_of(stored: bytes) -> str:
     """The kind of a stored resource, from its first bytes. Raises :class:`ValueError`."""
-    if not stored.startswith(_KIND):
+    before, _, rest = stored[:64].partition(_KIND)
+    kind, quote, _ = rest.partition(b'"')
+    if before or not quote:
         raise ValueError("a resource has to begin with its kind")
-    return stored[len(_KIND) : stored.index(b'"', len(_KIND))].decode()
+    return kind.decode()
 
 
 @cache
