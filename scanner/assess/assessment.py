@@ -23,7 +23,9 @@ def assess(inventory: Inventory, request: AssessmentRequest) -> Assessment:
     others, wanted = request.common_control_inventories, inventory.collected
     if others:
         names = wants(inventory, wanted)
-        inventory = derive(inventory, wanted, (one for other in others for one in gives(other, wanted, names)))
+        inventory = derive(
+            inventory, wanted, (one for other in others for one in gives(other, wanted, names))
+        )
     resolver, findings = resolver_of(request), FindingStore()
     part = assess_part(inventory, request, resolver, findings)
     return reduce(part, request, resolver, inventory.targets, findings, providing(request, resolver))

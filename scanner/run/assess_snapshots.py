@@ -1,0 +1,283 @@
+"""Snapshots, assessed together: scope by scope, in this process or in several, to one assessment.
+
+The same snapshots give the same assessment, whatever their order and the number of processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from scanner.assess.assessment import providing, resolver_of
+from scanner.assess.finding_store import FindingStore
+from scanner.assess.map import assess_part
+from scanner.assess.part import Part
+from scanner.assess.reduce import Assessment, reduce
+from scanner.assess.request import AssessmentRequest
+from scanner.base.processes import Died, Task, run_all
+from scanner.collect.derived import derive, gives, wants
+from scanner.model.inventory import Inventory, Listing, ScopeKey, Target
+from scanner.model.resources.storage import Bucket
+from scanner.ownership.resolve.resolver import Resolver
+from scanner.rule.evaluate import NotCollected
+from scanner.run.scan import Collected
+from scanner.run.snapshot import read_snapshot
+
+_WORTH = 1 << 18
+"""Bytes of snapshots from which on it is worth starting processes, if nobody said how many."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A snapshot, and the scopes of it that count."""
+
+    path: Path
+    collected: Collected
+    scopes: frozenset[ScopeKey] | None = None
+    """``None``: all of them."""
+
+    @property
+    def inventory(self) -> Inventory:
+        """What counts of its inventory."""
+        whole = self.collected.inventory
+        return whole if self.scopes is None else whole.within(self.scopes)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Several snapshots as one collection, and their assessment."""
+
+    collected: Collected
+    """Its inventory has no resources: they are in the snapshots."""
+    assessment: Assessment
+    request: AssessmentRequest
+    """With its time fixed."""
+
+
+def assess_snapshots(
+    paths: Sequence[Path],
+    request: AssessmentRequest,
+    jobs: int | None = None,
+    *,
+    check: Callable[[Path, Collected], None] = lambda path, collected: None,
+    note: Callable[[str], None] = lambda line: None,
+    done: Callable[[int, int], None] = lambda number, of: None,
+) -> Joint:
+    """Assesses snapshots of any scopes. Of a scope that is in several, the newest counts; a ``note`` says so.
+
+    ``jobs``: how many processes; ``None``: as many as there are cores if that is worth it. ``check`` may
+    refuse what was read; ``done`` is told how many shares of how many are assessed. A scope whose process
+    dies counts as not reached. Raises :class:`~scanner.run.snapshot.SnapshotError` and
+    :class:`~scanner.rule.evaluate.NotCollected`, each with the snapshot.
+    """
+    processes = jobs or _worth(paths)
+    paths = sorted({path.resolve(): path for path in paths}.values())
+    read = _whole(run_all([Task(read_snapshot, (path,)) for path in paths], processes))
+    sources = [Source(path, collected) for path, collected in zip(paths, read, strict=True)]
+    for source in sources:
+        check(source.path, source.collected)
+    sources = list(_newest(sources, note))
+    request = request.at(max(source.collected.finished for source in sources))
+    joint = _joined(sources)
+    shares = _split(sources[0], processes) if len(sources) == 1 else sources
+    given = _exchanged(sources, processes) if len(sources) > 1 else ()
+    with tempfile.TemporaryDirectory(prefix="gapscan-") as folder:
+        stored = Path(folder) / "request"
+        stored.write_bytes(pickle.dumps(replace(request, common_control_inventories=())))
+        given += tuple(
+            bucket
+            for other in request.common_control_inventories
+            for bucket in gives(other, other.collected, _wanted(sources))
+        )
+        tasks = [
+            Task(_part, (stored, share, given, Path(folder) / f"{number}.findings"))
+            for number, share in enumerate(shares)
+        ]
+        results = run_all(tasks, processes, lambda number: done(number, len(tasks)))
+        findings, total = FindingStore(), Part(version=request.version)
+        if request.narrowing is not None:
+            total.reported = {}
+        lost: dict[ScopeKey, str] = {}
+        for share, task, result in zip(shares, tasks, results, strict=True):
+            if isinstance(result, Died):
+                lost |= dict.fromkeys(_scopes(share.inventory), str(result))
+                continue
+            data, number = result
+            total.add(Part.decoded(data, request.version))
+            findings.take(task.arguments[-1], number)
+    collected = replace(joint, inventory=_without(joint.inventory, lost))
+    resolver = resolver_of(request)
+    assessment = reduce(
+        total, request, resolver, collected.inventory.targets, findings, providing(request, resolver)
+    )
+    return Joint(collected, assessment, request)
+
+
+def _part(stored: Path, source: Source, given: Iterable[Bucket], findings: Path) -> tuple[bytes, int]:
+    """Assesses a share in whatever process; its findings are saved to a file. The part, and their number."""
+    request, resolver = _prepared(stored)
+    inventory, store = source.inventory, FindingStore()
+    if given:
+        inventory = derive(inventory, inventory.collected, given)
+    try:
+        part = assess_part(inventory, request, resolver, store)
+    except NotCollected as error:
+        raise NotCollected(f"{source.path}: {error}") from None
+    store.save(findings)
+    return part.encoded(), len(store)
+
+
+@cache
+def _prepared(stored: Path) -> tuple[AssessmentRequest, Resolver]:
+    """The request, loaded once a process."""
+    request: AssessmentRequest = pickle.loads(stored.read_bytes())
+    return request, resolver_of(request)
+
+
+def _worth(paths: Sequence[Path]) -> int:
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    return (os.cpu_count() or 1) if size >= _WORTH else 1
+
+
+def _whole(results: Sequence[Collected | Died]) -> list[Collected]:
+    for result in results:
+        if isinstance(result, Died):
+            raise result
+    return [result for result in results if not isinstance(result, Died)]
+
+
+def _scopes(inventory: Inventory) -> set[ScopeKey]:
+    """Every scope that the inventory tells something about."""
+    found: set[ScopeKey] = {key[:2] for key in inventory.numbers}
+    found |= {(spot.provider, spot.scope) for spot in inventory.blind_spots}
+    found |= {(one.provider, one.scope) for one in inventory.listed or ()}
+    return found | {(one.provider, one.scope) for one in inventory.targets if one.scope is not None}
+
+
+def _newest(sources: Sequence[Source], note: Callable[[str], None]) -> Iterable[Source]:
+    """Of each scope that is in several snapshots, the newest counts."""
+    holders: dict[ScopeKey, list[Source]] = defaultdict(list)
+    for source in sources:
+        for scope in _scopes(source.collected.inventory):
+            holders[scope].append(source)
+    older: dict[Path, set[ScopeKey]] = defaultdict(set)
+    for scope, held in sorted(holders.items()):
+        *others, newest = sorted(held, key=lambda one: (_reached(one, scope), one.collected.finished))
+        for other in others:
+            older[other.path].add(scope)
+            note(
+                f"{' '.join(scope)} is in {other.path} and {newest.path}: {newest.path} counts, as it is newer"
+            )
+    for source in sources:
+        left_out = older[source.path]
+        scopes = frozenset(_scopes(source.collected.inventory) - left_out)
+        yield replace(source, scopes=scopes) if left_out else source
+
+
+def _reached(source: Source, scope: ScopeKey) -> bool:
+    """Whether a snapshot tells of a scope more than that it was not reached."""
+    targets = source.collected.inventory.targets
+    return not any((one.provider, one.scope) == scope and not one.reached for one in targets)
+
+
+def _split(source: Source, processes: int) -> list[Source]:
+    """The scopes of one snapshot in shares of about equal size."""
+    inventory = source.inventory
+    numbers = Counter(dict.fromkeys(sorted(_scopes(inventory)), 1))
+    for key, number in inventory.numbers.items():
+        numbers[key[:2]] += number
+    if processes <= 1 or len(numbers) <= 1:
+        return [source]
+    shares: list[tuple[int, list[ScopeKey]]] = [(0, []) for _ in range(min(processes, len(numbers)))]
+    for scope, number in numbers.most_common():
+        least = min(range(len(shares)), key=lambda at: shares[at][0])
+        shares[least] = (shares[least][0] + number, [*shares[least][1], scope])
+    return [replace(source, scopes=frozenset(scopes)) for _, scopes in shares]
+
+
+def _wanted(sources: Sequence[Source]) -> frozenset[str]:
+    """The ids of the buckets that trails of the snapshots name and do not hold."""
+    return frozenset().union(*(wants(one.inventory, one.inventory.collected) for one in sources))
+
+
+def _exchanged(sources: Sequence[Source], processes: int) -> tuple[Bucket, ...]:
+    """The buckets that trails of other scopes name: the first round."""
+    tasks = [Task(wants, (one.inventory, one.inventory.collected)) for one in sources]
+    named = run_all(tasks, processes)
+    names: frozenset[str] = frozenset().union(*(one for one in named if not isinstance(one, Died)))
+    if not names:
+        return ()
+    given = [Task(gives, (one.inventory, one.inventory.collected, names)) for one in sources]
+    found = run_all(given, processes)
+    return tuple(bucket for buckets in found if not isinstance(buckets, Died) for bucket in buckets)
+
+
+def _joined(sources: Sequence[Source]) -> Collected:
+    """What the snapshots say of their collections, as one."""
+    collected = [source.collected for source in sources]
+    inventories = [source.inventory for source in sources]
+    if len(sources) == 1:
+        return replace(collected[0], inventory=replace(inventories[0], resources=()))
+    calls: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in inventories:
+        for provider, counts in one.calls.items():
+            calls[provider].update(counts)
+    facets: dict[str, frozenset[str]] = {}
+    for one in inventories:
+        for kind, names in one.collected.items():
+            facets[kind] = facets.get(kind, names) & names
+    ids = "".join(sorted(one.id for one in collected))
+    return Collected(
+        Inventory(
+            resources=(),
+            blind_spots=(),
+            targets=tuple(sorted((one for each in inventories for one in each.targets), key=_target_order)),
+            collected=facets,
+            calls={provider: dict(sorted(counts.items())) for provider, counts in sorted(calls.items())},
+            listed=tuple(
+                sorted(
+                    (one for each in inventories for one in _listings(each)),
+                    key=lambda one: (one.provider, one.scope, one.kind, one.table, one.region or ""),
+                )
+            ),
+        ),
+        min(one.started for one in collected),
+        max(one.finished for one in collected),
+        hashlib.sha256(ids.encode()).hexdigest()[:32],
+    )
+
+
+def _target_order(target: Target) -> tuple[str, str, str]:
+    return target.provider, target.scope or "", target.message or ""
+
+
+def _listings(inventory: Inventory) -> Iterable[Listing]:
+    """What was listed; in a snapshot that does not record it, every collected kind counts as listed."""
+    if inventory.listed is not None:
+        return inventory.listed
+    return (
+        Listing(provider, scope, None, kind, kind)
+        for provider, scope in sorted(_scopes(inventory))
+        for kind in sorted(inventory.collected)
+    )
+
+
+def _without(inventory: Inventory, lost: Mapping[ScopeKey, str]) -> Inventory:
+    """The inventory, in which scopes that could not be assessed count as not reached."""
+    if not lost:
+        return inventory
+    targets = [one for one in inventory.targets if (one.provider, one.scope) not in lost]
+    known = {(one.provider, one.scope): one for one in inventory.targets}
+    for (provider, scope), reason in sorted(lost.items()):
+        target = known.get((provider, scope))  # type: ignore[arg-type]  # the providers are those of targets
+        if target is not None:
+            message = f"It was not assessed: {reason}."
+            targets.append(replace(target, reached=False, expected=True, message=message))
+    return replace(inventory, targets=tuple(sorted(targets, key=_target_order)))
