@@ -244,38 +244,42 @@ def to_usable(item: Item) -> bool:
     data = item.data
     expires = to_expires(item)
     now = item.read_at
-    return not (data.get("disabled") is True or _time(data["validAfterTime"]) > now) and (
+    return not (data.get("disabled") is True or to_time(data["validAfterTime"]) > now) and (
         expires is None or expires > now
     )
 
 
 def to_holder_enabled(item: Item, accounts: Mapping[str, Any]) -> bool:
+    """See :func:`is_enabled`."""
+    return is_enabled(to_holder(item), accounts, item.asset["name"].partition("/keys/")[0])
+
+
+def is_enabled(mail: str, accounts: Mapping[str, Any], name: str | None = None) -> bool:
     """``disabled`` of https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts: the keys
-    of a disabled account cannot be used.
+    of a disabled account cannot be used. The account has the address, or its asset the name.
 
     Raises :class:`LookupError` when the account is not in the listing.
     """
-    parent = item.asset["name"].partition("/keys/")[0]
-    holder = to_holder(item)
-    for name, asset in accounts.items():
+    for listed, asset in accounts.items():
         data = asset["resource"]["data"]
-        if name == parent or data["email"] == holder:
+        if listed == name or data["email"] == mail:
             return data.get("disabled") is not True
-    raise LookupError(f"{holder} is not among the listed service accounts")
+    raise LookupError(f"{mail} is not among the listed service accounts")
 
 
 def to_created(item: Item) -> datetime:
     """``validAfterTime``: when Google created the key; for uploaded keys, the start of their validity."""
-    return _time(item.data["validAfterTime"])
+    return to_time(item.data["validAfterTime"])
 
 
 def to_expires(item: Item) -> datetime | None:
     """``validBeforeTime``; the year 9999 means never."""
-    expires = _time(item.data["validBeforeTime"])
+    expires = to_time(item.data["validBeforeTime"])
     return None if expires.year == _NEVER else expires
 
 
-def _time(text: str) -> datetime:
+def to_time(text: str) -> datetime:
+    """A time of an answer. Raises :class:`ValueError` for one without a time zone."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("the time has no time zone")
@@ -330,8 +334,7 @@ ACCESS_KEYS = Table(
         "expires": from_list(to_expires),
     },
 )
-"""Keys of service accounts that a user created or uploaded. Not their HMAC keys for Cloud Storage, which are
-no assets: only ``projects.hmacKeys.list`` of the Cloud Storage API shows them."""
+"""Keys of service accounts that a user created or uploaded."""
 
 ROLES = Table(
     kind=Role,

@@ -16,7 +16,7 @@ from providers.gcp.client.client import Client
 from providers.gcp.client.failures import NOT_ENABLED
 from providers.gcp.client.session import Session, open_session
 from providers.gcp.regions import not_there
-from providers.gcp.tables import ADDITIONS, COLLECTORS, EXTRA_CALLS, PASSED_IN, REGISTER, Addition
+from providers.gcp.tables import ADDITIONS, COLLECTORS, EXTRA_CALLS, REGISTER, Addition
 from scanner.collect.answer_files import SHARED
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
@@ -62,7 +62,8 @@ def kinds_of_calls() -> Mapping[str, str]:
     """The kind of resources that each call is made for, by the call's name; ``shared`` for those made for
     several kinds, or to connect."""
     kinds: dict[str, set[str]] = {IDENTIFY.name: {SHARED}}
-    for kind, table in COLLECTORS.items():
+    for table in COLLECTORS:
+        kind = table.kind.kind
         for call in table.calls(frozenset(table.facets)) | EXTRA_CALLS.get(kind, frozenset()):
             kinds.setdefault(call.name, set()).add(kind)
     return {name: next(iter(users)) if len(users) == 1 else SHARED for name, users in kinds.items()}
@@ -161,22 +162,24 @@ class GcpProvider:
             for region, unknown in not_there(self.regions).items():
                 for kind in wanted:
                     collection.blind_spot(CollectionPlace("gcp", project.id, region, kind), unknown)
-            if "account" in wanted and "account" in COLLECTORS:
-                place = CollectionPlace("gcp", project.id, None, "account")
-                collection.run(ACCOUNTS, self.client, place, wanted["account"], [Item(project)])
-            if "region" in wanted and "region" in COLLECTORS:
-                place = CollectionPlace("gcp", project.id, None, "region")
-                collection.begin(place)
-                collection.workers.submit(
-                    partial(self._regions, project, place, wanted["region"], collection)
-                )
-            for kind in COLLECTORS:
-                if kind in wanted and kind not in PASSED_IN:
-                    self._listed(project, COLLECTORS[kind], wanted[kind], collection)
-            for kind, additions in ADDITIONS.items():
-                if kind in wanted and kind in COLLECTORS:
-                    for addition in additions:
-                        self._added(project, COLLECTORS[kind], addition, wanted[kind], collection)
+            for table in COLLECTORS:
+                kind = table.kind.kind
+                if kind in wanted:
+                    self._started(project, table, wanted[kind], collection)
+                    for addition in ADDITIONS.get(kind, ()):
+                        self._added(project, table, addition, wanted[kind], collection)
+
+    def _started(
+        self, project: Project, table: Table[GcpCall], wanted: frozenset[str], collection: Collection
+    ) -> None:
+        place = CollectionPlace("gcp", project.id, None, table.kind.kind)
+        if table is REGIONS:
+            collection.begin(place)
+            collection.workers.submit(partial(self._regions, project, place, wanted, collection))
+        elif table is ACCOUNTS:
+            collection.run(table, self.client, place, wanted, [Item(project)])
+        else:
+            self._listed(project, table, wanted, collection)
 
     def _listed(
         self, project: Project, table: Table[GcpCall], wanted: frozenset[str], collection: Collection

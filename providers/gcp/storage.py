@@ -1,13 +1,14 @@
 """Cloud Storage buckets.
 
-No asset contains the access control lists of single objects, which may make one public wherever neither
-uniform access nor public access prevention disables them. Deny policies are not read.
+The access control lists of single objects are not read, which may make one public wherever neither uniform
+access nor public access prevention disables them. Deny policies are not read.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item
@@ -94,24 +95,48 @@ def to_own_prevention(item: Item) -> bool:
     return bool(value == "enforced")
 
 
-def to_lists(item: Item) -> Observed[Exposure]:
+def needs_lists(item: Item) -> bool:
+    """Whether only the Cloud Storage API tells the access lists: they are in effect, and the asset has none
+    for new objects. Raises as :func:`to_uniform_access` and :func:`to_own_prevention` do."""
+    return not (to_uniform_access(item) or to_own_prevention(item) or _data(item).get("defaultObjectAcl"))
+
+
+WITH_LISTS = GcpCall("buckets.get", (), needed=needs_lists, also="storage.buckets.getIamPolicy")
+"""Once for each bucket that needs it."""
+
+
+def to_lists(item: Item, bucket: Mapping[str, Any] | None = None) -> Observed[Exposure]:
     """``acl``, ``defaultObjectAcl`` and the lists of single objects, which uniform access disables.
 
-    The bucket's own list is mirrored in its IAM policy as legacy roles
-    (https://cloud.google.com/storage/docs/access-control/iam#acls), so nothing is lost where assets omit it.
-    The list for new objects is not mirrored, and a bucket with lists always has one. Each object has its own
-    list, copied from that one when it was created and changed independently since, so without uniform access
-    only public access can be certain.
+    Each object has its own list, copied from the one for new objects when it was created and changed
+    independently since; nothing tells the lists of all objects. So without uniform access only public access
+    can be certain, and the grants to single objects are not named.
+
+    A bucket with lists always has one of its own. Without permission they are both omitted; the one for new
+    objects also if only their owners have access (``gsutil defacl``).
     """
     if to_uniform_access(item):
         return NO_EXPOSURE
-    data = _data(item)
-    why = "each object has its own ACL, which no asset contains; enabling uniform access would settle it"
-    objects = Unknown.because("unsupported", LIST.name, None, why)
-    if not data.get("defaultObjectAcl"):
-        return objects
-    bucket = from_acl(data.get("acl", ()), "ACL")
-    return union([bucket, from_acl(data["defaultObjectAcl"], "default object ACL"), objects])
+    why = "each object has its own ACL; enabling uniform access or public access prevention would settle it"
+    objects = Unknown.because("unsupported", WITH_LISTS.name, None, why)
+    if bucket is None:
+        shown = _data(item)
+        if not shown.get("defaultObjectAcl"):
+            return objects
+    else:
+        shown = bucket
+        if to_uniform_access(replace(item, asset={"resource": {"data": bucket}})):
+            raise ValueError("uniform access is on, though the listing shows that it is off")
+        if not bucket.get("acl"):
+            why = "the answer has no access lists"
+            return Unknown.because("denied", WITH_LISTS.name, WITH_LISTS.also, why)
+    return union(
+        [
+            from_acl(shown.get("acl", ()), "ACL"),
+            from_acl(shown.get("defaultObjectAcl", ()), "default object ACL"),
+            Exposure(objects, objects, ()),
+        ]
+    )
 
 
 def to_folder_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
@@ -222,7 +247,7 @@ def _true(part: Mapping[str, Any], name: str) -> bool:
 _EXPOSURE: tuple[FacetRead[GcpCall], ...] = (
     FacetRead(None, to_own_prevention),
     FacetRead(PREVENTION, to_enforced),
-    FacetRead(None, to_lists),
+    FacetRead(WITH_LISTS, to_lists),
     FacetRead(POLICIES, to_bindings),
     FacetRead(POLICIES_ABOVE, to_bindings_above),
     FacetRead(FOLDER_POLICIES, to_folder_bindings),

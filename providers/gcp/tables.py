@@ -11,6 +11,7 @@ from providers.gcp.audit import AUDIT_TRAILS, SINKS_ABOVE, trails_above
 from providers.gcp.client.calls import Found, GcpCall
 from providers.gcp.compute import CONTAINER_CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
 from providers.gcp.databases import DATABASES
+from providers.gcp.hmac_keys import HMAC_KEYS
 from providers.gcp.identity import (
     ACCESS_KEYS,
     ROLES,
@@ -31,29 +32,25 @@ from scanner.collect.register import Register
 from scanner.collect.table import Table
 from scanner.model.evidence import Observed
 
-COLLECTORS: Mapping[str, Table[GcpCall]] = MappingProxyType(
-    {
-        collector.kind.kind: collector
-        for collector in (
-            ACCOUNTS,
-            REGIONS,
-            BUCKETS,
-            AUDIT_TRAILS,
-            USERS,
-            ACCESS_KEYS,
-            ROLES,
-            KEYS,
-            FIREWALLS,
-            VIRTUAL_MACHINES,
-            DATABASES,
-            FUNCTIONS,
-            CONTAINER_CLUSTERS,
-            QUEUES,
-            SNAPSHOTS,
-        )
-    }
+COLLECTORS: tuple[Table[GcpCall], ...] = (
+    ACCOUNTS,
+    REGIONS,
+    BUCKETS,
+    AUDIT_TRAILS,
+    USERS,
+    ACCESS_KEYS,
+    HMAC_KEYS,
+    ROLES,
+    KEYS,
+    FIREWALLS,
+    VIRTUAL_MACHINES,
+    DATABASES,
+    FUNCTIONS,
+    CONTAINER_CLUSTERS,
+    QUEUES,
+    SNAPSHOTS,
 )
-"""The tables of Google Cloud by kind. Connecting also needs :data:`IDENTIFY`."""
+"""The tables of Google Cloud. Connecting also needs :data:`IDENTIFY`."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +82,6 @@ EXTRA_CALLS: Mapping[str, frozenset[GcpCall]] = MappingProxyType(
 )
 """The calls that listing a kind needs besides its table's."""
 
-PASSED_IN = frozenset({"account", "region"})
-"""Kinds whose items are not listed by their table's call."""
-
 REGISTER = Register(
     "gcp",
     sources={
@@ -96,7 +90,7 @@ REGISTER = Register(
         "bucket": ("cloudasset:ListAssets(storage.Bucket)",),
         "audit_trail": ("cloudasset:ListAssets(logging.LogSink)",),
         "user": ("cloudasset:ListAssets(cloudresourcemanager.Project IAM_POLICY)",),
-        "access_key": ("cloudasset:ListAssets(iam.ServiceAccountKey)",),
+        "access_key": ("cloudasset:ListAssets(iam.ServiceAccountKey)", "storage:projects.hmacKeys.list"),
         "role": ("cloudasset:ListAssets(cloudresourcemanager.Project IAM_POLICY)",),
         "key": ("cloudasset:ListAssets(cloudkms.CryptoKey)",),
         "firewall": ("cloudasset:ListAssets(compute.Network)",),

@@ -10,14 +10,29 @@ from typing import Any, Literal
 
 from scanner.model.evidence import Observed, Unknown
 
-Operation = Literal["ListAssets", "SearchAllResources", "GetEffectivePolicy"]
+JsonOperation = Literal["projects.hmacKeys.list", "buckets.get"]
+Operation = Literal["ListAssets", "SearchAllResources", "GetEffectivePolicy"] | JsonOperation
 
-METHODS: Mapping[Operation, str] = {
+METHODS: Mapping[str, str] = {
     "ListAssets": "/google.cloud.asset.v1.AssetService/ListAssets",
     "SearchAllResources": "/google.cloud.asset.v1.AssetService/SearchAllResources",
     "GetEffectivePolicy": "/google.cloud.orgpolicy.v2.OrgPolicy/GetEffectivePolicy",
 }
 """The gRPC method of each operation. Calls of any other method are rejected before they are sent."""
+
+PATHS: Mapping[str, str] = {
+    "projects.hmacKeys.list": "/storage/v1/projects/{projectId}/hmacKeys",
+    "buckets.get": "/storage/v1/b/{bucket}",
+}
+"""The path of each operation of the Cloud Storage JSON API, which is called by GET:
+https://cloud.google.com/storage/docs/json_api/v1. Any other request is rejected before it is sent."""
+
+_PERMISSIONS: Mapping[str, str] = {
+    "SearchAllResources": "cloudasset.assets.searchAllResources",
+    "GetEffectivePolicy": "orgpolicy.policy.get",
+    "projects.hmacKeys.list": "storage.hmacKeys.list",
+    "buckets.get": "storage.buckets.get",
+}
 
 RESOURCE_MANAGER = "//cloudresourcemanager.googleapis.com/"
 """The start of the full resource names of projects, folders and organisations."""
@@ -79,6 +94,16 @@ class Item:
         return data
 
 
+@dataclass(frozen=True)
+class JsonRequest:
+    """A request to the Cloud Storage JSON API."""
+
+    operation: str
+    """A key of :data:`PATHS`."""
+    parameters: Mapping[str, str]
+    """Those of the path and of the query, by the API's names."""
+
+
 Found = tuple[list[Item], Unknown | None]
 """Items, and why there may be more."""
 
@@ -89,7 +114,7 @@ class GcpCall:
 
     operation: Operation
     about: tuple[str, ...]
-    """Asset types of a listing, or the constraint of an organisation policy."""
+    """Asset types of a listing, or the constraint of an organisation policy; none for Cloud Storage."""
     content: Literal["RESOURCE", "IAM_POLICY"] = "RESOURCE"
     parent: Literal["project", "organization"] = "project"
     project: Project | None = field(default=None, compare=False)
@@ -100,10 +125,21 @@ class GcpCall:
     """If set, the items of the kind in each asset of a listing: several, the asset itself, or none."""
     shared: bool = field(default=False, compare=False)
     """A small listing that is needed as items and as an answer: it is requested once."""
+    needed: Callable[[Item], bool] | None = field(default=None, compare=False)
+    """If set, the items that a call about one item is made for; for others the answer is ``None``."""
+    also: str | None = None
+    """Another permission, without which the answer lacks a part."""
+
+    @property
+    def about_item(self) -> bool:
+        """Whether the call is made once per item."""
+        return self.operation == "buckets.get"
 
     @property
     def name(self) -> str:
         """The operation, e.g. ``cloudasset:ListAssets(storage.Bucket IAM_POLICY)``."""
+        if self.operation in PATHS:
+            return f"storage:{self.operation}"
         if self.operation == "SearchAllResources":
             return "cloudasset:SearchAllResources"
         if self.operation == "GetEffectivePolicy":
@@ -115,12 +151,11 @@ class GcpCall:
 
     @property
     def permission(self) -> str:
-        """The permission: https://cloud.google.com/asset-inventory/docs/access-control and, for policies,
-        https://cloud.google.com/resource-manager/docs/organization-policy/access-control."""
-        if self.operation == "SearchAllResources":
-            return "cloudasset.assets.searchAllResources"
-        if self.operation == "GetEffectivePolicy":
-            return "orgpolicy.policy.get"
+        """The permission: https://cloud.google.com/asset-inventory/docs/access-control, for policies
+        https://cloud.google.com/resource-manager/docs/organization-policy/access-control, and for Cloud
+        Storage https://cloud.google.com/storage/docs/access-control/iam-json."""
+        if self.operation in _PERMISSIONS:
+            return _PERMISSIONS[self.operation]
         if self.content == "IAM_POLICY":
             return "cloudasset.assets.listIamPolicy"
         return "cloudasset.assets.listResource"

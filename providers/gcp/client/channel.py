@@ -1,4 +1,4 @@
-"""Endpoints, credentials, and channels that can only read."""
+"""Credentials, and channels that can only read."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from providers.gcp.client.calls import METHODS
+from providers.gcp.client.endpoints import ASSETS, POLICIES, STORAGE, Endpoint, ReadOnlyViolation, endpoint
 from providers.gcp.client.failures import one_line
-from scanner.collect.provider import Limits, Unreachable, is_loopback
-
-ASSETS = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDASSET", "cloudasset.googleapis.com")
-POLICIES = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY", "orgpolicy.googleapis.com")
-"""The variables of gcloud that override an endpoint, and the default hosts."""
+from providers.gcp.client.json_api import JsonApi
+from scanner.collect.provider import Limits, Unreachable
 
 _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.initial_reconnect_backoff_ms", 200))
 _LOGIN = "Run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS to a key file."
-
-
-class ReadOnlyViolation(RuntimeError):
-    """The program was about to call a method that is not in the tables: always a bug."""
 
 
 def guarded(channel: Any) -> Any:
@@ -53,19 +46,12 @@ def guarded(channel: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """A host and port, and whether it is a plaintext endpoint on this machine."""
-
-    address: str
-    plaintext: bool
-
-
-@dataclass(frozen=True)
 class SignedIn:
-    """The two API clients, and the identity they use."""
+    """The API clients, and the identity they use."""
 
     assets: Any
     policies: Any
+    storage: JsonApi
     project: str | None
     """The default project of the credentials or of the environment."""
     identity: str | None
@@ -73,45 +59,22 @@ class SignedIn:
 
 
 def sign_in(limits: Limits) -> SignedIn:
-    """Both clients, over channels that reject everything but the calls in the tables.
+    """The clients, over channels that reject everything but the calls in the tables.
 
     Credentials are loaded only if an endpoint needs them: a loopback one never receives any. Raises
     ``Unreachable`` without credentials, with expired ones, and if the endpoint does not answer.
     """
-    assets, policies = endpoint(*ASSETS), endpoint(*POLICIES)
+    assets, policies, storage = endpoint(*ASSETS), endpoint(*POLICIES), endpoint(*STORAGE)
     credentials, project = None, os.environ.get("GOOGLE_CLOUD_PROJECT") or None
-    if not (assets.plaintext and policies.plaintext):
+    if not (assets.plaintext and policies.plaintext and storage.plaintext):
         credentials, project = _credentials(limits)
     return SignedIn(
         assets=_assets(_connected(_channel(assets, credentials), assets, limits)),
         policies=_policies(_channel(policies, credentials)),
+        storage=JsonApi(storage, credentials, limits),
         project=project,
         identity=_identity(credentials),
     )
-
-
-def endpoint(variable: str, host: str) -> Endpoint:
-    """The endpoint in the variable, or else the default host.
-
-    Plaintext is allowed for loopback addresses only; anything else raises ``Unreachable``.
-    """
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        return Endpoint(f"{host}:443", plaintext=False)
-    try:
-        url = urlsplit(value)
-        name, port = url.hostname or "", url.port
-    except ValueError as error:
-        raise Unreachable(
-            "gcp", f"{variable} is not a valid address: {error}.", f"Correct or unset {variable}."
-        ) from None
-    shown = f"[{name}]" if ":" in name else name
-    if url.scheme == "https" and name:
-        return Endpoint(f"{shown}:{port or 443}", plaintext=False)
-    if url.scheme == "http" and name and is_loopback(name):
-        return Endpoint(f"{shown}:{port or 80}", plaintext=True)
-    why = "would send credentials in plaintext" if url.scheme == "http" else "is not an https:// address"
-    raise Unreachable("gcp", f"{variable} {why}.", f"Use https://, or unset {variable}.")
 
 
 def _credentials(limits: Limits) -> tuple[Any, str | None]:

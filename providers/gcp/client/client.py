@@ -9,9 +9,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from providers.gcp.client.calls import READ_TIME, GcpCall, Item, to_region
+from providers.gcp.client.calls import READ_TIME, GcpCall, Item, JsonRequest, to_region
 from providers.gcp.client.exchanges import NotRecorded, Sdk, Service
 from providers.gcp.client.failures import from_api, one_line, status
+from providers.gcp.client.json_api import JsonApi, bucket_request, keys_request, to_bucket, to_keys
 from providers.gcp.client.messages import UNREADABLE, to_entry, to_json
 from scanner.collect.collection import Collection
 from scanner.collect.provider import Limits
@@ -44,11 +45,19 @@ class _SharedPages:
 
 
 class Client:
-    """Calls Cloud Asset Inventory and the Organization Policy API for all projects of one request."""
+    """Calls Google's APIs for all projects of one request."""
 
-    def __init__(self, assets: Any, policies: Any, limits: Limits, service: Service | None = None) -> None:
-        """``assets`` and ``policies`` are the SDK's clients; a ``service`` answers in place of them."""
-        self._service = service if service is not None else Sdk(assets, policies)
+    def __init__(
+        self,
+        assets: Any,
+        policies: Any,
+        limits: Limits,
+        service: Service | None = None,
+        storage: JsonApi | None = None,
+    ) -> None:
+        """``assets`` and ``policies`` are the SDK's clients, ``storage`` that of Cloud Storage; a ``service``
+        answers in place of all of them."""
+        self._service = service if service is not None else Sdk(assets, policies, storage)
         self._limits = limits
         self._collection: Collection | None = None
         self._early: list[str] = []
@@ -76,23 +85,26 @@ class Client:
                 break
             items: list[Item] = []
             for asset in page:
-                if _in(call.regions, asset):
-                    found = self._split(call, Item(project, asset))
-                    missed += [found] if isinstance(found, Unknown) else []
-                    items += [] if isinstance(found, Unknown) else found
+                found = self._split(call, Item(project, asset))
+                missed += [found] if isinstance(found, Unknown) else []
+                items += [] if isinstance(found, Unknown) else found
             yield items
         if missed:
             yield join(missed)
 
     def _split(self, call: GcpCall, item: Item) -> Observed[Sequence[Item]]:
-        split = call.split
-        return [item] if split is None else self.read(call, lambda: list(split(item)))
+        return self.read(call, _items, call, item)
 
     def answer(self, call: GcpCall, item: Item) -> Observed[Any]:
         """The answer about the item's project or its organisation.
 
-        An incomplete listing is Unknown as a whole. Without an organisation, listings of it are empty.
+        An incomplete listing is Unknown as a whole. Without an organisation, listings of it are empty. A
+        call about one item answers about the item, or ``None`` if it is not needed.
         """
+        if call.about_item:
+            request = _item_request(call, item)
+            where = f"bucket {request.parameters['bucket']}" if request is not None else ""
+            return None if request is None else self._send(call, item.project.id, where, request, to_bucket)
         if call.parent == "organization":
             organisation = item.project.organisation
             if isinstance(organisation, Unknown) or organisation is None:
@@ -103,8 +115,10 @@ class Client:
             return self._send(call, item.project.id, name, _policy_request(name), to_json)
         return self.listing(call, f"projects/{item.project.id}")
 
-    def key(self, call: GcpCall, item: Item) -> Hashable:
-        """Every answer is about the project or its organisation as a whole."""
+    def key(self, call: GcpCall, item: Item) -> Hashable | None:
+        """Most answers are about the project or its organisation as a whole."""
+        if call.about_item:
+            return None if _item_request(call, item) is not None else "not needed"
         if call.parent == "organization" and not isinstance(item.project.organisation, Unknown):
             return AcrossScopes(item.project.organisation)
         return ("project", item.project.number)
@@ -146,8 +160,7 @@ class Client:
         return shared.pages
 
     def _fetched(self, call: GcpCall, parent: str) -> Iterator[Observed[Page]]:
-        search = call.operation == "SearchAllResources"
-        request_page, read = (_search_request, _results) if search else (_list_request, _assets)
+        request_page, read = _LISTINGS[call.operation]
         scope, token, seen = parent.removeprefix("projects/"), "", set[str]()
         deadline = time.monotonic() + MAX_SECONDS
         while True:
@@ -212,6 +225,19 @@ class Client:
             self._collection.called("gcp", call.name)
 
 
+def _items(call: GcpCall, item: Item) -> Sequence[Item]:
+    """The items of the kind in an entry of a listing."""
+    if not _in(call.regions, item.asset):
+        return []
+    return [item] if call.split is None else list(call.split(item))
+
+
+def _item_request(call: GcpCall, item: Item) -> JsonRequest | None:
+    """The request about the item; ``None`` if none is needed. Raises for an unexpected item."""
+    needed = call.needed is None or call.needed(item)
+    return bucket_request(item.data["name"]) if needed else None
+
+
 def _in(regions: frozenset[str], asset: Mapping[str, Any]) -> bool:
     resource = asset.get("resource", {})
     location = resource.get("data", {}).get("location") or resource.get("location")
@@ -252,3 +278,16 @@ def _assets(response: Any) -> tuple[Page, str]:
 
 def _results(response: Any) -> tuple[Page, str]:
     return [to_json(result) for result in response.results], response.next_page_token
+
+
+def _keys_request(_: GcpCall, parent: str, token: str) -> Any:
+    return keys_request(parent.removeprefix("projects/"), token)
+
+
+_LISTINGS: Mapping[str, tuple[Callable[[GcpCall, str, str], Any], Callable[[Any], tuple[Page, str]]]] = {
+    "ListAssets": (_list_request, _assets),
+    "SearchAllResources": (_search_request, _results),
+    "projects.hmacKeys.list": (_keys_request, to_keys),
+}
+"""By operation: the request for a page, from call, parent and token; and what the answer holds, with the
+token of the next page."""

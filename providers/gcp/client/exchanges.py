@@ -1,4 +1,4 @@
-"""Where answers come from: Google Cloud through its SDK, and recordings of what it answered."""
+"""Where answers come from: Google Cloud through its APIs, and recordings of what it answered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from providers.gcp.client.calls import GcpCall
+from providers.gcp.client.calls import PATHS, GcpCall
+from providers.gcp.client.json_api import JsonApi
 from providers.gcp.client.messages import (
     UNREADABLE,
     from_about,
@@ -51,16 +52,21 @@ class Service(Protocol):
 
 
 class Sdk:
-    """Cloud Asset Inventory and the Organization Policy API, through their SDK clients."""
+    """Cloud Asset Inventory, the Organization Policy API and the Cloud Storage JSON API."""
 
     live = True
 
-    def __init__(self, assets: Any, policies: Any) -> None:
+    def __init__(self, assets: Any, policies: Any, storage: JsonApi | None = None) -> None:
+        """``assets`` and ``policies`` are the SDK's clients."""
         self._assets = assets
         self._policies = policies
+        self._storage = storage
 
     def send(self, call: GcpCall, scope: str, request: Any, timeout: float) -> Any:
         """Sends one request, once: the client itself decides what is sent again."""
+        if call.operation in PATHS:
+            assert self._storage is not None
+            return self._storage.get(request, timeout)
         if call.operation == "GetEffectivePolicy":
             return self._policies.get_effective_policy(name=request.name, retry=None, timeout=timeout)
         if call.operation == "SearchAllResources":

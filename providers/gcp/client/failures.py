@@ -14,6 +14,8 @@ LONGEST_MESSAGE = 300
 """Maximum characters of a message."""
 
 _PERMISSION = re.compile(r"[Pp]ermission '?`?([a-z][A-Za-z]*(?:\.[A-Za-z]+)+)'?`? denied")
+_ACCESS = re.compile(r"does not have ([a-z][A-Za-z]*(?:\.[A-Za-z]+)+) access")
+"""How Cloud Storage names it in older messages."""
 _SECRETS = re.compile(
     r"(?i)\b(?:ya29\.[\w.-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|bearer\s+\S+|AIza[\w-]{20,}"
     r"|(?:access_token|refresh_token|id_token|client_secret|assertion)['\"]?\s*[=:]\s*\S+)"
@@ -75,6 +77,7 @@ def _perimeter(error: Any) -> bool:
         getattr(error, "reason", None) == "SECURITY_POLICY_VIOLATED"
         or "vpcServiceControlsUniqueIdentifier" in text
         or "prohibited by organization's policy" in text
+        or "violates VPC Service Controls" in text
     )
 
 
@@ -84,5 +87,6 @@ def _permission(error: Any) -> str | None:
     permission = (getattr(error, "metadata", None) or {}).get("permission")
     if permission:
         return str(permission)
-    found = _PERMISSION.search(str(getattr(error, "message", "") or ""))
+    text = str(getattr(error, "message", "") or "")
+    found = _PERMISSION.search(text) or _ACCESS.search(text)
     return found.group(1) if found else None

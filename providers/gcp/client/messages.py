@@ -6,13 +6,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from providers.gcp.client.calls import PATHS, JsonRequest
 from providers.gcp.client.failures import status
+from scanner.base.yaml import suggestion
 
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What the SDK and the mapping raise for an answer of an unexpected form."""
 
+_NO_FIELDS = "not the fields of an answer"
 _PAGE_SIZE = "pageSize"
-_DETAILS = "type.googleapis.com/google.rpc."
+DETAILS = "type.googleapis.com/google.rpc."
+"""The start of the types of standard details of errors."""
 _UNREADABLE_BY_NAME = {one.__name__: one for one in (*UNREADABLE, KeyError, IndexError)}
 
 
@@ -49,6 +53,8 @@ def to_entry(message: Any) -> dict[str, Any]:
 
 def to_answer(response: Any) -> dict[str, Any]:
     """A response in this form, with the assets of a listing as :func:`to_entry` gives them."""
+    if isinstance(response, dict):
+        return _sorted(response)
     try:
         return to_json(response)
     except ValueError:
@@ -64,6 +70,8 @@ def to_answer(response: Any) -> dict[str, Any]:
 def to_about(request: Any) -> dict[str, Any]:
     """All that distinguishes a request, in the JSON form of the API. How many entries fit on a page does not:
     a recording stays valid if the program asks for another number."""
+    if isinstance(request, JsonRequest):
+        return dict(request.parameters)
     about = to_json(request)
     about.pop(_PAGE_SIZE, None)
     return about
@@ -71,13 +79,39 @@ def to_about(request: Any) -> dict[str, Any]:
 
 def from_about(operation: str, about: Any) -> Any:
     """The request with this JSON form. Raises :class:`ValueError` if it is none."""
+    if operation in PATHS:
+        return _json_request(operation, about)
     return _parsed(_types(operation)[0], about)
 
 
 def from_answer(operation: str, answer: Any) -> Any:
     """The response with this JSON form. Raises :class:`ValueError` if it is none: fields that the message
-    does not have are refused, since a misspelt ``assets`` would otherwise be an empty listing."""
+    does not have are refused, since a misspelt ``assets`` would otherwise be an empty listing. The JSON API
+    has no such schema: its answers are checked where they are read.
+    """
+    if operation in PATHS:
+        if not isinstance(answer, Mapping):
+            raise ValueError(_NO_FIELDS)
+        return dict(answer)
     return _parsed(_types(operation)[1], answer)
+
+
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "projects.hmacKeys.list": ("projectId", "pageToken"),
+    "buckets.get": ("bucket", "projection"),
+}
+
+
+def _json_request(operation: str, about: Any) -> JsonRequest:
+    if not isinstance(about, Mapping):
+        raise ValueError(_NO_FIELDS)
+    known = _PARAMETERS[operation]
+    for name, value in about.items():
+        if name not in known:
+            raise ValueError(f"{operation} has no parameter {name}{suggestion(name, known)}")
+        if not isinstance(value, str):
+            raise ValueError(f"{name} is not text")
+    return JsonRequest(operation, about)
 
 
 def _types(operation: str) -> tuple[Any, Any]:
@@ -95,7 +129,7 @@ def _parsed(type_: Any, value: Any) -> Any:
     from google.protobuf.json_format import ParseDict, ParseError
 
     if not isinstance(value, Mapping):
-        raise ValueError("not the fields of an answer")
+        raise ValueError(_NO_FIELDS)
     try:
         return type_.wrap(ParseDict(value, type_.pb()()))
     except (ParseError, *UNREADABLE) as error:
@@ -140,6 +174,15 @@ def from_error(error: Mapping[str, Any]) -> Exception:
     return found
 
 
+def is_detail(value: Any) -> bool:
+    """Whether it is the JSON form of a standard detail of an error."""
+    try:
+        _from_detail(value)
+    except UNREADABLE:
+        return False
+    return True
+
+
 def _is_standard(detail: Any) -> bool:
     descriptor = getattr(detail, "DESCRIPTOR", None)
     return descriptor is not None and descriptor.name in _standard() and descriptor.name != "DebugInfo"
@@ -155,7 +198,7 @@ def _standard() -> Mapping[str, Any]:
 def _to_detail(detail: Any) -> dict[str, Any]:
     from google.protobuf.json_format import MessageToDict
 
-    return {"@type": f"{_DETAILS}{detail.DESCRIPTOR.name}", **_sorted(MessageToDict(detail))}
+    return {"@type": f"{DETAILS}{detail.DESCRIPTOR.name}", **_sorted(MessageToDict(detail))}
 
 
 def _from_detail(detail: Any) -> Any:
@@ -163,7 +206,7 @@ def _from_detail(detail: Any) -> Any:
 
     if not isinstance(detail, Mapping):
         raise ValueError("a detail of the error is not an object")
-    name = str(detail.get("@type")).removeprefix(_DETAILS)
+    name = str(detail.get("@type")).removeprefix(DETAILS)
     type_ = _standard().get(name)
     if type_ is None:
         raise ValueError(f"{name} is not a detail of google.rpc")

@@ -66,7 +66,7 @@ def _record(recorder: Recorder, scopes: tuple[str, ...], exchange: Exchange) -> 
 
 def _live(signed_in: SignedIn) -> Session:
     default = (signed_in.project,) if signed_in.project else ()
-    return Session(Sdk(signed_in.assets, signed_in.policies), signed_in.identity, default)
+    return Session(Sdk(signed_in.assets, signed_in.policies, signed_in.storage), signed_in.identity, default)
 
 
 def _replayed(replay: Replay, kinds: Mapping[str, str], identify: GcpCall) -> Session:

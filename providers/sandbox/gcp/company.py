@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,11 +24,26 @@ class Company:
     """In the JSON form of the API, with ``resource`` and ``iamPolicy`` side by side."""
     enforced: set[tuple[str, str]] = field(default_factory=set)
     """Project number and boolean constraint of each enforcement."""
+    hmac_keys: list[Mapping[str, Any]] = field(default_factory=list)
+    """As the JSON API of Cloud Storage lists them."""
+    default_lists: dict[str, list[Mapping[str, str]]] = field(default_factory=dict)
+    """By bucket: the access list for new objects, which no asset shows. Others have one of their owners."""
 
     def within(self, parent: str) -> list[Asset]:
         """The assets at or below ``projects/ID``, ``projects/NUMBER``, ``folders/N``, ``organizations/N``."""
         places = {parent, self.numbered(parent)}
         return [one for one in self.assets if places & set(one["ancestors"])]
+
+    def bucket(self, name: str) -> Mapping[str, Any] | None:
+        """The bucket with its access lists, if it has any; ``None`` if it does not exist."""
+        for one in self.assets:
+            if one["name"] == f"//storage.googleapis.com/{name}":
+                data = {key: value for key, value in one["resource"]["data"].items() if value not in ([], {})}
+                if data["iamConfiguration"]["uniformBucketLevelAccess"]:
+                    return data
+                owners = [{"entity": f"project-owners-{data['projectNumber']}", "role": "OWNER"}]
+                return {**data, "acl": owners, "defaultObjectAcl": self.default_lists.get(name, owners)}
+        return None
 
     def numbered(self, parent: str) -> str:
         """The parent by number, if it is a project by ID."""
@@ -162,7 +177,11 @@ def example_shop() -> Company:
     here = (f"projects/{NUMBER}", *folder)
     manager = "//cloudresourcemanager.googleapis.com/"
     viewer, anyone = "roles/storage.objectViewer", "allUsers"
-    company = Company(enforced={(NUMBER, "storage.secureHttpTransport")})
+    company = Company(
+        enforced={(NUMBER, "storage.secureHttpTransport")},
+        hmac_keys=[key for answer in _answers() for key in answer.get("items", ())],
+        default_lists={"supplier-dropbox": [{"entity": anyone, "role": "READER"}]},
+    )
     company.assets += [
         asset(
             "cloudresourcemanager.googleapis.com/Organization",
@@ -198,10 +217,8 @@ def example_shop() -> Company:
         bucket(
             "supplier-dropbox",
             here,
-            public=[
-                ("roles/storage.legacyBucketReader", "allAuthenticatedUsers"),
-                ("roles/storage.objectCreator", anyone),
-            ],
+            public=[("roles/storage.objectCreator", anyone)],
+            uniform=False,
         ),
         bucket(
             "product-media",
@@ -288,8 +305,13 @@ def example_shop() -> Company:
 def _recorded() -> list[Asset]:
     """The assets of the company's recorded states, with their policies."""
     found: dict[str, dict[str, Any]] = {}
+    for answer in _answers():
+        for each in answer.get("assets", ()):
+            found.setdefault(each["name"], {}).update(each)
+    return list(found.values())
+
+
+def _answers() -> Iterator[Mapping[str, Any]]:
     for state in states("gcp"):
         for exchange in state.answers:
-            for each in (exchange.answer or {}).get("assets", ()):
-                found.setdefault(each["name"], {}).update(each)
-    return list(found.values())
+            yield exchange.answer or {}

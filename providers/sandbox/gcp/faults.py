@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from providers.gcp.client.calls import GcpCall
@@ -35,6 +36,44 @@ def error(fault: Fault, call: GcpCall, resource: str) -> Any:
     if fault == "reset":
         return _status(14, "recvmsg:Connection reset by peer")
     return _status(13, "Internal error encountered.")
+
+
+def http_error(fault: Fault, call: GcpCall) -> tuple[int, dict[str, Any]]:
+    """Status and body of a fault of the JSON API of Cloud Storage:
+    https://cloud.google.com/storage/docs/json_api/v1/status-codes."""
+    if fault == "denied":
+        text = (
+            f"reader@example.com does not have {call.permission} access to the Google Cloud project. "
+            f"Permission '{call.permission}' denied on resource (or it may not exist)."
+        )
+        return _http(403, text, "forbidden")
+    if fault == "denied_by_organisation":
+        text = f"Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: {_UID}"
+        return _http(403, text, "forbidden")
+    if fault == "expired":
+        return _http(401, "Invalid Credentials", "authError")
+    if fault == "throttled":
+        return _http(429, "The project exceeded the rate limit for listing keys.", "rateLimitExceeded")
+    return _http(503, "We encountered an internal error. Please try again.", "backendError")
+
+
+def http_refusal(error: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Status and body of a recorded error."""
+    status = {
+        "INVALID_ARGUMENT": 400,
+        "UNAUTHENTICATED": 401,
+        "PERMISSION_DENIED": 403,
+        "NOT_FOUND": 404,
+        "RESOURCE_EXHAUSTED": 429,
+    }.get(str(error.get("code")), 500)
+    code, body = _http(status, str(error.get("message", "")), "refused")
+    body["error"]["details"] = error.get("details", [])
+    return code, body
+
+
+def _http(status: int, message: str, reason: str) -> tuple[int, dict[str, Any]]:
+    errors = [{"message": message, "domain": "global", "reason": reason}]
+    return status, {"error": {"code": status, "message": message, "errors": errors}}
 
 
 def service_disabled(consumer: str) -> Any:

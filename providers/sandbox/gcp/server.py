@@ -1,4 +1,5 @@
-"""A simulated Google Cloud: a gRPC server of Cloud Asset Inventory and the Organization Policy API."""
+"""A simulated Google Cloud: Cloud Asset Inventory and the Organization Policy API over gRPC, and Cloud
+Storage's JSON API beside them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from providers.gcp.client.calls import METHODS, GcpCall, Operation
 from providers.gcp.client.messages import from_answer, from_error, to_about
 from providers.sandbox import Fault
 from providers.sandbox.gcp.company import PROJECT, Company, example_shop
-from providers.sandbox.gcp.faults import error, service_disabled, unknown_project
+from providers.sandbox.gcp.faults import error, http_error, http_refusal, service_disabled, unknown_project
+from providers.sandbox.gcp.storage_api import HttpAnswer, StorageEndpoint
 from scanner.collect.answers import Replay
 
 MALFORMED = b"\x0a\xff\xff\xff\x0fnot a message"
@@ -33,6 +35,7 @@ class GcpSandbox:
         self.states: Replay | None = None
         """Answer in place of the sample company."""
         self._server: Any = None
+        self._storage: StorageEndpoint | None = None
         self._port = 0
         self._stopped = threading.Event()
 
@@ -43,11 +46,14 @@ class GcpSandbox:
         return {
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDASSET": address,
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_ORGPOLICY": address,
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": (
+                f"http://127.0.0.1:{self._storage.port if self._storage is not None else 0}/"
+            ),
             "GOOGLE_CLOUD_PROJECT": PROJECT,
         }
 
     def start(self) -> None:
-        """Starts the server on a free port of 127.0.0.1."""
+        """Starts the servers on free ports of 127.0.0.1."""
         import grpc
         from google.cloud import asset_v1, orgpolicy_v2
 
@@ -70,10 +76,13 @@ class GcpSandbox:
             self._server.add_generic_rpc_handlers((handlers,))
         self._port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
+        self._storage = StorageEndpoint(self._stored)
 
     def stop(self) -> None:
-        """Stops the server and its hanging calls."""
+        """Stops the servers and their hanging calls."""
         self._stopped.set()
+        if self._storage is not None:
+            self._storage.stop()
         if self._server is not None:
             self._server.stop(grace=None)
 
@@ -131,6 +140,36 @@ class GcpSandbox:
         rule = {"allowAll": True} if constraint.endswith("Restrictions") else {"enforce": enforce}
         body = {"name": request.name, "spec": {"rules": [rule]}}
         return ParseDict(body, orgpolicy_v2.Policy.pb()())
+
+    def _stored(self, call: GcpCall, asked: Mapping[str, str]) -> HttpAnswer:
+        """What the JSON API of Cloud Storage answers."""
+        self.calls[call.name] += 1
+        fault = self.fault(call.name)
+        if fault in ("hang", "reset"):
+            return HttpAnswer(instead=fault)
+        if fault is not None:
+            return HttpAnswer() if fault == "malformed" else HttpAnswer(*http_error(fault, call))
+        if self.states is not None:
+            found = self.states.find("gcp", call.name, asked)
+            refused = found.error if found is not None else {"code": "INTERNAL"}
+            if found is None or refused is not None:
+                return HttpAnswer(*http_refusal(refused or {}))
+            return HttpAnswer(body=found.answer)
+        body = self.company.bucket(asked["bucket"]) if call.about_item else self._hmac_keys(asked)
+        if body is None:
+            return HttpAnswer(*http_refusal({"code": "NOT_FOUND"}))
+        return HttpAnswer(body=body)
+
+    def _hmac_keys(self, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        found = [key for key in self.company.hmac_keys if key["projectId"] == asked["projectId"]]
+        start = int(asked.get("pageToken", "0"))
+        end = start + self.page
+        body: dict[str, Any] = {"kind": "storage#hmacKeysMetadata"}
+        if found:
+            body["items"] = found[start:end]
+        if end < len(found):
+            body["nextPageToken"] = str(end)
+        return body
 
     def _recorded(self, call: GcpCall, request: Any, context: Any) -> Any:
         """The response of the states; what they do not answer fails."""

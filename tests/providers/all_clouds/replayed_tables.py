@@ -26,6 +26,7 @@ from providers.azure import tables as azure_tables
 from providers.azure.scopes import connect as connect_azure
 from providers.gcp import tables as gcp_tables
 from providers.gcp.client.client import Client
+from providers.gcp.client.json_api import JsonApi
 from providers.gcp.scopes import connect as connect_gcp
 from scanner.collect.collection import Collection, CollectionPlace
 from scanner.collect.provider import ConnectionRequest, Limits, Provider
@@ -36,7 +37,7 @@ from scanner.model.inventory import Inventory, Target, Wanted
 TABLES: dict[str, tuple[Table[Any], ...]] = {
     "aws": aws_tables.COLLECTORS,
     "azure": azure_tables.COLLECTORS,
-    "gcp": tuple(gcp_tables.COLLECTORS.values()),
+    "gcp": gcp_tables.COLLECTORS,
 }
 LIMITS = Limits(connect_seconds=30, read_seconds=60, attempts=1)
 """Enough for a recording on a busy machine."""
@@ -370,9 +371,9 @@ class ReplayedAzure(ReplayedCloud):
 
 
 class ReplayedGcp(ReplayedCloud):
-    """Responses of the clients of Cloud Asset Inventory and of the Organization Policy API.
+    """Responses of the clients of Cloud Asset Inventory, of the Organization Policy API and of Cloud Storage.
 
-    Their fields have types. An answer is malformed if its parts are not there (``null``) or empty:
+    The first two's fields have types. An answer is malformed if its parts are not there (``null``) or empty:
     the resource or policy of an asset, the rules of an organisation policy; and in the lists of a resource.
     """
 
@@ -387,8 +388,10 @@ class ReplayedGcp(ReplayedCloud):
         from google.cloud.orgpolicy_v2 import OrgPolicyClient
 
         # Not connected: their methods are replaced.
-        assets, policies = (object.__new__(client) for client in (AssetServiceClient, OrgPolicyClient))
-        return replace(self._provider, client=Client(assets, policies, LIMITS))
+        assets, policies, storage = (
+            object.__new__(client) for client in (AssetServiceClient, OrgPolicyClient, JsonApi)
+        )
+        return replace(self._provider, client=Client(assets, policies, LIMITS, storage=storage))
 
     def patch(self, patched: MonkeyPatch) -> None:
         from google.cloud.asset_v1 import AssetServiceClient
@@ -397,6 +400,14 @@ class ReplayedGcp(ReplayedCloud):
         for name in ("list_assets", "search_all_resources"):
             patched.setattr(AssetServiceClient, name, self._pager(getattr(AssetServiceClient, name)))
         patched.setattr(OrgPolicyClient, "get_effective_policy", self._getter())
+        patched.setattr(JsonApi, "get", self._sender(JsonApi.get))
+
+    def _sender(self, real: Any) -> Any:
+        def get(api: Any, request: Any, timeout: float) -> Any:
+            later = "pageToken" in request.parameters
+            return self.play(self._calling.operation, request, later, lambda: real(api, request, timeout))
+
+        return get
 
     def _pager(self, real: Any) -> Any:
         def pages(client: Any, *, request: Any, **options: Any) -> Any:
@@ -435,6 +446,8 @@ class ReplayedGcp(ReplayedCloud):
         }[failure]
 
     def malformed(self, operation: str, answer: Any, how: str) -> Any:
+        if isinstance(answer, dict):
+            return _malformed(answer, how)
         type_ = type(answer)
         changed = copy.deepcopy(type_.pb(answer))
         place, _, name = how.rpartition(" ")
@@ -446,6 +459,9 @@ class ReplayedGcp(ReplayedCloud):
         return answer if changed == type_.pb(answer) else type_.wrap(changed)
 
     def first_page(self, operation: str, answer: Any, last: bool) -> Any:
+        if isinstance(answer, dict):
+            page = {key: value for key, value in answer.items() if key != "nextPageToken"}
+            return {**page, **({} if last else {"nextPageToken": "later"})} if "items" in answer else answer
         if not hasattr(answer, "next_page_token"):
             return answer
         page = copy.deepcopy(type(answer).pb(answer))

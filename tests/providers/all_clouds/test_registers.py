@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from importlib import import_module
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -64,8 +63,7 @@ def without(cloud: str, table: Table[Any], monkeypatch: pytest.MonkeyPatch) -> N
     """Takes a table out of its cloud's register."""
     module = import_module(f"providers.{cloud}.scopes")
     left = tuple(one for one in TABLES[cloud] if one is not table)
-    kept: Any = MappingProxyType({one.kind.kind: one for one in left}) if cloud == "gcp" else left
-    monkeypatch.setattr(module, "COLLECTORS", kept)
+    monkeypatch.setattr(module, "COLLECTORS", left)
 
 
 def scanned(cloud: Cloud, kind: str) -> Inventory:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from providers.gcp.account import IDENTIFY
-from providers.gcp.client.channel import ReadOnlyViolation, sign_in
+from providers.gcp.client.channel import sign_in
+from providers.gcp.client.endpoints import ReadOnlyViolation
 from providers.gcp.scopes import connect
 from providers.sandbox import Fault
 from providers.sandbox.gcp.company import example_shop

@@ -90,6 +90,10 @@ def test_the_keys_of_the_sample_company(scan: Callable[..., Any]) -> None:
         "5b2e": ("exporter@batch-prod.iam.gserviceaccount.com", True),
         "6c3d": ("exporter@batch-prod.iam.gserviceaccount.com", False),
         "7d4c": ("retired@batch-prod.iam.gserviceaccount.com", False),
+        "GOOG1EXAMPLEOFF2026": ("media-sync@batch-prod.iam.gserviceaccount.com", False),
+        "GOOG1EXAMPLEOLD2019": ("media-sync@batch-prod.iam.gserviceaccount.com", False),
+        "GOOG1EXAMPLESYNC2021": ("media-sync@batch-prod.iam.gserviceaccount.com", True),
+        "GOOG1EXAMPLESYNC2026": ("media-sync@batch-prod.iam.gserviceaccount.com", True),
     }
     assert found.one("access_key", "4a1f").created == datetime(2022, 3, 14, 10, tzinfo=UTC)
     assert found.one("access_key", "4a1f").expires is None
