@@ -159,7 +159,7 @@ def permissions() -> str:
     from providers.gcp.tables import COLLECTORS as GCP
 
     azure = {call for table in AZURE for call in table.calls(table.kind.facets())} | set(OTHER_CALLS)
-    gcp = {call for table in GCP.values() for call in table.calls(table.kind.facets())} | {
+    gcp = {call for table in GCP for call in table.calls(table.kind.facets())} | {
         IDENTIFY,
         LOCATIONS,
     }
@@ -176,8 +176,10 @@ def permissions() -> str:
         ),
         "Google Cloud": (
             "IAM permissions on the project and, for calls that name the organisation, on the organisation: "
-            "`roles/cloudasset.viewer` and `roles/orgpolicy.policyViewer` include them.",
-            {(call.name, call.permission) for call in gcp},
+            "`roles/cloudasset.viewer` and `roles/orgpolicy.policyViewer` include them, but those of "
+            "Cloud Storage (`storage.…`): `gapscan permissions gcp` prints a custom role.",
+            {(call.name, call.permission) for call in gcp}
+            | {(call.name, call.also) for call in gcp if call.also},
         ),
     }
     lines = [
