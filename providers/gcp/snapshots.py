@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item
-from providers.gcp.policies.exposure import Exposure, RolesAccess, union, unless_blocked
+from providers.gcp.policies.exposure import PermissionsAccess, RolesAccess, granted_by, union, unless_blocked
 from providers.gcp.table import ALL, NONE, assets, basic_roles, granted
 from scanner.collect.table import Facet, FacetRead, from_list
 from scanner.model.evidence import Observed
@@ -26,6 +26,19 @@ _RESTORES: RolesAccess = {
 """Whether a role allows creating a disk from a snapshot (``compute.snapshots.useReadOnly``), and deleting it:
 https://cloud.google.com/compute/docs/access/iam. Others are unknown."""
 
+_PERMISSIONS = PermissionsAccess(
+    service="compute.snapshots.",
+    reads=frozenset({"compute.snapshots.useReadOnly"}),
+    writes=frozenset(
+        f"compute.snapshots.{name}" for name in ("delete", "setIamPolicy", "setLabels", "updateKmsKey")
+    ),
+    neither=frozenset(
+        f"compute.snapshots.{name}"
+        for name in ("create", "get", "getIamPolicy", "list", "listEffectiveTags", "listTagBindings")
+    ),
+)
+"""The same of the permissions of custom roles."""
+
 
 def to_restricted(item: Item, policy: Mapping[str, Any]) -> bool:
     """Whether only named projects may use the project's disks, images and snapshots. By default all may:
@@ -38,9 +51,9 @@ def to_restricted(item: Item, policy: Mapping[str, Any]) -> bool:
     )
 
 
-def to_public(restricted: Observed[bool], *sources: Observed[Exposure]) -> Observed[bool]:
+def to_public(restricted: Observed[bool], *pieces: Observed[Any]) -> Observed[bool]:
     """Granted on the snapshot or above it, and not restricted to named projects."""
-    return unless_blocked(union(sources).read, restricted)
+    return unless_blocked(union(granted_by(*pieces)).read, restricted)
 
 
 def to_encryption(item: Item) -> Encryption:
@@ -58,7 +71,13 @@ SNAPSHOTS = assets(
     GcpCall("ListAssets", (_SNAPSHOT,)),
     {_SNAPSHOT: "gcp.compute.snapshot"},
     {
-        "public": Facet((FacetRead(RESTRICTION, to_restricted), *granted({_SNAPSHOT: _RESTORES})), to_public),
+        "public": Facet(
+            (
+                FacetRead(RESTRICTION, to_restricted),
+                *granted({_SNAPSHOT: _RESTORES}, {_SNAPSHOT: _PERMISSIONS}),
+            ),
+            to_public,
+        ),
         "encryption": from_list(to_encryption),
     },
 )

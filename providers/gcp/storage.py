@@ -14,15 +14,29 @@ from typing import Any
 from providers.gcp.client.calls import RESOURCE_MANAGER, GcpCall, Item
 from providers.gcp.policies.exposure import (
     NO_EXPOSURE,
+    PERMISSIONS,
     ROLES,
     Exposure,
+    Grants,
+    Held,
+    PermissionsAccess,
     RolesAccess,
     from_acl,
     from_bindings,
+    granted_by,
     union,
     unless_blocked,
+    with_custom_roles,
 )
-from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT, policy_of
+from providers.gcp.policies.policies import (
+    CUSTOM_ROLES,
+    CUSTOM_ROLES_ABOVE,
+    POLICIES_ABOVE,
+    PROJECT,
+    Permissions,
+    policy_of,
+    to_permissions,
+)
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of, lift
 from scanner.model.resources.storage import Bucket, Encryption
@@ -139,7 +153,7 @@ def to_lists(item: Item, bucket: Mapping[str, Any] | None = None) -> Observed[Ex
     )
 
 
-def to_folder_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
+def to_folder_bindings(item: Item, policies: Mapping[str, Any], held: Held | None = None) -> Exposure:
     """The IAM policies of managed folders, which apply to the objects in them besides the bucket's:
     https://cloud.google.com/storage/docs/managed-folders. A listing omits folders without a policy.
 
@@ -152,25 +166,30 @@ def to_folder_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
             raise ValueError(f"{name} is not a managed folder")
         if folder[1] == _data(item)["name"]:
             place = f"managed folder {folder[2]}"
-            exposures.append(from_bindings(policy_of(asset), FOLDER_POLICIES.name, place))
+            exposures.append(from_bindings(policy_of(asset), FOLDER_POLICIES.name, place, held=held))
     return union(exposures)
 
 
-def to_bindings(item: Item, policies: Mapping[str, Any]) -> Exposure:
+def to_bindings(item: Item, policies: Mapping[str, Any], held: Held | None = None) -> Exposure:
     """The IAM policy of the bucket and of its project.
 
     Every bucket has a policy, so one that is not in the listing is Unknown, not "no binding".
     """
-    exposures = [from_bindings(policy_of(policies[item.asset["name"]]), POLICIES.name)]
+    own = policy_of(policies[item.asset["name"]])
+    exposures = [from_bindings(own, POLICIES.name, held=held)]
     inherited = policies.get(f"{RESOURCE_MANAGER}projects/{item.project.number}")
     if inherited is not None:
         place = f"projects/{item.project.id}"
-        exposures.append(from_bindings(policy_of(inherited), POLICIES.name, place))
+        exposures.append(from_bindings(policy_of(inherited), POLICIES.name, place, held=held))
     return union(exposures)
 
 
 def to_bindings_above(
-    item: Item, policies: Mapping[str, Any], roles: RolesAccess = ROLES
+    item: Item,
+    policies: Mapping[str, Any],
+    roles: RolesAccess = ROLES,
+    permissions: PermissionsAccess = PERMISSIONS,
+    held: Held | None = None,
 ) -> Observed[Exposure]:
     """The IAM policies of the folders and the organisation above the project.
 
@@ -182,9 +201,12 @@ def to_bindings_above(
     ancestors = item.project.ancestors
     if isinstance(ancestors, Unknown):
         return ancestors
+    call = POLICIES_ABOVE.name
     return union(
         [
-            from_bindings(policy_of(policies[RESOURCE_MANAGER + place]), POLICIES_ABOVE.name, place, roles)
+            from_bindings(
+                policy_of(policies[RESOURCE_MANAGER + place]), call, place, roles, permissions, held
+            )
             for place in ancestors
             if RESOURCE_MANAGER + place in policies or place.startswith("organizations/")
         ]
@@ -201,9 +223,19 @@ def to_enforced(item: Item, policy: Mapping[str, Any]) -> bool:
     return all(rule["enforce"] is True for rule in rules)
 
 
+def to_exposure(
+    own: Observed[Permissions],
+    above: Observed[Permissions],
+    lists: Observed[Exposure],
+    *grants: Observed[Grants],
+) -> Exposure:
+    """All sources of grants together."""
+    return union([lists, *granted_by(own, above, *grants)])
+
+
 def _public(kind: str, pieces: Sequence[Observed[Any]]) -> Observed[bool]:
     own, above, *sources = pieces
-    return unless_blocked(getattr(union(sources), kind), any_of(own, above))
+    return unless_blocked(getattr(to_exposure(*sources), kind), any_of(own, above))
 
 
 def to_public_read(*pieces: Observed[Any]) -> Observed[bool]:
@@ -221,8 +253,7 @@ def to_public_via(*pieces: Observed[Any]) -> Observed[tuple[str, ...]]:
     public = any_of(_public("read", pieces), _public("write", pieces))
     if public is False:
         return ()
-    sources = pieces[2:]
-    return lift(lambda _, via: via, public, union(sources).via)
+    return lift(lambda _, via: via, public, to_exposure(*pieces[2:]).via)
 
 
 def _data(item: Item) -> Mapping[str, Any]:
@@ -247,10 +278,12 @@ def _true(part: Mapping[str, Any], name: str) -> bool:
 _EXPOSURE: tuple[FacetRead[GcpCall], ...] = (
     FacetRead(None, to_own_prevention),
     FacetRead(PREVENTION, to_enforced),
+    FacetRead(CUSTOM_ROLES, to_permissions),
+    FacetRead(CUSTOM_ROLES_ABOVE, to_permissions),
     FacetRead(WITH_LISTS, to_lists),
-    FacetRead(POLICIES, to_bindings),
-    FacetRead(POLICIES_ABOVE, to_bindings_above),
-    FacetRead(FOLDER_POLICIES, to_folder_bindings),
+    FacetRead(POLICIES, with_custom_roles(to_bindings)),
+    FacetRead(POLICIES_ABOVE, with_custom_roles(to_bindings_above)),
+    FacetRead(FOLDER_POLICIES, with_custom_roles(to_folder_bindings)),
 )
 
 BUCKETS = Table(

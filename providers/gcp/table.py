@@ -7,8 +7,25 @@ from functools import partial
 from typing import Any
 
 from providers.gcp.client.calls import GcpCall, Item, to_region
-from providers.gcp.policies.exposure import Exposure, RolesAccess, from_bindings, union
-from providers.gcp.policies.policies import POLICIES_ABOVE, PROJECT_POLICY, policy_of, project_policy
+from providers.gcp.policies.exposure import (
+    Exposure,
+    Held,
+    PermissionsAccess,
+    RolesAccess,
+    from_bindings,
+    granted_by,
+    union,
+    with_custom_roles,
+)
+from providers.gcp.policies.policies import (
+    CUSTOM_ROLES,
+    CUSTOM_ROLES_ABOVE,
+    POLICIES_ABOVE,
+    PROJECT_POLICY,
+    policy_of,
+    project_policy,
+    to_permissions,
+)
 from providers.gcp.storage import to_bindings_above
 from scanner.collect.table import Facet, FacetRead, Table, from_list
 from scanner.model.evidence import Observed, any_of
@@ -74,36 +91,43 @@ def basic_roles(viewer: tuple[bool, bool] | None) -> RolesAccess:
     }
 
 
-def granted(roles: Mapping[str, RolesAccess]) -> tuple[FacetRead[GcpCall], ...]:
-    """What the IAM policies of an asset, of its project and of all above give to the public.
+def granted(
+    roles: Mapping[str, RolesAccess], permissions: Mapping[str, PermissionsAccess]
+) -> tuple[FacetRead[GcpCall], ...]:
+    """What the IAM policies of an asset, of its project and of all above give to the public, and the custom
+    roles: the arguments of :func:`~providers.gcp.policies.exposure.granted_by`.
 
-    ``roles``: what each role allows, by asset type; the roles of an asset's type count.
+    ``roles``: what each role allows, by asset type, and what the permissions of custom roles do; those of an
+    asset's type count.
     """
     own = GcpCall("ListAssets", tuple(roles), content="IAM_POLICY")
 
-    def to_own(item: Item, policies: Mapping[str, Any]) -> Exposure:
+    def to_own(item: Item, policies: Mapping[str, Any], held: Held | None = None) -> Exposure:
         # A listing omits resources without a policy.
         asset = policies.get(item.asset["name"])
-        return from_bindings({} if asset is None else policy_of(asset), own.name, "", _of(item))
+        return from_bindings({} if asset is None else policy_of(asset), own.name, "", *_of(item), held)
 
-    def to_inherited(item: Item, policies: Mapping[str, Any]) -> Exposure:
-        policy = project_policy(item, policies)
-        return from_bindings(policy, PROJECT_POLICY.name, f"projects/{item.project.id}", _of(item))
+    def to_inherited(item: Item, policies: Mapping[str, Any], held: Held | None = None) -> Exposure:
+        policy, place = project_policy(item, policies), f"projects/{item.project.id}"
+        return from_bindings(policy, PROJECT_POLICY.name, place, *_of(item), held)
 
-    def to_above(item: Item, policies: Mapping[str, Any]) -> Observed[Exposure]:
-        return to_bindings_above(item, policies, _of(item))
+    def to_above(item: Item, policies: Mapping[str, Any], held: Held | None = None) -> Observed[Exposure]:
+        return to_bindings_above(item, policies, *_of(item), held)
 
-    def _of(item: Item) -> RolesAccess:
-        return roles[item.asset["assetType"]]
+    def _of(item: Item) -> tuple[RolesAccess, PermissionsAccess]:
+        type_ = item.asset["assetType"]
+        return roles[type_], permissions[type_]
 
     return (
-        FacetRead(own, to_own),
-        FacetRead(PROJECT_POLICY, to_inherited),
-        FacetRead(POLICIES_ABOVE, to_above),
+        FacetRead(CUSTOM_ROLES, to_permissions),
+        FacetRead(CUSTOM_ROLES_ABOVE, to_permissions),
+        FacetRead(own, with_custom_roles(to_own)),
+        FacetRead(PROJECT_POLICY, with_custom_roles(to_inherited)),
+        FacetRead(POLICIES_ABOVE, with_custom_roles(to_above)),
     )
 
 
-def to_any_access(*sources: Observed[Exposure]) -> Observed[bool]:
-    """Whether the public has any of the access."""
-    exposure = union(sources)
+def to_any_access(*pieces: Observed[Any]) -> Observed[bool]:
+    """Whether the public has any of the access; of the pieces that :func:`granted` reads."""
+    exposure = union(granted_by(*pieces))
     return any_of(exposure.read, exposure.write)

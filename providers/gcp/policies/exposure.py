@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from providers.gcp.policies.policies import Permissions, permissions_of
+from providers.gcp.policies.roles import GRANTING, MAY_GRANT
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
 
 PUBLIC = frozenset({"allUsers", "allAuthenticatedUsers"})
@@ -36,6 +38,64 @@ ROLES: RolesAccess = {
 objects, or changing access): https://cloud.google.com/storage/docs/access-control/iam-roles. Basic roles
 count with the access that Cloud Storage gives their holders by default."""
 
+
+@dataclass(frozen=True)
+class PermissionsAccess:
+    """What the permissions of a custom role allow with a resource."""
+
+    service: str
+    """The start of the service's permissions: no others matter on the resource itself."""
+    reads: frozenset[str]
+    writes: frozenset[str]
+    neither: frozenset[str]
+    """Any other permission of the service is doubtful."""
+
+    def of(self, role: str, held: frozenset[str], call: str) -> tuple[Observed[bool], Observed[bool]]:
+        """Whether a role with these permissions allows reading, and writing. One that allows granting rights
+        in the project may allow all."""
+        own = {one for one in held if one.startswith(self.service)}
+        doubtful = sorted(own - self.reads - self.writes - self.neither | held & (GRANTING | MAY_GRANT))
+        why = f"what {', '.join(doubtful)} of {role} allows is not known"
+        doubt = [Unknown.because("unsupported", call, None, why)] if doubtful else []
+        return any_of(bool(own & self.reads), *doubt), any_of(bool(own & self.writes), *doubt)
+
+
+Held = Callable[[str], Observed[frozenset[str]]]
+"""The permissions of a custom role by its name."""
+
+PERMISSIONS = PermissionsAccess(
+    service="storage.",
+    reads=frozenset({"storage.objects.get", "storage.objects.list"}),
+    writes=frozenset(
+        {
+            *(f"storage.buckets.{name}" for name in ("delete", "restore", "setIamPolicy", "update")),
+            *(f"storage.folders.{name}" for name in ("create", "delete", "rename")),
+            *(f"storage.managedFolders.{name}" for name in ("create", "delete", "setIamPolicy")),
+            *(f"storage.multipartUploads.{name}" for name in ("abort", "create")),
+            *(
+                f"storage.objects.{name}"
+                for name in ("create", "delete", "move", "restore", "setIamPolicy", "setRetention", "update")
+            ),
+        }
+    ),
+    neither=frozenset(
+        {
+            *(
+                f"storage.buckets.{name}"
+                for name in (
+                    *("create", "get", "getIamPolicy", "getIpFilter", "list"),
+                    *("listEffectiveTags", "listTagBindings"),
+                )
+            ),
+            *(f"storage.folders.{name}" for name in ("get", "list")),
+            *(f"storage.managedFolders.{name}" for name in ("get", "getIamPolicy", "list")),
+            *(f"storage.multipartUploads.{name}" for name in ("list", "listParts")),
+            "storage.objects.getIamPolicy",
+        }
+    ),
+)
+"""With a bucket: https://cloud.google.com/storage/docs/access-control/iam-permissions."""
+
 _ACL_ROLES: RolesAccess = {
     "READER": (True, False),
     "WRITER": (True, True),
@@ -53,36 +113,79 @@ class Exposure:
 
 
 def from_bindings(
-    policy: Mapping[str, Any], call: str, attached: str = "", roles: RolesAccess = ROLES
+    policy: Mapping[str, Any],
+    call: str,
+    attached: str = "",
+    roles: RolesAccess = ROLES,
+    permissions: PermissionsAccess = PERMISSIONS,
+    held: Held | None = None,
 ) -> Exposure:
     """The access that the bindings of an IAM policy give to the public.
 
-    A custom role, or a role that is not in ``roles``, may contain any permission: Unknown. So is a
-    binding with a condition: whether and for which objects it applies depends on the request. Deny
-    policies are not read: they could only reduce the access reported here.
+    A role that is not in ``roles`` may contain any permission: Unknown, and so is a custom role unless
+    ``held`` tells its permissions. So is a binding with a condition: whether and for which
+    objects it applies depends on the request. Deny policies are not read: they could only reduce the access
+    reported here.
     https://cloud.google.com/iam/docs/reference/rest/v1/Policy
     """
+
+    def access(role: str) -> tuple[Observed[bool], Observed[bool]] | None:
+        if role in roles or held is None or not role.startswith(("projects/", "organizations/")):
+            return roles.get(role)
+        found = held(role)
+        return (found, found) if isinstance(found, Unknown) else permissions.of(role, found, call)
+
     exposures = []
     for binding in policy.get("bindings", ()):
         members = sorted(PUBLIC.intersection(binding.get("members", ())))
-        exposures += [_binding(binding, member, call, attached, roles) for member in members]
+        exposures += [_binding(binding, member, call, attached, access) for member in members]
     return union(exposures)
 
 
 def _binding(
-    binding: Mapping[str, Any], member: str, call: str, attached: str, roles: RolesAccess
+    binding: Mapping[str, Any],
+    member: str,
+    call: str,
+    attached: str,
+    access_of: Callable[[str], tuple[Observed[bool], Observed[bool]] | None],
 ) -> Exposure:
     role = binding["role"]
     label = f"IAM binding {role} to {member}" + (f" on {attached}" if attached else "")
-    known = roles.get(role)
-    if known == (False, False):
+    access = access_of(role)
+    if access == (False, False):
         return NO_EXPOSURE
-    if known is None or binding.get("condition"):
-        why = "has a condition" if known is not None else "has a role with unknown permissions"
+    if access is None or binding.get("condition"):
+        why = "has a condition" if access is not None else "has a role with unknown permissions"
         unknown = Unknown.because("error", call, None, f"{label} {why}")
-        reads, writes = known or (True, True)
-        return Exposure(unknown if reads else False, unknown if writes else False, unknown)
-    return Exposure(*known, (label,))
+        reads, writes = access or (True, True)
+        return Exposure(all_of(reads, unknown), all_of(writes, unknown), unknown)
+    public = any_of(*access)
+    return Exposure(*access, lift(lambda grants: (label,) if grants else (), public))
+
+
+Grants = Callable[[Held], Observed[Exposure]]
+"""The exposure by bindings, once the permissions of custom roles are known."""
+
+
+def with_custom_roles(function: Callable[..., Observed[Exposure]]) -> Callable[[Any, Any], Grants]:
+    """The function of a policy for a facet that reads custom roles as well: see :func:`granted_by`."""
+
+    def to_grants(item: Any, policies: Any) -> Grants:
+        function(item, policies)  # What it raises is about this answer.
+        return lambda held: function(item, policies, held=held)
+
+    return to_grants
+
+
+def granted_by(
+    own: Observed[Permissions], above: Observed[Permissions], *grants: Observed[Grants]
+) -> list[Observed[Exposure]]:
+    """The exposure by each source of grants, with the custom roles of the project and the organisation."""
+
+    def held(role: str) -> Observed[frozenset[str]]:
+        return permissions_of(role, own, above)
+
+    return [lift(lambda told: told(held), each) for each in grants]
 
 
 def from_acl(entries: Iterable[Mapping[str, Any]], label: str) -> Exposure:

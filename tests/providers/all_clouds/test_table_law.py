@@ -88,6 +88,17 @@ SETTLED = {
     ("Microsoft.Graph/users", "tenant", "administrators_mfa"),
     ("Microsoft.Graph/users", "tenant", "everyone_mfa"),
     ("Microsoft.Graph/users", "tenant", "legacy_sign_in_blocked"),
+    # No custom role is anyone's.
+    *(
+        (f"cloudasset:ListAssets(iam.Role{level})", kind, facet)
+        for level in ("", " organization")
+        for kind, facets in (
+            ("bucket", ("public_read", "public_write", "public_via")),
+            ("queue", ("public",)),
+            ("snapshot", ("public",)),
+        )
+        for facet in facets
+    ),
     # The policy of the only bucket that needs it allows anyone to write.
     ("storage:buckets.get", "bucket", "public_write"),
     # The project's custom role has members of the company only.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from providers.gcp.client.calls import Item, Project
+from providers.gcp.policies.policies import CUSTOM_ROLES, CUSTOM_ROLES_ABOVE
 from providers.gcp.queues import QUEUES
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.storage import Encryption
@@ -41,11 +42,12 @@ def grant(role: str, member: str = "allUsers", **more: Any) -> dict[str, Any]:
     return {"etag": "BwXBLIgTepk=", "bindings": [{"role": role, "members": [member], **more}]}
 
 
-def observed(facet: str, item: Item, answer: Any) -> Any:
+def observed(facet: str, item: Item, answer: Any, roles: Any = None) -> Any:
     pieces: list[Observed[Any]] = []
     for read in QUEUES.facets[facet].reads:
+        given = roles if roles is not None and read.call in (CUSTOM_ROLES, CUSTOM_ROLES_ABOVE) else answer
         try:
-            pieces.append(read.function(item, answer) if read.call else read.function(item))
+            pieces.append(read.function(item, given) if read.call else read.function(item))
         except (KeyError, TypeError, ValueError, AttributeError):
             pieces.append(Unknown.because("error", "a call", None, "unexpected"))
     value = QUEUES.facets[facet].combine(*pieces)
@@ -84,6 +86,31 @@ def test_public(place: str, policy: Any, topic: Any, subscription: Any) -> None:
         if policy is None:
             del policies[key]
         assert observed("public", Item(HERE, asset(short)), policies) == expected
+
+
+@pytest.mark.parametrize(
+    ("permissions", "topic", "subscription"),
+    [
+        (["pubsub.topics.publish"], True, False),
+        (["pubsub.topics.attachSubscription"], True, False),
+        (["pubsub.subscriptions.consume"], False, True),
+        (["pubsub.topics.get", "pubsub.subscriptions.list", "storage.objects.get"], False, False),
+        (["pubsub.topics.teleport", "pubsub.subscriptions.get"], "?", False),
+        (["pubsub.topics.teleport", "pubsub.topics.publish"], True, False),
+        (["resourcemanager.projects.setIamPolicy"], "?", "?"),
+        ([], False, False),
+    ],
+)
+def test_a_custom_role_for_anyone(permissions: list[str], topic: Any, subscription: Any) -> None:
+    role = "projects/batch-prod/roles/custom"
+    data = {"name": role, "stage": "GA", "includedPermissions": permissions}
+    roles = {f"//iam.googleapis.com/{role}": {"resource": {"data": data}}}
+    for short, expected in ((TOPIC, topic), (SUBSCRIPTION, subscription)):
+        policies = {
+            PLACES["organisation"]: {"iamPolicy": grant("roles/browser", "user:a@b.c")},
+            name(short): {"iamPolicy": grant(role)},
+        }
+        assert observed("public", Item(HERE, asset(short)), policies, roles) == expected
 
 
 @pytest.mark.parametrize(

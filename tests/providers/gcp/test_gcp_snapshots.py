@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from providers.gcp.client.calls import Item, Project
+from providers.gcp.policies.policies import CUSTOM_ROLES
 from providers.gcp.snapshots import RESTRICTION, SNAPSHOTS
 from scanner.model.evidence import Unknown
 from scanner.model.resources.storage import Encryption
@@ -28,7 +29,9 @@ def binding(role: str, *members: str, **more: Any) -> dict[str, Any]:
     return {"iamPolicy": {"bindings": [{"role": role, "members": list(members), **more}]}}
 
 
-def fact(name: str, data: dict[str, Any], policies: Any = (), rules: Any = (ALL,)) -> Any:
+def fact(
+    name: str, data: dict[str, Any], policies: Any = (), rules: Any = (ALL,), held: list[str] | None = None
+) -> Any:
     item = Item(
         HERE,
         {
@@ -39,10 +42,15 @@ def fact(name: str, data: dict[str, Any], policies: Any = (), rules: Any = (ALL,
     )
     every = {MANAGER + "organizations/3": {"iamPolicy": {"etag": "x"}}, **dict(policies)}
     facet = SNAPSHOTS.facets[name]
+    role = {"name": "projects/p/roles/custom", "includedPermissions": held}
+    answers = {
+        RESTRICTION: {"spec": {"rules": list(rules)}},
+        CUSTOM_ROLES: {} if held is None else {"role": {"resource": {"data": role}}},
+    }
     pieces = [
         read(one.function, item)
         if one.call is None
-        else read(one.function, item, {"spec": {"rules": list(rules)}} if one.call == RESTRICTION else every)
+        else read(one.function, item, answers.get(one.call, every))
         for one in facet.reads
     ]
     value = facet.combine(*pieces)
@@ -76,6 +84,22 @@ def fact(name: str, data: dict[str, Any], policies: Any = (), rules: Any = (ALL,
 )
 def test_public(policies: Any, rules: Any, expected: Any) -> None:
     assert fact("public", {}, policies, rules) == expected
+
+
+@pytest.mark.parametrize(
+    ("permission", "expected"),
+    [
+        ("compute.snapshots.useReadOnly", True),
+        ("compute.snapshots.delete", False),
+        ("compute.snapshots.get", False),
+        ("compute.disks.create", False),
+        ("compute.snapshots.teleport", "unknown"),
+        ("iam.serviceAccounts.actAs", "unknown"),
+    ],
+)
+def test_a_custom_role_for_anyone(permission: str, expected: Any) -> None:
+    policies = {NAME: binding("projects/p/roles/custom", ANYONE)}
+    assert fact("public", {}, policies, held=[permission]) == expected
 
 
 @pytest.mark.parametrize(
