@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -33,55 +34,74 @@ class Task(Generic[T]):
 class _Worker:
     process: Any
     connection: Connection
-    number: int | None = None
-    """Of the task that it works on."""
+    task: int | None = None
+    """The number of the task that it works on."""
+
+    def give(self, number: int, task: Task[Any]) -> None:
+        """Sends it a task; if it has died meanwhile, that shows when the answer is read."""
+        self.task = number
+        with suppress(OSError):
+            self.connection.send(task)
+
+    def answer(self) -> Any:
+        """The result of its task. Raises :class:`EOFError` or :class:`OSError` if it has died."""
+        raised, result = self.connection.recv()
+        self.task = None
+        if raised:
+            raise result
+        return result
 
 
-def run_all(
-    tasks: Sequence[Task[T]], processes: int, done: Callable[[int], None] = lambda number: None
-) -> list[T | Died]:
-    """The results in the order of the tasks, :class:`Died` where a process died; ``done`` is told how many
-    tasks have ended.
+def _ignore(number: int) -> None:
+    """Nobody wants to know."""
 
-    One process is this one. Raises what a task raises.
+
+class Processes:
+    """Some processes, which are started when there is work for them and ended when it is left.
+
+    One process is this one.
     """
-    if processes <= 1 or len(tasks) <= 1:
-        return [_told(task.run(), number, done) for number, task in enumerate(tasks, 1)]
-    left = deque(enumerate(tasks))
-    results: dict[int, T | Died] = {}
-    workers: list[_Worker] = []
-    try:
-        for _ in range(min(processes, len(tasks))):
-            workers.append(_begun())
-            _give(workers[-1], left)
-        while len(results) < len(tasks):
-            ready = wait([worker.connection for worker in workers if worker.number is not None])
-            for worker in [one for one in workers if one.connection in ready]:
-                number = worker.number
-                assert number is not None
-                try:
-                    raised, result = worker.connection.recv()
-                except (EOFError, OSError):
-                    workers.remove(worker)
-                    worker.process.join()
-                    results[number] = Died(f"its process ended with {worker.process.exitcode}")
-                    if left:
-                        worker = _begun()
-                        workers.append(worker)
-                else:
-                    if raised:
-                        raise result
-                    results[number] = result
-                    worker.number = None
-                done(len(results))
-                _give(worker, left)
-    finally:
-        for worker in workers:
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
             worker.process.kill()
             worker.connection.close()
-        for worker in workers:
+        for worker in self._workers:
             worker.process.join()
-    return [results[number] for number in range(len(tasks))]
+
+    def run(self, tasks: Sequence[Task[T]], done: Callable[[int], None] = _ignore) -> list[T | Died]:
+        """The results in the order of the tasks, :class:`Died` where a process died; ``done`` is told how
+        many tasks have ended. Raises what a task raises."""
+        if self._number <= 1 or len(tasks) <= 1:
+            return [_told(task.run(), number, done) for number, task in enumerate(tasks, 1)]
+        left = deque(enumerate(tasks))
+        results: dict[int, T | Died] = {}
+        while len(results) < len(tasks):
+            while left and len(self._workers) < self._number:
+                self._workers.append(_begun())
+            for worker in self._workers:
+                if worker.task is None and left:
+                    worker.give(*left.popleft())
+            busy = [worker for worker in self._workers if worker.task is not None]
+            ready = wait([worker.connection for worker in busy])
+            for worker in [one for one in busy if one.connection in ready]:
+                task = worker.task
+                assert task is not None
+                try:
+                    results[task] = worker.answer()
+                except (EOFError, OSError):
+                    self._workers.remove(worker)
+                    worker.process.join()
+                    results[task] = Died(f"its process ended with {worker.process.exitcode}")
+                done(len(results))
+        return [results[number] for number in range(len(tasks))]
 
 
 def _told(result: T, number: int, done: Callable[[int], None]) -> T:
@@ -97,12 +117,6 @@ def _begun() -> _Worker:
     process.start()
     theirs.close()
     return _Worker(process, ours)
-
-
-def _give(worker: _Worker, left: deque[tuple[int, Task[Any]]]) -> None:
-    if left and worker.process.exitcode is None:
-        worker.number, task = left.popleft()
-        worker.connection.send(task)
 
 
 def _work(connection: Connection) -> None:

@@ -126,6 +126,12 @@ Others = Annotated[
         metavar="SNAPSHOT",
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Assess scopes in this many processes. [default: the cores, if worth it]", metavar="N"
+    ),
+]
 Everything = Annotated[bool, typer.Option("--all", help="Text report: list every line.")]
 
 

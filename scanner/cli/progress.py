@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from scanner.run.scan import Progress
 
@@ -21,3 +22,15 @@ class _Line(Progress):
 def progress() -> Progress:
     """The progress display for this process."""
     return _Line() if sys.stderr.isatty() else Progress()
+
+
+def assessed_scopes() -> Callable[[int, int], None]:
+    """Shows how many shares of an assessment are done, if there are several."""
+
+    def show(done: int, of: int) -> None:
+        if of > 1 and sys.stderr.isatty():
+            text = f"assessed {done} of {of}" if done < of else ""
+            sys.stderr.write(f"\r\x1b[2K{text}")
+            sys.stderr.flush()
+
+    return show

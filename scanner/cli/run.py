@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from scanner.assess.assessment import assess
+from scanner.assess.reduce import Assessment
 from scanner.assess.request import AssessmentRequest
 from scanner.base.counts import many
 from scanner.base.terminal import printable
 from scanner.cli.connect import CLOUDS, connectors, quieten
-from scanner.cli.progress import progress
+from scanner.cli.progress import assessed_scopes, progress
 from scanner.report.build import build
 from scanner.report.output import Outputs
+from scanner.run.assess_snapshots import assess_collected
 from scanner.run.scan import Collected, CollectionRequest, Interrupted, collect
 
 
@@ -32,12 +33,20 @@ def read_clouds(request: CollectionRequest, unwritten: str) -> Collected | None:
     return collected
 
 
-def write_reports(collected: Collected, request: AssessmentRequest, outputs: Outputs) -> int:
+def write_reports(
+    collected: Collected, request: AssessmentRequest, outputs: Outputs, jobs: int | None = None
+) -> int:
     """Assesses what was read and writes every report; returns the assessment's exit code."""
+    joint = assess_collected(collected, request, jobs, done=assessed_scopes())
+    return write_assessment(joint.collected, joint.assessment, joint.request, outputs)
+
+
+def write_assessment(
+    collected: Collected, assessment: Assessment, request: AssessmentRequest, outputs: Outputs
+) -> int:
+    """Writes every report; returns the assessment's exit code."""
     if not outputs.prints_text:
         print_unreached(collected)
-    request = request.at(collected.finished)
-    assessment = assess(collected.inventory, request)
     outputs.write(build(collected, assessment, request))
     return assessment.exit
 

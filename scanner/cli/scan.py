@@ -6,12 +6,16 @@ import typer
 
 from scanner.cli.exits import exit_on_error
 from scanner.cli.option_groups import with_option_groups
-from scanner.cli.options import AssessmentOptions, CloudArgument, ConnectionOptions, RuleOptions
+from scanner.cli.options import AssessmentOptions, CloudArgument, ConnectionOptions, Jobs, RuleOptions
 
 
 @with_option_groups
 def scan(
-    cloud: CloudArgument, connection: ConnectionOptions, rules: RuleOptions, assessment: AssessmentOptions
+    cloud: CloudArgument,
+    connection: ConnectionOptions,
+    rules: RuleOptions,
+    assessment: AssessmentOptions,
+    jobs: Jobs = None,
 ) -> None:
     """Scan live accounts: which controls are yours, who owns them, and does the configuration meet them?
 
@@ -35,5 +39,5 @@ def scan(
 
         with Outputs(reports) as outputs:
             collected = read_clouds(reading, unwritten="report")
-            code = INTERRUPTED if collected is None else write_reports(collected, request, outputs)
+            code = INTERRUPTED if collected is None else write_reports(collected, request, outputs, jobs)
         raise typer.Exit(code)

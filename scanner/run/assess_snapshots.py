@@ -15,23 +15,27 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from scanner.assess.assessment import providing, resolver_of
+from scanner.assess.assessment import assess, providing, resolver_of
 from scanner.assess.finding_store import FindingStore
 from scanner.assess.map import assess_part
 from scanner.assess.part import Part
 from scanner.assess.reduce import Assessment, reduce
 from scanner.assess.request import AssessmentRequest
-from scanner.base.processes import Died, Task, run_all
+from scanner.base.processes import Died, Processes, Task
 from scanner.collect.derived import derive, gives, wants
 from scanner.model.inventory import Inventory, Listing, ScopeKey, Target
 from scanner.model.resources.storage import Bucket
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.rule.evaluate import NotCollected
+from scanner.run.new_snapshot import NewSnapshot
 from scanner.run.scan import Collected
 from scanner.run.snapshot import read_snapshot
 
 _WORTH = 1 << 18
 """Bytes of snapshots from which on it is worth starting processes, if nobody said how many."""
+
+_MANY = 20_000
+"""The same as a number of resources that were just collected."""
 
 
 @dataclass(frozen=True)
@@ -77,30 +81,26 @@ def assess_snapshots(
     dies counts as not reached. Raises :class:`~scanner.run.snapshot.SnapshotError` and
     :class:`~scanner.rule.evaluate.NotCollected`, each with the snapshot.
     """
-    processes = jobs or _worth(paths)
+    number = jobs or _worth(paths)
     paths = sorted({path.resolve(): path for path in paths}.values())
-    read = _whole(run_all([Task(read_snapshot, (path,)) for path in paths], processes))
-    sources = [Source(path, collected) for path, collected in zip(paths, read, strict=True)]
-    for source in sources:
-        check(source.path, source.collected)
-    sources = list(_newest(sources, note))
-    request = request.at(max(source.collected.finished for source in sources))
-    joint = _joined(sources)
-    shares = _split(sources[0], processes) if len(sources) == 1 else sources
-    given = _exchanged(sources, processes) if len(sources) > 1 else ()
-    with tempfile.TemporaryDirectory(prefix="gapscan-") as folder:
+    with Processes(number) as processes, tempfile.TemporaryDirectory(prefix="gapscan-") as folder:
+        read = _whole(processes.run([Task(read_snapshot, (path,)) for path in paths]))
+        sources = [Source(path, collected) for path, collected in zip(paths, read, strict=True)]
+        for source in sources:
+            check(source.path, source.collected)
+        sources = list(_newest(sources, note))
+        request = request.at(max(source.collected.finished for source in sources))
         stored = Path(folder) / "request"
         stored.write_bytes(pickle.dumps(replace(request, common_control_inventories=())))
-        given += tuple(
-            bucket
-            for other in request.common_control_inventories
-            for bucket in gives(other, other.collected, _wanted(sources))
-        )
+        shares = _split(sources[0], number) if len(sources) == 1 else sources
+        others = request.common_control_inventories
+        # Within one snapshot, what resources of other scopes tell is derived already.
+        given = _exchanged(shares, others, processes) if others or len(sources) > 1 else ()
         tasks = [
-            Task(_part, (stored, share, given, Path(folder) / f"{number}.findings"))
-            for number, share in enumerate(shares)
+            Task(_part, (stored, share, given, Path(folder) / f"{place}.findings"))
+            for place, share in enumerate(shares)
         ]
-        results = run_all(tasks, processes, lambda number: done(number, len(tasks)))
+        results = processes.run(tasks, lambda ended: done(ended, len(tasks)))
         findings, total = FindingStore(), Part(version=request.version)
         if request.narrowing is not None:
             total.reported = {}
@@ -109,15 +109,35 @@ def assess_snapshots(
             if isinstance(result, Died):
                 lost |= dict.fromkeys(_scopes(share.inventory), str(result))
                 continue
-            data, number = result
+            data, listed = result
             total.add(Part.decoded(data, request.version))
-            findings.take(task.arguments[-1], number)
+            findings.take(task.arguments[-1], listed)
+    joint = _joined(sources)
     collected = replace(joint, inventory=_without(joint.inventory, lost))
     resolver = resolver_of(request)
     assessment = reduce(
         total, request, resolver, collected.inventory.targets, findings, providing(request, resolver)
     )
     return Joint(collected, assessment, request)
+
+
+def assess_collected(
+    collected: Collected,
+    request: AssessmentRequest,
+    jobs: int | None = None,
+    done: Callable[[int, int], None] = lambda number, of: None,
+) -> Joint:
+    """Assesses what was just collected, in several processes if it is of several scopes and worth it."""
+    numbers = collected.inventory.numbers
+    several = len({key[:2] for key in numbers}) > 1
+    if several and (jobs or 0) != 1 and (jobs is not None or sum(numbers.values()) >= _MANY):
+        with tempfile.TemporaryDirectory(prefix="gapscan-") as folder:
+            path = Path(folder) / "collected.zst"
+            with NewSnapshot(path) as snapshot:
+                snapshot.write(collected, request.version)
+            return assess_snapshots([path], request, jobs or os.cpu_count(), done=done)
+    request = request.at(collected.finished)
+    return Joint(collected, assess(collected.inventory, request), request)
 
 
 def _part(stored: Path, source: Source, given: Iterable[Bucket], findings: Path) -> tuple[bytes, int]:
@@ -172,9 +192,8 @@ def _newest(sources: Sequence[Source], note: Callable[[str], None]) -> Iterable[
         *others, newest = sorted(held, key=lambda one: (_reached(one, scope), one.collected.finished))
         for other in others:
             older[other.path].add(scope)
-            note(
-                f"{' '.join(scope)} is in {other.path} and {newest.path}: {newest.path} counts, as it is newer"
-            )
+            both = f"{' '.join(scope)} is in {other.path} and {newest.path}"
+            note(f"{both}: {newest.path} counts, as it is newer")
     for source in sources:
         left_out = older[source.path]
         scopes = frozenset(_scopes(source.collected.inventory) - left_out)
@@ -202,21 +221,18 @@ def _split(source: Source, processes: int) -> list[Source]:
     return [replace(source, scopes=frozenset(scopes)) for _, scopes in shares]
 
 
-def _wanted(sources: Sequence[Source]) -> frozenset[str]:
-    """The ids of the buckets that trails of the snapshots name and do not hold."""
-    return frozenset().union(*(wants(one.inventory, one.inventory.collected) for one in sources))
-
-
-def _exchanged(sources: Sequence[Source], processes: int) -> tuple[Bucket, ...]:
+def _exchanged(
+    shares: Sequence[Source], others: Sequence[Inventory], processes: Processes
+) -> tuple[Bucket, ...]:
     """The buckets that trails of other scopes name: the first round."""
-    tasks = [Task(wants, (one.inventory, one.inventory.collected)) for one in sources]
-    named = run_all(tasks, processes)
-    names: frozenset[str] = frozenset().union(*(one for one in named if not isinstance(one, Died)))
+    inventories = [one.inventory for one in shares]
+    asked = processes.run([Task(wants, (one, one.collected)) for one in inventories])
+    names: frozenset[str] = frozenset().union(*(one for one in asked if not isinstance(one, Died)))
     if not names:
         return ()
-    given = [Task(gives, (one.inventory, one.inventory.collected, names)) for one in sources]
-    found = run_all(given, processes)
-    return tuple(bucket for buckets in found if not isinstance(buckets, Died) for bucket in buckets)
+    giving = (*others, *inventories)
+    given = processes.run([Task(gives, (one, one.collected, names)) for one in giving])
+    return tuple(bucket for buckets in given if not isinstance(buckets, Died) for bucket in buckets)
 
 
 def _joined(sources: Sequence[Source]) -> Collected:
