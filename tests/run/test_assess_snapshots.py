@@ -144,10 +144,10 @@ def test_several_processes_write_the_same_bytes(tmp_path: Path) -> None:
         request = asked(file, every=every)
         expected = rendered(assess_snapshots([whole], request, 1))
         assert rendered(assess_snapshots([whole], request, 2)) == expected
-        assert (
-            rendered(assess_snapshots(paths[::-1], request, 2, done=lambda *of: ended.append(of))) == expected
-        )
-        assert ended == [(1, 2), (2, 2)]
+        assert rendered(assess_snapshots(paths[::-1], request, 2)) == expected
+    ended: list[tuple[int, int]] = []
+    assess_snapshots(paths, request, 2, done=lambda number, of: ended.append((number, of)))
+    assert ended == [(1, 2), (2, 2)]
     collected = Collected(derive(inventory, EVERYTHING), NOW - timedelta(minutes=5), NOW, "0" * 32)
     assert rendered(assess_collected(collected, request, 2)) == expected
 
