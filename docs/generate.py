@@ -12,13 +12,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from scanner.assess.states import states_markdown
 from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.cli import app
+from scanner.cli.deferred import every_command
 from scanner.cli.schema import What, json_schema
 from scanner.expression.reference import reference
 from scanner.model.resources.base import HEADER, Resource
@@ -214,7 +214,7 @@ def states() -> str:
 def command_line() -> str:
     """The help of every command."""
     lines = ["# The command line", ""]
-    for command in _commands(typer.main.get_command(app), ()):
+    for command, _ in every_command(typer.main.get_command(app)):
         result = subprocess.run(
             [sys.executable, "-m", "scanner", *command, "--help"],
             capture_output=True,
@@ -231,13 +231,6 @@ def command_line() -> str:
             "",
         ]
     return "\n".join(lines)
-
-
-def _commands(command: Any, name: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """A command and all its subcommands, in the order of its help."""
-    yield name
-    for own, below in getattr(command, "commands", {}).items():
-        yield from _commands(below, (*name, own))
 
 
 def main() -> int:

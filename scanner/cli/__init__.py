@@ -1,4 +1,7 @@
-"""The command line. Commands import what they need when they run, so that ``--help`` is fast."""
+"""The command line.
+
+A command's file is imported when it is asked for, and what it needs when it runs, so that ``--help`` is fast.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,71 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from scanner.cli.assess import assess
-from scanner.cli.collect import collect
-from scanner.cli.controls import app as controls
-from scanner.cli.demo import demo
-from scanner.cli.diff import diff
-from scanner.cli.explain import explain
-from scanner.cli.ownership import app as ownership
-from scanner.cli.permissions import permissions
-from scanner.cli.responsibility import responsibility
-from scanner.cli.rules import app as rules
-from scanner.cli.scan import scan
-from scanner.cli.schema import schema
+from scanner import __version__
+from scanner.cli.deferred import CommandGroup
+
+
+class _Commands(CommandGroup):
+    deferred = (
+        (
+            "scan",
+            "scanner.cli.scan:scan",
+            "Scan live accounts: which controls are yours, who owns them, and does the configuration meet "
+            "them?",
+        ),
+        (
+            "collect",
+            "scanner.cli.collect:collect",
+            "Read live accounts into a snapshot without assessing them: see gapscan assess.",
+        ),
+        (
+            "assess",
+            "scanner.cli.assess:assess",
+            "Assess a snapshot: the findings and exit code of the scan that it stands for.",
+        ),
+        (
+            "diff",
+            "scanner.cli.diff:diff",
+            "Show findings that are new, worse, better, closed or have a new owner.",
+        ),
+        ("demo", "scanner.cli.demo:demo", "Scan a sample company on three simulated clouds on this machine."),
+        (
+            "explain",
+            "scanner.cli.explain:explain",
+            "Explain a finding: party, owner, since when, certainty and resolution.",
+        ),
+        ("ownership", "scanner.cli.ownership:app", "Write, check, explain and maintain the ownership file."),
+        (
+            "responsibility",
+            "scanner.cli.responsibility:responsibility",
+            "Show the responsible party by layer and service model, and the boundary shifts.",
+        ),
+        (
+            "controls",
+            "scanner.cli.controls:app",
+            "List and show controls: each party's obligations, and what the rules evaluate.",
+        ),
+        (
+            "rules",
+            "scanner.cli.rules:app",
+            "List, show and test rules, and see which requirements they answer.",
+        ),
+        (
+            "permissions",
+            "scanner.cli.permissions:permissions",
+            "Print the least-privilege IAM policy or custom role for the chosen rules.",
+        ),
+        (
+            "schema",
+            "scanner.cli.schema:schema",
+            "Print the JSON Schema of rules, the ownership file, gapscan.yaml or the JSON report.",
+        ),
+    )
+
 
 app = typer.Typer(
     name="gapscan",
+    cls=_Commands,
     help="Finds the cloud security controls that nobody covers. Read-only.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -41,9 +94,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"gapscan {version('gapscan')}")
+        typer.echo(f"gapscan {__version__}")
         raise typer.Exit
 
 
@@ -54,20 +105,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-app.command("scan")(scan)
-app.command("collect")(collect)
-app.command("assess")(assess)
-app.command("diff")(diff)
-app.command("demo")(demo)
-app.command("explain")(explain)
-app.add_typer(ownership, name="ownership")
-app.command("responsibility")(responsibility)
-app.add_typer(controls, name="controls")
-app.add_typer(rules, name="rules")
-app.command("permissions")(permissions)
-app.command("schema")(schema)
 
 
 _UNWRITABLE = frozenset({errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})

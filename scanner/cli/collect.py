@@ -42,8 +42,7 @@ def collect(
                 wanted = wanted_by(chosen.rules, True, chosen.catalogue)
         reading = collection_request(cloud, config, rules, connection, wanted)
 
-        from importlib.metadata import version
-
+        from scanner import __version__
         from scanner.assess.gate import INCOMPLETE, INTERRUPTED, NOTHING, OK
         from scanner.cli.run import print_unreached, read_clouds
         from scanner.run.new_snapshot import NewSnapshot
@@ -56,7 +55,7 @@ def collect(
             targets = collected.inventory.targets
             if not any(target.reached for target in targets):
                 raise typer.Exit(NOTHING)
-            snapshot.write(collected, version("gapscan"))
+            snapshot.write(collected, __version__)
         print(f"{out}: {_summary(collected)}")
         missed = any(target.expected and not target.reached for target in targets)
         raise typer.Exit(INCOMPLETE if missed else OK)

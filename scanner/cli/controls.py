@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from scanner.cli.deferred import CommandGroup
 from scanner.cli.exits import Usage, exit_on_error
 from scanner.cli.rules import Packs
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from scanner.rule.rule import Rule
 
 app = typer.Typer(
+    cls=CommandGroup,
     help="List and show controls: each party's obligations, and what the rules evaluate.",
     no_args_is_help=True,
     rich_markup_mode=None,

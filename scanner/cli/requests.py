@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 
+from scanner import __version__
 from scanner.assess.baseline import load_baseline
 from scanner.assess.gate import Terms
 from scanner.assess.request import AssessmentRequest
@@ -117,7 +117,7 @@ def assessment_request(
         narrowed_by=tuple(_narrowed_by(rules, options, regions or ())),
         unfolded=options.everything,
         now=moment(options.now),
-        version=version("gapscan"),
+        version=__version__,
         arguments=tuple(sys.argv[1:]),
     )
 

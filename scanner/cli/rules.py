@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scanner.cli.deferred import CommandGroup
 from scanner.cli.exits import Usage, exit_on_error, stop
 from scanner.cli.rule_coverage import coverage
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from scanner.rule.rule import Rule
 
 app = typer.Typer(
+    cls=CommandGroup,
     help="List, show and test rules, and see which requirements they answer.",
     no_args_is_help=True,
     rich_markup_mode=None,
