@@ -29,7 +29,7 @@ docs: .venv/dev.installed
 	$(BIN)/python docs/generate.py
 
 bench: .venv/dev.installed
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python -m tests.bench.run
 
 format: .venv/dev.installed
 	$(BIN)/ruff check --fix .

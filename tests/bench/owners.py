@@ -16,6 +16,7 @@ from scanner.model.evidence import Unknown
 from scanner.ownership.file.load import load_ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import OwnershipTarget
+from tests.bench.figure import CannotBeMeasured, Figure
 
 ACCOUNTS, LINES, RESOURCES, CONTROLS = 2_000, 500, 100_000, 10
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -23,8 +24,19 @@ DENIED = Unknown.because("denied", "tag:GetResources", "tag:GetResources", "not 
 TEAMS, APPS = 60, 300
 
 
+def figures() -> Iterator[Figure]:
+    """Ten controls on every resource of the estate."""
+    for name, hidden in (("resolve owners", False), ("resolve, unread tags", True)):
+        taken, loading = resolving(hidden=hidden)
+        detail = (
+            f"of CPU; {CONTROLS} controls × {RESOURCES:,} resources in {ACCOUNTS:,} accounts by {LINES} "
+            f"lines, loaded in {loading:.2f} s"
+        )
+        yield Figure(name, taken, 10, "s", detail)
+
+
 def resolving(*, hidden: bool = False) -> tuple[float, float]:
-    """Seconds to resolve ten controls on every resource, and to load the file.
+    """CPU seconds to resolve ten controls on every resource, and to load the file.
 
     ``hidden``: no tag and no path could be read, so every line that selects by them may match.
     """
@@ -32,23 +44,23 @@ def resolving(*, hidden: bool = False) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "ownership.yaml")
         path.write_text(yaml.safe_dump(_file(sorted(catalogue.domains)), sort_keys=False), encoding="utf-8")
-        begin = time.perf_counter()
+        begin = time.process_time()
         file = load_ownership(path, catalogue)
-        loading = time.perf_counter() - begin
+        loading = time.process_time() - begin
     resolver = Resolver(file, catalogue, NOW)
     controls = sorted(catalogue.controls)[:: len(catalogue.controls) // CONTROLS][:CONTROLS]
-    begin = time.perf_counter()
+    begin = time.process_time()
     for _ in _targets(hidden):
         pass
-    generating = time.perf_counter() - begin
-    begin = time.perf_counter()
+    generating = time.process_time() - begin
+    begin = time.process_time()
     owned = 0
     for target in _targets(hidden):
         for control in controls:
             owned += resolver.resolve(control, target).status == "owned"
-    taken = time.perf_counter() - begin - generating
+    taken = time.process_time() - begin - generating
     if not owned:
-        raise SystemExit("no control in the benchmark has an owner")
+        raise CannotBeMeasured("no control in the benchmark has an owner")
     return taken, loading
 
 
