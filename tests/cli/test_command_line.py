@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -247,7 +248,7 @@ def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
 def test_a_pipeline_stops_on_unowned_gaps_and_a_baseline_lets_old_ones_pass(
     aws_sandbox: AwsSandbox, tmp_path: Path
 ) -> None:
-    environment = dict(aws_sandbox.environment)
+    environment: dict[str, Any] = {**aws_sandbox.environment}
     report = tmp_path / "report.json"
     first = gapscan("scan", "aws", *HERE, "--report", f"json={report}", **environment)
     assert first.returncode == 1, first.stderr
@@ -264,7 +265,7 @@ def test_a_pipeline_stops_on_unowned_gaps_and_a_baseline_lets_old_ones_pass(
 
 def test_an_incomplete_scan_is_no_pass_unless_waived_loudly(aws_sandbox: AwsSandbox) -> None:
     aws_sandbox.fault = lambda name: "denied" if name == "s3:GetBucketVersioning" else None
-    environment = dict(aws_sandbox.environment)
+    environment: dict[str, Any] = {**aws_sandbox.environment}
     done = gapscan("scan", "aws", *HERE, "--gate", "none", **environment)
     waived = gapscan("scan", "aws", *HERE, "--gate", "none", "--allow-incomplete", **environment)
     budget = gapscan("scan", "aws", *HERE, "--gate", "none", "--max-unknown", "20", **environment)

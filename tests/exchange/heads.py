@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.states import EVIDENCE_ORDER, Claim, state_of
+from scanner.catalogue.control import Party
 from scanner.catalogue.responsibility import Catalogue, load_catalogue
 from scanner.ownership.status import OWNERSHIP_STATUSES
 from scanner.report.model import Head
@@ -79,7 +80,8 @@ def assessed_rows(draw: st.DrawFn, control: str = ENCRYPTION) -> CoverageRow:
     """A row with the state from the table of states."""
     ownership = draw(st.sampled_from(OWNERSHIP_STATUSES))
     evidence = draw(st.sampled_from(EVIDENCE_ORDER))
-    party = draw(st.sampled_from(("customer", "provider")))
+    parties: tuple[Party, ...] = ("customer", "provider")
+    party = draw(st.sampled_from(parties))
     claim = Claim(
         ownership=ownership,
         exception_in_force=draw(st.booleans()),

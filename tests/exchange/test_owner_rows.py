@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanner.catalogue.control import Framework
 from scanner.exchange.columns import ColumnsError, parse_columns
 from scanner.exchange.draft import Draft, render
 from scanner.exchange.owner_rows import draft_of
@@ -151,13 +152,14 @@ def test_where_no_row_can_be_used_there_is_no_draft() -> None:
 
 def test_requirements_of_other_catalogues_find_the_related_controls() -> None:
     made = draft(("IAM-14", "payments"), ("csa_ccm_4_0:cek-03", "platform"), ("sc-28.1", "web"))
+    requirements: tuple[tuple[Framework, str], ...] = (
+        ("csa_ccm_4_0", "IAM-14"),
+        ("csa_ccm_4_0", "CEK-03"),
+        ("nist_800_53r5", "SC-28(1)"),
+    )
     expected = [
         sorted(id for id, one in catalogue().controls.items() if ref in one.refs.get(framework, ()))
-        for framework, ref in (
-            ("csa_ccm_4_0", "IAM-14"),
-            ("csa_ccm_4_0", "CEK-03"),
-            ("nist_800_53r5", "SC-28(1)"),
-        )
+        for framework, ref in requirements
     ]
     assert all(expected)
     assert [sorted(line.text.controls) for line in file(made).owners] == expected

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scanner.assess.states import EVIDENCE_ORDER, Claim, standing, state_of
+from scanner.model.evidence import Unknown
 from scanner.ownership.resolve.outcomes import Ownership
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import OwnershipTarget
@@ -66,7 +67,9 @@ selectors = st.lists(
     min_size=1,
     max_size=2,
 )
-claims = st.sampled_from([{}, {}, {}, {"claim": "provider"}, {"claim": "third_party", "contract": ["msp"]}])
+claims: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{}, {}, {}, {"claim": "provider"}, {"claim": "third_party", "contract": ["msp"]}]
+)
 lines = merged(
     st.fixed_dictionaries({"controls": selectors, "accountable": names}),
     optional("where", wheres.filter(bool)),
@@ -156,6 +159,7 @@ def test_unread_tags_or_paths_never_improve_the_result(file: dict[str, Any], pla
 @given(files(), targets)
 def test_an_owner_is_certain_when_everything_is_read(file: dict[str, Any], place: OwnershipTarget) -> None:
     answers = answers_of(file)
+    assert not isinstance(place.tags, Unknown)
     for control in CONTROLS:
         twice = {"team", "Team"} <= place.tags.keys()
         assert "owner_uncertain" not in answers.resolve(control, place).flags or twice
@@ -183,7 +187,7 @@ def test_the_order_of_lines_never_matters(
 @given(files(), targets)
 def test_the_most_specific_line_wins(file: dict[str, Any], place: OwnershipTarget) -> None:
     """An exact control on the exact resource with all other conditions beats every other line."""
-    where = {
+    where: dict[str, Any] = {
         "resource": place.resource_id,
         "account": place.scope,
         "provider": place.provider,

@@ -405,7 +405,8 @@ def test_a_waiver_is_in_force_until_the_end_of_its_last_day(section: str) -> Non
     ids=str,
 )
 def test_a_waiver_applies_to_nothing_else(section: str, elsewhere: dict[str, Any]) -> None:
-    answers = resolver(**{section: [EXCEPTION]})
+    waived: dict[str, Any] = {section: [EXCEPTION]}
+    answers = resolver(**waived)
     found = answers.resolve(CONTROL, target(**elsewhere))
     assert (found.exception, found.not_applicable) == (None, None)
     found = answers.resolve("data.no-public-exposure", BUCKET)
@@ -415,7 +416,8 @@ def test_a_waiver_applies_to_nothing_else(section: str, elsewhere: dict[str, Any
 @pytest.mark.parametrize("section", ["exceptions", "not_applicable"])
 def test_a_waiver_by_path_is_not_in_force_where_the_path_is_unread(section: str) -> None:
     name = section.removesuffix("s")
-    answers = resolver(**{section: [{**EXCEPTION, "where": {"path": "/Root/Workloads"}}]})
+    waived: dict[str, Any] = {section: [{**EXCEPTION, "where": {"path": "/Root/Workloads"}}]}
+    answers = resolver(**waived)
     assert getattr(answers.resolve(CONTROL, BUCKET), name) == "EX-1"
     found = answers.resolve(CONTROL, target(path=DENIED))
     assert getattr(found, name) is None

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, ip_address
 
 import pytest
 from hypothesis import given
@@ -45,9 +45,9 @@ def test_what_counts_as_the_world(networks: tuple[str, ...], expected: bool) -> 
 
 
 def test_all_but_a_little_is_the_world() -> None:
-    everywhere = [ip_network("0.0.0.0/0")]
+    everywhere = [IPv4Network("0.0.0.0/0")]
     for spared in ("192.0.2.0/24", "8.8.8.8/32", "16.0.0.0/6"):
-        network = ip_network(spared)
+        network = IPv4Network(spared)
         everywhere = [
             part
             for one in everywhere

@@ -11,6 +11,7 @@ from scanner.base.yaml import DocumentError
 from scanner.catalogue.responsibility import load_catalogue
 from scanner.rule.examples import examples_of, run_examples
 from scanner.rule.packs import BUILTIN, load_packs
+from scanner.rule.rule import Rule
 
 CATALOGUE = load_catalogue()
 
@@ -112,7 +113,7 @@ BUILT_IN = load_packs([BUILTIN], CATALOGUE).rules.values()
 
 
 @pytest.mark.parametrize("rule", BUILT_IN, ids=lambda rule: rule.id)
-def test_every_rule_has_an_example_of_each_verdict_and_they_hold(rule) -> None:  # type: ignore[no-untyped-def]
+def test_every_rule_has_an_example_of_each_verdict_and_they_hold(rule: Rule) -> None:
     verdicts = {example.expected for example in examples_of(rule)}
     assert {"pass", "fail", "unknown"} <= verdicts
     assert "n/a" in verdicts or rule.applies is None
@@ -120,7 +121,7 @@ def test_every_rule_has_an_example_of_each_verdict_and_they_hold(rule) -> None: 
 
 
 @pytest.mark.parametrize("rule", BUILT_IN, ids=lambda rule: rule.id)
-def test_every_rule_looks_at_a_kind_that_its_control_expects(rule) -> None:  # type: ignore[no-untyped-def]
+def test_every_rule_looks_at_a_kind_that_its_control_expects(rule: Rule) -> None:
     control = CATALOGUE.controls[rule.text.control]
     for provider in rule.text.providers:
         assert rule.text.for_ in control.kinds[provider]

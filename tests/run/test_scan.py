@@ -300,7 +300,8 @@ def test_a_baseline_gates_on_what_is_new_or_worse() -> None:
     def gated(baseline: Baseline) -> set[tuple[str | None, str]]:
         result = assessed(after, terms=Terms(GATES["ownership"], baseline=baseline))
         found = {f.uid: f for f in result.coverage.findings}
-        return {(found[uid].rule, found[uid].resource.name) for uid in at_gate(result) if found[uid].resource}
+        gaps = (found[uid] for uid in at_gate(result))
+        return {(one.rule, one.resource.name) for one in gaps if one.resource}
 
     rule = "data.bucket-not-public"
     assert gated(Baseline.of("r", rules, before.coverage.findings)) == {(rule, "b"), (rule, "new")}

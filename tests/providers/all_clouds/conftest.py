@@ -41,6 +41,20 @@ WANTED = {
 LIMITS = Limits(connect_seconds=5, read_seconds=10, attempts=1)
 
 
+FaultOf = Callable[[str], Fault | None]
+"""The fault of an operation, by its name."""
+
+
+def only(operation: str, fault: Fault) -> FaultOf:
+    """That operation alone is at fault."""
+    return lambda name: fault if name == operation else None
+
+
+def every(fault: Fault) -> FaultOf:
+    """Every operation is at fault."""
+    return lambda _: fault
+
+
 @dataclass
 class Cloud:
     """One simulated cloud, and how to scan it."""
@@ -55,9 +69,7 @@ class Cloud:
     requests: int = 0
     """Its number of requests."""
 
-    def scan(
-        self, fault: Callable[[str], Fault | None] = lambda _: None, limits: Limits = LIMITS
-    ) -> tuple[Inventory, Assessment]:
+    def scan(self, fault: FaultOf = lambda _: None, limits: Limits = LIMITS) -> tuple[Inventory, Assessment]:
         """A scan as by the command line, without a gate."""
         self.sandbox.fault = fault
         self.sandbox.calls.clear()

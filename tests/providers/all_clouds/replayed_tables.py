@@ -252,7 +252,7 @@ class ReplayedAws(ReplayedCloud):
     def patch(self, patched: MonkeyPatch) -> None:
         from botocore.client import BaseClient
 
-        real = BaseClient._make_api_call
+        real = BaseClient._make_api_call  # type: ignore[attr-defined]
 
         def call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
             service = client.meta.service_model.service_name

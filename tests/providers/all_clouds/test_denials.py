@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from providers.sandbox import Fault
-from tests.providers.all_clouds.conftest import PACK, Cloud
+from tests.providers.all_clouds.conftest import PACK, Cloud, only
 from tests.providers.all_clouds.invariants import assert_only_unknown_added, verdicts
 from tests.providers.all_clouds.replayed_tables import ReplayedCloud
 
@@ -61,7 +61,7 @@ def test_each_call_of_connecting_denied_in_turn(cloud: Cloud, answers: ReplayedC
     connecting = sorted(cloud.sandbox.calls.keys() - operations)
     assert connecting
     for denied in connecting:
-        inventory, assessment = cloud.scan(lambda name, denied=denied: "denied" if name == denied else None)
+        inventory, assessment = cloud.scan(only(denied, "denied"))
         assert assessment.decision.exit == 4, denied
         assert not any(target.reached for target in inventory.targets), denied
         assert all(target.message for target in inventory.targets), denied
@@ -73,13 +73,13 @@ def test_random_sets_of_calls_with_random_faults(cloud: Cloud) -> None:
     operations = sorted(cloud.sandbox.calls)
     rng = random.Random(7)
     for _ in range(6):
-        broken = {
+        broken: dict[str, Fault] = {
             name: rng.choice(
                 ["denied", "denied_by_organisation", "throttled", "malformed", "reset", "failing"]
             )
             for name in rng.sample(operations, k=max(2, len(operations) // 3))
         }
-        inventory, assessment = cloud.scan(lambda name, broken=broken: broken.get(name))
+        inventory, assessment = cloud.scan(broken.get)
         if any(target.reached for target in inventory.targets):
             assert_only_unknown_added(clean_verdicts, before, inventory, assessment)
             assert assessment.decision.exit in (3, 4) or not assessment.decision.causes

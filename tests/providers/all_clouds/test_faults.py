@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
 from providers.sandbox import Fault
 from scanner.collect.provider import Limits
-from tests.providers.all_clouds.conftest import Cloud
+from tests.providers.all_clouds.conftest import Cloud, FaultOf, every, only
 from tests.providers.all_clouds.invariants import Verdicts, assert_only_unknown_added, verdicts
 from tests.providers.all_clouds.replayed_tables import ReplayedCloud
-
-FaultOf = Callable[[str], Fault | None]
 
 
 @pytest.fixture
@@ -62,7 +59,7 @@ def test_random_pairs_denied(cloud: Cloud, answers: ReplayedCloud) -> None:
 @pytest.mark.parametrize("fault", ["denied_by_organisation", "malformed", "reset", "failing"])
 def test_calls_that_fail_in_other_ways(clean_scan: tuple[Cloud, Verdicts], fault: Fault) -> None:
     for operation in sample(clean_scan, 2, len(fault)):
-        exit_code(clean_scan, lambda name, operation=operation: fault if name == operation else None)
+        exit_code(clean_scan, only(operation, fault))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4])
@@ -86,11 +83,7 @@ def test_interrupted_listings(clean_scan: tuple[Cloud, Verdicts]) -> None:
 def test_sockets_that_hang(clean_scan: tuple[Cloud, Verdicts]) -> None:
     limits = Limits(connect_seconds=1, read_seconds=1, attempts=1)
     for operation in sample(clean_scan, 2, 5):
-        assert exit_code(clean_scan, lambda name, o=operation: "hang" if name == o else None, limits) in (
-            0,
-            3,
-            4,
-        )
+        assert exit_code(clean_scan, only(operation, "hang"), limits) in (0, 3, 4)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
@@ -106,6 +99,7 @@ def test_credentials_that_expire_during_the_scan(clean_scan: tuple[Cloud, Verdic
 
 
 def test_every_call_fails_in_every_way(clean_scan: tuple[Cloud, Verdicts]) -> None:
-    for fault in ("denied", "denied_by_organisation", "throttled", "expired", "malformed", "failing"):
-        every: Fault = fault
-        assert exit_code(clean_scan, lambda _, every=every: every) == 4
+    faults: tuple[Fault, ...]
+    faults = ("denied", "denied_by_organisation", "throttled", "expired", "malformed", "failing")
+    for fault in faults:
+        assert exit_code(clean_scan, every(fault)) == 4

@@ -213,7 +213,7 @@ class Details(Answering):
 
 
 def page(*users: str, **more: Any) -> dict[str, Any]:
-    none = {"GroupDetailList": [], "RoleDetailList": [], "Policies": []}
+    none: dict[str, Any] = {"GroupDetailList": [], "RoleDetailList": [], "Policies": []}
     return {"UserDetailList": [of_user(name) for name in users], **none, "IsTruncated": False, **more}
 
 

@@ -197,7 +197,8 @@ def test_hiding_evidence_of_exposure_only_makes_it_unknown(evidence: tuple[Any, 
 def test_an_encryption_rule_without_a_default_leaves_the_provider_s_key(rule: Any) -> None:
     answer = {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
     assert storage.to_encryption({}, answer) == Encryption(key="provider", key_id=None)
-    for unread in ({"Rules": [{}]}, {"Rules": []}, {}):
+    without: tuple[dict[str, Any], ...] = ({"Rules": [{}]}, {"Rules": []}, {})
+    for unread in without:
         with pytest.raises((KeyError, ValueError)):
             storage.to_encryption({}, {"ServerSideEncryptionConfiguration": unread})
 

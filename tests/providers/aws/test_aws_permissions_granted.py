@@ -63,7 +63,8 @@ class Reader:
         self.key = self.iam.create_access_key(UserName="reader")["AccessKey"]
 
     def administrator(self, service: str, key: str = "AKIAIOSFODNN7EXAMPLE", secret: str = "made-up") -> Any:
-        return boto3.client(
+        of_any_service: Any = boto3.client
+        return of_any_service(
             service,
             endpoint_url=self.endpoint,
             region_name=REGION,

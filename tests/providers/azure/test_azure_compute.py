@@ -164,7 +164,9 @@ def test_an_unreadable_version_raises(version: str) -> None:
 
 def test_a_missing_version_raises() -> None:
     (read,) = FUNCTIONS.facets["runtime_updates"].reads
-    for properties in ({}, {"siteProperties": {"properties": []}}, {"siteProperties": None}):
+    without: tuple[dict[str, Any], ...]
+    without = ({}, {"siteProperties": {"properties": []}}, {"siteProperties": None})
+    for properties in without:
         with pytest.raises(SHAPE):
             read.function({"kind": "functionapp,linux", "properties": properties})
     for kind in ("functionapp,linux", "functionapp,linux,container"):

@@ -21,7 +21,7 @@ from providers.gcp.logfilter import (
     negated,
     passing,
 )
-from providers.gcp.policies.exposure import from_acl, from_bindings
+from providers.gcp.policies.exposure import Exposure, from_acl, from_bindings
 from providers.gcp.storage import (
     to_bindings,
     to_enforced,
@@ -105,16 +105,22 @@ def test_an_access_control_list(role: str, read: bool, write: bool) -> None:
     assert (found.read, found.write, found.via) == (read, write, ("ACL",))
 
 
+def by_lists(bucket: Item) -> Exposure:
+    found = to_lists(bucket)
+    assert isinstance(found, Exposure)
+    return found
+
+
 def test_uniform_access_disables_lists() -> None:
     acl = [{"entity": "allUsers", "role": "READER"}]
     for switch in ("uniformBucketLevelAccess", "bucketPolicyOnly"):
         uniform = item(acl=acl, iamConfiguration={switch: {"enabled": True}})
         assert to_uniform_access(uniform) is True
-        assert to_lists(uniform).read is False
-    fine = {"iamConfiguration": {"uniformBucketLevelAccess": {}}}
-    assert to_lists(item(acl=[], defaultObjectAcl=acl, **fine)).read is True
+        assert by_lists(uniform).read is False
+    fine: dict[str, Any] = {"iamConfiguration": {"uniformBucketLevelAccess": {}}}
+    assert by_lists(item(acl=[], defaultObjectAcl=acl, **fine)).read is True
     owners = [{"entity": "project-owners-1", "role": "OWNER"}]
-    assert isinstance(to_lists(item(acl=[], defaultObjectAcl=owners, **fine)).read, Unknown)
+    assert isinstance(by_lists(item(acl=[], defaultObjectAcl=owners, **fine)).read, Unknown)
 
 
 @pytest.mark.parametrize("lists", [{}, {"acl": [], "defaultObjectAcl": []}, {"acl": []}])

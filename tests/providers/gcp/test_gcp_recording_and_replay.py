@@ -17,6 +17,7 @@ import pytest
 from providers.gcp import scopes
 from providers.gcp.account import IDENTIFY
 from providers.gcp.client.calls import GcpCall, Item, Project
+from providers.gcp.client.channel import sign_in
 from providers.gcp.client.client import Client
 from providers.gcp.client.exchanges import Recorded, Replayed, Sdk
 from providers.gcp.client.session import SIGN_IN
@@ -344,8 +345,10 @@ def test_another_project_than_the_recorded_one_is_not_reached(tape: Tape, offlin
 def test_a_message_that_does_not_exist_is_refused_with_file_and_line(
     tape: Tape, offline: None, call: str, change: dict[str, Any], message: str
 ) -> None:
+    changed = {**change, **({"answer": None} if "error" in change else {})}
+
     def edit(one: Exchange) -> Exchange:
-        return replace(one, **change, **({"answer": None} if "error" in change else {}))
+        return replace(one, **changed)
 
     replay = edited(tape.replay, lambda one: edit(one) if one.call == call else one)
     with pytest.raises(DocumentError) as caught:
@@ -426,7 +429,8 @@ def test_an_asset_that_json_cannot_represent_does_not_hide_the_others() -> None:
     project = Project("batch-prod", "1", "Batch", {}, (), None)
     client = Client(_Fake(asset_v1.ListAssetsResponse.wrap(response)), None, Limits(attempts=1))
     pages = client.pages(GcpCall("ListAssets", (PROJECT,), project=project))
-    assert [(one.asset["name"], "resource" in one.asset) for page in pages for one in page] == [
+    items = [one for page in pages for one in page if isinstance(one, Item)]
+    assert [(one.asset["name"], "resource" in one.asset) for one in items] == [
         ("a", False),
         ("b", True),
     ]
@@ -495,10 +499,8 @@ def test_secrets_and_people_are_in_no_file(
     own_cloud: Callable[..., GcpSandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own_cloud(_secretive())
-    signed_in = scopes.sign_in
-
     monkeypatch.setattr(
-        scopes, "sign_in", lambda limits: replace(signed_in(limits), identity="alice.doe@corp.test")
+        scopes, "sign_in", lambda limits: replace(sign_in(limits), identity="alice.doe@corp.test")
     )
     live = record(tmp_path / "secretive")
     text = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "secretive").rglob("*.yaml"))
