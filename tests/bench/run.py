@@ -13,7 +13,7 @@ from importlib import import_module
 from tests.bench.figure import CannotBeMeasured
 
 # First those that measure memory, before this process grows: see tests.bench.process.Used.
-SUBJECTS = ("assess", "start", "expressions", "owners", "aws_scan")
+SUBJECTS = ("assess", "readers", "start", "expressions", "owners", "aws_scan")
 
 
 def main(subjects: Iterable[str]) -> int:

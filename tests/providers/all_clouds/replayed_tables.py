@@ -388,9 +388,8 @@ class ReplayedGcp(ReplayedCloud):
         from google.cloud.orgpolicy_v2 import OrgPolicyClient
 
         # Not connected: their methods are replaced.
-        assets, policies, storage = (
-            object.__new__(client) for client in (AssetServiceClient, OrgPolicyClient, JsonApi)
-        )
+        assets, policies = (object.__new__(client) for client in (AssetServiceClient, OrgPolicyClient))
+        storage = object.__new__(JsonApi)
         return replace(self._provider, client=Client(assets, policies, LIMITS, storage=storage))
 
     def patch(self, patched: MonkeyPatch) -> None:
@@ -464,7 +463,7 @@ class ReplayedGcp(ReplayedCloud):
             return {**page, **({} if last else {"nextPageToken": "later"})} if "items" in answer else answer
         if not hasattr(answer, "next_page_token"):
             return answer
-        page = copy.deepcopy(type(answer).pb(answer))
+        page: Any = copy.deepcopy(type(answer).pb(answer))
         page.next_page_token = "" if last else "later"
         return type(answer).wrap(page)
 
