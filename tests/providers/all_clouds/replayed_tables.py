@@ -463,9 +463,9 @@ class ReplayedGcp(ReplayedCloud):
             return {**page, **({} if last else {"nextPageToken": "later"})} if "items" in answer else answer
         if not hasattr(answer, "next_page_token"):
             return answer
-        page: Any = copy.deepcopy(type(answer).pb(answer))
-        page.next_page_token = "" if last else "later"
-        return type(answer).wrap(page)
+        later = copy.deepcopy(type(answer).pb(answer))
+        later.next_page_token = "" if last else "later"
+        return type(answer).wrap(later)
 
 
 def _parts(answer: Any, place: str) -> Iterable[Any]:
