@@ -36,7 +36,7 @@ _SECTIONS: Mapping[State, FailingSection] = {
     "accepted": "accepted",
 }
 
-_HELD = 20_000
+_HELD = 1_000
 """Groups that are held; then their counts are handed over and new ones are begun."""
 
 
