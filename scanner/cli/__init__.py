@@ -35,7 +35,7 @@ class _Commands(CommandGroup):
         (
             "assess",
             "scanner.cli.assess:assess",
-            "Assess a snapshot: the findings and exit code of the scan that it stands for.",
+            "Assess snapshots: the findings and exit code of the scan that they stand for together.",
         ),
         (
             "diff",
