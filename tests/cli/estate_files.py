@@ -10,7 +10,7 @@ from scanner.model.evidence import Unknown
 from scanner.model.resources.identity import User
 from scanner.run.new_snapshot import NewSnapshot
 from scanner.run.scan import collect
-from tests.cli.test_command_line import gapscan
+from tests.command_line import gapscan
 from tests.estate import MemoryCloud, account, bucket, other, reading
 
 HOSTILE = "web\x1b[2J\r\nall is well"

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from providers.sandbox import Fault
 from providers.sandbox.aws.server import AwsSandbox
-
-ROOT = Path(__file__).parents[2]
+from tests.command_line import HERE, ROOT, gapscan, launched
 
 OWNERSHIP = """\
 version: 1
@@ -26,24 +26,6 @@ teams:
 owners:
 - {controls: [data], accountable: platform}
 """
-
-
-HERE = ("--region", "eu-west-1", "--region", "us-east-1")
-"""The regions of the sample company; more would only take longer."""
-
-
-def gapscan(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command without credentials of any cloud."""
-    bare = {"PATH": os.environ["PATH"], "HOME": str(cwd or "."), "AWS_EC2_METADATA_DISABLED": "true"}
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "scanner", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=cwd,
-        env={**bare, "AWS_CONFIG_FILE": os.devnull, "PYTHONPATH": str(ROOT), **environment},
-    )
 
 
 @pytest.mark.parametrize(
@@ -84,9 +66,14 @@ def test_wrong_usage_exits_with_2_and_a_message(arguments: list[str], message: s
 
 
 @pytest.mark.parametrize(
-    "arguments", [("controls", "list"), ("responsibility",), ("ownership", "lint", "o.yaml")]
+    ("arguments", "target"),
+    [
+        (("controls", "list"), ">/dev/full"),
+        (("controls", "list"), ">&-"),
+        (("responsibility",), ">/dev/full"),
+        (("ownership", "lint", "o.yaml"), ">/dev/full"),
+    ],
 )
-@pytest.mark.parametrize("target", [">/dev/full", ">&-"])
 def test_a_standard_output_that_cannot_be_written_is_reported(
     arguments: tuple[str, ...], target: str, tmp_path: Path
 ) -> None:
@@ -150,7 +137,7 @@ def test_a_report_that_cannot_be_written_is_found_before_the_scan(tmp_path: Path
 
 
 def test_missing_credentials_exit_with_4_and_one_line_of_advice(tmp_path: Path) -> None:
-    done = gapscan("scan", "aws", cwd=tmp_path)
+    done = launched("scan", "aws", cwd=tmp_path)
     assert done.returncode == 4
     assert "NOT REACHED: No complete AWS credentials were found" in done.stdout
     assert "AWS_PROFILE" in done.stdout
@@ -206,13 +193,21 @@ def test_every_schema_can_be_printed(what: str) -> None:
 
 
 def test_help_and_version_need_nothing() -> None:
-    assert "Exit codes" in gapscan("--help").stdout
-    assert gapscan("--version").stdout.startswith("gapscan 0.")
+    assert "Exit codes" in launched("--help").stdout
+    assert launched("--version").stdout.startswith("gapscan 0.")
     assert "--max-unknown" in gapscan("scan", "--help").stdout
 
 
-@pytest.mark.parametrize("hung", ["sts:GetCallerIdentity", "s3:ListBuckets", "s3:GetBucketAcl"])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("hung", "sent"),
+    [
+        ("sts:GetCallerIdentity", signal.SIGINT),
+        ("s3:ListBuckets", signal.SIGINT),
+        ("s3:GetBucketAcl", signal.SIGINT),
+        ("sts:GetCallerIdentity", signal.SIGHUP),
+        ("s3:GetBucketAcl", signal.SIGTERM),
+    ],
+)
 def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
     hung: str, sent: signal.Signals, aws_sandbox: AwsSandbox, tmp_path: Path
 ) -> None:
@@ -246,29 +241,43 @@ def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
 
 
 def test_a_pipeline_stops_on_unowned_gaps_and_a_baseline_lets_old_ones_pass(
-    aws_sandbox: AwsSandbox, tmp_path: Path
+    aws_sandbox: AwsSandbox, case: str, tmp_path: Path
 ) -> None:
-    environment: dict[str, Any] = {**aws_sandbox.environment}
     report = tmp_path / "report.json"
-    first = gapscan("scan", "aws", *HERE, "--report", f"json={report}", **environment)
+    first = launched("scan", "aws", *HERE, "--report", f"json={report}", **aws_sandbox.environment)
     assert first.returncode == 1, first.stderr
     assert first.stdout == "", "only requested reports go to standard output"
     found = json.loads(report.read_text(encoding="utf-8"))
     assert found["summary"]["exit"] == 1
     assert found["scan"]["targets"][0]["scope"] == "111122223333"
-    second = gapscan("scan", "aws", *HERE, "--baseline", str(report), **environment)
+    again = ("scan", "aws", *HERE, "--replay", case)
+    assert gapscan(*again, "--gate", "none", "--report", f"json={report}").returncode == 0
+    second = gapscan(*again, "--baseline", str(report))
     assert second.returncode == 0, second.stdout
-    assert gapscan("scan", "aws", *HERE, "--gate", "none", **environment).returncode == 0
-    narrowed = gapscan("scan", "aws", *HERE, "--rule", "data.bucket-encrypted", **environment)
-    assert narrowed.returncode == 0
+    assert gapscan(*again, "--rule", "data.bucket-encrypted").returncode == 0
 
 
-def test_an_incomplete_scan_is_no_pass_unless_waived_loudly(aws_sandbox: AwsSandbox) -> None:
-    aws_sandbox.fault = lambda name: "denied" if name == "s3:GetBucketVersioning" else None
-    environment: dict[str, Any] = {**aws_sandbox.environment}
-    done = gapscan("scan", "aws", *HERE, "--gate", "none", **environment)
-    waived = gapscan("scan", "aws", *HERE, "--gate", "none", "--allow-incomplete", **environment)
-    budget = gapscan("scan", "aws", *HERE, "--gate", "none", "--max-unknown", "20", **environment)
+def denied(case: str, call: str, folder: Path) -> Path:
+    """A copy of the recording, in which a call was denied."""
+    for path in Path(case).rglob("*.yaml"):
+        written = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        for state in written["states"]:
+            for each in state["answers"]:
+                if each["call"] == call:
+                    del each["answer"]
+                    each["error"] = {"status": 403, "code": "AccessDenied", "message": "no"}
+        copy = folder / path.relative_to(case)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(yaml.dump(written, Dumper=yaml.CSafeDumper), encoding="utf-8")
+    return folder
+
+
+def test_an_incomplete_scan_is_no_pass_unless_waived_loudly(case: str, tmp_path: Path) -> None:
+    recording = denied(case, "s3:GetBucketVersioning", tmp_path)
+    given = ("scan", "aws", *HERE, "--gate", "none", "--replay", str(recording))
+    done = gapscan(*given)
+    waived = gapscan(*given, "--allow-incomplete")
+    budget = gapscan(*given, "--max-unknown", "20")
     assert done.returncode == 3
     assert "Incomplete" in done.stdout
     assert "s3:GetBucketVersioning" in done.stdout
@@ -277,10 +286,9 @@ def test_an_incomplete_scan_is_no_pass_unless_waived_loudly(aws_sandbox: AwsSand
     assert budget.returncode == 0
 
 
-def test_a_closed_pipe_does_not_change_the_exit_code(aws_sandbox: AwsSandbox) -> None:
+def test_a_closed_pipe_does_not_change_the_exit_code(case: str) -> None:
     scan = subprocess.Popen(
-        [sys.executable, "-m", "scanner", "scan", "aws", *HERE, "--report", "json"],
-        env={**os.environ, **aws_sandbox.environment},
+        [sys.executable, "-m", "scanner", "scan", "aws", *HERE, "--replay", case, "--report", "json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_command_line import gapscan
+from tests.command_line import gapscan
 
 RULE = """\
 title: Queues are evaluated

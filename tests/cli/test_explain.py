@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.estate_files import HOSTILE, write
-from tests.cli.test_command_line import gapscan
+from tests.command_line import gapscan, launched
 
 PUBLIC = "data.no-public-exposure"
 
@@ -197,7 +197,9 @@ def test_every_finding_can_be_explained(folder: Path) -> None:
 
 def test_a_unique_prefix_of_a_uid_is_enough(folder: Path) -> None:
     uid = finding(folder, "www", rule="data.bucket-not-public")
-    assert stdout(folder, "explain", uid[:12], "--report", "old.json").startswith(uid[:16])
+    done = launched("explain", uid[:12], "--report", "old.json", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(uid[:16])
     for name, message in (("", "has no finding"), ("xyz", "has no finding xyz")):
         done = gapscan("explain", name, "--report", "old.json", cwd=folder)
         assert (done.returncode, done.stdout) == (2, "")

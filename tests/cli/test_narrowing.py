@@ -15,7 +15,7 @@ from scanner.model.resources.base import Resource
 from scanner.report.model import json_schema
 from scanner.run.new_snapshot import NewSnapshot
 from scanner.run.scan import Collected, all_facets
-from tests.cli.test_command_line import gapscan
+from tests.command_line import gapscan
 from tests.estate import ACCOUNT, NOW, account, bucket, region
 
 OWNERSHIP = """\

@@ -9,16 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.base.test_commits import OWNERSHIP, committed, embedded, git
-from tests.cli.test_command_line import gapscan
 from tests.cli.test_ownership_file import snapshot
+from tests.command_line import gapscan, launched
 from tests.estate import account
 
 COMMANDS = {
     "scan": ("scan", "aws", "--region", "eu-west-1", "--timeout", "0.2", "--ownership", "ownership.yaml"),
     "collect": ("collect", "aws", "--region", "eu-west-1", "--timeout", "0.2"),
     "assess": ("assess", "it.zst", "--ownership", "ownership.yaml", "--report", "json=r.json"),
-    "diff": ("ownership", "diff", "ownership.yaml", "ownership.yaml"),
-    "explain": (
+    "diff": ("diff", "it.zst", "it.zst"),
+    "permissions": ("permissions", "aws"),
+    "rules": ("rules", "list"),
+    "schema": ("schema", "rule"),
+    "ownership diff": ("ownership", "diff", "ownership.yaml", "ownership.yaml"),
+    "ownership explain": (
         "ownership",
         "explain",
         "data.no-public-exposure",
@@ -69,7 +73,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_of_a_checkout_runs(command: str, checkout: Path) -> None:
     tripwire = f"{checkout / 'tools'}{os.pathsep}{os.environ['PATH']}"
-    done = gapscan(*COMMANDS[command], cwd=checkout / "policy", PATH=tripwire)
+    done = launched(*COMMANDS[command], cwd=checkout / "policy", PATH=tripwire)
     assert not (checkout / "ran").exists()
     assert "Traceback" not in done.stderr
     assert done.returncode in ((4,) if command in ("scan", "collect") else (0, 1, 3)), done.stderr

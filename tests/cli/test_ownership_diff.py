@@ -10,7 +10,7 @@ import pytest
 
 from scanner.ownership.changes import changes_by_line
 from tests.cli.estate_files import OLD, write
-from tests.cli.test_command_line import gapscan
+from tests.command_line import gapscan
 from tests.ownership.build import resolver
 
 NOW = ("--now", "2026-11-22")

@@ -17,7 +17,7 @@ from scanner.model.resources.base import Resource
 from scanner.ownership.file.load import load_ownership
 from scanner.run.new_snapshot import NewSnapshot
 from scanner.run.scan import Collected, all_facets
-from tests.cli.test_command_line import gapscan
+from tests.command_line import gapscan
 from tests.estate import ACCOUNT, DENIED, NOW, account, bucket, other
 
 FILE = """\

@@ -8,7 +8,7 @@ import pytest
 
 from scanner.catalogue.responsibility import load_catalogue
 from scanner.ownership.file.load import load_ownership
-from tests.cli.test_command_line import gapscan
+from tests.command_line import gapscan, launched
 from tests.exchange.workbooks import caiq, workbook
 
 ROWS = [
@@ -126,7 +126,7 @@ def test_without_openpyxl_the_message_says_how_to_install_it(table: Path) -> Non
     (table.parent / "openpyxl.py").write_text("raise ImportError\n", encoding="utf-8")
     workbook(table.parent / "owners.xlsx", Owners=ROWS)
     root = Path(__file__).parents[2]
-    done = gapscan(
+    done = launched(
         "ownership", "import", "owners.xlsx", *COLUMNS, cwd=table.parent, PYTHONPATH=f"{table.parent}:{root}"
     )
     assert done.returncode == 2

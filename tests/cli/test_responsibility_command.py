@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_command_line import gapscan
+from tests.command_line import gapscan
 
 
 def lines(*arguments: str) -> list[str]:

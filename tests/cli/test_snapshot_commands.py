@@ -7,15 +7,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from providers.sandbox.aws.server import AwsSandbox
 from scanner.run.snapshot import read_snapshot
-from tests.cli.test_command_line import HERE, gapscan
+from tests.command_line import HERE, gapscan
 
 NOW = "2026-11-22T06:00:00+00:00"
 PUBLIC = "data.bucket-not-public"
@@ -28,36 +26,22 @@ owners:
 """
 
 
-@pytest.fixture(scope="module")
-def environment(aws_of_all: AwsSandbox) -> Mapping[str, str]:
-    """The credentials and endpoint of the sample account, which has a public bucket."""
-    return aws_of_all.environment
-
-
-@pytest.fixture(scope="module")
-def snapshot(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A snapshot of the account."""
-    folder = tmp_path_factory.mktemp("snapshot")
-    done = gapscan("collect", "aws", *HERE, cwd=folder, **environment)
-    assert done.returncode == 0, done.stderr
-    path = folder / "gapscan-snapshot.ndjson.zst"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert "resources" in done.stdout
-    return path
-
-
 def report(path: Path) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
 
 
-def test_assessing_a_snapshot_equals_the_scan(
-    snapshot: Path, environment: Mapping[str, str], tmp_path: Path
-) -> None:
-    scan = gapscan(
-        "scan", "aws", *HERE, "--now", NOW, "--report", "json=scan.json", cwd=tmp_path, **environment
-    )
-    assess = gapscan("assess", str(snapshot), "--now", NOW, "--report", "json=assess.json", cwd=tmp_path)
+def test_a_snapshot_is_for_nobody_else(snapshot: Path) -> None:
+    assert snapshot.stat().st_mode & 0o777 == 0o600
+
+
+def test_assessing_a_snapshot_equals_the_scan(case: str, tmp_path: Path) -> None:
+    given = ("aws", *HERE, "--replay", case)
+    scan = gapscan("scan", *given, "--now", NOW, "--report", "json=scan.json", cwd=tmp_path)
+    collect = gapscan("collect", *given, cwd=tmp_path)
+    assert collect.returncode == 0, collect.stderr
+    snapshot = "gapscan-snapshot.ndjson.zst"
+    assess = gapscan("assess", snapshot, "--now", NOW, "--report", "json=assess.json", cwd=tmp_path)
     assert assess.returncode == scan.returncode, assess.stderr
     live, stored = report(tmp_path / "scan.json"), report(tmp_path / "assess.json")
     assert json.dumps(stored["findings"]) == json.dumps(live["findings"])
@@ -122,12 +106,9 @@ def test_a_report_is_no_snapshot(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "gapscan: report.json: is not a gapscan snapshot\n")
 
 
-def test_a_narrowed_snapshot_is_refused_for_other_rules(
-    environment: Mapping[str, str], tmp_path: Path
-) -> None:
-    done = gapscan(
-        "collect", "aws", *HERE, "--rule", PUBLIC, "--out", "narrow.zst", cwd=tmp_path, **environment
-    )
+def test_a_narrowed_snapshot_is_refused_for_other_rules(case: str, tmp_path: Path) -> None:
+    options = (*HERE, "--replay", case, "--rule", PUBLIC, "--out", "narrow.zst")
+    done = gapscan("collect", "aws", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert set(read_snapshot(tmp_path / "narrow.zst").inventory.collected) == {"account", "bucket"}
     refused = gapscan("assess", "narrow.zst", cwd=tmp_path)
@@ -160,9 +141,7 @@ def test_ocsf_is_a_line_for_each_finding(snapshot: Path, tmp_path: Path) -> None
     assert {event["class_uid"] for event in events} == {2003}
 
 
-def test_what_changed_between_a_report_and_a_snapshot(
-    snapshot: Path, environment: Mapping[str, str], tmp_path: Path
-) -> None:
+def test_what_changed_between_a_report_and_a_snapshot(snapshot: Path, tmp_path: Path) -> None:
     (tmp_path / "ownership.yaml").write_text(OWNERSHIP, encoding="utf-8")
     gapscan("assess", str(snapshot), "--report", "json=before.json", cwd=tmp_path)
     same = gapscan("diff", "before.json", str(snapshot), cwd=tmp_path)

@@ -18,7 +18,7 @@ from scanner.assess.finding_store import FindingStore
 from scanner.base.files import Unwritable
 from scanner.base.yaml import DocumentError
 from scanner.run.snapshot import SnapshotError, read_snapshot
-from tests.cli.test_command_line import ROOT, gapscan
+from tests.command_line import ROOT, gapscan
 from tests.estate import CATALOGUE
 from tests.run.test_snapshot import gathered, written
 
@@ -58,8 +58,11 @@ def test_a_report_to_a_device_and_to_a_pipe_is_written(folder: Path) -> None:
 
 @pytest.mark.parametrize("target", ["2>&-", "2>/dev/full", "2>&- >&-"])
 def test_a_usage_error_that_nobody_can_read_is_one(target: str, folder: Path) -> None:
-    assert shell(f'exec "$@" {target}', folder, "scan", "amazon").returncode == 2
     assert shell(f'exec "$@" {target}', folder, "scan", "aws", "--gate", "postur").returncode == 2
+
+
+def test_an_unknown_argument_that_nobody_can_read_is_a_usage_error(folder: Path) -> None:
+    assert shell('exec "$@" 2>/dev/full', folder, "scan", "amazon").returncode == 2
 
 
 def test_an_interrupt_while_the_command_line_loads_prints_no_traceback(folder: Path) -> None:

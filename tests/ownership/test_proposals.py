@@ -17,7 +17,7 @@ from scanner.ownership.explain.trace import trace
 from scanner.ownership.file.draft import draft
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.report.formats import text as text_report
-from tests.cli.test_command_line import gapscan
+from tests.command_line import gapscan
 from tests.estate import (
     ACCOUNT,
     CATALOGUE,

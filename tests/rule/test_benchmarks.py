@@ -11,7 +11,7 @@ import pytest
 from scanner.base.yaml import DocumentError
 from scanner.rule.benchmarks import Benchmark, load_benchmarks, requirements
 from scanner.rule.packs import load_packs
-from tests.cli.test_command_line import gapscan
+from tests.command_line import gapscan
 from tests.estate import CATALOGUE, PACK
 from tests.rule.test_rules import GOOD, pack
 

@@ -31,7 +31,7 @@ from scanner.collect.provider import ConnectionRequest, Limits, Unreachable
 from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.kinds import KINDS
-from tests.cli.test_command_line import HERE, ROOT, gapscan
+from tests.command_line import HERE, ROOT, gapscan
 from tests.providers.aws.aws_scan import HOME, QUICK, Scan, run
 
 ACCOUNT = "111122223333"
