@@ -244,7 +244,8 @@ def test_a_pipeline_stops_on_unowned_gaps_and_a_baseline_lets_old_ones_pass(
     aws_sandbox: AwsSandbox, case: str, tmp_path: Path
 ) -> None:
     report = tmp_path / "report.json"
-    first = launched("scan", "aws", *HERE, "--report", f"json={report}", **aws_sandbox.environment)
+    environment: dict[str, Any] = {**aws_sandbox.environment}
+    first = launched("scan", "aws", *HERE, "--report", f"json={report}", **environment)
     assert first.returncode == 1, first.stderr
     assert first.stdout == "", "only requested reports go to standard output"
     found = json.loads(report.read_text(encoding="utf-8"))

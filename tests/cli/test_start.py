@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from scanner.cli import app
 from scanner.cli.deferred import Deferred, every_command
-from tests.cli.test_command_line import ROOT, gapscan
+from tests.command_line import ROOT, gapscan
 
 HEAVY = frozenset(
     {

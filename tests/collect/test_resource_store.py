@@ -24,7 +24,7 @@ from scanner.collect.workers import Workers
 from scanner.model.inventory import Selection, Wanted
 from scanner.model.resources.base import Resource
 from scanner.run.scan import collect
-from tests.cli.test_command_line import ROOT
+from tests.command_line import ROOT
 from tests.estate import DENIED, EVERYTHING, MemoryCloud, account, bucket, reading
 from tests.model.stored_resources import resources
 
