@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,15 @@ from providers.sandbox.aws.server import AwsSandbox, no_fault
 # A slow machine is no wrong answer. A failure prints what repeats it.
 settings.register_profile("gapscan", deadline=None, print_blob=True)
 settings.load_profile("gapscan")
+
+
+def pytest_configure() -> None:
+    # Looking for garbage among all that lives long takes a fifth of the tests' time, and finds little.
+    gc.set_threshold(20_000, 20, 100)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 FEW_REGIONS = frozenset({"eu-central-1", "eu-west-1", "us-east-1", "us-west-2"})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
@@ -23,6 +23,7 @@ from scanner.collect.derived import collectable, derive
 from scanner.collect.provider import ConnectionRequest, Limits
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import ProviderName
+from scanner.ownership.file.file import OwnershipFile
 from scanner.ownership.file.load import load_ownership
 from scanner.rule.packs import BUILTIN, load_packs
 from scanner.run.scan import CollectionRequest, collect, wanted_by
@@ -55,27 +56,44 @@ def every(fault: Fault) -> FaultOf:
     return lambda _: fault
 
 
-@dataclass
+CHOSEN = PACK.choose()
+WANTED_BY_RULES = wanted_by(CHOSEN, path=True, catalogue=CATALOGUE)
+
+
+@dataclass(frozen=True)
+class Clean:
+    """A scan without faults."""
+
+    inventory: Inventory
+    assessment: Assessment
+    calls: Counter[str]
+    """The number of its requests by operation."""
+
+
+@dataclass(frozen=True)
 class Cloud:
     """One simulated cloud, and how to scan it."""
 
     name: ProviderName
     sandbox: Sandbox
-    ownership: Path
-    clean_inventory: Inventory = field(init=False)
-    """The inventory of a scan without faults, if a test sets it."""
-    operations: tuple[str, ...] = ()
-    """The operations of that scan."""
-    requests: int = 0
-    """Its number of requests."""
+    ownership: OwnershipFile
+    cleans: dict[str, Clean]
+    """The clean scans that were made, by cloud."""
+
+    @property
+    def clean(self) -> Clean:
+        """A scan without faults, which all tests share."""
+        if self.name not in self.cleans:
+            inventory, assessment = self.scan()
+            self.cleans[self.name] = Clean(inventory, assessment, Counter(self.sandbox.calls))
+        return self.cleans[self.name]
 
     def scan(self, fault: FaultOf = lambda _: None, limits: Limits = LIMITS) -> tuple[Inventory, Assessment]:
         """A scan as by the command line, without a gate."""
         self.sandbox.fault = fault
         self.sandbox.calls.clear()
         connection = ConnectionRequest(self.name, regions=REGIONS.get(self.name, ()))
-        wanted = wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)
-        reading = CollectionRequest(connections=(connection,), wanted=wanted, limits=limits)
+        reading = CollectionRequest(connections=(connection,), wanted=WANTED_BY_RULES, limits=limits)
         connect = {self.name: import_module(f"providers.{self.name}.scopes").connect}
         inventory = collect(reading, connect).inventory
         return inventory, self._assessed(inventory)
@@ -84,22 +102,21 @@ class Cloud:
         self, answers: ReplayedCloud, others: Mapping[str, str] | None = None
     ) -> tuple[Inventory, Assessment, frozenset[str]]:
         """The same scan of recorded answers without a server, and the operations that it called."""
-        wanted = wanted_by(PACK.choose(), path=True, catalogue=CATALOGUE)
         with answers.installed():
-            replayed = answers.collect(collectable(wanted), others)
-        inventory = derive(replayed.inventory, wanted)
+            replayed = answers.collect(collectable(WANTED_BY_RULES), others)
+        inventory = derive(replayed.inventory, WANTED_BY_RULES)
         return inventory, self._assessed(inventory), replayed.operations
 
     def _assessed(self, inventory: Inventory) -> Assessment:
         requested = AssessmentRequest(
-            chosen=PACK.choose(),
+            chosen=CHOSEN,
             pack=PACK,
             catalogue=CATALOGUE,
             controls=frozenset(CATALOGUE.controls),
-            ownership=load_ownership(self.ownership, CATALOGUE),
+            ownership=self.ownership,
             terms=Terms(GATES["none"]),
-            every_finding=True,
             now=NOW,
+            every_finding=True,
         )
         return assess(inventory, requested)
 
@@ -130,16 +147,28 @@ def answers(cloud: Cloud, recorded: Callable[[str], ReplayedCloud]) -> ReplayedC
     return recorded(cloud.name)
 
 
+@pytest.fixture(scope="session")
+def ownership(tmp_path_factory: pytest.TempPathFactory) -> OwnershipFile:
+    """The company's ownership file."""
+    return load_ownership(write_files(tmp_path_factory.mktemp("company")).ownership, CATALOGUE)
+
+
+@pytest.fixture(scope="session")
+def cleans() -> dict[str, Clean]:
+    return {}
+
+
 @pytest.fixture(params=["aws", *SANDBOXES])
 def cloud(
     request: pytest.FixtureRequest,
     running: Mapping[str, Sandbox],
+    ownership: OwnershipFile,
+    cleans: dict[str, Clean],
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
 ) -> Iterator[Cloud]:
     """Each cloud in turn."""
     sandbox = running[request.param]
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
-    yield Cloud(request.param, sandbox, write_files(tmp_path).ownership)
+    yield Cloud(request.param, sandbox, ownership, cleans)
     sandbox.fault = lambda _: None

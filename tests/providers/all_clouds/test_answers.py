@@ -8,6 +8,7 @@ Each is replayed as ``--replay`` does, without a server, through the clients, ta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -31,17 +32,29 @@ FOLDERS = (ANSWERS, recorded.FOLDER)
 RULES = PACK.rules
 
 
-def states() -> Iterator[Any]:
+def read() -> Iterator[State]:
     for path in sorted(path for folder in FOLDERS for path in folder.glob("*/*.yaml")):
         if path.stem.partition("-")[0] != SHARED:
-            for state in read_states(path):
-                yield pytest.param(state, id=f"{state.provider}-{state.kind}-{state.name}".replace(" ", "-"))
+            yield from read_states(path)
+
+
+STATES = tuple(read())
+
+
+def named(state: State) -> str:
+    return f"{state.provider}-{state.kind}-{state.name}".replace(" ", "-")
+
+
+@cache
+def shared(provider: str) -> tuple[State, ...]:
+    """The calls that every kind needs, from ``shared.yaml``."""
+    return tuple(read_states(ANSWERS / provider / f"{SHARED}.yaml"))
 
 
 def answered(state: State) -> tuple[State, ...]:
-    """The state, with the calls that every kind needs from ``shared.yaml``."""
+    """The state, with the shared calls."""
     own = {exchange.call for exchange in state.answers}
-    shared = [
+    others = [
         State(
             each.provider,
             each.kind,
@@ -49,9 +62,9 @@ def answered(state: State) -> tuple[State, ...]:
             each.scope,
             tuple(one for one in each.answers if one.call not in own),
         )
-        for each in read_states(ANSWERS / state.provider / f"{SHARED}.yaml")
+        for each in shared(state.provider)
     ]
-    return (state, *shared)
+    return (state, *others)
 
 
 def collected(state: State, replay: Replay | None) -> Inventory:
@@ -72,10 +85,10 @@ def value(found: Any, facet: str) -> Any:
 
 def test_every_kind_of_every_cloud_has_states() -> None:
     kinds = {(cloud, table.kind.kind) for cloud, tables in TABLES.items() for table in tables}
-    assert {(state.provider, state.kind) for (state,) in (each.values for each in states())} == kinds
+    assert {(state.provider, state.kind) for state in STATES} == kinds
 
 
-@pytest.mark.parametrize("state", tuple(states()))
+@pytest.mark.parametrize("state", STATES, ids=named)
 def test_a_state_has_its_facets_and_verdicts(state: State) -> None:
     inventory = collected(state, Replay(answered(state)))
     found = {one.name: one for one in inventory.resources if one.kind == state.kind}
@@ -110,16 +123,15 @@ def wire(running: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield answer
 
 
-def kind_of(each: Any) -> tuple[str, str]:
+def kind_of(state: State) -> tuple[str, str]:
     """Cloud and kind of a state."""
-    (state,) = each.values
     return state.provider, state.kind
 
 
-FIRST = [next(some) for _, some in groupby(states(), kind_of)]
+FIRST = [next(some) for _, some in groupby(STATES, kind_of)]
 
 
-@pytest.mark.parametrize("state", FIRST)
+@pytest.mark.parametrize("state", FIRST, ids=named)
 def test_the_simulated_cloud_sends_what_a_state_says(state: State, wire: Callable[[State], None]) -> None:
     """The real client reads the same from its cloud's own protocol as from the state itself."""
     wire(state)

@@ -7,7 +7,7 @@ import random
 from providers.sandbox import Fault
 from tests.providers.all_clouds.conftest import PACK, Cloud, only
 from tests.providers.all_clouds.invariants import assert_only_unknown_added, verdicts
-from tests.providers.all_clouds.replayed_tables import ReplayedCloud
+from tests.providers.all_clouds.replayed_tables import FAILURES, MALFORMED, ReplayedCloud
 
 FAULTS: tuple[Fault, ...] = (
     "denied",
@@ -20,7 +20,7 @@ FAULTS: tuple[Fault, ...] = (
 
 
 def test_a_scan_without_faults_is_complete(cloud: Cloud) -> None:
-    inventory, assessment = cloud.scan()
+    inventory, assessment = cloud.clean.inventory, cloud.clean.assessment
     assert [target.reached for target in inventory.targets] == [True]
     assert not assessment.decision.causes
     assert assessment.decision.complete
@@ -57,8 +57,7 @@ def test_each_read_call_denied_in_turn(cloud: Cloud, answers: ReplayedCloud) -> 
 
 def test_each_call_of_connecting_denied_in_turn(cloud: Cloud, answers: ReplayedCloud) -> None:
     _, _, operations = cloud.replay(answers)
-    cloud.scan()
-    connecting = sorted(cloud.sandbox.calls.keys() - operations)
+    connecting = sorted(cloud.clean.calls.keys() - operations)
     assert connecting
     for denied in connecting:
         inventory, assessment = cloud.scan(only(denied, "denied"))
@@ -68,21 +67,27 @@ def test_each_call_of_connecting_denied_in_turn(cloud: Cloud, answers: ReplayedC
 
 
 def test_random_sets_of_calls_with_random_faults(cloud: Cloud) -> None:
-    before, clean = cloud.scan()
-    clean_verdicts = verdicts(clean)
-    operations = sorted(cloud.sandbox.calls)
+    clean = cloud.clean
+    operations = sorted(clean.calls)
     rng = random.Random(7)
-    for _ in range(6):
-        broken: dict[str, Fault] = {
-            name: rng.choice(
-                ["denied", "denied_by_organisation", "throttled", "malformed", "reset", "failing"]
-            )
-            for name in rng.sample(operations, k=max(2, len(operations) // 3))
-        }
+    for _ in range(2):
+        broken = {name: rng.choice(FAULTS) for name in rng.sample(operations, k=len(operations) // 3)}
         inventory, assessment = cloud.scan(broken.get)
         if any(target.reached for target in inventory.targets):
-            assert_only_unknown_added(clean_verdicts, before, inventory, assessment)
+            assert_only_unknown_added(verdicts(clean.assessment), clean.inventory, inventory, assessment)
             assert assessment.decision.exit in (3, 4) or not assessment.decision.causes
+
+
+def test_random_sets_of_calls_with_random_answers(cloud: Cloud, answers: ReplayedCloud) -> None:
+    before, clean, found = cloud.replay(answers)
+    operations = sorted(found)
+    rng = random.Random(7)
+    for _ in range(8):
+        broken = rng.sample(operations, k=len(operations) // 3)
+        others = {name: rng.choice((*FAILURES, *MALFORMED)) for name in broken}
+        inventory, assessment, _ = cloud.replay(answers, others)
+        assert_only_unknown_added(verdicts(clean), before, inventory, assessment)
+        assert assessment.decision.exit in (3, 4) or not assessment.decision.causes
 
 
 def test_everything_denied(cloud: Cloud) -> None:
@@ -95,7 +100,7 @@ def test_everything_denied(cloud: Cloud) -> None:
 
 def test_an_owner_that_depends_on_an_unknown_tag_is_uncertain(cloud: Cloud) -> None:
     """Tags come with the listing on Azure and Google Cloud, and from a separate call on AWS."""
-    _, clean = cloud.scan()
+    clean = cloud.clean.assessment
     _, hidden = cloud.scan(lambda name: "denied" if name == "s3:GetBucketTagging" else None)
     before = {f.uid: f for f in clean.coverage.findings}
     for finding in hidden.coverage.findings:

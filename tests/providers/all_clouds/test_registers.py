@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
@@ -12,14 +12,12 @@ import pytest
 from providers.aws import tables as aws
 from providers.azure import tables as azure
 from providers.gcp import tables as gcp
-from scanner.collect.provider import ConnectionRequest
+from scanner.collect.derived import collectable
 from scanner.collect.register import Register
 from scanner.collect.table import Table
 from scanner.model.inventory import Inventory
 from scanner.model.resources.kinds import KINDS
-from scanner.run.scan import CollectionRequest, collect
-from tests.providers.all_clouds.conftest import LIMITS, REGIONS, Cloud
-from tests.providers.all_clouds.replayed_tables import TABLES
+from tests.providers.all_clouds.replayed_tables import TABLES, ReplayedCloud
 
 REGISTERS: dict[str, tuple[Register, ...]] = {
     "aws": (aws.REGISTER,),
@@ -66,21 +64,22 @@ def without(cloud: str, table: Table[Any], monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "COLLECTORS", left)
 
 
-def scanned(cloud: Cloud, kind: str) -> Inventory:
-    """A scan for one kind and the account."""
-    wanted = {one: KINDS[one].facets() for one in ("account", kind)}
-    connection = ConnectionRequest(cloud.name, regions=REGIONS.get(cloud.name, ()))
-    connect = {cloud.name: import_module(f"providers.{cloud.name}.scopes").connect}
-    reading = CollectionRequest(connections=(connection,), wanted=wanted, limits=LIMITS)
-    return collect(reading, connect).inventory
+def collected(answers: ReplayedCloud, kind: str) -> Inventory:
+    """A collection of one kind and the account, from recorded answers."""
+    with answers.installed():
+        return answers.collect(collectable({one: KINDS[one].facets() for one in ("account", kind)})).inventory
 
 
-def test_a_table_that_is_taken_out_leaves_a_blind_spot(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    for table in TABLES[cloud.name]:
+@pytest.mark.parametrize("cloud_name", TABLES)
+def test_a_table_that_is_taken_out_leaves_a_blind_spot(
+    recorded: Callable[[str], ReplayedCloud], cloud_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = recorded(cloud_name)
+    for table in TABLES[cloud_name]:
         kind = table.kind.kind
         with monkeypatch.context() as patched:
-            without(cloud.name, table, patched)
-            inventory = scanned(cloud, kind)
+            without(cloud_name, table, patched)
+            inventory = collected(answers, kind)
         assert all(one.table != table.name for one in inventory.listed or () if one.kind == kind)
         spots = [
             spot for spot in inventory.blind_spots if spot.kind == kind and spot.cause.call == table.name
