@@ -6,6 +6,7 @@ import json
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,8 @@ def test_the_calls_of_a_full_scan_are_the_calls_of_the_tables(cloud: Cloud) -> N
 
 def scan(cloud: Cloud, report: Path, *options: str) -> Done:
     given = (cloud.name, *(HERE if cloud.name == "aws" else ()), *options)
-    return gapscan("scan", *given, "--report", f"json={report}", **cloud.sandbox.environment)
+    environment: dict[str, Any] = {**cloud.sandbox.environment}
+    return gapscan("scan", *given, "--report", f"json={report}", **environment)
 
 
 def test_granting_the_missing_permissions_resolves_the_unknowns(cloud: Cloud, tmp_path: Path) -> None:
