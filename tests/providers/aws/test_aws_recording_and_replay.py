@@ -502,7 +502,7 @@ def test_the_command_line_replays_a_scan_byte_for_byte(
 def test_recorded_names_are_replaced_and_the_verdicts_stay(
     environment: Mapping[str, str], tmp_path: Path
 ) -> None:
-    options = (*HERE, "--now", NOW, "--gate", "none")
+    options = (*HERE, "--now", NOW, "--gate", "none", "--findings", "all")
     live = (*options, "--report", "json=live.json", "--record", "case", "--record-names")
     assert gapscan("scan", "aws", *live, cwd=tmp_path, **environment).returncode == 0
     again = (*options, "--report", "json=again.json", "--replay", "case")
