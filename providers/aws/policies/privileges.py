@@ -13,91 +13,31 @@ Service Authorization Reference for actions and their resource types. The escala
 from __future__ import annotations
 
 import re
-import string
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain
 
-from providers.aws.policies.escalations import ANY_RESOURCE, ESCALATIONS, Escalation, Right
-from providers.aws.policies.patterns import VARIABLE, narrowest, widest, within
+from providers.aws.policies.coverage import Home, in_force, names_service, of_all_regions, reaches
+from providers.aws.policies.escalation import Escalation, Right
+from providers.aws.policies.escalations import ESCALATIONS
+from providers.aws.policies.patterns import within
+from providers.aws.policies.rights import (
+    ACTIONS,
+    EVERYTHING,
+    GRANTING_RIGHTS,
+    KNOWN_SERVICES,
+    PASSING_TO_ANY,
+    READING,
+    UNNAMED,
+)
 from providers.aws.policies.statements import IdentityStatement
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
-from scanner.policy.conditions import Condition
-from scanner.policy.patterns import intersect, matches
+from scanner.policy.patterns import matches
 
 ReadPolicy = Observed[tuple[IdentityStatement, ...]]
 """The statements of a policy, or why it could not be read."""
-
-ANY_NAME = ("\x01", "\x01\x05\x01\x05")
-"""Names that no policy contains literally: a pattern that matches both matches every name."""
-SELF_VARIABLES = ("${aws:username}", "${aws:userid}")
-"""Policy variables that stand for the identity itself."""
-LITERAL = re.compile(r"[^*?$]*")
-PASSED_TO = "iam:passedtoservice"
-"""The condition key that names the service that a role may be passed to."""
-
-GRANTING_RIGHTS = tuple(
-    dict.fromkeys(each.rights[0] for each in ESCALATIONS if each.kind not in ("pass", "workload"))
-)
-"""Rights that alone grant permissions, to others or to the identity itself. Assuming any role is one: it
-includes every role that trusts the whole account. ``iam:PassRole`` is not: alone it grants nothing."""
-
-UNNAMED = tuple(
-    Right(f"{letter}\x01:\x01", "arn:{partition}:\x01:\x01:{account}:{name}")
-    for letter in string.ascii_lowercase
-)
-"""Actions that no policy names, of services by their first letter: only patterns for all of them match."""
-_OF_SERVICES = (
-    *UNNAMED,
-    Right("s3:getobject", "arn:{partition}:s3:::{name}/{name}"),
-    Right("s3:deletebucket", "arn:{partition}:s3:::{name}"),
-    Right("ec2:runinstances", "arn:{partition}:ec2:\x01:{account}:instance/{name}"),
-    Right("ec2:terminateinstances", "arn:{partition}:ec2:\x01:{account}:instance/{name}"),
-    Right("kms:decrypt", "arn:{partition}:kms:\x01:{account}:key/{name}"),
-    Right("kms:schedulekeydeletion", "arn:{partition}:kms:\x01:{account}:key/{name}"),
-    Right("lambda:updatefunctioncode", "arn:{partition}:lambda:\x01:{account}:function:{name}"),
-    Right("rds:deletedbinstance", "arn:{partition}:rds:\x01:{account}:db:{name}"),
-    Right("dynamodb:scan", "arn:{partition}:dynamodb:\x01:{account}:table/{name}"),
-    Right("secretsmanager:getsecretvalue", "arn:{partition}:secretsmanager:\x01:{account}:secret:{name}"),
-    Right("ssm:sendcommand", "arn:{partition}:ssm:\x01:{account}:document/{name}"),
-    Right("cloudtrail:stoplogging", "arn:{partition}:cloudtrail:\x01:{account}:trail/{name}"),
-    Right("cloudformation:createstack", "arn:{partition}:cloudformation:\x01:{account}:stack/{name}/{name}"),
-    Right("iam:createuser", "arn:{partition}:iam::{account}:user/{name}"),
-    Right("iam:createrole", "arn:{partition}:iam::{account}:role/{name}"),
-    Right("iam:passrole", "arn:{partition}:iam::{account}:role/{name}"),
-)
-EVERYTHING = (*_OF_SERVICES, *(right for right in GRANTING_RIGHTS if right.of_iam))
-"""An identity with all of these on all resources has administrator access: the first stand for all actions
-that no policy names. Billing and the organisation itself are excluded: an administrator may lack them."""
-
-ACTIONS = tuple(
-    sorted({right.action for right in (*EVERYTHING, *(r for each in ESCALATIONS for r in each.rights))})
-)
-"""Every action that is evaluated here."""
-
-REQUEST_CONTEXT = frozenset(
-    {
-        "aws:calledvia",
-        "aws:calledviafirst",
-        "aws:calledvialast",
-        "aws:multifactorauthage",
-        "aws:multifactorauthpresent",
-        "aws:referer",
-        "aws:requestedregion",
-        "aws:securetransport",
-        "aws:sourceip",
-        "aws:sourcevpc",
-        "aws:sourcevpce",
-        "aws:tokenissuetime",
-        "aws:useragent",
-        "aws:viaawsservice",
-        "aws:vpcsourceip",
-    }
-)
-"""Condition keys on how or from where a request is sent, not by whom: the identity can meet the condition and
-then has the right."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +52,8 @@ class Privileged:
 
     def trusts(self, service: str) -> Observed[bool]:
         """Whether it is a role that the service may use."""
-        return lift(lambda found: bool(found & {service, f"{service}.cn"}), self.services)
+        names = {service, f"{service}.cn"}
+        return lift(lambda found: any(of_all_regions(each) in names for each in found), self.services)
 
 
 @dataclass(frozen=True)
@@ -128,6 +69,10 @@ class PolicyHolder:
     """The ARNs of the user itself, its groups, and the managed policies of both; of a role likewise."""
     privileged: tuple[Privileged, ...] = ()
     """The privileged identities of the account: what it takes over with one of them, it has."""
+
+    @cached_property
+    def _home(self) -> Home:
+        return Home(self.partition, self.account)
 
     @cached_property
     def _statements(self) -> Mapping[tuple[str, bool], Sequence[IdentityStatement]]:
@@ -178,13 +123,25 @@ class PolicyHolder:
         """Whether it may grant permissions, to others or to itself.
 
         Where all actions are allowed that no policy names, and none that is known to grant permissions, it is
-        unknown: one of them may.
+        unknown: one of them may. Likewise where any role may be passed, and used in a service of which the
+        data do not tell what it does with roles.
         """
         found = _some(self._works(escalation, self._granting) for escalation in self._possible)
         if found is not False:
             return found
+        if self._names_unknown_service and self._has(PASSING_TO_ANY, wholly=True) is not False:
+            return UNDECIDED_SERVICE
         unnamed = (self._has(right, wholly=True) for right in UNNAMED)
         return UNDECIDED_ACTION if any(each is not False for each in unnamed) else False
+
+    @cached_property
+    def _names_unknown_service(self) -> bool:
+        """Whether it may use a service, by its name, that :data:`KNOWN_SERVICES` does not have."""
+        return any(
+            statement.allow and any(map(_of_unknown_service, () if statement.all_but else statement.actions))
+            for policy in self.policies
+            for statement in (() if isinstance(policy, Unknown) else policy)
+        )
 
     @property
     def has_more(self) -> Observed[bool]:
@@ -312,8 +269,10 @@ class PolicyHolder:
     ) -> Iterator[Observed[bool]]:
         """With ``named``, only statements that name the action's service."""
         for statement in self._statements.get((right.action, allow), ()):
-            if (not named or _names_service(statement, right)) and self._reaches(statement, right, wholly):
-                yield _in_force(statement, right)
+            if (not named or names_service(statement, right)) and reaches(
+                statement, right, wholly, self._home
+            ):
+                yield in_force(statement, right)
         yield from (policy for policy in self.policies if isinstance(policy, Unknown))
 
     def _bounds(self, allow: bool, right: Right, wholly: bool) -> Iterator[Observed[bool]]:
@@ -324,50 +283,9 @@ class PolicyHolder:
             if (
                 statement.allow == allow
                 and right.action in _named(statement.actions, statement.all_but)
-                and self._reaches(statement, right, wholly)
+                and reaches(statement, right, wholly, self._home)
             ):
-                yield _in_force(statement, right)
-
-    def _reaches(self, statement: IdentityStatement, right: Right, wholly: bool) -> bool:
-        """Whether the statement covers the right's resources: all of them (``wholly``), or some."""
-        if "*" in statement.resources:
-            return not statement.all_but_resources
-        if "{" not in right.arn and right.arn != ANY_RESOURCE and not statement.all_but_resources:
-            # One resource.
-            pattern_of = widest if statement.allow else narrowest
-            return any(_covers(pattern, pattern_of, right.arn) for pattern in statement.resources)
-        every = [_arn(right, self.partition, self.account, name) for name in ANY_NAME]
-        some = _arn(right, self.partition, self.account, "*")
-        if statement.all_but_resources and not statement.allow:
-            # A denial that excludes any of the resources does not deny the right on all of them.
-            return not any(intersect(widest(pattern), some) for pattern in statement.resources)
-        if statement.all_but_resources or wholly:
-            wide = any(all(matches(narrowest(p), arn) for arn in every) for p in statement.resources)
-            return wide != statement.all_but_resources
-        return any(
-            intersect(widest(pattern), some)
-            for pattern in statement.resources
-            if not (right.others and _is_self(pattern))
-        )
-
-
-def _covers(pattern: str, pattern_of: Callable[[str], str], arn: str) -> bool:
-    """Whether a pattern matches an ARN; most differ in the text before the first wildcard or variable."""
-    start = LITERAL.match(pattern)
-    assert start is not None
-    if not arn.startswith(start[0]):
-        return False
-    return start[0] == arn if start[0] == pattern else matches(pattern_of(pattern), arn)
-
-
-def _is_self(pattern: str) -> bool:
-    """Whether the pattern matches the identity itself only: its last part is its name, and no more."""
-    return pattern.lower().rpartition("/")[2] in SELF_VARIABLES
-
-
-def _names_service(statement: IdentityStatement, right: Right) -> bool:
-    service = right.action.partition(":")[0]
-    return not statement.all_but and any(each.partition(":")[0] == service for each in statement.actions)
+                yield in_force(statement, right)
 
 
 @lru_cache(maxsize=65536)
@@ -382,52 +300,27 @@ def _named(patterns: tuple[str, ...], all_but: bool) -> frozenset[str]:
     return frozenset(ACTIONS) - found if all_but else frozenset(found)
 
 
+@lru_cache(maxsize=65536)
+def _of_unknown_service(pattern: str) -> bool:
+    """Whether it names actions, other than reads, of a service that is not known."""
+    service, _, action = pattern.partition(":")
+    named = bool(action) and "*" not in service and "?" not in service
+    return named and service not in KNOWN_SERVICES and not action.startswith(READING)
+
+
 def _starting_with(prefix: str) -> Sequence[str]:
     return ACTIONS[bisect_left(ACTIONS, prefix) : bisect_right(ACTIONS, prefix + "\uffff")]
-
-
-@lru_cache(maxsize=65536)
-def _arn(right: Right, partition: str, account: str, name: str) -> str:
-    return right.arn.format(partition=partition, account=account, name=name)
-
-
-def _in_force(statement: IdentityStatement, right: Right) -> Observed[bool]:
-    """Whether the conditions can hold for the identity (Allow), or always do (Deny)."""
-    conditions = statement.conditions
-    if right.service is not None:
-        passed = [condition for condition in conditions if condition.key == PASSED_TO]
-        if any(_is_passed(condition, right.service) is False for condition in passed):
-            return False
-        conditions = tuple(each for each in conditions if each not in passed or not _is_decided(each))
-    if not conditions:
-        return True
-    if all(condition.key in REQUEST_CONTEXT for condition in conditions):
-        return statement.allow
-    return UNDECIDED
-
-
-def _is_decided(condition: Condition) -> bool:
-    return condition.operator in ("stringequals", "stringlike", "stringequalsignorecase") or (
-        condition.operator in ("stringnotequals", "stringnotlike", "stringnotequalsignorecase")
-    )
-
-
-def _is_passed(condition: Condition, service: str) -> bool | None:
-    """Whether a condition on the service that a role is passed to holds for one; ``None`` if undecided."""
-    if not _is_decided(condition) or any(map(VARIABLE.search, condition.values)):
-        return None
-    names = (service, f"{service}.cn")
-    named = any(matches(value.lower(), name) for value in condition.values for name in names)
-    return named != condition.operator.startswith("stringnot")
 
 
 def _undecided(message: str) -> Unknown:
     return Unknown.because("error", "iam:GetAccountAuthorizationDetails", None, message)
 
 
-UNDECIDED = _undecided("whether a condition of the policies holds cannot be determined from their text")
 UNDECIDED_ACTION = _undecided(
     "the policies allow actions that they do not name; whether one of them grants permissions is unknown"
+)
+UNDECIDED_SERVICE = _undecided(
+    "the policies allow passing any role, and actions of a service that may use it for anything"
 )
 UNDECIDED_WORKLOAD = _undecided(
     "it may run code in some workloads of a service; whether one has a privileged role is not read"

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from providers.aws.policies.escalations import ESCALATIONS, HARMLESS
 from providers.aws.policies.patterns import narrowest, widest
-from providers.aws.policies.privileges import GRANTING_RIGHTS, PolicyHolder, ReadPolicy
+from providers.aws.policies.privileges import PolicyHolder, ReadPolicy
+from providers.aws.policies.rights import GRANTING_RIGHTS, KNOWN_SERVICES
+from providers.aws.policies.services import WITHOUT_ROLES
 from providers.aws.policies.statements import statements
 from scanner.model.evidence import Unknown
 from scanner.policy.patterns import intersect, matches
@@ -224,20 +226,26 @@ def test_case_of_elements_does_not_matter() -> None:
 
 
 CLIENTS = {
-    "airflow": "mwaa",
-    "elasticmapreduce": "emr",
-    "sso": "sso-admin",
-    "states": "stepfunctions",
+    "airflow": ["mwaa"],
+    "airflow-serverless": ["mwaa-serverless"],
+    "bedrock-agentcore": ["bedrock-agentcore", "bedrock-agentcore-control"],
+    "elasticmapreduce": ["emr"],
+    "kinesisanalytics": ["kinesisanalytics", "kinesisanalyticsv2"],
+    "lambda": ["lambda", "lambda-microvms"],
+    "s3": ["s3", "s3control"],
+    "sso": ["sso-admin"],
+    "states": ["stepfunctions"],
 }
-"""The SDK's name of a service where its actions have another."""
+"""The SDK's names of a service where its actions have another."""
 WITHOUT_CLIENT = {"codestar", "opsworks", "sso-directory"}
 """Services whose actions the SDK does not have, or no longer."""
 PERMISSIONS_ONLY = {
     "bedrock-agentcore:connectbrowserautomationstream",
-    "bedrock-agentcore:createagentruntime",
-    "bedrock-agentcore:createbrowser",
-    "bedrock-agentcore:createcodeinterpreter",
-    "bedrock-agentcore:createharness",
+    "apigateway:patch",
+    "apigateway:post",
+    "apigateway:put",
+    "cloudformation:createresource",
+    "cloudformation:updateresource",
     "iam:passrole",
     "lambda:invokefunction",
     "lambda:invokefunctionurl",
@@ -251,8 +259,9 @@ READING = ("get", "list", "generate", "simulate", "tag", "untag")
 def operations(service: str) -> set[str]:
     import botocore.session
 
-    model = botocore.session.get_session().get_service_model(CLIENTS.get(service, service))
-    return {each.lower() for each in model.operation_names}
+    session = botocore.session.get_session()
+    models = map(session.get_service_model, CLIENTS.get(service, [service]))
+    return {each.lower() for model in models for each in model.operation_names}
 
 
 def test_every_escalation_is_an_action_of_its_service() -> None:
@@ -270,6 +279,106 @@ def test_every_write_of_iam_is_judged() -> None:
     writes = {f"iam:{name}" for name in operations("iam") if not name.startswith(READING)}
     assert writes <= judged
     assert not {f"iam:{name}".lower() for name in HARMLESS} & {each.action for each in GRANTING_RIGHTS}
+
+
+NEW_SERVICES = {
+    *("account-access", "aidevops", "cloudwatch-omni", "connecthealth", "continuum", "rtbfabric", "s3files"),
+    *("securityagent", "agent-registry"),
+}
+"""Services of the SDK that are too new to tell what they do with roles: what uses them stays unknown."""
+PREFIXES = {
+    "amp": "aps",
+    "cloudcontrol": "cloudformation",
+    "cloudwatchomni": "cloudwatch-omni",
+    "devops-agent": "aidevops",
+    "emr": "elasticmapreduce",
+    "mwaa": "airflow",
+    "opensearch": "es",
+    "opensearchserverless": "aoss",
+    "stepfunctions": "states",
+    "timestream-query": "timestream",
+    "cloudwatch": "cloudwatch",
+    "mailmanager": "ses",
+    "sso-admin": "sso",
+}
+"""The prefix of a service's actions where the SDK's model does not tell it."""
+
+
+def takes_role(shape: Any, depth: int = 4) -> bool:
+    """Whether the ARN of a role is part of the input."""
+    if shape.type_name == "list":
+        return depth > 0 and takes_role(shape.member, depth - 1)
+    return shape.type_name == "structure" and any(
+        (name.lower().endswith("rolearn") and member.type_name == "string")
+        or (depth > 0 and takes_role(member, depth - 1))
+        for name, member in shape.members.items()
+    )
+
+
+def test_every_service_that_takes_roles_is_judged() -> None:
+    """A service that is new in the SDK must be entered in the data, or it makes rights unknown."""
+    import botocore.session
+
+    session = botocore.session.get_session()
+    found = set()
+    for name in session.get_available_services():
+        model = session.get_service_model(name)
+        inputs = (model.operation_model(each).input_shape for each in model.operation_names)
+        if any(shape is not None and takes_role(shape) for shape in inputs):
+            prefix = model.metadata.get("signingName") or model.metadata["endpointPrefix"]
+            found.add(PREFIXES.get(name, prefix))
+    assert found - KNOWN_SERVICES <= NEW_SERVICES
+    assert not found & WITHOUT_ROLES
+
+
+PASSING = allow("iam:PassRole")
+TO_STATES = {"StringEquals": {"iam:PassedToService": "states.eu-west-1.amazonaws.com"}}
+TO_STATES_ANYWHERE = {"StringLike": {"iam:PassedToService": "states.*.amazonaws.com"}}
+TO_LAMBDA = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+STATES = allow(["states:CreateStateMachine", "states:StartExecution"])
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        *(
+            ([PASSING, allow(actions)], True)
+            for actions in (
+                ["dms:CreateEndpoint", "dms:StartReplicationTask"],
+                ["transfer:CreateUser"],
+                ["config:PutRemediationConfigurations"],
+                ["servicecatalog:CreateConstraint", "servicecatalog:ProvisionProduct"],
+                ["appstream:CreateFleet", "appstream:CreateStreamingURL"],
+                ["events:PutTargets"],
+                ["pipes:CreatePipe"],
+                ["budgets:CreateBudgetAction"],
+                ["fis:CreateExperimentTemplate", "fis:StartExperiment"],
+                ["appsync:CreateDataSource", "appsync:CreateResolver"],
+                ["ssm:RegisterTaskWithMaintenanceWindow"],
+                ["codebuild:StartBuild"],
+                ["airflow-serverless:*"],
+            )
+        ),
+        ([PASSING, allow("apigateway:PUT", "arn:aws:apigateway:*::/restapis/*")], True),
+        # One action of two, or roles for another service.
+        ([PASSING, allow("appstream:CreateFleet")], False),
+        ([PASSING, allow("servicecatalog:ProvisionProduct")], False),
+        ([allow("iam:PassRole", Condition=TO_LAMBDA), allow("events:PutTargets")], False),
+        ([allow("iam:PassRole", Condition=TO_STATES), STATES], True),
+        ([allow("iam:PassRole", Condition=TO_STATES_ANYWHERE), STATES], True),
+        ([allow("iam:PassRole", Condition=TO_STATES), allow("events:PutTargets")], False),
+        # Services that use a role for their own purpose, that take none, and that are not known.
+        ([PASSING, allow(["lex:*", "textract:*", "transcribe:*", "sqs:*", "cloudwatch:*"])], False),
+        ([PASSING, allow("newservice:*")], "?"),
+        ([PASSING, allow("newservice:Create*")], "?"),
+        ([PASSING, allow(["newservice:Get*", "newservice:ListThings"])], False),
+        ([allow("newservice:*")], False),
+        ([allow("iam:PassRole", Condition=TO_LAMBDA), allow("newservice:*")], False),
+        ([allow("iam:PassRole", f"{OWN}:role/app"), allow("newservice:*")], False),
+    ],
+)
+def test_roles_that_services_take(found: Sequence[Statement], expected: object) -> None:
+    assert rights([policy(*found)])[1] == expected
 
 
 TEXTS = ["".join(each) for size in range(11) for each in itertools.product("ab", repeat=size)]
