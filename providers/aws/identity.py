@@ -15,7 +15,17 @@ from providers.aws.client.client import AwsChain, AwsQuestion
 from providers.aws.iam import credential_report as report
 from providers.aws.iam.authorization import DETAILS, Attachment, Detail, Details
 from providers.aws.iam.credential_report import Row
+from providers.aws.iam.identity_center import DELEGATES, is_delegate
 from providers.aws.iam.principals import KEY_LISTING, ROLE_LISTING, USER_LISTING, PrincipalListing
+from providers.aws.iam.root_user import (
+    SUMMARY,
+    RootKeys,
+    has_mfa,
+    number_of_keys,
+    to_root_keys,
+    to_root_mfa,
+    to_root_password,
+)
 from providers.aws.policies.privileges import PolicyHolder
 from providers.aws.policies.privileges import ReadPolicy as Policy
 from providers.aws.policies.trust import Organisation, RoleHome, Trust
@@ -28,7 +38,6 @@ from scanner.model.resources.identity import AccessKey, Role, User
 if TYPE_CHECKING:
     from providers.aws.client.client import AwsCaller
 
-GET_SUMMARY = AwsCall("iam", "GetAccountSummary", root="GetAccountSummaryResponse")
 LIST_ACCOUNTS = AwsCall("organizations", "ListAccounts", pages="Accounts")
 KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,}")
 """The console stores the description of an access key in a tag of the user, named by the key's id."""
@@ -96,11 +105,6 @@ def is_external(item: Item) -> bool:
     return False
 
 
-def to_root_password(item: Item, answer: Answer) -> bool | None:
-    """``AccountPasswordPresent`` of GetAccountSummary for the root user; ``None`` for other users."""
-    return bool(answer["SummaryMap"]["AccountPasswordPresent"]) if item["root"] else None
-
-
 def has_password(by_report: Observed[bool], of_root: Observed[bool | None]) -> Observed[bool]:
     """From the report; for the root user, where the report says ``not_supported``, from the summary."""
     if not isinstance(by_report, Unknown):
@@ -111,12 +115,15 @@ def has_password(by_report: Observed[bool], of_root: Observed[bool | None]) -> O
 def is_enabled(
     by_report: Observed[bool],
     of_root: Observed[bool | None],
-    keys: Observed[int],
+    root: Observed[bool],
+    keys_by_report: Observed[int],
+    keys_of_root: Observed[RootKeys],
     certificate: Observed[bool],
 ) -> Observed[bool]:
     """The user has a password, an active key or an active certificate: IAM has no other switch.
     Service-specific credentials (CodeCommit, Keyspaces, Bedrock) are not in the report and do not count.
     """
+    keys = number_of_keys(root, keys_by_report, keys_of_root)
     return any_of(has_password(by_report, of_root), lift(lambda number: number > 0, keys), certificate)
 
 
@@ -146,18 +153,19 @@ def to_administration(item: Item) -> Observed[Administration]:
 
 
 def is_management_account(item: Item, answer: Answer) -> bool:
-    """``MasterAccountId`` of DescribeOrganization: the account that Identity Center is managed from, unless
-    it is delegated to a member account.
-    """
+    """``MasterAccountId`` of DescribeOrganization: the account that Identity Center is managed from."""
     found = to_organisation(item, answer)
     return found is not None and found.management_account == item["account"]
 
 
-def is_administrator(administration: Observed[Administration], management: Observed[bool]) -> Observed[bool]:
+def is_administrator(
+    administration: Observed[Administration], management: Observed[bool], delegate: Observed[bool]
+) -> Observed[bool]:
     """Administrator access here, or over Identity Center if it is managed from this account."""
     if isinstance(administration, Unknown):
         return administration
-    return any_of(administration.here, all_of(administration.identity_center, management))
+    managed_here = any_of(management, delegate)
+    return any_of(administration.here, all_of(administration.identity_center, managed_here))
 
 
 def user_tags(item: Item) -> Observed[Mapping[str, str]]:
@@ -304,7 +312,13 @@ def role_created(item: Item) -> datetime | None:
 
 PASSWORD: tuple[FacetRead[AwsQuestion], ...] = (
     FacetRead(None, partial(of_row, report.password)),
-    FacetRead(GET_SUMMARY, to_root_password),
+    FacetRead(SUMMARY, to_root_password),
+)
+
+KEYS: tuple[FacetRead[AwsQuestion], ...] = (
+    FacetRead(None, is_root),
+    FacetRead(None, partial(of_row, report.active_keys)),
+    FacetRead(SUMMARY, to_root_keys),
 )
 
 USERS: Table[AwsQuestion] = Table(
@@ -318,18 +332,29 @@ USERS: Table[AwsQuestion] = Table(
         "enabled": Facet(
             (
                 *PASSWORD,
-                FacetRead(None, partial(of_row, report.active_keys)),
+                *KEYS,
                 FacetRead(None, partial(of_row, report.certificate)),
             ),
             is_enabled,
         ),
         "password": Facet(PASSWORD, has_password),
-        "mfa": from_list(partial(of_row, report.mfa)),
-        "access_keys": from_list(partial(of_row, report.active_keys)),
+        "mfa": Facet(
+            (
+                FacetRead(None, is_root),
+                FacetRead(None, partial(of_row, report.mfa)),
+                FacetRead(SUMMARY, to_root_mfa),
+            ),
+            has_mfa,
+        ),
+        "access_keys": Facet(KEYS, number_of_keys),
         "last_used": from_list(partial(of_row, report.last_used)),
         "external": from_list(is_external),
         "administrator": Facet(
-            (FacetRead(None, to_administration), FacetRead(DESCRIBE_ORGANISATION, is_management_account)),
+            (
+                FacetRead(None, to_administration),
+                FacetRead(DESCRIBE_ORGANISATION, is_management_account),
+                FacetRead(DELEGATES, is_delegate),
+            ),
             is_administrator,
         ),
     },

@@ -21,6 +21,8 @@ class AwsCall:
     ``None``: it requires none."""
     absent: frozenset[str] = frozenset()
     """Error codes that mean "not configured"; the answer is then ``None``."""
+    absent_messages: frozenset[str] = frozenset()
+    """The same for messages, each after its code and a colon, where the code alone means something else."""
     parameters: tuple[tuple[str, str], ...] = ()
     """Request parameters, each with the key of the item that holds its value."""
     fixed: tuple[tuple[str, str | bool | tuple[str, ...]], ...] = ()

@@ -147,7 +147,7 @@ class AwsCaller:
             client = self.clients.of(call, item["region"] if call.regional else None)
             return getattr(client, call.method)(**dict(call.fixed), **parameters)
         except self._failures as error:
-            if error_code(error) in call.absent:
+            if error_code(error) in call.absent or error_text(error) in call.absent_messages:
                 return None
             return self._unknown(call, error)
 
@@ -245,6 +245,15 @@ def error_code(error: Exception) -> str | None:
     """The service's error code, if there was a response."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code")) if isinstance(response, Mapping) else None
+
+
+def error_text(error: Exception) -> str | None:
+    """The service's error code and message, if there was a response."""
+    response = getattr(error, "response", None)
+    if not isinstance(response, Mapping):
+        return None
+    found = response.get("Error", {})
+    return f"{found.get('Code')}: {found.get('Message') or response.get('message')}"
 
 
 def sign_in(

@@ -18,6 +18,7 @@ from providers.aws.iam.authorization import (
     Details,
 )
 from providers.aws.iam.credential_report import REPORT, ROOT, Row
+from providers.aws.iam.root_user import GET_SUMMARY, NEWER, SUMMARY, has_keys
 from providers.aws.policies.privileges import PolicyHolder
 from providers.aws.policies.trust import trust
 from scanner.collect.table import Item
@@ -106,9 +107,10 @@ def _same_user(row: Row, detail: Detail) -> bool:
 def list_keys(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
     """The access keys of the credential report, which lists at most two per user.
 
-    The keys of users that are newer than the report are missing.
+    The keys of users that are newer than the report are missing, and a newer key of the root user. Newer keys
+    of other users are not seen: nothing lists them but a call for each user.
     """
-    rows = caller.answer(REPORT, item)
+    rows, summary = caller.answer(REPORT, item), caller.answer(SUMMARY, item)
     if isinstance(rows, Unknown):
         return rows
     keys = [
@@ -118,6 +120,11 @@ def list_keys(caller: AwsCaller, item: Item) -> Observed[PrincipalListing]:
         if report.created(row, number) is not None or report.active(row, number) is not False
     ]
     missing = [why for row in rows if (why := report.missing_keys(row)) is not None]
+    root_has = caller.read(GET_SUMMARY, has_keys, summary) if not isinstance(summary, Unknown) else summary
+    if isinstance(root_has, Unknown):
+        missing.append(root_has)
+    elif root_has and not any(key["row"]["user"] == ROOT for key in keys):
+        missing.append(NEWER)
     details = caller.answer(DETAILS, item)
     if isinstance(details, Unknown) or details.missing is not None:
         missing.append(details if isinstance(details, Unknown) else details.missing)
@@ -181,5 +188,5 @@ def _no_detail(details: Observed[Details]) -> Unknown:
 
 
 USER_LISTING = AwsChain((*REPORT.parts, *DETAILS.parts), list_users)
-KEY_LISTING = AwsChain((*REPORT.parts, *DETAILS.parts), list_keys)
+KEY_LISTING = AwsChain((*REPORT.parts, *DETAILS.parts, GET_SUMMARY), list_keys)
 ROLE_LISTING = AwsChain(DETAILS.parts, list_roles)

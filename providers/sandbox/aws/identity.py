@@ -59,6 +59,9 @@ class Identities:
             return _answer("GetAccountAuthorizationDetails", page)
         if name == "organizations:ListAccounts":
             return self._accounts(organisation)
+        if name == "organizations:ListDelegatedAdministrators":
+            # moto refuses the service, which nobody has registered with it.
+            return Answer(200, "application/x-amz-json-1.1", b'{"DelegatedAdministrators": []}')
         return None
 
     def _generate(self) -> Answer:

@@ -219,6 +219,7 @@ def test_each_call_is_made_once_for_all_kinds(scan: Scan, sandbox: AwsSandbox, w
         "iam:GetAccountSummary": 1,
         "organizations:DescribeOrganization": 1,
         "organizations:ListAccounts": 1,
+        "organizations:ListDelegatedAdministrators": 1,
     }
 
 
@@ -229,6 +230,7 @@ def test_keys_alone_need_the_report_and_all_users(scan: Scan, sandbox: AwsSandbo
         "iam:GenerateCredentialReport",
         "iam:GetCredentialReport",
         "iam:GetAccountAuthorizationDetails",
+        "iam:GetAccountSummary",
     }
 
 

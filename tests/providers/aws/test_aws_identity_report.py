@@ -8,8 +8,10 @@ import pytest
 
 from providers.aws.account import to_password_policy
 from providers.aws.iam import credential_report as report
+from providers.aws.iam.identity_center import list_delegates
 from providers.aws.iam.principals import PrincipalListing, list_keys, list_roles, list_users
-from providers.aws.identity import of_row, to_organisation, to_root_password, user_tags
+from providers.aws.iam.root_user import SUMMARY, to_root_password
+from providers.aws.identity import of_row, to_organisation, user_tags
 from scanner.model.evidence import Observed, Unknown
 from scanner.model.resources.account import PasswordPolicy
 
@@ -206,6 +208,7 @@ class Details(Answering):
         self.found = {
             report.REPORT.name: rows,
             DETAILS.name: read_details(pages, ITEM),  # type: ignore[arg-type]
+            SUMMARY.name: {"SummaryMap": {"AccountAccessKeysPresent": 0}},
         }
 
     def answer(self, call: Any, item: Any) -> Any:
@@ -352,6 +355,40 @@ def test_a_list_missing_in_the_details_of_a_user_is_not_empty(absent: str) -> No
     details = Details((), page(UserDetailList=[detail])).found["iam:GetAccountAuthorizationDetails"]
     assert isinstance(details.identity(detail).administrator, Unknown)
     assert details.identity(of_user("u")).administrator is False
+
+
+@pytest.mark.parametrize(
+    ("present", "cells", "missing"),
+    [
+        (0, {}, False),
+        (1, {}, True),
+        (
+            1,
+            {"access_key_1_active": "false", "access_key_1_last_rotated": "2025-02-01T00:00:00+00:00"},
+            False,
+        ),
+    ],
+)
+def test_a_key_of_the_root_user_newer_than_the_report_is_a_blind_spot(
+    present: int, cells: dict[str, str], missing: bool
+) -> None:
+    root = user(user=report.ROOT, arn=f"{OWN}:root", **cells)
+    caller = Details((root,), page())
+    caller.found[SUMMARY.name] = {"SummaryMap": {"AccountAccessKeysPresent": present}}
+    listing = list_keys(caller, ITEM)  # type: ignore[arg-type]
+    assert isinstance(listing, PrincipalListing)
+    assert (listing.missing is not None) is missing
+
+
+def test_delegated_administrators_are_those_of_all_pages() -> None:
+    pages = [
+        {"DelegatedAdministrators": [{"Id": "111122223333"}], "NextToken": "a"},
+        {"DelegatedAdministrators": [], "NextToken": "b"},
+        {"DelegatedAdministrators": [{"Id": "444455556666"}]},
+    ]
+    assert list_delegates(Answering(*pages), ITEM) == {"111122223333", "444455556666"}  # type: ignore[arg-type]
+    endless = Answering(*pages[:2] * 100)
+    assert isinstance(list_delegates(endless, ITEM), Unknown)  # type: ignore[arg-type]
 
 
 def test_small_mappings() -> None:
