@@ -140,6 +140,7 @@ GOOD: dict[type[Resource], dict[str, Any]] = {
         "everything": False,
         "grants_rights": False,
         "external": False,
+        "standing": True,
         "conditioned": True,
         "created": NOW - timedelta(days=500),
         "last_used": NOW - timedelta(days=1),

@@ -392,6 +392,7 @@ ROLES: Table[AwsQuestion] = Table(
             ),
             is_outside,
         ),
+        "standing": from_list(lambda item: True),
         "conditioned": from_list(is_conditioned),
         "created": from_list(role_created),
         "last_used": from_list(role_used),

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from providers.azure.eligibility import together
 from providers.azure.role_definitions import Grant, KnownRoles, administers, is_wide
 from providers.azure.roles import AssignedRoles, Assignments, granting_workloads
 from providers.azure.workload_identities import Owners, Targets, Use, reaches
@@ -32,19 +33,25 @@ class Administration:
 
 def administrations(
     assignments: Assignments,
+    eligible: Assignments,
     known: Sequence[Observed[KnownRoles]],
     used: Sequence[Observed[Sequence[Use]]],
     owners: Observed[Owners],
 ) -> Iterator[Observed[Administration]]:
-    """One for each scanned subscription."""
+    """One for each scanned subscription, of the roles that users and groups have or may activate; where these
+    are unknown, of the others, and why they are.
+    """
     facts: dict[str, list[Observed[bool]]] = defaultdict(list)
     for each, permits in zip(assignments, known, strict=True):
         if not isinstance(each, Unknown) and not isinstance(permits, Unknown):
             for workload, fact in granting_workloads(each, permits, administers).items():
                 facts[workload].append(fact)
     administrators = {workload: any_of(*each) for workload, each in facts.items()}
-    for each, permits, resources in zip(assignments, known, used, strict=True):
+    for each, more, permits, resources in zip(assignments, eligible, known, used, strict=True):
         if isinstance(each, Unknown) or isinstance(permits, Unknown):
             yield join([one for one in (each, permits) if isinstance(one, Unknown)])
-        else:
+        elif isinstance(more, Unknown):
             yield Administration(each, permits, administrators, resources, owners)
+            yield more
+        else:
+            yield Administration(together(each, more), permits, administrators, resources, owners)

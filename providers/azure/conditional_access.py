@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.azure.directory_users import GUEST_KINDS
-from scanner.model.evidence import Observed, Unknown, all_of, any_of, lift
+from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 
 Row = Mapping[str, Any]
 Members = Mapping[str, Observed[frozenset[str]]]
@@ -48,6 +48,9 @@ class Holders:
     groups: frozenset[str]
     unknown_type: frozenset[str]
     """Principals whose type is not reported."""
+
+
+_NOBODY = Holders(frozenset(), frozenset(), frozenset())
 
 
 @dataclass(frozen=True)
@@ -96,18 +99,38 @@ def policies(rows: Iterable[Row]) -> tuple[Policy, ...]:
     )
 
 
-def named_groups(found: Observed[Sequence[Policy]], roles: Observed[Mapping[str, Holders]]) -> frozenset[str]:
+def named_groups(
+    found: Observed[Sequence[Policy]],
+    roles: Observed[Mapping[str, Holders]],
+    eligible: Observed[Mapping[str, Holders]],
+) -> frozenset[str]:
     """The groups whose members determine whom the policies apply to: those that the policies name, and those
-    that hold roles that the policies name, or Global Administrator, of whom most is required."""
+    that hold roles that the policies name, or may activate them, or Global Administrator, of whom most is
+    required."""
     if isinstance(found, Unknown) or not found:
         return frozenset()
     sides = [side for policy in found for side in (policy.included, policy.excluded)]
     groups = frozenset(group for side in sides for group in side.groups)
-    if isinstance(roles, Unknown):
-        return groups
     named = {GLOBAL_ADMINISTRATOR}.union(*(side.roles for side in sides))
-    held = (roles[role].groups for role in named if role in roles)
-    return groups.union(*held)
+    listed = [each for each in (roles, eligible) if not isinstance(each, Unknown)]
+    return groups.union(*(each[role].groups for each in listed for role in named if role in each))
+
+
+def when_activated(
+    roles: Observed[Mapping[str, Holders]], eligible: Observed[Mapping[str, Holders]]
+) -> Observed[Mapping[str, Holders]]:
+    """The holders of each role, once all who may activate it have done so."""
+    if isinstance(roles, Unknown) or isinstance(eligible, Unknown):
+        return join([one for one in (roles, eligible) if isinstance(one, Unknown)])
+    return {
+        role: Holders(
+            *(
+                getattr(roles.get(role, _NOBODY), name) | getattr(eligible.get(role, _NOBODY), name)
+                for name in ("users", "groups", "unknown_type")
+            )
+        )
+        for role in (*roles, *eligible)
+    }
 
 
 def role_members(
@@ -116,7 +139,7 @@ def role_members(
     """The current holders of the role, directly or through a group."""
     if isinstance(roles, Unknown):
         return roles
-    holders = roles.get(role, Holders(frozenset(), frozenset(), frozenset()))
+    holders = roles.get(role, _NOBODY)
     if holders.unknown_type:
         return Unknown.because(
             "denied",

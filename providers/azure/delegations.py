@@ -146,6 +146,7 @@ def delegations(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
             combine=entitles,
         ),
         "external": from_list(lambda item: item["tenant"] != tenant),
+        "standing": from_list(lambda item: not item["eligible"]),
         "conditioned": from_list(to_conditioned),
         # https://learn.microsoft.com/rest/api/managedservices: neither kind of definition has a time.
         "created": from_list(lambda item: None),

@@ -19,6 +19,7 @@ from providers.azure.conditional_access import (
 )
 from providers.azure.credentials import credentials_of_application
 from providers.azure.directory_users import DirectoryUsers, directory_users
+from providers.azure.eligibility import ELIGIBLE, UNLICENSED
 from providers.azure.role_definitions import PERMISSIONS_BY_ROLE, KnownRoles
 from providers.azure.roles import ASSIGNED_ROLES, SERVICE_PRINCIPALS, Assignments
 from providers.azure.sign_in_requirements import Requirements
@@ -38,9 +39,11 @@ def _domains(rows: Iterable[Row]) -> Mapping[str, str]:
 
 
 def directory_roles(rows: Iterable[Row]) -> Mapping[str, Holders]:
-    """The current holders of each directory role in the whole tenant, by the role's template ID.
+    """The current holders of each directory role in the whole tenant, or those who may activate it, by the
+    role's template ID.
 
     https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
+    https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances
     """
     users: dict[str, set[str]] = defaultdict(set)
     groups: dict[str, set[str]] = defaultdict(set)
@@ -121,6 +124,14 @@ DIRECTORY_ROLES = DirectoryCall(
     paged=True,
     digest=directory_roles,
 )
+ELIGIBLE_DIRECTORY_ROLES = DirectoryCall(
+    name="Microsoft.Graph/roleManagement/directory/roleEligibilityScheduleInstances",
+    permission="RoleManagement.Read.Directory",
+    path="roleManagement/directory/roleEligibilityScheduleInstances?$expand=principal",
+    paged=True,
+    digest=directory_roles,
+    absent=UNLICENSED,
+)
 GROUP_MEMBERS = DirectoryCall(
     name="Microsoft.Graph/groups/transitiveMembers",
     permission="GroupMember.Read.All",
@@ -165,14 +176,16 @@ APPLICATIONS = DirectoryCall(
 )
 
 
-def _administrator_groups(roles: Observed[Mapping[str, Holders]]) -> frozenset[str]:
-    if isinstance(roles, Unknown):
-        return frozenset()
-    return frozenset[str]().union(*(roles[role].groups for role in ADMINISTRATORS if role in roles))
+def _administrator_groups(*found: Observed[Mapping[str, Holders]]) -> frozenset[str]:
+    known = [roles for roles in found if not isinstance(roles, Unknown)]
+    return frozenset[str]().union(
+        *(roles[role].groups for roles in known for role in ADMINISTRATORS if role in roles)
+    )
 
 
 def _owner_groups(
     assignments: Observed[Assignments],
+    eligible: Observed[Assignments],
     known: Observed[Sequence[Observed[KnownRoles]]],
     used: Observed[Sequence[Observed[Sequence[Use]]]],
     owners: Observed[Owners],
@@ -180,19 +193,25 @@ def _owner_groups(
     """The groups that administer a subscription, or may."""
     if isinstance(assignments, Unknown) or isinstance(known, Unknown) or isinstance(used, Unknown):
         return frozenset()
+    if isinstance(eligible, Unknown):
+        eligible = [eligible] * len(assignments)
     return frozenset(
         group
-        for one in administrations(assignments, known, used, owners)
+        for one in administrations(assignments, eligible, known, used, owners)
         if not isinstance(one, Unknown)
         for group, grants in one.assigned.groups.items()
         if one.of(grants) is not False
     )
 
 
-ADMINISTRATOR_GROUPS = MembersCall(GROUP_MEMBERS, (DIRECTORY_ROLES,), _administrator_groups)
-POLICY_GROUPS = MembersCall(GROUP_MEMBERS, (POLICIES, DIRECTORY_ROLES), named_groups)
+ADMINISTRATOR_GROUPS = MembersCall(
+    GROUP_MEMBERS, (DIRECTORY_ROLES, ELIGIBLE_DIRECTORY_ROLES), _administrator_groups
+)
+POLICY_GROUPS = MembersCall(
+    GROUP_MEMBERS, (POLICIES, DIRECTORY_ROLES, ELIGIBLE_DIRECTORY_ROLES), named_groups
+)
 OWNER_GROUPS = MembersCall(
-    GROUP_MEMBERS, (ASSIGNED_ROLES, PERMISSIONS_BY_ROLE, USES, SERVICE_PRINCIPALS), _owner_groups
+    GROUP_MEMBERS, (ASSIGNED_ROLES, ELIGIBLE, PERMISSIONS_BY_ROLE, USES, SERVICE_PRINCIPALS), _owner_groups
 )
 
 

@@ -19,11 +19,13 @@ from providers.azure.conditional_access import (
     role_members,
 )
 from providers.azure.directory_users import GuestKind, guest_kind, is_external_user, signs_in_elsewhere
+from providers.azure.eligibility import ELIGIBLE
 from providers.azure.entra import (
     ADMINISTRATOR_GROUPS,
     APPLICATIONS,
     DIRECTORY_ROLES,
     DOMAINS,
+    ELIGIBLE_DIRECTORY_ROLES,
     OWNER_GROUPS,
     PER_USER_MFA,
     REGISTRATIONS,
@@ -190,7 +192,7 @@ def _identity(item: Row) -> tuple[str, GuestKind | None]:
 
 
 def directory_administrator(item: Row, roles: Mapping[str, Holders]) -> Observed[bool]:
-    """Whether the user has a direct active assignment of one of :data:`ADMINISTRATORS`."""
+    """Whether the user has a direct assignment, or eligibility, for one of :data:`ADMINISTRATORS`."""
     user = item["id"].lower()
     return any_of(*(_holds(user, role, roles) for role in sorted(ADMINISTRATORS & roles.keys())))
 
@@ -213,7 +215,9 @@ def administrator(
     user: Observed[tuple[str, GuestKind | None]],
     directly: Observed[bool],
     by_group: Observed[bool],
+    eligibly: Observed[bool],
     assignments: Observed[Assignments],
+    eligible: Observed[Assignments],
     known: Observed[Sequence[Observed[KnownRoles]]],
     members: Observed[Members],
     used: Observed[Sequence[Observed[Sequence[Use]]]],
@@ -221,15 +225,15 @@ def administrator(
 ) -> Observed[bool]:
     """Global Administrator, or who can make himself one; or a role, of the user or of a group, that allows
     everything in a scanned subscription, assigning oneself one that does, or signing in as a managed identity
-    that has one."""
-    facts = [directly, by_group]
-    needed = (user, assignments, known, members, used)
+    that has one. Roles that the user may activate count: so can he make himself one."""
+    facts = [directly, by_group, eligibly]
+    needed = (user, assignments, eligible, known, members, used)
     if any(isinstance(one, Unknown) for one in needed):
         return any_of(*facts, *(one for one in needed if isinstance(one, Unknown)))
     assert not isinstance(user, Unknown) and not isinstance(assignments, Unknown)
     assert not isinstance(known, Unknown) and not isinstance(members, Unknown)
-    assert not isinstance(used, Unknown)
-    for one in administrations(assignments, known, used, owners):
+    assert not isinstance(used, Unknown) and not isinstance(eligible, Unknown)
+    for one in administrations(assignments, eligible, known, used, owners):
         if isinstance(one, Unknown):
             facts.append(one)
             continue
@@ -298,7 +302,9 @@ USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
             FacetRead(None, _identity),
             FacetRead(DIRECTORY_ROLES, directory_administrator),
             FacetRead(ADMINISTRATOR_GROUPS, in_a_group),
+            FacetRead(ELIGIBLE_DIRECTORY_ROLES, directory_administrator),
             FacetRead(ASSIGNED_ROLES, entire_answer),
+            FacetRead(ELIGIBLE, entire_answer),
             FacetRead(PERMISSIONS_BY_ROLE, entire_answer),
             FacetRead(OWNER_GROUPS, entire_answer),
             FacetRead(USES, entire_answer),

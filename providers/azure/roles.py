@@ -1,7 +1,7 @@
 """Azure RBAC role assignments as roles: who may do what in a subscription.
 
 Assignments at the subscription, at the management groups and tenant root above it, and at scopes within it.
-Eligible assignments, which must be activated first, are not included.
+Eligible assignments, which must be activated first: :mod:`providers.azure.eligibility`.
 https://learn.microsoft.com/rest/api/authorization/role-assignments/list-for-subscription
 """
 
@@ -334,6 +334,7 @@ def roles(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
             ),
             combine=to_external,
         ),
+        "standing": from_list(lambda item: True),
         "conditioned": asked(PERMISSIONS_BY_ROLE, to_conditioned),
         "created": from_list(to_created),
         "last_used": from_list(last_used_unknown),

@@ -38,6 +38,7 @@ from providers.azure.client.senders import Recordings
 from providers.azure.compute import container_clusters, functions, virtual_machines
 from providers.azure.databases import databases
 from providers.azure.delegations import delegations
+from providers.azure.eligibility import eligible_roles
 from providers.azure.entra import ORGANISATION
 from providers.azure.identity import access_keys, access_keys_of_service_principals, users
 from providers.azure.keys import keys
@@ -238,7 +239,8 @@ class AzureProvider:
                 if Key.kind in wanted and nested.name in registered:
                     place = CollectionPlace("azure", scope, None, Key.kind)
                     collect_nested(nested, GrantsCaller(one, directory), collection, place, wanted[Key.kind])
-            for table in (roles(self.partition, scope, tenant), delegations(self.partition, scope, tenant)):
+            for of_role in (roles, delegations, eligible_roles):
+                table = of_role(self.partition, scope, tenant)
                 if Role.kind in wanted and table.name in registered:
                     place = CollectionPlace("azure", scope, None, Role.kind)
                     collection.run(table, GrantsCaller(one, directory), place, wanted[Role.kind])

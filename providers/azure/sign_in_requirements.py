@@ -105,9 +105,8 @@ class Requirements:
         left = self._left(active, policies)
         few = left.few()
         if few is True and active and left.surely + len(left.perhaps) == len(active):
-            return _undetermined(
-                "the policies exclude every active administrator; whether any is eligible is not read"
-            )
+            # It is required of no administrator at all.
+            return join(left.perhaps) if left.perhaps else False
         return few
 
     def _left(self, candidates: Iterable[str], policies: Sequence[Policy]) -> _Left:

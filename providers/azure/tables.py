@@ -10,6 +10,7 @@ from providers.azure.client.calls import AzureCall, IdentityCall
 from providers.azure.compute import CONTAINER_CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
 from providers.azure.databases import DATABASES
 from providers.azure.delegations import ROLES_OF_DELEGATIONS
+from providers.azure.eligibility import ROLES_TO_ACTIVATE
 from providers.azure.identity import ACCESS_KEYS, ACCESS_KEYS_OF_SERVICE_PRINCIPALS, USERS
 from providers.azure.keys import KEYS, KEYS_OF_HSMS
 from providers.azure.network import FIREWALLS
@@ -38,6 +39,7 @@ COLLECTORS: tuple[Table[AzureCall] | Table[IdentityCall], ...] = (
     *(table("azure") for table in RESOURCES),
     ROLES,
     ROLES_OF_DELEGATIONS,
+    ROLES_TO_ACTIVATE,
     TENANTS,
     USERS,
     ACCESS_KEYS,
@@ -69,6 +71,7 @@ SUBSCRIPTION = Register(
         "role": (
             "Microsoft.Authorization/RoleAssignments_ListForSubscription",
             "Microsoft.ManagedServices/RegistrationAssignments_List",
+            "Microsoft.Authorization/RoleEligibilityScheduleInstances_ListForScope",
         ),
     },
     not_there=dict.fromkeys(("tenant", "user", "access_key"), "it belongs to the tenant"),

@@ -13,12 +13,14 @@ from providers.azure.conditional_access import (
     Members,
     Policy,
     role_members,
+    when_activated,
 )
 from providers.azure.directory_users import DirectoryUser, DirectoryUsers, known_user
 from providers.azure.entra import (
     ADMINISTRATOR_GROUPS,
     AUTHORISATION,
     DIRECTORY_ROLES,
+    ELIGIBLE_DIRECTORY_ROLES,
     ORGANISATION,
     SIGN_IN_REQUIREMENTS,
     USERS_LIST,
@@ -65,13 +67,16 @@ def sign_in_requirement(
     roles: Observed[Mapping[str, Holders]],
     members: Observed[Members],
     users: Observed[DirectoryUsers],
+    eligible: Observed[Mapping[str, Holders]],
 ) -> Observed[bool]:
     """Whether security defaults or the enabled policies together enforce the requirement named by ``of``: MFA
-    for administrators, MFA for everyone, or blocked legacy authentication."""
+    for administrators, MFA for everyone, or blocked legacy authentication. Administrators are also those who
+    may activate the role."""
     if isinstance(found, Unknown) or isinstance(members, Unknown):
         unknown = [one for one in (found, members) if isinstance(one, Unknown)]
         return any_of(defaults, *unknown)
-    requirements = Requirements(roles, members, users)
+    of_roles = when_activated(roles, eligible) if of == "administrators" else roles
+    requirements = Requirements(of_roles, members, users)
     enforced = requirements.required(
         "administrators" if of == "administrators" else "everyone",
         lambda policy: policy.blocks_legacy if of == "legacy" else policy.requires_mfa,
@@ -103,6 +108,7 @@ def tenant_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
 _REQUIREMENTS: tuple[FacetRead[IdentityCall], ...] = (
     *SIGN_IN_REQUIREMENTS,
     FacetRead(USERS_LIST, entire_answer),
+    FacetRead(ELIGIBLE_DIRECTORY_ROLES, entire_answer),
 )
 
 TENANT_FACETS: Mapping[str, Facet[IdentityCall]] = {

@@ -357,6 +357,7 @@ ROLES = Table(
             (FacetRead(None, to_home), FacetRead(HIERARCHY, to_domain), FacetRead(PROJECTS, to_projects)),
             is_outside,
         ),
+        "standing": from_list(lambda item: True),
         "conditioned": from_list(to_conditioned),
         "created": from_list(lambda _: None),
         "last_used": _unsupported("policyanalyzer:activities.query", "when a binding was used"),

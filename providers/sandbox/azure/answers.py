@@ -171,6 +171,7 @@ class Answers:
             "SecurityContacts_List": lambda _: estate.contacts,
             "RoleAssignments_ListForSubscription": lambda _: estate.role_assignments,
             "RegistrationAssignments_List": lambda _: estate.delegations,
+            "RoleEligibilityScheduleInstances_ListForScope": lambda _: estate.eligible,
             "RoleDefinitions_List": lambda _: estate.role_definitions,
             "SubscriptionDiagnosticSettings_List": lambda _: estate.activity_log,
             "BlobServices_GetServiceProperties": lambda account: _blob_service(_required(account)),

@@ -23,6 +23,7 @@ _READS = {
     "domains": "Domain.Read.All",
     "reports/authenticationMethods/userRegistrationDetails": "AuditLog.Read.All",
     "roleManagement/directory/roleAssignments": "RoleManagement.Read.Directory",
+    "roleManagement/directory/roleEligibilityScheduleInstances": "RoleManagement.Read.Directory",
     "policies/identitySecurityDefaultsEnforcementPolicy": "Policy.Read.All",
     "identity/conditionalAccess/policies": "Policy.Read.All",
     "policies/authorizationPolicy": "Policy.Read.All",
@@ -99,6 +100,7 @@ def _rows(tenant: Tenant, below: str, parameters: Mapping[str, str]) -> Sequence
         "applications": tenant.applications,
         "servicePrincipals": tenant.workloads,
         "domains": tenant.domains,
+        "roleManagement/directory/roleEligibilityScheduleInstances": tenant.eligible,
         "reports/authenticationMethods/userRegistrationDetails": tenant.registrations,
         "identity/conditionalAccess/policies": tenant.policies,
     }

@@ -107,6 +107,8 @@ class Estate:
         default_factory=lambda: sample_assignments(SUBSCRIPTION, PRINCIPAL, _GROUP)
     )
     identities: list[Json] = field(default_factory=lambda: sample_identities(SUBSCRIPTION, _GROUP))
+    eligible: list[Json] = field(default_factory=list)
+    """The Azure roles that somebody may activate."""
     delegations: list[Json] = field(default_factory=lambda: sample_delegations(SUBSCRIPTION))
     hidden: set[str] = field(default_factory=set)
     """Resources that Resource Graph silently omits, as it does without read permission."""

@@ -31,6 +31,12 @@ OPERATIONS = (
         "2022-04-01",
     ),
     (
+        "Microsoft.Authorization/RoleEligibilityScheduleInstances_ListForScope",
+        "Microsoft.Authorization/roleEligibilityScheduleInstances/read",
+        _SUBSCRIPTION_LISTS + "roleeligibilityscheduleinstances",
+        "2020-10-01",
+    ),
+    (
         "Microsoft.ManagedServices/RegistrationAssignments_List",
         "Microsoft.ManagedServices/registrationAssignments/read",
         r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/providers/microsoft\.managedservices/"
@@ -81,6 +87,8 @@ class Tenant:
     role_assignments: list[Json]
     members: dict[str, list[Json]]
     policies: list[Json]
+    eligible: list[Json] = field(default_factory=list)
+    """Who may activate which directory role."""
     per_user_mfa: dict[str, str] = field(default_factory=dict)
     """The setting of users; ``disabled`` for all others."""
     defaults: Json = field(default_factory=lambda: {"id": "default", "isEnabled": False})

@@ -77,6 +77,8 @@ class Role(Resource):
     external: Observed[bool]
     """The principal is outside the organisation (or, without one, outside the account): another account,
     a guest, a foreign domain."""
+    standing: Observed[bool]
+    """It is in force without activation; false for one that its holder must activate first (eligible)."""
     conditioned: Observed[bool]
     """A condition restricts who can use it: external id, source account or organisation, IAM condition."""
     created: Observed[datetime | None]
