@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from providers.azure.eligibility import together
+from providers.azure.privileged_workloads import PrivilegedWorkloads, Workloads, administrators, reaches
+from providers.azure.role_assignments import AssignedRoles, Assignments
 from providers.azure.role_definitions import Grant, KnownRoles, administers, is_wide
-from providers.azure.roles import AssignedRoles, Assignments, granting_workloads
-from providers.azure.workload_identities import Owners, Targets, Use, reaches
+from providers.azure.workload_identities import Owners, Use
 from scanner.model.evidence import Observed, Unknown, any_of, join
 
 
@@ -19,16 +19,18 @@ class Administration:
 
     assigned: AssignedRoles
     known: KnownRoles
-    administrators: Targets
+    administrators: PrivilegedWorkloads
     """The workloads that administer any scanned subscription."""
     used: Observed[Sequence[Use]]
+    policies: Observed[Sequence[Use]]
     owners: Observed[Owners]
 
     def of(self, grants: Sequence[Grant]) -> Observed[bool]:
         """Whether any of the roles, at the subscription or above, allows everything or assigning oneself one
         that does, or they all let their holder sign in as a managed identity that has one."""
         wide = (administers(grant, self.known) for grant in grants if is_wide(grant.scope))
-        return any_of(*wide, reaches(grants, self.known, self.administrators, self.used, self.owners))
+        privileged = self.administrators
+        return any_of(*wide, reaches(grants, self.known, privileged, self.used, self.policies, self.owners))
 
 
 def administrations(
@@ -36,22 +38,20 @@ def administrations(
     eligible: Assignments,
     known: Sequence[Observed[KnownRoles]],
     used: Sequence[Observed[Sequence[Use]]],
+    policies: Sequence[Observed[Sequence[Use]]],
+    members: Observed[Workloads],
     owners: Observed[Owners],
 ) -> Iterator[Observed[Administration]]:
     """One for each scanned subscription, of the roles that users and groups have or may activate; where these
     are unknown, of the others, and why they are.
     """
-    facts: dict[str, list[Observed[bool]]] = defaultdict(list)
-    for each, permits in zip(assignments, known, strict=True):
-        if not isinstance(each, Unknown) and not isinstance(permits, Unknown):
-            for workload, fact in granting_workloads(each, permits, administers).items():
-                facts[workload].append(fact)
-    administrators = {workload: any_of(*each) for workload, each in facts.items()}
-    for each, more, permits, resources in zip(assignments, eligible, known, used, strict=True):
+    privileged = administrators(assignments, known, used, policies, members, owners)
+    for each, more, permits, *resources in zip(assignments, eligible, known, used, policies, strict=True):
         if isinstance(each, Unknown) or isinstance(permits, Unknown):
             yield join([one for one in (each, permits) if isinstance(one, Unknown)])
         elif isinstance(more, Unknown):
-            yield Administration(each, permits, administrators, resources, owners)
+            yield Administration(each, permits, privileged, resources[0], resources[1], owners)
             yield more
         else:
-            yield Administration(together(each, more), permits, administrators, resources, owners)
+            both = together(each, more)
+            yield Administration(both, permits, privileged, resources[0], resources[1], owners)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from providers.azure.directory_users import GUEST_KINDS
@@ -102,7 +103,7 @@ def policies(rows: Iterable[Row]) -> tuple[Policy, ...]:
 def named_groups(
     found: Observed[Sequence[Policy]],
     roles: Observed[Mapping[str, Holders]],
-    eligible: Observed[Mapping[str, Holders]],
+    eligible: Observed[Mapping[str, Holders]] = MappingProxyType({}),
 ) -> frozenset[str]:
     """The groups whose members determine whom the policies apply to: those that the policies name, and those
     that hold roles that the policies name, or may activate them, or Global Administrator, of whom most is

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.azure.client.calls import ArmCall, IdentityCall
+from providers.azure.role_assignments import Assignee
 from providers.azure.role_definitions import (
     PERMISSIONS_BY_ROLE,
     Grant,
@@ -20,7 +21,7 @@ from providers.azure.role_definitions import (
     role_id,
     undefined,
 )
-from providers.azure.roles import ESCALATION_READS, Assignee, entitles, named
+from providers.azure.roles import ESCALATION_READS, entitles, named
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.identity import Role

@@ -12,12 +12,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from providers.azure.client.calls import ArmCall, Digest, IdentityCall
-from providers.azure.roles import AssignedRoles, assigned_roles, header, roles
-from scanner.collect.table import Table, from_list
-from scanner.model.evidence import Unknown
+from providers.azure.client.calls import ArmCall, Digest
+from providers.azure.role_assignments import AssignedRoles, assigned_roles
 
-Row = Mapping[str, Any]
 UNLICENSED = frozenset({"AadPremiumLicenseRequired"})
 """The tenant has no licence for PIM: without one nobody is eligible, and nobody can activate a role.
 https://learn.microsoft.com/entra/id-governance/licensing-fundamentals"""
@@ -44,37 +41,3 @@ def together(active: AssignedRoles, eligible: AssignedRoles) -> AssignedRoles:
 
 def _joined(first: Mapping[str, tuple[Any, ...]], second: Mapping[str, tuple[Any, ...]]) -> Any:
     return {holder: (*first.get(holder, ()), *second.get(holder, ())) for holder in (*first, *second)}
-
-
-def eligible_header(partition: str, scope: str, item: Row) -> Mapping[str, Any]:
-    """The header of an eligibility; its name tells it from an assignment of the same role."""
-    of_assignment = header(partition, scope, item)
-    return {
-        **of_assignment,
-        "name": f"{of_assignment['name']} (eligible)",
-        "type": "azure.authorization.roleeligibilityscheduleinstance",
-    }
-
-
-def last_used_unknown(item: Row) -> Unknown:
-    """The instances do not tell when a role was activated last."""
-    message = "Azure does not list when an eligible role was last activated"
-    return Unknown.because("unsupported", ELIGIBLE_ROLES.name, None, message)
-
-
-def eligible_roles(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
-    """The table for the eligible roles of one subscription."""
-    active = roles(partition, scope, tenant)
-    return replace(
-        active,
-        list=ELIGIBLE_ROLES,
-        header=lambda item: eligible_header(partition, scope, item),
-        facets={
-            **active.facets,
-            "standing": from_list(lambda item: False),
-            "last_used": from_list(last_used_unknown),
-        },
-    )
-
-
-ROLES_TO_ACTIVATE = eligible_roles("azure", "", "")

@@ -20,8 +20,9 @@ from providers.azure.conditional_access import (
 from providers.azure.credentials import credentials_of_application
 from providers.azure.directory_users import DirectoryUsers, directory_users
 from providers.azure.eligibility import ELIGIBLE, UNLICENSED
+from providers.azure.privileged_workloads import GROUPED_WORKLOADS, POLICY_IDENTITIES, Workloads
+from providers.azure.role_assignments import ASSIGNED_ROLES, SERVICE_PRINCIPALS, Assignments
 from providers.azure.role_definitions import PERMISSIONS_BY_ROLE, KnownRoles
-from providers.azure.roles import ASSIGNED_ROLES, SERVICE_PRINCIPALS, Assignments
 from providers.azure.sign_in_requirements import Requirements
 from providers.azure.workload_identities import USES, Owners, Use
 from scanner.collect.table import FacetRead
@@ -188,6 +189,8 @@ def _owner_groups(
     eligible: Observed[Assignments],
     known: Observed[Sequence[Observed[KnownRoles]]],
     used: Observed[Sequence[Observed[Sequence[Use]]]],
+    policies: Observed[Sequence[Observed[Sequence[Use]]]],
+    members: Observed[Workloads],
     owners: Observed[Owners],
 ) -> frozenset[str]:
     """The groups that administer a subscription, or may."""
@@ -195,9 +198,11 @@ def _owner_groups(
         return frozenset()
     if isinstance(eligible, Unknown):
         eligible = [eligible] * len(assignments)
+    if isinstance(policies, Unknown):
+        policies = [policies] * len(assignments)
     return frozenset(
         group
-        for one in administrations(assignments, eligible, known, used, owners)
+        for one in administrations(assignments, eligible, known, used, policies, members, owners)
         if not isinstance(one, Unknown)
         for group, grants in one.assigned.groups.items()
         if one.of(grants) is not False
@@ -211,7 +216,12 @@ POLICY_GROUPS = MembersCall(
     GROUP_MEMBERS, (POLICIES, DIRECTORY_ROLES, ELIGIBLE_DIRECTORY_ROLES), named_groups
 )
 OWNER_GROUPS = MembersCall(
-    GROUP_MEMBERS, (ASSIGNED_ROLES, ELIGIBLE, PERMISSIONS_BY_ROLE, USES, SERVICE_PRINCIPALS), _owner_groups
+    GROUP_MEMBERS,
+    (
+        *(ASSIGNED_ROLES, ELIGIBLE, PERMISSIONS_BY_ROLE, USES),
+        *(POLICY_IDENTITIES, GROUPED_WORKLOADS, SERVICE_PRINCIPALS),
+    ),
+    _owner_groups,
 )
 
 

@@ -153,8 +153,20 @@ WORKLOADS: tuple[Escalation, ...] = (
         "azure/api-management/authentication-managed-identity-policy",
     ),
 )
+POLICIES: tuple[Escalation, ...] = tuple(
+    # What the policy deploys where it finds something, as the identity of its assignment. Which definition an
+    # assignment is of, and whether it deploys anything, is not read.
+    Escalation(
+        "microsoft.authorization/policyassignments",
+        (f"Microsoft.Authorization/{action}",),
+        "azure/governance/policy/how-to/remediate-resources",
+        certain=False,
+    )
+    for action in ("policyAssignments/write", "policyDefinitions/write", "policySetDefinitions/write")
+)
 ESCALATIONS_BY_TYPE: Mapping[str, tuple[Escalation, ...]] = {
-    type_: tuple(one for one in WORKLOADS if one.type == type_) for type_ in {one.type for one in WORKLOADS}
+    type_: tuple(one for one in (*WORKLOADS, *POLICIES) if one.type == type_)
+    for type_ in {one.type for one in (*WORKLOADS, *POLICIES)}
 }
 IDENTITY = "microsoft.managedidentity/userassignedidentities"
 """The type of a user-assigned identity."""

@@ -36,8 +36,9 @@ from providers.azure.entra import (
     entire_answer,
     header,
 )
+from providers.azure.privileged_workloads import GROUPED_WORKLOADS, POLICY_IDENTITIES, Workloads
+from providers.azure.role_assignments import ASSIGNED_ROLES, SERVICE_PRINCIPALS, Assignments
 from providers.azure.role_definitions import PERMISSIONS_BY_ROLE, KnownRoles
-from providers.azure.roles import ASSIGNED_ROLES, SERVICE_PRINCIPALS, Assignments
 from providers.azure.sign_in_requirements import Requirements
 from providers.azure.workload_identities import USES, Owners, Use
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
@@ -221,19 +222,22 @@ def administrator(
     known: Observed[Sequence[Observed[KnownRoles]]],
     members: Observed[Members],
     used: Observed[Sequence[Observed[Sequence[Use]]]],
+    policies: Observed[Sequence[Observed[Sequence[Use]]]],
+    workloads: Observed[Workloads],
     owners: Observed[Owners],
 ) -> Observed[bool]:
     """Global Administrator, or who can make himself one; or a role, of the user or of a group, that allows
     everything in a scanned subscription, assigning oneself one that does, or signing in as a managed identity
     that has one. Roles that the user may activate count: so can he make himself one."""
     facts = [directly, by_group, eligibly]
-    needed = (user, assignments, eligible, known, members, used)
+    needed = (user, assignments, eligible, known, members, used, policies)
     if any(isinstance(one, Unknown) for one in needed):
         return any_of(*facts, *(one for one in needed if isinstance(one, Unknown)))
     assert not isinstance(user, Unknown) and not isinstance(assignments, Unknown)
     assert not isinstance(known, Unknown) and not isinstance(members, Unknown)
     assert not isinstance(used, Unknown) and not isinstance(eligible, Unknown)
-    for one in administrations(assignments, eligible, known, used, owners):
+    assert not isinstance(policies, Unknown)
+    for one in administrations(assignments, eligible, known, used, policies, workloads, owners):
         if isinstance(one, Unknown):
             facts.append(one)
             continue
@@ -308,6 +312,8 @@ USER_FACETS: Mapping[str, Facet[IdentityCall]] = {
             FacetRead(PERMISSIONS_BY_ROLE, entire_answer),
             FacetRead(OWNER_GROUPS, entire_answer),
             FacetRead(USES, entire_answer),
+            FacetRead(POLICY_IDENTITIES, entire_answer),
+            FacetRead(GROUPED_WORKLOADS, entire_answer),
             FacetRead(SERVICE_PRINCIPALS, entire_answer),
         ),
         combine=administrator,

@@ -10,6 +10,13 @@ from typing import Any
 from providers.azure.client.calls import Digest, IdentityCall, MembersCall
 from providers.azure.entra import GROUP_MEMBERS, entire_answer
 from providers.azure.key_vaults import VAULTS
+from providers.azure.role_assignments import (
+    EXTERNAL_USERS,
+    ROLE_ASSIGNMENTS,
+    SERVICE_PRINCIPALS,
+    principal_type,
+    to_grant,
+)
 from providers.azure.role_definitions import (
     ASSIGN,
     PERMISSIONS_BY_ROLE,
@@ -18,14 +25,7 @@ from providers.azure.role_definitions import (
     allowed,
     undefined,
 )
-from providers.azure.roles import (
-    EXTERNAL_USERS,
-    MICROSOFT,
-    ROLE_ASSIGNMENTS,
-    SERVICE_PRINCIPALS,
-    principal_type,
-    to_grant,
-)
+from providers.azure.roles import MICROSOFT
 from scanner.collect.table import FacetRead
 from scanner.model.evidence import Observed, Unknown, all_of, any_of, join, lift
 

@@ -130,7 +130,12 @@ class Grant:
     """In lower case."""
 
     def applies_to(self, resource: str) -> bool:
-        """Whether a resource of the subscription, its ID in lower case, is in the scope."""
+        """Whether a resource of the subscription, its ID in lower case, is in the scope.
+
+        Of a resource of a management group above the subscription: whether it may be.
+        """
+        if resource.startswith("/providers/microsoft.management/"):
+            return not self.scope.startswith("/subscriptions/")
         whole = is_wide(self.scope) or resource == self.scope
         return whole or resource.startswith(f"{self.scope.rstrip('/')}/")
 

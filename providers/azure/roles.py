@@ -1,24 +1,35 @@
 """Azure RBAC role assignments as roles: who may do what in a subscription.
 
-Assignments at the subscription, at the management groups and tenant root above it, and at scopes within it.
 Eligible assignments, which must be activated first: :mod:`providers.azure.eligibility`.
-https://learn.microsoft.com/rest/api/authorization/role-assignments/list-for-subscription
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from providers.azure.client.calls import ArmCall, Digest, DirectoryCall, IdentityCall
-from providers.azure.credentials import credentials_of_service_principal
-from providers.azure.directory_users import is_external_user
+from providers.azure.client.calls import DirectoryCall, IdentityCall
+from providers.azure.privileged_workloads import (
+    GROUPED_WORKLOADS,
+    POLICY_IDENTITIES,
+    PrivilegedWorkloads,
+    Workloads,
+    privileged_workloads,
+    reaches,
+)
+from providers.azure.role_assignments import (
+    ASSIGNED_ROLES,
+    EXTERNAL_USERS,
+    ROLE_ASSIGNMENTS,
+    SERVICE_PRINCIPALS,
+    AssignedRoles,
+    Assignee,
+    principal_type,
+    to_grant,
+)
 from providers.azure.role_definitions import (
     PERMISSIONS_BY_ROLE,
-    Grant,
     KnownRoles,
     everything,
     grants_rights,
@@ -26,94 +37,14 @@ from providers.azure.role_definitions import (
     restricts_who,
     role_id,
 )
-from providers.azure.workload_identities import USES, Owners, Targets, Use, reaches
+from providers.azure.workload_identities import USES, Owners, Use
 from scanner.collect.table import Facet, FacetRead, Table, asked, from_list
 from scanner.model.evidence import Observed, Unknown, any_of
 from scanner.model.resources.identity import Role
 
 Row = Mapping[str, Any]
-
-ROLE_ASSIGNMENTS = ArmCall(
-    name="Microsoft.Authorization/RoleAssignments_ListForSubscription",
-    permission="Microsoft.Authorization/roleAssignments/read",
-    path="/subscriptions/{subscription}/providers/Microsoft.Authorization/roleAssignments",
-    version="2022-04-01",
-    paged=True,
-)
 MICROSOFT = frozenset({"f8cdef31-a31e-4b4a-93e4-5f571e91255a", "72f988bf-86f1-41af-91ab-2d7cd011db47"})
 """The tenants in which Microsoft's own applications are registered."""
-_PRINCIPALS: Mapping[str, Literal["user", "group", "workload", "account"]] = {
-    "User": "user",
-    "Group": "group",
-    "ServicePrincipal": "workload",
-    "MSI": "workload",
-    "Application": "workload",
-    "Device": "workload",
-    "ForeignGroup": "account",
-}
-
-
-@dataclass(frozen=True)
-class Assignee:
-    """A principal, and the role assigned to it."""
-
-    principal: str
-    grant: Grant
-
-
-@dataclass(frozen=True)
-class AssignedRoles:
-    """The roles of users and groups at all scopes, and those of workloads at the subscription or above."""
-
-    users: Mapping[str, tuple[Grant, ...]]
-    groups: Mapping[str, tuple[Grant, ...]]
-    workloads: Mapping[str, tuple[Assignee, ...]]
-    """By the role ID: there are fewer roles than workloads."""
-
-
-def assigned_roles(assignments: Iterable[Row]) -> AssignedRoles:
-    """The assignments to users, groups and workloads."""
-    users: dict[str, list[Grant]] = defaultdict(list)
-    groups: dict[str, list[Grant]] = defaultdict(list)
-    workloads: dict[str, list[Assignee]] = defaultdict(list)
-    for row in assignments:
-        properties = row["properties"]
-        kind, principal = principal_type(properties), properties["principalId"].lower()
-        grant = to_grant(properties)
-        if kind in ("user", "group"):
-            (users if kind == "user" else groups)[principal].append(grant)
-        elif kind == "workload" and is_wide(grant.scope):
-            workloads[grant.role].append(Assignee(principal, grant))
-    return AssignedRoles(
-        {holder: tuple(grants) for holder, grants in users.items()},
-        {holder: tuple(grants) for holder, grants in groups.items()},
-        {role: tuple(assignees) for role, assignees in workloads.items()},
-    )
-
-
-def to_grant(properties: Row) -> Grant:
-    """The grant of an assignment."""
-    condition = properties.get("condition")
-    if not isinstance(condition, str | None):
-        raise TypeError("condition")
-    role = role_id(properties["roleDefinitionId"])
-    return Grant(role, condition or None, properties["scope"].lower())
-
-
-ASSIGNED_ROLES = Digest(ROLE_ASSIGNMENTS, assigned_roles)
-
-
-def granting_workloads(
-    assigned: AssignedRoles, known: KnownRoles, grants_: Callable[[Grant, KnownRoles], Observed[bool]]
-) -> Targets:
-    """The workloads of which a role, at the subscription or above, grants rights by ``grants_``, or may."""
-    found: dict[str, list[Observed[bool]]] = defaultdict(list)
-    for role, assignees in assigned.workloads.items():
-        if role not in known or known[role].may_grant:
-            for one in assignees:
-                found[one.principal].append(grants_(one.grant, known))
-    facts = {workload: any_of(*each) for workload, each in found.items()}
-    return {workload: fact for workload, fact in facts.items() if fact is not False}
 
 
 def entitles(
@@ -122,6 +53,8 @@ def entitles(
     assigned: Observed[AssignedRoles],
     known: Observed[KnownRoles],
     used: Observed[Sequence[Use]],
+    policies: Observed[Sequence[Use]],
+    members: Observed[Workloads],
     owners: Observed[Owners],
 ) -> Observed[bool]:
     """Whether the role grants rights, or lets its holder sign in as a managed identity that has one that does
@@ -132,47 +65,13 @@ def entitles(
         if isinstance(needed, Unknown):
             return any_of(directly, needed)
     assert not isinstance(assignee, Unknown) and not isinstance(known, Unknown)
-    targets: Observed[Targets] = (
-        assigned
-        if isinstance(assigned, Unknown)
-        else {
-            workload: fact
-            for workload, fact in granting_workloads(assigned, known, grants_rights).items()
-            if workload != assignee.principal
-        }
-    )
-    return any_of(directly, reaches((assignee.grant,), known, targets, used, owners))
-
-
-def _external_users(rows: Iterable[Row]) -> Mapping[str, bool]:
-    return {row["id"].lower(): is_external_user(row) for row in rows}
-
-
-def _owners(rows: Iterable[Row]) -> Mapping[str, str | None]:
-    return {
-        row["id"].lower(): row["appOwnerOrganizationId"] and row["appOwnerOrganizationId"].lower()
-        for row in rows
-    }
-
-
-EXTERNAL_USERS = DirectoryCall(
-    name="Microsoft.Graph/users(userType)",
-    permission="User.Read.All",
-    path="users?$select=id,userType,userPrincipalName,identities&$top=999",
-    paged=True,
-    digest=_external_users,
-)
-SERVICE_PRINCIPALS = DirectoryCall(
-    name="Microsoft.Graph/servicePrincipals",
-    permission="Application.Read.All",
-    path=(
-        "servicePrincipals?$select=id,appId,displayName,passwordCredentials,keyCredentials"
-        ",appOwnerOrganizationId,servicePrincipalType,accountEnabled,disabledByMicrosoftStatus&$top=999"
-    ),
-    paged=True,
-    items=credentials_of_service_principal,
-    digest=_owners,
-)
+    privileged: Observed[PrivilegedWorkloads]
+    if isinstance(assigned, Unknown):
+        privileged = assigned
+    else:
+        found = privileged_workloads(assigned, known, used, policies, members, owners)
+        privileged = found.without(assignee.principal)
+    return any_of(directly, reaches((assignee.grant,), known, privileged, used, policies, owners))
 
 
 def _answer(item: Row, answer: Any) -> Any:
@@ -183,6 +82,8 @@ ESCALATION_READS: tuple[FacetRead[IdentityCall], ...] = (
     FacetRead(ASSIGNED_ROLES, _answer),
     FacetRead(PERMISSIONS_BY_ROLE, _answer),
     FacetRead(USES, _answer),
+    FacetRead(POLICY_IDENTITIES, _answer),
+    FacetRead(GROUPED_WORKLOADS, _answer),
     FacetRead(SERVICE_PRINCIPALS, _answer),
 )
 """In the order of the last arguments of :func:`entitles`."""
@@ -298,11 +199,6 @@ def last_used_unknown(item: Row) -> Unknown:
     )
 
 
-def principal_type(properties: Row) -> Literal["user", "group", "workload", "account"]:
-    """``principalType``, as gapscan names it."""
-    return _PRINCIPALS[properties["principalType"]]
-
-
 def _not_in_directory(call: DirectoryCall, principal: str) -> Unknown:
     return Unknown.because("error", call.name, None, f"principal {principal} is no longer in the directory")
 
@@ -349,5 +245,3 @@ def roles(partition: str, scope: str, tenant: str) -> Table[IdentityCall]:
 
 
 ROLES = roles("azure", "", "")
-Assignments = Sequence[Observed[AssignedRoles]]
-"""One for each scanned subscription."""

@@ -38,7 +38,7 @@ from providers.azure.client.senders import Recordings
 from providers.azure.compute import container_clusters, functions, virtual_machines
 from providers.azure.databases import databases
 from providers.azure.delegations import delegations
-from providers.azure.eligibility import eligible_roles
+from providers.azure.eligible_roles import eligible_roles
 from providers.azure.entra import ORGANISATION
 from providers.azure.identity import access_keys, access_keys_of_service_principals, users
 from providers.azure.keys import keys

@@ -10,7 +10,7 @@ from providers.azure.client.calls import AzureCall, IdentityCall
 from providers.azure.compute import CONTAINER_CLUSTERS, FUNCTIONS, VIRTUAL_MACHINES
 from providers.azure.databases import DATABASES
 from providers.azure.delegations import ROLES_OF_DELEGATIONS
-from providers.azure.eligibility import ROLES_TO_ACTIVATE
+from providers.azure.eligible_roles import ROLES_TO_ACTIVATE
 from providers.azure.identity import ACCESS_KEYS, ACCESS_KEYS_OF_SERVICE_PRINCIPALS, USERS
 from providers.azure.keys import KEYS, KEYS_OF_HSMS
 from providers.azure.network import FIREWALLS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Literal
 
 from providers.azure.client.calls import IdentityCall
@@ -67,7 +68,7 @@ def sign_in_requirement(
     roles: Observed[Mapping[str, Holders]],
     members: Observed[Members],
     users: Observed[DirectoryUsers],
-    eligible: Observed[Mapping[str, Holders]],
+    eligible: Observed[Mapping[str, Holders]] = MappingProxyType({}),
 ) -> Observed[bool]:
     """Whether security defaults or the enabled policies together enforce the requirement named by ``of``: MFA
     for administrators, MFA for everyone, or blocked legacy authentication. Administrators are also those who
@@ -75,8 +76,7 @@ def sign_in_requirement(
     if isinstance(found, Unknown) or isinstance(members, Unknown):
         unknown = [one for one in (found, members) if isinstance(one, Unknown)]
         return any_of(defaults, *unknown)
-    of_roles = when_activated(roles, eligible) if of == "administrators" else roles
-    requirements = Requirements(of_roles, members, users)
+    requirements = Requirements(when_activated(roles, eligible), members, users)
     enforced = requirements.required(
         "administrators" if of == "administrators" else "everyone",
         lambda policy: policy.blocks_legacy if of == "legacy" else policy.requires_mfa,
@@ -108,6 +108,9 @@ def tenant_header(partition: str, tenant: str, item: Row) -> Mapping[str, Any]:
 _REQUIREMENTS: tuple[FacetRead[IdentityCall], ...] = (
     *SIGN_IN_REQUIREMENTS,
     FacetRead(USERS_LIST, entire_answer),
+)
+_REQUIREMENTS_OF_ADMINISTRATORS: tuple[FacetRead[IdentityCall], ...] = (
+    *_REQUIREMENTS,
     FacetRead(ELIGIBLE_DIRECTORY_ROLES, entire_answer),
 )
 
@@ -121,7 +124,9 @@ TENANT_FACETS: Mapping[str, Facet[IdentityCall]] = {
         ),
         combine=administrators,
     ),
-    "administrators_mfa": Facet(_REQUIREMENTS, combine=partial(sign_in_requirement, "administrators")),
+    "administrators_mfa": Facet(
+        _REQUIREMENTS_OF_ADMINISTRATORS, combine=partial(sign_in_requirement, "administrators")
+    ),
     "everyone_mfa": Facet(_REQUIREMENTS, combine=partial(sign_in_requirement, "everyone")),
     "legacy_sign_in_blocked": Facet(_REQUIREMENTS, combine=partial(sign_in_requirement, "legacy")),
     "guests_invited_by": asked(AUTHORISATION, to_guests_invited_by),

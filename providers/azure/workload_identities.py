@@ -14,6 +14,7 @@ from providers.azure.escalations import (
     FEDERATE,
     HOSTS,
     IDENTITY,
+    POLICIES,
     WORKLOADS,
     Escalation,
 )
@@ -48,12 +49,13 @@ def uses(rows: Iterable[Row]) -> tuple[Use, ...]:
     }
     found = [Use(principal, identity, IDENTITY) for identity, principal in principals.items()]
     for row in rows:
-        for principal in _principals(row.get("identity") or {}, principals):
+        for principal in principals_of(row.get("identity") or {}, principals):
             found.append(Use(principal, row["id"].lower(), row["type"].lower()))
     return tuple(found)
 
 
-def _principals(identity: Row, known: Mapping[str, str]) -> Iterable[str]:
+def principals_of(identity: Row, known: Mapping[str, str]) -> Iterable[str]:
+    """The principals of an ``identity``; ``known``: those of user-assigned identities, by resource ID."""
     if identity.get("principalId"):
         yield identity["principalId"].lower()
     for path, one in (identity.get("userAssignedIdentities") or {}).items():
@@ -74,31 +76,41 @@ IDENTITIES = GraphCall(
 USES = Digest(IDENTITIES, tuple)
 
 
-def reaches(
+def reaches_targets(
     grants: Sequence[Grant],
     known: KnownRoles,
     targets: Observed[Targets],
     used: Observed[Sequence[Use]],
+    policies: Observed[Sequence[Use]],
     owners: Observed[Owners],
 ) -> Observed[bool]:
     """Whether the grants, together, let their holder sign in as one of the targets.
 
     Where the resources with identities are not all known, a target that the directory knows to be an
-    application, or does not know, has no part in it. Identities of resources in another subscription, and
-    those of policy assignments, are not considered.
+    application, or does not know, has no part in it. Identities of resources in another subscription are not
+    considered.
     """
     holder = _Holder(grants, known)
     if isinstance(targets, Unknown):
-        return all_of(holder.runs_anything(), targets)
+        return all_of(any_of(holder.runs_anything(), holder.writes_policies()), targets)
     if not targets or not grants:
         return False
-    if isinstance(used, Unknown):
+    listed = [each for each in (used, policies) if not isinstance(each, Unknown)]
+    facts = [
+        all_of(targets[use.principal], holder.takes(use))
+        for each in listed
+        for use in each
+        if use.principal in targets
+    ]
+    if len(listed) < 2:
         if not isinstance(owners, Unknown):
             targets = {one: fact for one, fact in targets.items() if owners.get(one, "") is None}
-        return all_of(any_of(*targets.values()), holder.runs_anything(), used)
-    return any_of(
-        *(all_of(targets[use.principal], holder.takes(use)) for use in used if use.principal in targets)
-    )
+        any_target = any_of(*targets.values())
+        if isinstance(used, Unknown):
+            facts.append(all_of(any_target, holder.runs_anything(), used))
+        if isinstance(policies, Unknown):
+            facts.append(all_of(any_target, holder.writes_policies(), policies))
+    return any_of(*facts)
 
 
 class _Holder:
@@ -127,6 +139,10 @@ class _Holder:
         """Whether he can sign in as the identity of some resource, wherever his roles apply."""
         alone = any_of(self._can(FEDERATE), all_of(self._can(ASSIGN_IDENTITY), self._hosts()))
         return any_of(alone, *(self._runs(one) for one in WORKLOADS))
+
+    def writes_policies(self) -> Observed[bool]:
+        """Whether he can change what some policy's identity does, wherever his roles apply."""
+        return any_of(*(self._can(action) for one in POLICIES for action in one.actions))
 
     def _hosts(self) -> Observed[bool]:
         return any_of(*(self._can(action) for action in HOSTS))

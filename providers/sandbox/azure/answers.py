@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from providers.sandbox.azure import compute, identity, keys, network
+from providers.sandbox.azure import compute, keys, network, roles
 from providers.sandbox.azure.estate import SUBSCRIPTION, Estate, Json, StorageAccount, setting
 from providers.sandbox.recorded import states
 
@@ -98,7 +98,7 @@ OPERATIONS = (
         "2021-05-01-preview",
     ),
     *(Operation(*one) for one in keys.OPERATIONS),
-    *(Operation(*one) for one in identity.OPERATIONS),
+    *(Operation(*one) for one in roles.OPERATIONS),
     *(Operation(*one) for one in compute.OPERATIONS),
 )
 GRAPH = "Microsoft.ResourceGraph/Resources"
@@ -117,7 +117,7 @@ QUERIES = {
     _ACCOUNTS_QUERY: f"{GRAPH}(storageAccounts)",
     _LOCATIONS_QUERY: f"{GRAPH}(locations)",
     _ANCESTORS_QUERY: f"{GRAPH}(managementGroups)",
-    identity.QUERY: f"{GRAPH}(identities)",
+    roles.QUERY: f"{GRAPH}(identities)",
     keys.VAULTS_QUERY: f"{GRAPH}(vaults)",
     keys.HSMS_QUERY: f"{GRAPH}(managedHsms)",
     network.QUERY: f"{GRAPH}(networkSecurityGroups)",
@@ -172,6 +172,7 @@ class Answers:
             "RoleAssignments_ListForSubscription": lambda _: estate.role_assignments,
             "RegistrationAssignments_List": lambda _: estate.delegations,
             "RoleEligibilityScheduleInstances_ListForScope": lambda _: estate.eligible,
+            "PolicyAssignments_List": lambda _: estate.policy_assignments,
             "RoleDefinitions_List": lambda _: estate.role_definitions,
             "SubscriptionDiagnosticSettings_List": lambda _: estate.activity_log,
             "BlobServices_GetServiceProperties": lambda account: _blob_service(_required(account)),
@@ -257,7 +258,7 @@ class Answers:
                 ),
                 key=lambda row: str(row["id"]),
             )
-        if query == identity.QUERY:
+        if query == roles.QUERY:
             return self._estate.identities
         if query == _LOCATIONS_QUERY:
             names = {one.location for one in visible} | set(self._estate.other_locations)

@@ -42,6 +42,8 @@ def operation(path: str, parameters: Mapping[str, str]) -> tuple[str, str] | Non
     """The name of the operation and its required permission; ``None`` for an unknown path."""
     if _REQUIREMENTS.fullmatch(path):
         return "Microsoft.Graph/users/authentication/requirements", "Policy.Read.All"
+    if path.startswith(BETA) and _MEMBERS.fullmatch(path.removeprefix(BETA)):
+        return "Microsoft.Graph/groups/transitiveMembers(servicePrincipals)", "GroupMember.Read.All"
     below = path.removeprefix(PREFIX)
     if _MEMBERS.fullmatch(below):
         return "Microsoft.Graph/groups/transitiveMembers", "GroupMember.Read.All"
@@ -60,7 +62,7 @@ def answer(tenant: Tenant, base: str, path: str, parameters: Mapping[str, str], 
     asked = _REQUIREMENTS.fullmatch(path)
     if asked is not None:
         return {"perUserMfaState": tenant.per_user_mfa.get(asked.group(1), "disabled")}
-    below = path.removeprefix(PREFIX)
+    below = path.removeprefix(BETA if path.startswith(BETA) else PREFIX)
     context = {"@odata.context": f"{base}{PREFIX}$metadata#{below}"}
     single = {
         "policies/identitySecurityDefaultsEnforcementPolicy": tenant.defaults,

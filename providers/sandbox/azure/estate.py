@@ -7,20 +7,21 @@ from typing import Any
 
 from providers.sandbox.azure.audit import sample_activity_log
 from providers.sandbox.azure.compute import Compute, sample_compute
-from providers.sandbox.azure.identity import (
-    Tenant,
-    sample_assignments,
-    sample_definitions,
-    sample_delegations,
-    sample_identities,
-    sample_tenant,
-)
+from providers.sandbox.azure.identity import Tenant, sample_tenant
 from providers.sandbox.azure.keys import Vault, sample_vaults
 from providers.sandbox.azure.network import (
     perimeter,
     sample_admin_rules,
     sample_groups,
     sample_route_tables,
+)
+from providers.sandbox.azure.roles import (
+    sample_assignments,
+    sample_definitions,
+    sample_delegations,
+    sample_eligible,
+    sample_identities,
+    sample_policies,
 )
 
 Json = dict[str, Any]
@@ -107,8 +108,9 @@ class Estate:
         default_factory=lambda: sample_assignments(SUBSCRIPTION, PRINCIPAL, _GROUP)
     )
     identities: list[Json] = field(default_factory=lambda: sample_identities(SUBSCRIPTION, _GROUP))
-    eligible: list[Json] = field(default_factory=list)
+    eligible: list[Json] = field(default_factory=lambda: sample_eligible(SUBSCRIPTION))
     """The Azure roles that somebody may activate."""
+    policy_assignments: list[Json] = field(default_factory=lambda: sample_policies(SUBSCRIPTION))
     delegations: list[Json] = field(default_factory=lambda: sample_delegations(SUBSCRIPTION))
     hidden: set[str] = field(default_factory=set)
     """Resources that Resource Graph silently omits, as it does without read permission."""

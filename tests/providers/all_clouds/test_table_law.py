@@ -58,8 +58,8 @@ SETTLED = {
     ("s3:GetBucketOwnershipControls", "bucket", "public_write"),
     # The group with a prefix list allows one port, whatever addresses the list contains.
     ("ec2:GetManagedPrefixListEntries", "firewall", "everything_open"),
-    # The root user has an access key.
-    ("iam:GetAccountSummary", "user", "enabled"),
+    # Identity Center is managed from the management account, which it is.
+    ("organizations:ListDelegatedAdministrators", "user", "administrator"),
     # A policy for all users, except one group, requires MFA; the one against legacy sign-in is not enabled.
     ("Microsoft.Graph/policies/identitySecurityDefaultsEnforcementPolicy", "tenant", "administrators_mfa"),
     ("Microsoft.Graph/policies/identitySecurityDefaultsEnforcementPolicy", "tenant", "everyone_mfa"),
@@ -67,12 +67,21 @@ SETTLED = {
     ("Microsoft.Graph/roleManagement/directory/roleAssignments", "tenant", "legacy_sign_in_blocked"),
     ("Microsoft.Graph/roleManagement/directory/roleAssignments", "user", "mfa"),
     ("Microsoft.Graph/groups/transitiveMembers", "tenant", "legacy_sign_in_blocked"),
+    # What is required of groups that may activate roles matters to administrators only, and no group may.
+    ("Microsoft.Graph/roleManagement/directory/roleEligibilityScheduleInstances", "tenant", "administrators"),
+    ("Microsoft.Graph/roleManagement/directory/roleEligibilityScheduleInstances", "tenant", "everyone_mfa"),
+    (
+        "Microsoft.Graph/roleManagement/directory/roleEligibilityScheduleInstances",
+        "tenant",
+        "legacy_sign_in_blocked",
+    ),
+    ("Microsoft.Graph/roleManagement/directory/roleEligibilityScheduleInstances", "user", "mfa"),
     # Each vault is listed with its access policies: those of others matter to no key of its own.
     ("Microsoft.Authorization/DenyAssignments_List", "key", "open_to_others"),
     ("Microsoft.Authorization/Permissions_ListForSubscription", "key", "open_to_others"),
     ("Microsoft.ResourceGraph/Resources(vaults)", "key", "open_to_others"),
-    # No workload of the company has a role that grants rights, whatever identities its resources have; and
-    # the delegation is of Reader.
+    # No workload of the company has a role that grants rights, whatever identities its resources and policies
+    # have.
     *(
         (operation, kind, facet)
         for kind, facet in (("role", "grants_rights"), ("user", "administrator"))
@@ -81,9 +90,9 @@ SETTLED = {
             "Microsoft.Authorization/Permissions_ListForSubscription",
             "Microsoft.Graph/servicePrincipals",
             "Microsoft.ResourceGraph/Resources(identities)",
+            "Microsoft.Authorization/PolicyAssignments_List",
         )
     ),
-    ("Microsoft.Authorization/RoleAssignments_ListForSubscription", "role", "grants_rights"),
     # The policy excludes no more users than it may, even if all of them are enabled.
     ("Microsoft.Graph/users", "tenant", "administrators_mfa"),
     ("Microsoft.Graph/users", "tenant", "everyone_mfa"),

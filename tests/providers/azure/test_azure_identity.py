@@ -121,7 +121,11 @@ def test_no_secret_or_hint_in_a_resource(scan: Scan) -> None:
 def test_roles(scan: Scan) -> None:
     found = {one.name: one for one in of_kind(scan(), "role") if isinstance(one, Role)}
     assert {one.scope for one in found.values()} == {SUBSCRIPTION}
-    assert len(found) == 9
+    assert len(found) == 10
+    assert [one.name for one in found.values() if not one.standing] == [
+        f"Contributor for {person(3)} (eligible)",
+        f"Reader for {group(31)}",
+    ]
     facts = {
         (one.name.split(" for ")[0], one.principal_type): (
             one.everything,
@@ -138,6 +142,8 @@ def test_roles(scan: Scan) -> None:
         ("User Access Administrator", "user"): (False, True, False, False),
         # A condition forbids it to use what Microsoft.Authorization offers.
         ("Owner", "user"): (False, False, False, False),
+        # It must be activated.
+        ("Contributor", "user"): (False, False, False, False),
         # Delegated to another tenant.
         ("Reader", "account"): (False, False, True, True),
     }

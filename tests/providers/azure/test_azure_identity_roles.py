@@ -12,9 +12,9 @@ from providers.azure.conditional_access import Holders
 from providers.azure.credentials import credentials_of_application
 from providers.azure.entra import directory_roles, group_users
 from providers.azure.identity import to_active
+from providers.azure.role_assignments import assigned_roles
 from providers.azure.role_definitions import RolePermissions, permissions_by_role
 from providers.azure.roles import (
-    assigned_roles,
     roles,
     to_everything,
     to_principal_type,
@@ -93,7 +93,7 @@ def assignment(scope: str, kind: str = "User", role: str = ROLE) -> dict[str, An
 def test_where_it_applies(scope: str, wide: bool) -> None:
     known = {ROLE: RolePermissions("Owner", ({"actions": ["*"], "notActions": []},))}
     assert to_everything(assignment(scope), known) is wide
-    assert bool(assigned_roles([assignment(scope, "ServicePrincipal")]).workloads) is wide
+    assert assigned_roles([assignment(scope, "ServicePrincipal")]).workloads
     assert assigned_roles([assignment(scope)]).users
 
 

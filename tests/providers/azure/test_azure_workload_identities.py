@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from providers.azure.administrators import administrations
+from providers.azure.role_assignments import AssignedRoles, Assignee
 from providers.azure.role_definitions import Grant, KnownRoles, RolePermissions
-from providers.azure.roles import AssignedRoles, Assignee
-from providers.azure.workload_identities import Use, reaches, uses
+from providers.azure.workload_identities import Use, reaches_targets, uses
 from scanner.model.evidence import Observed, Unknown
 
 SUB = "/subscriptions/0a0a0a0a-1111-4222-8333-444455556666"
@@ -18,6 +18,7 @@ OTHER = "/subscriptions/0a0a0a0a-1111-4222-8333-444455557777"
 IDENTITY = f"{SUB}/resourcegroups/ids/providers/microsoft.managedidentity/userassignedidentities/one"
 MACHINES = "Microsoft.Compute/virtualMachines"
 UNKNOWN = "unknown"
+NOBODY = AssignedRoles({}, {}, {})
 
 
 def of(type_: str, *actions: str, scope: str = SUB, resource: str | None = None) -> Any:
@@ -25,7 +26,7 @@ def of(type_: str, *actions: str, scope: str = SUB, resource: str | None = None)
     known: KnownRoles = {"r": RolePermissions("One", ({"actions": actions, "notActions": []},))}
     item = resource or f"{SUB}/resourcegroups/g/providers/{type_.lower()}/one"
     used = (Use("identity", item, type_.lower()),)
-    found = reaches((Grant("r", None, scope),), known, {"identity": True}, used, {})
+    found = reaches_targets((Grant("r", None, scope),), known, {"identity": True}, used, (), {})
     return UNKNOWN if isinstance(found, Unknown) else found
 
 
@@ -109,7 +110,7 @@ def test_an_identity_may_administer_another_subscription_than_that_of_its_machin
     used: Sequence[Observed[Sequence[Use]]] = ((machine,), ())
     facts = [
         one.of(one.assigned.users.get(user, ()))
-        for one in administrations(assigned, (known, known), used, {})
+        for one in administrations(assigned, (NOBODY, NOBODY), (known, known), used, ((), ()), {}, {})
         if not isinstance(one, Unknown)
     ]
     assert (True in facts) is administers
