@@ -36,7 +36,7 @@ class User(Resource):
     administrator: Observed[bool]
     """It has full rights in the scope, directly or through a group, or can give them to itself: AWS
     administrator policies and those that allow such an escalation, Entra Global Administrator or subscription
-    Owner, Google Cloud owner, or who can make himself one or act as one."""
+    Owner, Google Cloud owner, or who can make himself one, such as by activating a role, or act as one."""
 
 
 class AccessKey(Resource):

@@ -12,12 +12,13 @@ import pytest
 
 from providers.azure.client.caller import Graph
 from providers.azure.client.calls import GRAPH_PATH, ArmCall, GraphCall
-from providers.azure.client.client import ResourceManager, rows, sign_in
+from providers.azure.client.client import ResourceManager, rows
 from providers.azure.client.endpoints import endpoints
 from providers.azure.client.failures import one_line, refused
 from providers.azure.client.guard import NotReadOnly, RequestGuard
 from providers.azure.client.pace import QueryPace, pause
 from providers.azure.client.sign_in import refusal
+from providers.azure.client.token_identity import sign_in
 from providers.azure.storage import BLOB_SERVICE, CONTAINERS, STORAGE_ACCOUNTS
 from providers.sandbox.azure.server import AzureSandbox
 from scanner.model.evidence import Observed, Unknown

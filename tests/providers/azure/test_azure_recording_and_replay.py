@@ -21,8 +21,9 @@ from providers.azure.client.failures import refused
 from providers.azure.client.guard import RequestGuard
 from providers.azure.client.recorded_sign_in import SIGN_IN, mistake
 from providers.azure.client.senders import RecordingSender, ReplaySender
-from providers.azure.scopes import SUBSCRIPTION as SUBSCRIPTION_CALL
-from providers.azure.scopes import SUBSCRIPTIONS, connect
+from providers.azure.scopes import connect
+from providers.azure.subscriptions import SUBSCRIPTION as SUBSCRIPTION_CALL
+from providers.azure.subscriptions import SUBSCRIPTIONS
 from providers.sandbox import Fault
 from providers.sandbox.azure.estate import CLIENT, OTHER_SUBSCRIPTION, SUBSCRIPTION, TENANT, sample_estate
 from providers.sandbox.azure.server import AzureSandbox
