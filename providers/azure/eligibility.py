@@ -31,12 +31,20 @@ ELIGIBLE = Digest(ELIGIBLE_ROLES, assigned_roles)
 
 
 def together(active: AssignedRoles, eligible: AssignedRoles) -> AssignedRoles:
-    """What users and groups have once they have activated their roles. Workloads cannot activate any."""
-    return replace(
-        active,
-        users=_joined(active.users, eligible.users),
-        groups=_joined(active.groups, eligible.groups),
-    )
+    """What users and groups have once they have activated their roles. Workloads cannot activate any.
+
+    Found once, however many users need it.
+    """
+    key = ("together", id(eligible))
+    if key not in active.derived:
+        both = replace(
+            active,
+            users=_joined(active.users, eligible.users),
+            groups=_joined(active.groups, eligible.groups),
+        )
+        active.derived[key] = (eligible, both)
+    joined: AssignedRoles = active.derived[key][1]
+    return joined
 
 
 def _joined(first: Mapping[str, tuple[Any, ...]], second: Mapping[str, tuple[Any, ...]]) -> Any:

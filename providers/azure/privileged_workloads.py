@@ -21,8 +21,8 @@ from providers.azure.role_definitions import (
     grants_rights,
     is_wide,
 )
-from providers.azure.workload_identities import Owners, Targets, Use, principals_of, reaches_targets
-from scanner.model.evidence import Observed, Unknown, any_of
+from providers.azure.workload_identities import Holder, Owners, Targets, Use, principals_of, reaches_targets
+from scanner.model.evidence import Observed, Unknown, all_of, any_of
 
 Row = Mapping[str, Any]
 Grants = Callable[[Grant, KnownRoles], Observed[bool]]
@@ -120,7 +120,7 @@ def privileged_workloads(
         facts: dict[str, list[Observed[bool]]] = defaultdict(list)
         unread = _direct(assigned, known, members, grants_rights, facts)
         targets = _found(facts)
-        _extend(targets, assigned, known, used, policies, owners)
+        _extend(targets, assigned, known, used, policies)
         return PrivilegedWorkloads(targets, unread)
 
     return _once(assigned, find, known, used, policies, members, owners)
@@ -147,7 +147,7 @@ def administrators(
         ]
         unread = [_direct(each, permits, members, administers, facts) for each, permits, *_ in both]
         targets = _found(facts)
-        while any(_extend(targets, *one, owners) for one in both):
+        while any(_extend(targets, *one) for one in both):
             pass
         return PrivilegedWorkloads(targets, next((why for why in unread if why is not None), None))
 
@@ -166,6 +166,8 @@ def reaches(
     owners: Observed[Owners],
 ) -> Observed[bool]:
     """Whether the grants, together, let their holder sign in as one of the privileged workloads."""
+    if not grants:
+        return False
     if isinstance(privileged, Unknown):
         return reaches_targets(grants, known, privileged, used, policies, owners)
     found = reaches_targets(grants, known, privileged.targets, used, policies, owners)
@@ -234,25 +236,37 @@ def _extend(
     known: KnownRoles,
     used: Observed[Sequence[Use]],
     policies: Observed[Sequence[Use]],
-    owners: Observed[Owners],
 ) -> bool:
     """Adds the workloads that can sign in as one of the targets, until there are no more; whether any was."""
     if isinstance(used, Unknown) or isinstance(policies, Unknown):
         return False
-    resources = {use.principal for use in (*used, *policies)}
-    candidates = [(one, grants) for one, grants in assigned.of_workload.items() if one in resources]
-    extended, more = False, True
-    while targets and more:
-        more = False
-        for workload, grants in candidates:
+    by_principal: dict[str, list[Use]] = defaultdict(list)
+    for use in (*used, *policies):
+        by_principal[use.principal].append(use)
+    holders = {
+        workload: Holder(grants, known)
+        for workload, grants in assigned.of_workload.items()
+        if workload in by_principal
+    }
+    extended, latest = False, dict(targets)
+    while latest:
+        # Of each workload, only what was found since it was looked at last can add anything.
+        found: dict[str, Observed[bool]] = {}
+        for workload, holder in holders.items():
             before = targets.get(workload, False)
             if before is True:
                 continue
-            others = {each: fact for each, fact in targets.items() if each != workload}
-            after = any_of(before, reaches_targets(grants, known, others, used, policies, owners))
-            if after is not False and (before is False or after is True):
-                targets[workload] = after
-                extended = more = True
+            ways = (
+                all_of(fact, holder.takes(use))
+                for target, fact in latest.items()
+                if target != workload
+                for use in by_principal.get(target, ())
+            )
+            after = any_of(before, *ways)
+            if after is True or (before is False and after is not False):
+                found[workload] = after
+        targets.update(found)
+        extended, latest = extended or bool(found), found
     return extended
 
 

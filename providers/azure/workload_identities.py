@@ -90,7 +90,7 @@ def reaches_targets(
     application, or does not know, has no part in it. Identities of resources in another subscription are not
     considered.
     """
-    holder = _Holder(grants, known)
+    holder = Holder(grants, known)
     if isinstance(targets, Unknown):
         return all_of(any_of(holder.runs_anything(), holder.writes_policies()), targets)
     if not targets or not grants:
@@ -113,7 +113,7 @@ def reaches_targets(
     return any_of(*facts)
 
 
-class _Holder:
+class Holder:
     """Somebody with these grants. What each role allows is found once, however many resources there are."""
 
     def __init__(self, grants: Sequence[Grant], known: KnownRoles) -> None:
@@ -123,6 +123,8 @@ class _Holder:
 
     def takes(self, use: Use) -> Observed[bool]:
         """Whether he can sign in as the identity, by this resource."""
+        if not any(grant.applies_to(use.resource) for grant in self._grants):
+            return False
         if use.type == IDENTITY:
             assigns = self._can(ASSIGN_IDENTITY, use.resource)
             return any_of(
