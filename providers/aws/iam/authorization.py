@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.aws.client.calls import AwsCall
 from providers.aws.client.client import AwsChain
+from providers.aws.policies.coverage import of_all_regions
 from providers.aws.policies.documents import parse
 from providers.aws.policies.privileges import PolicyHolder, Privileged, ReadPolicy
 from providers.aws.policies.statements import statements
@@ -272,7 +273,7 @@ def _services(detail: Detail) -> Observed[frozenset[str]]:
         message = f"a trust policy has an unexpected format ({error})"
         return Unknown.because("error", GET_DETAILS.name, None, message)
     return frozenset(
-        name.lower()
+        of_all_regions(name)
         for statement in found
         if statement.allow and not statement.all_but_principals
         for type_, name in statement.principals

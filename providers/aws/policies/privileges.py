@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain
 
-from providers.aws.policies.coverage import Home, in_force, names_service, of_all_regions, reaches
+from providers.aws.policies.coverage import Home, in_force, names_service, reaches
 from providers.aws.policies.escalation import Escalation, Right
 from providers.aws.policies.escalations import ESCALATIONS
 from providers.aws.policies.patterns import within
@@ -48,12 +48,13 @@ class Privileged:
     more: Observed[bool]
     """Whether it has; never ``False``."""
     services: Observed[frozenset[str]]
-    """The service principals that a role trusts; empty for users and groups."""
+    """The service principals that a role trusts, without their regions; empty for users and groups."""
 
     def trusts(self, service: str) -> Observed[bool]:
         """Whether it is a role that the service may use."""
-        names = {service, f"{service}.cn"}
-        return lift(lambda found: any(of_all_regions(each) in names for each in found), self.services)
+        if isinstance(self.services, Unknown):
+            return self.services
+        return service in self.services or f"{service}.cn" in self.services
 
 
 @dataclass(frozen=True)
@@ -227,11 +228,19 @@ class PolicyHolder:
         all_ = _every(self._has(right, wholly=True) for right in escalation.rights)
         if escalation.certain and not taking_over and all_ is True:
             return True
-        more = _some(all_of(each.more, each.trusts(escalation.service)) for each in self.privileged)
+        more = self._more_by_service.get(escalation.service)
+        if more is None:
+            more = _some(all_of(each.more, each.trusts(escalation.service)) for each in self.privileged)
+            self._more_by_service[escalation.service] = more
         if more is False:
             return False
         some = _every(self._has(right) for right in escalation.rights)
         return all_of(more, some, True if all_ is True else UNDECIDED_WORKLOAD)
+
+    @cached_property
+    def _more_by_service(self) -> dict[str, Observed[bool]]:
+        """Whether a privileged role trusts the service, by service."""
+        return {}
 
     @cached_property
     def _passes(self) -> dict[str, Observed[bool]]:

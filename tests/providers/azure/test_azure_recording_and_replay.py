@@ -533,8 +533,12 @@ def recorded_calls() -> list[str]:
     """The calls whose answers a scan of the sample company needs."""
     from providers.azure.permissions import calls_for
 
-    # No workload of the company has a role that grants rights, whatever identities its resources have.
-    settled = {"Microsoft.ResourceGraph/Resources(identities)"}
+    # No workload of the company has a role that grants rights, whatever identities its resources and
+    # policies have.
+    settled = {
+        "Microsoft.ResourceGraph/Resources(identities)",
+        "Microsoft.Authorization/PolicyAssignments_List",
+    }
     return sorted(set(calls_for(WANTED)) - CONNECTING - settled)
 
 
