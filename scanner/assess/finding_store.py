@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from scanner.assess.finding import Finding
-from scanner.base.files import Unwritable
+from scanner.base.files import Unwritable, temporary_folder
 
 _RUN = 1 << 23
 """Bytes of findings that are sorted in memory at a time."""
@@ -72,7 +72,7 @@ class FindingStore:
     def _store(self) -> None:
         self._waiting.sort()
         with _room():
-            run = tempfile.TemporaryFile(prefix="gapscan-")  # noqa: SIM115  (it lives as long as the store)
+            run = tempfile.TemporaryFile(dir=temporary_folder())  # noqa: SIM115  (it lives as long as the store)
             self._runs.append(run)
             run.writelines(line + b"\n" for line in self._waiting)
             run.flush()
@@ -108,6 +108,6 @@ def _room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        folder = tempfile.gettempdir()
+        folder = temporary_folder()
         reason = error.strerror or str(error)
         raise Unwritable(f"{folder}: findings cannot be stored there meanwhile: {reason}") from None

@@ -21,6 +21,7 @@ from scanner.assess.map import assess_part
 from scanner.assess.part import Part
 from scanner.assess.reduce import Assessment, reduce
 from scanner.assess.request import AssessmentRequest
+from scanner.base.files import temporary_folder
 from scanner.base.processes import Died, Processes, Task
 from scanner.collect.derived import derive, gives, wants
 from scanner.model.inventory import Inventory, Listing, ScopeKey, Target
@@ -83,7 +84,10 @@ def assess_snapshots(
     """
     number = jobs or _worth(paths)
     paths = sorted({path.resolve(): path for path in paths}.values())
-    with Processes(number) as processes, tempfile.TemporaryDirectory(prefix="gapscan-") as folder:
+    with (
+        Processes(number) as processes,
+        tempfile.TemporaryDirectory(prefix="gapscan-", dir=temporary_folder()) as folder,
+    ):
         read = _whole(processes.run([Task(read_snapshot, (path,)) for path in paths]))
         sources = [Source(path, collected) for path, collected in zip(paths, read, strict=True)]
         for source in sources:
@@ -131,7 +135,7 @@ def assess_collected(
     numbers = collected.inventory.numbers
     several = len({key[:2] for key in numbers}) > 1
     if several and (jobs or 0) != 1 and (jobs is not None or sum(numbers.values()) >= _MANY):
-        with tempfile.TemporaryDirectory(prefix="gapscan-") as folder:
+        with tempfile.TemporaryDirectory(prefix="gapscan-", dir=temporary_folder()) as folder:
             path = Path(folder) / "collected.zst"
             with NewSnapshot(path) as snapshot:
                 snapshot.write(collected, request.version)

@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -144,7 +143,7 @@ def test_an_ownership_file_may_come_through_a_pipe(folder: Path) -> None:
 
 
 def test_a_full_folder_for_temporary_files_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     defect = of_defect(
         code="lapsed",
         line_id="1",
