@@ -84,10 +84,7 @@ def assess_snapshots(
     """
     number = jobs or _worth(paths)
     paths = sorted({path.resolve(): path for path in paths}.values())
-    with (
-        Processes(number) as processes,
-        tempfile.TemporaryDirectory(prefix="gapscan-", dir=temporary_folder()) as folder,
-    ):
+    with Processes(number) as processes, _folder() as folder:
         read = _whole(processes.run([Task(read_snapshot, (path,)) for path in paths]))
         sources = [Source(path, collected) for path, collected in zip(paths, read, strict=True)]
         for source in sources:
@@ -135,7 +132,7 @@ def assess_collected(
     numbers = collected.inventory.numbers
     several = len({key[:2] for key in numbers}) > 1
     if several and (jobs or 0) != 1 and (jobs is not None or sum(numbers.values()) >= _MANY):
-        with tempfile.TemporaryDirectory(prefix="gapscan-", dir=temporary_folder()) as folder:
+        with _folder() as folder:
             path = Path(folder) / "collected.zst"
             with NewSnapshot(path) as snapshot:
                 snapshot.write(collected, request.version)
@@ -163,6 +160,11 @@ def _prepared(stored: Path) -> tuple[AssessmentRequest, Resolver]:
     """The request, loaded once a process."""
     request: AssessmentRequest = pickle.loads(stored.read_bytes())
     return request, resolver_of(request)
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder that nobody else can read, for as long as it is in use."""
+    return tempfile.TemporaryDirectory(prefix="gapscan-", dir=temporary_folder())
 
 
 def _worth(paths: Sequence[Path]) -> int:
