@@ -48,7 +48,7 @@ class SubjectFindings:
             uid=uid,
             resource=self._found,
             unknowns=unknowns,
-            observed={name: self._record[name] for name in sorted(one.rule.wanted) if name in self._record},
+            observed={name: self._record[name] for name in one.observed if name in self._record},
             message=self._message(one, unknowns),
             at_gate=at_gate,
             **one.shared,

@@ -62,6 +62,8 @@ class VerdictClass:
     """Where reports tell of the resources that fail."""
     contradicted: bool
     """Whether a tag of the resources contradicts the ownership file."""
+    observed: tuple[str, ...]
+    """The facets that a finding tells, sorted."""
     reported: bool
     """Whether they are part of what the assessment is narrowed to."""
     lacks_boundary: bool
@@ -266,6 +268,7 @@ class VerdictClasses:
             listed=listed,
             section=section,
             contradicted=contradicted,
+            observed=tuple(sorted(rule.wanted)),
             reported=assessed.fit != "no",
             lacks_boundary=lacks_boundary,
             telling=listed or section is not None or contradicted or lacks_boundary,

@@ -5,6 +5,7 @@ Fields of the class: https://schema.ocsf.io/1.5.0/classes/compliance_finding
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import Any, Literal, TextIO
 
 import msgspec
@@ -16,6 +17,11 @@ from scanner.catalogue.control import Severity
 from scanner.report.model import Report
 
 OCSF_VERSION = "1.5.0"
+
+_BATCH = 256
+"""Events that are written at a time."""
+_HELD = 4096
+"""Classes of findings whose common text is held."""
 
 Activity = Literal["Create", "Update", "Close"]
 
@@ -37,10 +43,12 @@ _ACCOUNTS = {"aws": (10, "AWS Account"), "azure": (13, "Azure Subscription"), "g
 def render(report: Report, out: TextIO) -> None:
     """Writes an event for each finding that is listed, and for each of the baseline that is gone."""
     events = _Events(report)
-    for finding in report.findings:
-        out.write(events.line(finding, _activity(report, finding)))
-    for finding in report.closed:
-        out.write(events.line(finding, "Close"))
+    lines = chain(
+        (events.line(finding, _activity(report, finding)) for finding in report.findings),
+        (events.line(finding, "Close") for finding in report.closed),
+    )
+    while batch := list(islice(lines, _BATCH)):
+        out.write("".join(batch))
 
 
 def _activity(report: Report, finding: Finding) -> Activity:
@@ -55,50 +63,52 @@ def _activity(report: Report, finding: Finding) -> Activity:
 
 
 class _Events:
-    """The events of one report. What all findings of a rule share is built once."""
+    """The events of one report. What all findings of one class share is written once."""
 
     def __init__(self, report: Report) -> None:
         self._scan = report.head.scan
         self._rules = report.head.rules
         self._time = int(self._scan.finished.timestamp() * 1000)
-        self._encoder = msgspec.json.Encoder()
-        self._constant: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._shared: dict[tuple[Any, ...], tuple[str, str]] = {}
 
     def line(self, finding: Finding, activity: Activity) -> str:
         """The event of a finding, with its end of line."""
         key = (
             activity,
-            finding.rule,
-            finding.control,
-            finding.subject,
             finding.provider,
+            finding.scope,
+            finding.region,
+            finding.control,
+            finding.rule,
+            finding.service_model,
+            finding.verdict,
+            finding.party,
+            finding.ownership,
+            finding.owner,
+            finding.owner_source,
+            finding.proposed,
+            finding.evidence,
+            finding.state,
+            finding.flags,
             finding.severity,
             finding.priority,
+            finding.unknowns,
+            None if finding.rule is not None else finding.message,
         )
-        constant = self._constant.get(key)
-        if constant is None:
-            constant = self._constant[key] = self._shared(finding, activity)
-        event = {
-            **constant,
-            "time": self._time,
-            "message": finding.message,
-            "finding_info": {"uid": finding.uid, **self._info(finding)},
-            "compliance": self._compliance(finding),
-            "unmapped": {"gapscan": _own(finding)},
-            **_status(finding, activity),
-        }
-        if finding.provider is not None:
-            event["cloud"] = _cloud(finding)
+        shared = self._shared.get(key)
+        if shared is None:
+            if len(self._shared) >= _HELD:
+                self._shared.clear()
+            shared = self._shared[key] = self._parts(finding, activity)
+        own: dict[str, Any] = {"message": finding.message}
         if finding.resource is not None:
-            event["resources"] = [_resource(finding)]
-        if finding.owner is not None:
-            event["assignee_group"] = {"name": finding.owner, "uid": finding.owner}
-        return self._encoder.encode(event).decode() + "\n"
+            own["resources"] = [_resource(finding)]
+        return f"{shared[0]}{finding.uid}{shared[1]}{_text(own)[1:]}\n"
 
-    def _shared(self, finding: Finding, activity: Activity) -> dict[str, Any]:
-        """What is the same in all events of a rule with one activity, severity and priority."""
+    def _parts(self, finding: Finding, activity: Activity) -> tuple[str, str]:
+        """What comes before the uid, and what comes between it and what the finding has alone."""
         rule, kind = self._rules.get(finding.rule or ""), _ACTIVITIES[activity]
-        shared: dict[str, Any] = {
+        before: dict[str, Any] = {
             "class_uid": 2003,
             "class_name": "Compliance Finding",
             "category_uid": 2,
@@ -107,35 +117,38 @@ class _Events:
             "activity_name": activity,
             "type_uid": 200300 + kind,
             "type_name": f"Compliance Finding: {activity}",
+            "time": self._time,
             "severity_id": _SEVERITIES[finding.severity],
             "severity": finding.severity.capitalize(),
             "priority_id": _PRIORITIES[finding.priority],
             "priority": finding.priority.capitalize(),
-            "metadata": self._raw(
-                {
-                    "version": OCSF_VERSION,
-                    "profiles": ["cloud", "incident"] if finding.provider else ["incident"],
-                    "product": {"name": "gapscan", "vendor_name": "gapscan", "version": self._scan.version},
-                    "correlation_uid": self._scan.id,
-                    "event_code": finding.rule or finding.control,
-                }
-            ),
+            "metadata": {
+                "version": OCSF_VERSION,
+                "profiles": ["cloud", "incident"] if finding.provider else ["incident"],
+                "product": {"name": "gapscan", "vendor_name": "gapscan", "version": self._scan.version},
+                "correlation_uid": self._scan.id,
+                "event_code": finding.rule or finding.control,
+            },
+            "compliance": self._compliance(finding),
+            "unmapped": {"gapscan": _own(finding)},
+            **_status(finding, activity),
         }
-        if rule is not None and finding.provider is not None and finding.provider in rule.remediation:
-            shared["remediation"] = self._raw({"desc": rule.remediation[finding.provider]})
-        return shared
-
-    def _info(self, finding: Finding) -> dict[str, Any]:
-        rule = self._rules.get(finding.rule or "")
-        return {
+        if finding.provider is not None:
+            before["cloud"] = _cloud(finding)
+        if finding.owner is not None:
+            before["assignee_group"] = {"name": finding.owner, "uid": finding.owner}
+        if rule is not None and finding.provider is not None and finding.evidence in OPEN:
+            before["remediation"] = {"desc": rule.remediation[finding.provider]}
+        info = {
             "title": rule.title if rule is not None else finding.message,
             "desc": rule.rationale if rule is not None else finding.message,
             "types": [f"gapscan/{finding.subject}"],
             "analytic": {"uid": finding.rule or finding.control, "type_id": 1, "type": "Rule"},
         }
+        return f'{_text(before)[:-1]},"finding_info":{{"uid":"', f'",{_text(info)[1:]},'
 
     def _compliance(self, finding: Finding) -> dict[str, Any]:
-        fields: dict[str, Any] = {"control": finding.control, **self._standards(finding.rule)}
+        fields: dict[str, Any] = {"control": finding.control, **self._standards(finding)}
         if finding.evidence is None:
             # A defect of the ownership file is a failure, whatever the configuration.
             return {**fields, "status_id": 3, "status": "Fail", "status_code": ",".join(finding.flags)}
@@ -152,23 +165,20 @@ class _Events:
             fields["status"] = "Not Applicable"
         return fields
 
-    def _standards(self, name: str | None) -> dict[str, Any]:
-        """The requirements that a rule answers."""
-        found = self._constant.get((name,))
-        if found is None:
-            rule = self._rules.get(name or "")
-            found = self._constant[(name,)] = (
-                {}
-                if rule is None
-                else {
-                    "standards": sorted(rule.refs),
-                    "requirements": [f"{of}: {one}" for of, ids in sorted(rule.refs.items()) for one in ids],
-                }
-            )
-        return found
+    def _standards(self, finding: Finding) -> dict[str, Any]:
+        """The requirements that the rule answers."""
+        rule = self._rules.get(finding.rule or "")
+        if rule is None:
+            return {}
+        requirements = [f"{name}: {one}" for name, ids in sorted(rule.refs.items()) for one in ids]
+        return {"standards": sorted(rule.refs), "requirements": requirements}
 
-    def _raw(self, value: Any) -> msgspec.Raw:
-        return msgspec.Raw(self._encoder.encode(value))
+
+def _text(value: Any) -> str:
+    return _ENCODER.encode(value).decode()
+
+
+_ENCODER = msgspec.json.Encoder()
 
 
 def _status(finding: Finding, activity: Activity) -> dict[str, Any]:
