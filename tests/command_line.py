@@ -25,7 +25,7 @@ Done = subprocess.CompletedProcess[str]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def gapscan(*arguments: str, cwd: Path | None = None, **environment: str) -> Done:
+def gapscan(*arguments: str, cwd: Path | str | None = None, **environment: str) -> Done:
     """Runs the command in this process, without credentials of any cloud.
 
     It has its own environment, working directory and streams. What is about the process itself, such as its
@@ -52,7 +52,7 @@ def gapscan(*arguments: str, cwd: Path | None = None, **environment: str) -> Don
         return Done(arguments, code, output.getvalue().decode(), errors.getvalue().decode())
 
 
-def launched(*arguments: str, cwd: Path | None = None, **environment: str) -> Done:
+def launched(*arguments: str, cwd: Path | str | None = None, **environment: str) -> Done:
     """Runs the command as a process, without credentials of any cloud."""
     return subprocess.run(
         [sys.executable, "-P", "-m", "scanner", *arguments],
@@ -65,7 +65,7 @@ def launched(*arguments: str, cwd: Path | None = None, **environment: str) -> Do
     )
 
 
-def _bare(cwd: Path | None) -> Mapping[str, str]:
+def _bare(cwd: Path | str | None) -> Mapping[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(cwd or "."),

@@ -17,7 +17,8 @@ from scanner.model.resources.base import Resource
 HOME = ConnectionRequest("aws", regions=("eu-west-1", "us-east-1"))
 """The regions of the sample company: every other region would only make the scan slower."""
 WHOLE = ConnectionRequest("aws")
-QUICK = Limits(connect_seconds=2.0, read_seconds=5.0, attempts=1)
+QUICK = Limits(connect_seconds=30.0, read_seconds=60.0, attempts=1)
+"""Without waiting to try again; a busy machine has time to answer."""
 EVERYTHING = {collector.kind.kind: frozenset(collector.facets) for collector in COLLECTORS}
 Scan = Callable[..., Inventory]
 

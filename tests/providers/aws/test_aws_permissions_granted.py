@@ -17,6 +17,8 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.command_line import Done, gapscan
+
 REGION = "us-east-1"
 THEMES = ("--control", "log", "--control", "net", "--control", "key")
 """Controls for whose calls moto checks the real IAM action names."""
@@ -87,23 +89,14 @@ class Reader:
             )
         ).close()
 
-    def gapscan(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "scanner", *arguments],
-            env={
-                **os.environ,
-                "AWS_ENDPOINT_URL": self.endpoint,
-                "AWS_ACCESS_KEY_ID": self.key["AccessKeyId"],
-                "AWS_SECRET_ACCESS_KEY": self.key["SecretAccessKey"],
-                "AWS_DEFAULT_REGION": REGION,
-                "AWS_EC2_METADATA_DISABLED": "true",
-                "AWS_CONFIG_FILE": os.devnull,
-                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
+    def gapscan(self, *arguments: str) -> Done:
+        return gapscan(
+            *arguments,
+            AWS_ENDPOINT_URL=self.endpoint,
+            AWS_ACCESS_KEY_ID=self.key["AccessKeyId"],
+            AWS_SECRET_ACCESS_KEY=self.key["SecretAccessKey"],
+            AWS_DEFAULT_REGION=REGION,
+            AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         )
 
     def scan(self, report: Path) -> tuple[int, dict[str, Any]]:
