@@ -52,6 +52,19 @@ def scan(azure: AzureSandbox) -> Scan:
 
 
 @pytest.fixture(scope="session")
+def kept() -> list[Inventory]:
+    return []
+
+
+@pytest.fixture
+def company(kept: list[Inventory], scan: Scan) -> Inventory:
+    """One scan of the whole sample company, which all tests share."""
+    if not kept:
+        kept.append(scan(wanted=WANTED))
+    return kept[0]
+
+
+@pytest.fixture(scope="session")
 def recordings() -> Callable[[str], list[dict[str, Any]]]:
     folder = Path(__file__).parents[3].parent / "shared" / "recordings" / "azure"
     if not folder.is_dir():

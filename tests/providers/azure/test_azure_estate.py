@@ -11,20 +11,21 @@ from scanner.collect.collection import Collection
 from scanner.collect.provider import ConnectionRequest
 from scanner.collect.workers import Workers
 from scanner.model.evidence import Unknown
+from scanner.model.inventory import Inventory
 from scanner.model.resources.account import Account, Region
 from scanner.model.resources.storage import Encryption
-from tests.providers.azure.azure_scan import LIMITS, Scan, bucket, of_kind, unknown_facets
+from tests.providers.azure.azure_scan import LIMITS, WANTED, Scan, bucket, of_kind, unknown_facets
 
+BUCKETS = {"bucket": WANTED["bucket"]}
 VAULT = "https://shop-analytics.vault.azure.net"
 
 
-def test_every_kind_is_collected_completely(scan: Scan) -> None:
-    inventory = scan()
-    assert inventory.blind_spots == ()
-    assert unknown_facets(inventory) == set()
-    assert len(of_kind(inventory, "account")) == 1
-    assert [one.name for one in of_kind(inventory, "region")] == ["northeurope", "westeurope"]
-    assert [one.name for one in of_kind(inventory, "bucket")] == [
+def test_every_kind_is_collected_completely(company: Inventory) -> None:
+    assert company.blind_spots == ()
+    assert unknown_facets(company) == set()
+    assert len(of_kind(company, "account")) == 1
+    assert [one.name for one in of_kind(company, "region")] == ["northeurope", "westeurope"]
+    assert [one.name for one in of_kind(company, "bucket")] == [
         "appartifacts",
         "payreceipts",
         "payrollexport",
@@ -36,9 +37,8 @@ def test_every_kind_is_collected_completely(scan: Scan) -> None:
     ]
 
 
-def test_the_subscription(scan: Scan) -> None:
-    inventory = scan()
-    (account,) = of_kind(inventory, "account")
+def test_the_subscription(company: Inventory) -> None:
+    (account,) = of_kind(company, "account")
     assert isinstance(account, Account)
     assert (account.provider, account.partition, account.region) == ("azure", "azure", None)
     assert account.id == f"/subscriptions/{SUBSCRIPTION}"
@@ -50,20 +50,20 @@ def test_the_subscription(scan: Scan) -> None:
     assert account.security_contacts == ("oncall@example.com", "security@example.com")
     assert account.public_access_block is None
     assert account.audit_trails == ("activity-to-central-logs",)
-    (target,) = inventory.targets
+    (target,) = company.targets
     assert (target.scope, target.identity, target.reached) == (SUBSCRIPTION, CLIENT, True)
 
 
-def test_a_region(scan: Scan) -> None:
-    region = of_kind(scan(), "region")[0]
+def test_a_region(company: Inventory) -> None:
+    region = of_kind(company, "region")[0]
     assert isinstance(region, Region)
     assert region.id == f"/subscriptions/{SUBSCRIPTION}/locations/northeurope"
     assert (region.region, region.tags) == ("northeurope", {})
     assert region.audit_trails == ("activity-to-central-logs",)
 
 
-def test_a_compliant_bucket(scan: Scan) -> None:
-    receipts = bucket(scan(), "payreceipts")
+def test_a_compliant_bucket(company: Inventory) -> None:
+    receipts = bucket(company, "payreceipts")
     assert receipts.id == (
         f"/subscriptions/{SUBSCRIPTION}/resourcegroups/analytics-prod"
         "/providers/microsoft.storage/storageaccounts/payreceipts"
@@ -89,24 +89,23 @@ def test_a_compliant_bucket(scan: Scan) -> None:
         ("appartifacts", False, ()),
     ],
 )
-def test_public_access(scan: Scan, name: str, read: bool, via: tuple[str, ...]) -> None:
-    found = bucket(scan(), name)
+def test_public_access(company: Inventory, name: str, read: bool, via: tuple[str, ...]) -> None:
+    found = bucket(company, name)
     assert (found.public_read, found.public_via) == (read, via)
 
 
-def test_a_partly_configured_bucket(scan: Scan) -> None:
-    inventory = scan()
-    artifacts = bucket(inventory, "appartifacts")
+def test_a_partly_configured_bucket(company: Inventory) -> None:
+    artifacts = bucket(company, "appartifacts")
     assert artifacts.encryption == Encryption(key="provider", key_id=None)
     assert (artifacts.versioning, artifacts.access_logging, artifacts.uniform_access) == (False, False, False)
-    assert bucket(inventory, "wwwold").tls_only is False
+    assert bucket(company, "wwwold").tls_only is False
 
 
 def test_a_website_container_on_an_open_network_is_unknown(azure: AzureSandbox, scan: Scan) -> None:
     for account in azure.estate.accounts:
         if account.name == "statuspage":
             account.properties["publicNetworkAccess"] = "Enabled"
-    found = bucket(scan(), "statuspage")
+    found = bucket(scan(wanted=BUCKETS), "statuspage")
     for fact in (found.public_read, found.public_via):
         assert isinstance(fact, Unknown)
         assert (fact.causes[0].reason, fact.causes[0].permission) == ("unsupported", None)
@@ -124,8 +123,10 @@ def test_pages_of_every_size_give_the_same(azure: AzureSandbox, scan: Scan) -> N
     assert whole.calls["azure"]["Microsoft.ResourceGraph/Resources(storageAccounts)"] == 1
 
 
-def test_ids_that_differ_in_case_are_the_same_resource(azure: AzureSandbox, scan: Scan) -> None:
-    before = {one.id for one in scan().resources}
+def test_ids_that_differ_in_case_are_the_same_resource(
+    azure: AzureSandbox, company: Inventory, scan: Scan
+) -> None:
+    before = {one.id for one in company.resources}
     for account in azure.estate.accounts:
         account.location = account.location.upper()
     after = scan()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,9 +34,24 @@ from scanner.model.evidence import Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.identity import AccessKey, Role, Tenant, User
 from scanner.model.resources.kinds import KINDS
-from tests.providers.azure.azure_scan import ALWAYS_UNKNOWN, LIMITS, Scan, of_kind, reasons, unknown_facets
+from tests.providers.azure.azure_scan import (
+    ALWAYS_UNKNOWN,
+    LIMITS,
+    WANTED,
+    Scan,
+    of_kind,
+    reasons,
+    unknown_facets,
+)
 
+IDENTITIES = {kind: WANTED[kind] for kind in ("access_key", "role", "tenant", "user")}
 FOREIGN = "00000000-0000-0000-0000-0000000000f1"
+
+
+@pytest.fixture
+def scan(scan: Scan) -> Scan:
+    """Of users, credentials, tenants and roles, unless a test wants others."""
+    return partial(scan, wanted=IDENTITIES)
 
 
 def users(inventory: Inventory) -> Mapping[str, User]:
@@ -61,8 +77,8 @@ def sample(azure: AzureSandbox, number: int) -> dict[str, Any]:
     return found
 
 
-def test_the_tenant(scan: Scan) -> None:
-    found = tenant_of(scan())
+def test_the_tenant(company: Inventory) -> None:
+    found = tenant_of(company)
     assert (found.scope, found.region, found.partition) == (TENANT, None, "azure")
     assert (found.id, found.name, found.type) == (f"/tenants/{TENANT}", "Example Shop", "azure.entra.tenant")
     assert (found.tags, found.administrators) == ({}, 3)
@@ -70,8 +86,8 @@ def test_the_tenant(scan: Scan) -> None:
     assert (found.guests_invited_by, found.users_register_apps) == ("everyone", True)
 
 
-def test_users(scan: Scan) -> None:
-    found = users(scan())
+def test_users(company: Inventory) -> None:
+    found = users(company)
     assert len(found) == 7
     assert {name for name, one in found.items() if one.administrator} == {
         "platform-admin",
@@ -100,8 +116,8 @@ def test_users(scan: Scan) -> None:
     assert timedelta(days=199) < datetime.now(UTC) - seen < timedelta(days=201)
 
 
-def test_credentials_of_applications(scan: Scan) -> None:
-    found = [one for one in of_kind(scan(), "access_key") if isinstance(one, AccessKey)]
+def test_credentials_of_applications(company: Inventory) -> None:
+    found = [one for one in of_kind(company, "access_key") if isinstance(one, AccessKey)]
     assert [(one.holder, one.id.split("/")[-2], one.active) for one in found] == [
         ("scanner", "keycredentials", True),
         ("billing-export", "passwordcredentials", True),
@@ -113,13 +129,13 @@ def test_credentials_of_applications(scan: Scan) -> None:
     assert {one.scope for one in found} == {TENANT}
 
 
-def test_no_secret_or_hint_in_a_resource(scan: Scan) -> None:
-    for one in of_kind(scan(), "access_key"):
+def test_no_secret_or_hint_in_a_resource(company: Inventory) -> None:
+    for one in of_kind(company, "access_key"):
         assert "s3c" not in str(one.to_record())
 
 
-def test_roles(scan: Scan) -> None:
-    found = {one.name: one for one in of_kind(scan(), "role") if isinstance(one, Role)}
+def test_roles(company: Inventory) -> None:
+    found = {one.name: one for one in of_kind(company, "role") if isinstance(one, Role)}
     assert {one.scope for one in found.values()} == {SUBSCRIPTION}
     assert len(found) == 10
     assert [one.name for one in found.values() if not one.standing] == [
