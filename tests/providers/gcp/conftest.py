@@ -92,6 +92,19 @@ def scan(cloud: GcpSandbox) -> Callable[..., Scan]:
     return run
 
 
+@pytest.fixture(scope="session")
+def kept() -> list[Scan]:
+    return []
+
+
+@pytest.fixture
+def shop(kept: list[Scan], cloud: GcpSandbox) -> Scan:
+    """One scan of the whole sample company, which all tests share."""
+    if not kept:
+        kept.append(run())
+    return kept[0]
+
+
 @pytest.fixture
 def broken(cloud: GcpSandbox) -> Callable[[str, Fault], None]:
     """Makes one operation fail."""

@@ -15,16 +15,17 @@ from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.provider import ConnectionRequest
 from scanner.model.evidence import Unknown
 from scanner.model.resources.kinds import KINDS
+from tests.providers.gcp.conftest import EVERYTHING, Scan
 
+ACCOUNT, BUCKET = ({kind: EVERYTHING[kind]} for kind in ("account", "bucket"))
 HERE = ("projects/210987654321", "folders/345678901234", "organizations/123456789012")
 
 
-def test_nothing_is_unknown_and_nothing_is_missing(scan: Callable[..., Any]) -> None:
-    found = scan()
-    assert found.unknown() == set()
-    assert found.inventory.blind_spots == ()
-    assert found.names("region") == ["europe-west1", "us-central1"]
-    assert found.names("bucket") == [
+def test_nothing_is_unknown_and_nothing_is_missing(shop: Scan) -> None:
+    assert shop.unknown() == set()
+    assert shop.inventory.blind_spots == ()
+    assert shop.names("region") == ["europe-west1", "us-central1"]
+    assert shop.names("bucket") == [
         "batch-audit-logs",
         "batch-results",
         "exports-2019",
@@ -36,8 +37,8 @@ def test_nothing_is_unknown_and_nothing_is_missing(scan: Callable[..., Any]) -> 
     ]
 
 
-def test_the_project_is_the_account(scan: Callable[..., Any]) -> None:
-    account = scan().one("account", "Batch production")
+def test_the_project_is_the_account(shop: Scan) -> None:
+    account = shop.one("account", "Batch production")
     assert account.scope == "batch-prod"
     assert account.id == "//cloudresourcemanager.googleapis.com/projects/210987654321"
     assert account.organisation == "123456789012"
@@ -49,8 +50,8 @@ def test_the_project_is_the_account(scan: Callable[..., Any]) -> None:
     assert account.audit_trails == ("admin-activity",)
 
 
-def test_a_region_has_the_trails_of_its_project(scan: Callable[..., Any]) -> None:
-    region = scan().one("region", "europe-west1")
+def test_a_region_has_the_trails_of_its_project(shop: Scan) -> None:
+    region = shop.one("region", "europe-west1")
     assert (region.region, region.scope) == ("europe-west1", "batch-prod")
     assert region.audit_trails == ("admin-activity",)
 
@@ -70,23 +71,20 @@ def test_a_region_has_the_trails_of_its_project(scan: Callable[..., Any]) -> Non
         ("ml-scratch", False, False, ()),
     ],
 )
-def test_who_can_reach_a_bucket(
-    scan: Callable[..., Any], name: str, read: bool, write: bool, via: tuple[str, ...]
-) -> None:
-    found = scan().one("bucket", name)
+def test_who_can_reach_a_bucket(shop: Scan, name: str, read: bool, write: bool, via: tuple[str, ...]) -> None:
+    found = shop.one("bucket", name)
     assert (found.public_read, found.public_write, found.public_via) == (read, write, via)
 
 
-def test_a_compliant_and_a_bare_bucket(scan: Callable[..., Any]) -> None:
-    found = scan()
-    good, bare = found.one("bucket", "batch-results"), found.one("bucket", "exports-2019")
+def test_a_compliant_and_a_bare_bucket(shop: Scan) -> None:
+    good, bare = shop.one("bucket", "batch-results"), shop.one("bucket", "exports-2019")
     assert (good.encryption.key, good.versioning, good.access_logging) == ("customer", True, True)
     assert good.encryption.key_id.endswith("/cryptoKeys/storage")
     assert (good.tls_only, good.uniform_access, good.region) == (True, True, "us-central1")
     assert good.tags == {"owner": "data", "data-class": "internal", "env": "prod"}
     assert (bare.encryption.key, bare.encryption.key_id) == ("provider", None)
     assert (bare.versioning, bare.access_logging, bare.uniform_access) == (False, False, True)
-    lists = found.one("bucket", "batch-audit-logs")
+    lists = shop.one("bucket", "batch-audit-logs")
     assert (lists.uniform_access, lists.public_read) == (False, False), "prevention overrides access lists"
     assert (bare.tags, bare.region, bare.id) == ({}, "us", "//storage.googleapis.com/exports-2019")
 
@@ -144,7 +142,7 @@ def test_a_guardrail_of_the_project_blocks_what_buckets_grant(
     company = example_shop()
     company.enforced = {("210987654321", "storage.publicAccessPrevention")}
     own_cloud(company)
-    found = scan()
+    found = scan(wanted=ACCOUNT | BUCKET)
     assert found.one("account", "Batch production").public_access_block is True
     dropbox = found.one("bucket", "supplier-dropbox")
     assert (dropbox.public_read, dropbox.public_write, dropbox.public_via) == (False, False, ())
@@ -177,9 +175,9 @@ def test_a_doubtful_sink_is_settled_by_a_certain_one_above(
     company.assets = [asset for asset in company.assets if not asset["name"].endswith("/admin-activity")]
     own_cloud(company)
     company.assets.append(sink("since-june", HERE, "storage.googleapis.com/x", filter="timestamp>=x"))
-    assert scan().one("account", "Batch production").audit_trails == ("org-audit",)
+    assert scan(wanted=ACCOUNT).one("account", "Batch production").audit_trails == ("org-audit",)
     company.assets = [asset for asset in company.assets if not asset["name"].endswith("/org-audit")]
-    trails = scan().one("account", "Batch production").audit_trails
+    trails = scan(wanted=ACCOUNT).one("account", "Batch production").audit_trails
     assert isinstance(trails, Unknown)
     assert "since-june" in trails.causes[0].message
 
@@ -191,7 +189,7 @@ def test_public_members_above_the_project_count(
     (folder,) = [a for a in company.assets if a["name"].endswith("/folders/345678901234")]
     folder["iamPolicy"]["bindings"].append({"role": "roles/viewer", "members": ["allUsers"]})
     own_cloud(company)
-    found = scan()
+    found = scan(wanted=BUCKET)
     scratch = found.one("bucket", "ml-scratch")
     assert scratch.public_read is True
     assert scratch.public_via == ("IAM binding roles/viewer to allUsers on folders/345678901234",)
@@ -207,7 +205,7 @@ def test_sinks_of_another_folder_do_not_count(
     elsewhere = ("folders/99", "organizations/123456789012")
     company.assets.append(sink("other", elsewhere, "storage.googleapis.com/x", includeChildren=True))
     own_cloud(company)
-    assert scan().one("account", "Batch production").audit_trails == ()
+    assert scan(wanted=ACCOUNT).one("account", "Batch production").audit_trails == ()
 
 
 def test_items_of_different_projects_differ() -> None:

@@ -13,7 +13,9 @@ from providers.sandbox import Fault
 from providers.sandbox.gcp.server import GcpSandbox
 from scanner.collect.provider import Limits
 from scanner.model.evidence import Unknown
+from tests.providers.gcp.conftest import EVERYTHING
 
+ACCOUNT, BUCKET = ({kind: EVERYTHING[kind]} for kind in ("account", "bucket"))
 BUCKETS = "cloudasset:ListAssets(storage.Bucket)"
 POLICIES = "cloudasset:ListAssets(storage.Bucket+cloudresourcemanager.Project IAM_POLICY)"
 PREVENTION = "orgpolicy:GetEffectivePolicy(storage.publicAccessPrevention)"
@@ -46,7 +48,7 @@ def test_a_project_reader_finds_public_buckets_but_cannot_rule_out_others(
 
 def test_an_incomplete_listing_keeps_its_first_pages(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     cloud.fault = lambda name: "throttled" if name == BUCKETS and cloud.calls[BUCKETS] > 1 else None
-    found = scan()
+    found = scan(wanted=BUCKET)
     assert found.names("bucket") == ["exports-2019", "product-media", "supplier-dropbox"]
     (spot,) = found.inventory.blind_spots
     assert (spot.kind, spot.cause.reason) == ("bucket", "throttled")
@@ -54,7 +56,7 @@ def test_an_incomplete_listing_keeps_its_first_pages(scan: Callable[..., Any], c
 
 def test_incomplete_locations_keep_their_first_pages(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     cloud.fault = lambda name: "failing" if name == SEARCH and cloud.calls[SEARCH] > 2 else None
-    found = scan()
+    found = scan(wanted={"region": EVERYTHING["region"]})
     assert found.names("region") == ["europe-west1", "us-central1"]
     (spot,) = found.inventory.blind_spots
     assert (spot.kind, spot.cause.reason, spot.cause.call) == ("region", "error", SEARCH)
@@ -77,7 +79,7 @@ def test_no_failure_becomes_an_answer(
     scan: Callable[..., Any], broken: Callable[[str, Fault], None], operation: str, fault: Fault, reason: str
 ) -> None:
     broken(operation, fault)
-    found = scan()
+    found = scan(wanted=ACCOUNT | BUCKET)
     permission, facets = OF_APIS[operation]
     assert found.unknown() == facets
     (cause,) = found.one("bucket", "exports-2019").public_read.causes
@@ -88,7 +90,7 @@ def test_no_failure_becomes_an_answer(
 
 def test_a_transient_failure_is_retried(scan: Callable[..., Any], cloud: GcpSandbox) -> None:
     cloud.fault = lambda name: "reset" if name == PREVENTION and cloud.calls[PREVENTION] == 1 else None
-    found = scan()
+    found = scan(wanted=BUCKET)
     assert found.unknown() == set()
     assert found.inventory.calls["gcp"][PREVENTION] == 2
 
@@ -97,7 +99,7 @@ def test_attempts_are_bounded(
     scan: Callable[..., Any], broken: Callable[[str, Fault], None], cloud: GcpSandbox
 ) -> None:
     broken(PREVENTION, "throttled")
-    scan(limits=Limits(connect_seconds=3, read_seconds=0.3, attempts=3))
+    scan(wanted=BUCKET, limits=Limits(connect_seconds=3, read_seconds=0.3, attempts=3))
     assert cloud.calls[PREVENTION] == 3
 
 

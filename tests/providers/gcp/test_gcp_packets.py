@@ -14,6 +14,9 @@ from providers.gcp.packets import Level, PacketRule, interpretations, reach
 HALVES = ("1.1.1.1", "200.1.1.1")
 """One address of each half of the internet: if half of it gets through, it counts as open to the world."""
 SOURCES = ("0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8")
+INSIDE = {
+    (address, source) for address in HALVES for source in SOURCES if ip_address(address) in ip_network(source)
+}
 PORTS = ((), ((22, 22),), ((20, 30),), ((0, 65535),), ((0, 21), (23, 65535)))
 TAGS = ("a", "b")
 EDGES = (0, 20, 22, 25, 31, 65535)
@@ -58,11 +61,7 @@ def passes(
                 name in ("all", protocol) and (not ports or any(a <= port <= b for a, b in ports))
                 for name, ports in rule.traffic
             )
-            if (
-                targeted
-                and carried
-                and any(ip_address(address) in ip_network(source) for source in rule.sources)
-            ):
+            if targeted and carried and any((address, source) in INSIDE for source in rule.sources):
                 if rule.action == "next":
                     break
                 return rule.action == "allow"
