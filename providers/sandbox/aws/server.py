@@ -104,14 +104,16 @@ class AwsSandbox:
             def log(self, type: str, message: str, *args: Any) -> None:
                 """Logs nothing: the console belongs to the program."""
 
-        # Amazon's own machine images, in each region: nothing reads them, and making them takes half a second each.
+        # Amazon's machine images take half a second to make for each region, and nothing reads them.
         settings.ec2_load_default_amis = lambda: False
         _forget()
         self._moto = Dispatcher(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self, threaded=True, request_handler=Silent)
         self._server.daemon_threads = True
         self._server.log = lambda *_: None
-        threading.Thread(target=self._server.serve_forever, name="sandbox-aws", daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="sandbox-aws", daemon=True
+        ).start()
         seed(self._endpoint, KEY_ID, SECRET, sorted(self.enabled), self.identities)
         self._live = True
 

@@ -60,7 +60,9 @@ class StorageEndpoint:
         self._stopped = stopped
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, name="gcp-storage", daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="gcp-storage", daemon=True
+        ).start()
 
     @property
     def port(self) -> int:

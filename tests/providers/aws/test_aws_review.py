@@ -80,7 +80,7 @@ def serve(sandbox: AwsSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
         servers.append(server)
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
         return endpoint
 

@@ -207,7 +207,7 @@ class _token_endpoint:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
 
     def __enter__(self) -> str:
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return f"http://127.0.0.1:{self.server.server_port}/token"
 
     def __exit__(self, *_: object) -> None:

@@ -61,7 +61,7 @@ class Storage:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.here = Endpoint(f"127.0.0.1:{self.server.server_port}", plaintext=True)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def says(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
