@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from msgspec.structs import replace
 
 from scanner.assess.coverage_rows import ROW_ORDER
 from scanner.assess.finding import Finding
+from scanner.assess.pairs import different
 from scanner.assess.states import EVIDENCE_ORDER, Evidence
+from scanner.model.inventory import Inventory
 
 ChangeKind = Literal["new", "worse", "better", "closed", "unseen"]
 """How a finding changed.
 
-``new``: open now and absent before. ``worse``: its evidence, or with the same evidence its state, is worse.
-``better``: the opposite, and still open, or passing with a better state. ``closed``: it was open, and now
-verifiably passes, does not apply, or is gone after a complete listing. ``unseen``: it was open, and can no
-longer be evaluated.
+``new``: open now, and not listed before: it was fine, or not there. ``worse``: it was listed, and its
+evidence, or with the same evidence its state, is worse. ``better``: the opposite, and still listed.
+``closed``: it was open, and now verifiably passes, does not apply, or is gone after a complete listing.
+``unseen``: it was open, and can no longer be evaluated.
 """
 CHANGE_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 
@@ -40,6 +42,28 @@ class AssessedSide:
     """There was an ownership file."""
     listed: Mapping[tuple[str, str], frozenset[str]] | None = None
     """The kinds that were listed in each scope; ``None``: not recorded, so that any kind may have been."""
+
+    @classmethod
+    def collected(cls, inventory: Inventory, rules: frozenset[str], *, ownership: bool) -> AssessedSide:
+        """From what was read, if nothing narrows the assessment."""
+        listed: dict[tuple[str, str], set[str]] = {}
+        for one in inventory.listed or ():
+            listed.setdefault((one.provider, one.scope), set()).add(one.kind)
+        return cls(
+            rules=rules,
+            scopes={
+                (target.provider, target.scope): frozenset(target.regions)
+                for target in inventory.targets
+                if target.reached and target.scope is not None
+            },
+            spots=frozenset(
+                (spot.provider, spot.scope, spot.region, spot.kind) for spot in inventory.blind_spots
+            ),
+            ownership=ownership,
+            listed=None
+            if inventory.listed is None
+            else {place: frozenset(kinds) for place, kinds in listed.items()},
+        )
 
     @classmethod
     def of(cls, head: Mapping[str, Any]) -> AssessedSide:
@@ -65,7 +89,7 @@ class AssessedSide:
         )
 
     def proves_absence(self, finding: Finding) -> bool:
-        """Whether the resource or defect of the finding would have been found if it still existed.
+        """Whether the finding would have been listed if its resource or defect still existed and was open.
 
         Attestations are never proven absent: a control still applies when it was not assessed.
         """
@@ -73,18 +97,25 @@ class AssessedSide:
             return self.ownership
         if finding.rule not in self.rules or finding.resource is None:
             return False
-        regions = self.scopes.get((str(finding.provider), str(finding.scope)))
-        if regions is None or (regions and finding.region is not None and finding.region not in regions):
+        place = str(finding.provider), str(finding.scope)
+        return self.shows(*place, finding.resource.kind, finding.region)
+
+    def shows(self, provider: str, scope: str, kind: str, region: str | None) -> bool:
+        """Whether every resource of a kind in a region of a scope was found, so that the rest is gone."""
+        regions = self.scopes.get((provider, scope))
+        if regions is None or (regions and region is not None and region not in regions):
             return False
-        if self.listed is not None:
-            kinds = self.listed.get((str(finding.provider), str(finding.scope)), frozenset())
-            if finding.resource.kind not in kinds:
-                return False
-        return not any(
-            hides((region, kind), finding.resource.kind, finding.region)
-            for provider, scope, region, kind in self.spots
-            if (provider, scope) == (finding.provider, finding.scope)
-        )
+        if self.listed is not None and kind not in self.listed.get((provider, scope), frozenset()):
+            return False
+        return not any(hides(spot, kind, region) for spot in self._hidden.get((provider, scope), ()))
+
+    @cached_property
+    def _hidden(self) -> Mapping[tuple[str, str], Sequence[HiddenPlace]]:
+        """The blind spots of each scope."""
+        found: dict[tuple[str, str], list[HiddenPlace]] = {}
+        for provider, scope, region, kind in self.spots:
+            found.setdefault((provider, scope), []).append((region, kind))
+        return found
 
 
 HiddenPlace = tuple[str | None, str]
@@ -132,23 +163,39 @@ def compare(
 ) -> Iterator[FindingChange]:
     """Every change, sorted by uid. Both sides must be sorted by uid; neither is held in memory.
 
-    ``rules`` are those of the earlier assessment; ``later`` is what the later one covered.
+    ``rules`` are those of the earlier assessment; ``later`` is what the later one covered. A finding that
+    no report has to list is told of as if it was not listed, so that the changes are the same whatever the
+    two reports list beside what they must.
     """
-    for old, new in _pairs(before, after):
-        if new is None:
-            assert old is not None
-            if _open(old):
-                yield FindingChange(
-                    "closed" if later.proves_absence(old) else "unseen", False, False, old, None
-                )
-        elif old is None:
-            if _open(new):
-                yield FindingChange("new", False, new.rule is not None and new.rule not in rules, None, new)
-        else:
-            kind = _kind(old, new)
-            owner_changed = old.owner != new.owner
+    for old, new in different(before, after):
+        was, now = old is not None and old.listed, new is not None and new.listed
+        if was and now:
+            assert old is not None and new is not None
+            kind, owner_changed = _kind(old, new), old.owner != new.owner
             if kind is not None or owner_changed:
                 yield FindingChange(kind, owner_changed, False, old, new)
+        elif was:
+            assert old is not None
+            if _open(old):
+                closed = new is not None or later.proves_absence(old)
+                yield FindingChange("closed" if closed else "unseen", False, False, old, new)
+        elif now:
+            assert new is not None
+            if _open(new):
+                new_rule = new.rule is not None and new.rule not in rules
+                yield FindingChange("new", False, new_rule, old, new)
+
+
+def closed_by_absence(
+    before: Iterable[Finding], after: Iterable[Finding], later: AssessedSide
+) -> Iterator[Finding]:
+    """Findings that were open, are absent, and are proven gone; as they are reported for the last time.
+
+    ``after`` has every finding that ``before`` lists and that still exists.
+    """
+    for old, new in different(before, after):
+        if old is not None and new is None and _open(old) and later.proves_absence(old):
+            yield gone(old)
 
 
 def gone(finding: Finding) -> Finding:
@@ -192,27 +239,3 @@ def _by_state(old: Finding, new: Finding) -> ChangeKind | None:
     if old.state is None or new.state is None or old.state == new.state:
         return None
     return "worse" if ROW_ORDER.index(new.state) < ROW_ORDER.index(old.state) else "better"
-
-
-def _pairs(
-    before: Iterable[Finding], after: Iterable[Finding]
-) -> Iterator[tuple[Finding | None, Finding | None]]:
-    """The findings of both sides paired by uid; ``None`` where a side has none."""
-    left, right = _worst(before), _worst(after)
-    old, new = next(left, None), next(right, None)
-    while old is not None or new is not None:
-        if new is None or (old is not None and old.uid < new.uid):
-            yield old, None
-            old = next(left, None)
-        elif old is None or new.uid < old.uid:
-            yield None, new
-            new = next(right, None)
-        else:
-            yield old, new
-            old, new = next(left, None), next(right, None)
-
-
-def _worst(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """One finding for each uid, the worst. A kind that could not be listed for two reasons has two."""
-    for _, same in groupby(findings, key=lambda finding: finding.uid):
-        yield min(same, key=lambda f: EVIDENCE_ORDER.index(f.evidence) if f.evidence is not None else 0)

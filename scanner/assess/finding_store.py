@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import IO
 
 from scanner.assess.finding import Finding
+from scanner.assess.pairs import Entry
 from scanner.base.files import Unwritable, temporary_folder
 
 _RUN = 1 << 23
 """Bytes of findings that are sorted in memory at a time."""
 _READ = 1 << 16
 """Bytes of a run that are read at a time."""
+_UID = slice(len('{"uid":"'), len('{"uid":"') + 32)
+"""Where a line has its uid."""
 
 
 class FindingStore:
@@ -56,6 +59,14 @@ class FindingStore:
         self._waiting.sort()
         runs = [_lines(run) for run in self._runs]
         return heapq.merge(*runs, iter(tuple(self._waiting)))
+
+    def entries(self) -> Iterator[Entry]:
+        """The same, each with its uid."""
+        return ((line[_UID], line, 0) for line in self.lines())
+
+    def decoded(self, entry: Entry) -> Finding:
+        """The finding of an entry."""
+        return Finding.decoded(entry[1])
 
     def save(self, path: Path) -> None:
         """Writes all lines, sorted, to a file that only its owner can read."""

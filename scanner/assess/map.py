@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scanner.assess.changes import HiddenPlace, hides
+from scanner.assess.changes import AssessedSide
 from scanner.assess.evidence_findings import SubjectFindings
 from scanner.assess.finding import Finding, FoundUnknown
 from scanner.assess.finding_store import FindingStore
@@ -58,9 +58,13 @@ class _Map:
         assessor = ControlAssessor(resolver, request.narrowing)
         self._classes = VerdictClasses(request, self._targets, resolver, assessor, self._ledger.settle)
         self._controls = ScopeControls(request, self._targets, resolver, assessor, self._kinds, self._ledger)
-        self._spots: dict[tuple[str, str], list[HiddenPlace]] = {}
-        for spot in inventory.blind_spots:
-            self._spots.setdefault((spot.provider, spot.scope), []).append((spot.region, spot.kind))
+        self._side = AssessedSide.collected(
+            inventory,
+            frozenset(rule.id for rule in request.chosen),
+            ownership=request.ownership is not None,
+        )
+        self._shown: dict[tuple[str, str, str, str | None], bool] = {}
+        """By provider, scope, kind and region: whether what is absent there is gone."""
         self._failing: dict[FailingSection, int] = {}
         self._unseen: dict[UnseenCall, int] = {}
         self._reported_spots: set[tuple[str, str, str | None, str]] = set()
@@ -183,13 +187,16 @@ class _Map:
         """Whether everything of a subject is listed.
 
         It is where a finding that is absent from the report may yet be open: in a report of a selection, and
-        where a blind spot hides resources of its kind.
+        where not everything of its kind was seen. See :meth:`AssessedSide.proves_absence`.
         """
         request = self._request
         if request.every_finding or request.narrowing is not None:
             return True
-        spots = self._spots.get((subject.provider, subject.scope), ())
-        return any(hides(spot, subject.kind, subject.region) for spot in spots)
+        place = subject.provider, subject.scope, subject.kind, subject.region
+        shown = self._shown.get(place)
+        if shown is None:
+            shown = self._shown[place] = self._side.shows(*place)
+        return not shown
 
     def _may_hold(self, spot: BlindSpot) -> bool:
         """Whether a blind spot may hold something of what the assessment is narrowed to."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 
 from scanner.assess.finding import Finding
+from scanner.assess.pairs import Entry
 from scanner.base.files import open_file
 from scanner.base.yaml import DocumentError, Problem
 
@@ -25,10 +27,16 @@ REPORT_SCHEMA: Literal["gapscan.report/v2"] = "gapscan.report/v2"
 FORMER_SCHEMA = "gapscan.report/v1"
 """The schema before: it lists every finding. It can be a baseline, and nothing else."""
 
+_SCHEMA = re.compile(rb'\{\r?\n "schema": "([^"\n]{1,100})",?\r?\n')
+"""How a report begins."""
 _FINDINGS = b' "findings": [\n'
 _END = b" ]\n}\n"
 _FIRST = b"\n  {"
-_CUT = "it is truncated, or not as gapscan writes it: one finding a line"
+_UID = re.compile(rb'\{"uid": ?"([0-9a-f]{32})"')
+"""How a finding begins, in either schema."""
+_AS_WRITTEN = "one finding a line: use the report as it was written"
+_TRUNCATED = f"it is truncated, or not as gapscan writes it, {_AS_WRITTEN}"
+_UNSORTED = "its findings are not sorted by uid: use the report as it was written"
 _LONGEST = 1 << 26
 """The maximum length of a line in bytes; a longer one is never held in memory."""
 _READABLE = 1 << 26
@@ -48,67 +56,110 @@ class ReportFile:
     @cached_property
     def head(self) -> dict[str, Any]:
         """The report without its findings, as JSON values."""
-        return self._begin()[0]
+        document: dict[str, Any] = self._parsed(self.head_text)
+        return document
+
+    @property
+    def head_text(self) -> bytes:
+        """The report without its findings, as JSON; its schema is checked."""
+        with self._opened() as file:
+            text = file.read(self._begin[0]).removesuffix(_FINDINGS)
+        return text.rstrip().removesuffix(b",") + b"}"
 
     def __iter__(self) -> Iterator[Finding]:
         """The findings, sorted by uid."""
-        for number, line in self.lines():
-            yield self.finding(line, number)
+        return map(self.decoded, self.entries())
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """The findings as they are written, each with the number of its line."""
-        _, offset, number = self._begin()
+        return ((number, line) for _, line, number in self.entries())
+
+    def entries(self) -> Iterator[Entry]:
+        """The findings as they are written, each with its uid and the number of its line."""
+        offset, number = self._begin
         before = b""
+        uid_of = _UID.match
         with self._opened() as file:
             file.seek(offset)
             while (line := file.readline(_LONGEST)).startswith(b"  {"):
                 number += 1
                 line = line.strip().removesuffix(b",")
-                if not before <= (uid := _uid(line)):
-                    raise self.damaged("its findings are not sorted by uid", number)
+                if (match := uid_of(line)) is None:
+                    raise self._no_finding(number)
+                if (uid := match[1]) < before:
+                    raise self.damaged(_UNSORTED, number)
                 before = uid
-                yield number, line
+                yield uid, line, number
             if line + file.read(len(_END)) != _END:
-                raise self.damaged(
-                    "it is truncated, or not as gapscan writes it: one finding a line", number + 1
-                )
+                raise self.damaged(_TRUNCATED, number + 1)
 
     def starting_with(self, prefix: str) -> Iterator[Finding]:
         """The findings whose uid starts so; reads only the pages of the file that it needs."""
         wanted = prefix.lower().encode()
-        if not wanted or not wanted.isalnum():
+        if not re.fullmatch(rb"[0-9a-f]{1,32}", wanted):
             return
-        _, offset, _ = self._begin()
+        offset, _ = self._begin
         with self._opened() as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
             if pages[-len(_END) :] != _END:
-                raise self.damaged(_CUT)
-            low, high = offset - 1, len(pages)
-            while high - low > _NEAR:
-                middle = pages.find(_FIRST, (low + high) // 2, high)
-                if middle < 0 or _uid(pages[middle + 3 : middle + 99]) >= wanted:
-                    high = (low + high) // 2
-                else:
-                    low = middle
-            at = pages.find(_FIRST, low)
+                raise self.damaged(_TRUNCATED)
+            at = pages.find(_FIRST, self._bisected(pages, offset - 1, wanted))
+            before = b""
             while at >= 0:
                 end = pages.find(b"\n", at + 1)
                 line = pages[at + 1 : end].strip().removesuffix(b",")
-                if _uid(line).startswith(wanted):
-                    yield self.finding(line, None)
-                elif _uid(line) > wanted:
+                uid = self._uid(line, pages, at)
+                if uid < before:
+                    raise self._unsorted(pages, at)
+                before = uid
+                if uid.startswith(wanted):
+                    yield self.decoded((uid, line, 0))
+                elif uid > wanted:
                     return
                 at = pages.find(_FIRST, end)
 
-    def finding(self, line: bytes, number: int | None) -> Finding:
-        """The finding of a line of the report."""
+    def _bisected(self, pages: mmap.mmap, low: int, wanted: bytes) -> int:
+        """The end of a line that is followed, not far from there, by the first finding with such a uid.
+
+        ``low`` is the end of the line before the first finding.
+        """
+        high, lowest, highest = len(pages), b"", b"g"
+        while high - low > _NEAR:
+            middle = (low + high) // 2
+            at = pages.find(_FIRST, middle, high)
+            if at < 0:
+                high = middle
+                continue
+            uid = self._uid(pages[at + 3 : at + 99], pages, at)
+            if not lowest <= uid <= highest:
+                raise self._unsorted(pages, at)
+            if uid >= wanted:
+                high, highest = middle, uid
+            else:
+                low, lowest = at, uid
+        return low
+
+    def decoded(self, entry: Entry) -> Finding:
+        """The finding of an entry."""
+        _, line, number = entry
         try:
             return Finding.decoded(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise self.damaged(error, number or 1) from None
 
     def damaged(self, error: Exception | str, number: int = 1) -> DocumentError:
         """The error for a report that does not match its schema."""
         return self._problem(f"is damaged: {str(error).splitlines()[0]}", number)
+
+    def _uid(self, line: bytes, pages: mmap.mmap, at: int) -> bytes:
+        if (match := _UID.match(line)) is None:
+            raise self._no_finding(_line_number(pages, at))
+        return match[1]
+
+    def _unsorted(self, pages: mmap.mmap, at: int) -> DocumentError:
+        return self.damaged(_UNSORTED, _line_number(pages, at))
+
+    def _no_finding(self, number: int) -> DocumentError:
+        return self.damaged(f"the line is not a finding as gapscan writes it, {_AS_WRITTEN}", number)
 
     def _problem(self, message: str, number: int = 1) -> DocumentError:
         return DocumentError([Problem(str(self.path), number, message)])
@@ -119,27 +170,26 @@ class ReportFile:
         except OSError as error:
             raise self._problem(f"cannot be read: {error.strerror}") from None
 
-    def _begin(self) -> tuple[dict[str, Any], int, int]:
-        """The head, and the offset and number of lines where the findings begin."""
-        head: list[bytes] = []
+    @cached_property
+    def _begin(self) -> tuple[int, int]:
+        """The offset and the number of lines where the findings begin; checks the schema."""
         number = 0
+        start = b""
         with self._opened() as file:
             for line in iter(lambda: file.readline(_LONGEST), b""):
                 number += 1
+                if number <= 2:
+                    start += line
+                    match = _SCHEMA.fullmatch(start)
+                    if number == 2 and match is None:
+                        break
+                    if match is not None:
+                        self._of_schema(match[1].decode("utf-8", "replace"))
                 if line == _FINDINGS:
-                    return self._head(b"".join(head)), file.tell(), number
-                head.append(line)
-                if number == 1 and line not in (b"{\n", b"{\r\n"):
-                    break
+                    return file.tell(), number
         raise self._unlike()
 
-    def _head(self, text: bytes) -> dict[str, Any]:
-        document: dict[str, Any] = self._parsed(text.rstrip().removesuffix(b",") + b"}")
-        self._of_schema(document)
-        return document
-
-    def _of_schema(self, document: Any) -> None:
-        schema = document.get("schema") if isinstance(document, dict) else None
+    def _of_schema(self, schema: Any) -> None:
         if schema == REPORT_SCHEMA or (self.former and schema == FORMER_SCHEMA):
             return
         if schema == FORMER_SCHEMA:
@@ -150,14 +200,16 @@ class ReportFile:
     def _unlike(self) -> DocumentError:
         """What is wrong with a file that is not laid out as gapscan writes it."""
         with self._opened() as file:
-            text = file.read(_READABLE)
-        try:
-            self._of_schema(self._parsed(text))
-        except DocumentError as error:
-            return error
-        return self._problem(
-            "is not laid out as gapscan writes it, one finding a line: use the report as it was written"
-        )
+            text = file.read(_READABLE + 1)
+        if not text.strip():
+            return self._problem("is empty: make a report with --report json=PATH")
+        if len(text) <= _READABLE:
+            try:
+                document = self._parsed(text)
+                self._of_schema(document.get("schema") if isinstance(document, dict) else None)
+            except DocumentError as error:
+                return error
+        return self._problem(f"is not laid out as gapscan writes it, {_AS_WRITTEN}")
 
     def _parsed(self, text: bytes) -> Any:
         try:
@@ -172,6 +224,9 @@ class ReportFile:
             raise self._problem("is not a JSON report: nested too deeply") from None
 
 
-def _uid(line: bytes) -> bytes:
-    """The uid of a line, of either schema."""
-    return line[:60].partition(b'"uid":')[2].lstrip(b' "').partition(b'"')[0]
+def _line_number(pages: mmap.mmap, at: int) -> int:
+    """The number of the line after a position; only a message needs it."""
+    number, start = 2, 0
+    while (end := pages.find(b"\n", start, at)) >= 0:
+        number, start = number + 1, end + 1
+    return number

@@ -235,7 +235,9 @@ class VerdictClasses:
         assessed = self._assessor.of(control, target, party, evidence, may_become=True, flags=flags)
         state, severity = assessed.result.state, rule.text.severity
         priority = self._assessor.priority(severity, assessed, target)
-        listed = must_be_listed(state, evidence) or state in (request.reported_states or ())
+        place = request.terms.at(target, state, evidence, severity)
+        # A gate can stop what is only unclaimed.
+        listed = must_be_listed(state, evidence) or place.stopped or state in (request.reported_states or ())
         section = _SECTIONS.get(state) if evidence == "fail" else None
         contradicted = (
             "tag_contradicts" in assessed.all_flags
@@ -251,7 +253,7 @@ class VerdictClasses:
             target=target,
             assessed=assessed,
             priority=priority,
-            place=request.terms.at(target, state, evidence, severity),
+            place=place,
             shared={
                 "subject": "evidence",
                 "control": control.id,

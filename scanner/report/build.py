@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from scanner.assess.baseline import Baseline
-from scanner.assess.changes import AssessedSide, compare, gone
+from scanner.assess.changes import AssessedSide, closed_by_absence
 from scanner.assess.coverage_rows import CoverageRow
 from scanner.assess.finding import Finding
 from scanner.assess.gate import Decision
@@ -108,7 +108,7 @@ def build(
         head=head,
         findings=_Findings(coverage.findings, shown) if request.reported_states else coverage.findings,
         baseline=baseline,
-        closed=tuple(_closed(head, coverage, baseline)) if baseline is not None else (),
+        closed=_Closed(head, coverage, baseline) if baseline is not None else (),
         unfolded=request.unfolded,
     )
 
@@ -125,12 +125,17 @@ def _listed(inventory: Inventory) -> tuple[ListedLine, ...] | None:
     )
 
 
-def _closed(head: Head, coverage: Coverage, baseline: Baseline) -> Iterator[Finding]:
-    """Findings that were open in the baseline and whose resource is verifiably gone."""
-    later = AssessedSide.of(head.model_dump(mode="json", by_alias=True))
-    for change in compare(baseline.findings, coverage.findings, baseline.rules, later):
-        if change.kind == "closed" and change.after is None:
-            yield gone(change.finding)
+@dataclass(frozen=True)
+class _Closed:
+    """Findings that were open in the baseline and are verifiably gone; can be iterated repeatedly."""
+
+    head: Head
+    coverage: Coverage
+    baseline: Baseline
+
+    def __iter__(self) -> Iterator[Finding]:
+        later = AssessedSide.of(self.head.model_dump(mode="json", by_alias=True))
+        return closed_by_absence(self.baseline.findings, self.coverage.findings, later)
 
 
 @dataclass(frozen=True)

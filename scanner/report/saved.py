@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from pydantic import ValidationError
 
 from scanner.assess.report_file import ReportFile
@@ -13,6 +11,8 @@ from scanner.report.model import Head
 def saved_head(report: ReportFile) -> Head:
     """The report without its findings. Raises :class:`~scanner.base.yaml.DocumentError` if it is damaged."""
     try:
-        return Head.model_validate_json(json.dumps(report.head))
+        return Head.model_validate_json(report.head_text)
     except ValidationError as error:
-        raise report.damaged(error) from None
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise report.damaged(f"{place}: {problem['msg']}" if place else problem["msg"]) from None

@@ -66,8 +66,8 @@ HIDDEN_BUCKET = bucket("b", public_read=DENIED)
     [
         ([], [OPEN_BUCKET], "new"),
         ([], [HIDDEN_BUCKET], "new"),
-        ([FINE_BUCKET], [OPEN_BUCKET], "worse"),
-        ([FINE_BUCKET], [HIDDEN_BUCKET], "worse"),
+        ([FINE_BUCKET], [OPEN_BUCKET], "new"),
+        ([FINE_BUCKET], [HIDDEN_BUCKET], "new"),
         ([HIDDEN_BUCKET], [OPEN_BUCKET], "worse"),
         ([OPEN_BUCKET], [FINE_BUCKET], "closed"),
         ([HIDDEN_BUCKET], [FINE_BUCKET], "closed"),
@@ -219,7 +219,7 @@ def test_the_changes_as_text(ownership: Path) -> None:
     out = io.StringIO()
     render_text(compared(changes(before, after, (ownership, ownership))), out)
     text = out.getvalue()
-    assert "5 new · 1 worse · 0 better · 1 closed · 1 unseen · 0 with another owner" in text
+    assert "6 new · 0 worse · 0 better · 1 closed · 1 unseen · 0 with another owner" in text
     assert "failing: new-0, new-1, new-2 and 2 more" in text
     assert "covered → failing: broke" in text
     assert "failing → covered: fixed" in text

@@ -52,7 +52,10 @@ def render(report: Report, out: TextIO) -> None:
 
 
 def _activity(report: Report, finding: Finding) -> Activity:
-    """The activity compared with the baseline. Only a verified pass or n/a closes, never an unknown."""
+    """The activity compared with the baseline. Only a verified pass or n/a closes, never an unknown.
+
+    It does not depend on what the baseline lists beside what it must, but for what was and is fine.
+    """
     baseline = report.baseline
     if baseline is None or not baseline.knows(finding.uid):
         return "Create"
