@@ -44,18 +44,27 @@ class AssessedSide:
     """The kinds that were listed in each scope; ``None``: not recorded, so that any kind may have been."""
 
     @classmethod
-    def collected(cls, inventory: Inventory, rules: frozenset[str], *, ownership: bool) -> AssessedSide:
-        """From what was read, if nothing narrows the assessment."""
+    def collected(
+        cls,
+        inventory: Inventory,
+        rules: frozenset[str],
+        *,
+        ownership: bool,
+        directories: Iterable[tuple[str, str]] = (),
+    ) -> AssessedSide:
+        """From what was read, if nothing narrows the assessment. ``directories``: the tenants."""
         listed: dict[tuple[str, str], set[str]] = {}
         for one in inventory.listed or ():
             listed.setdefault((one.provider, one.scope), set()).add(one.kind)
         return cls(
             rules=rules,
-            scopes={
-                (target.provider, target.scope): frozenset(target.regions)
-                for target in inventory.targets
-                if target.reached and target.scope is not None
-            },
+            scopes=_reached(
+                (
+                    (target.provider, target.scope, target.reached, target.regions)
+                    for target in inventory.targets
+                ),
+                directories if listed else (),
+            ),
             spots=frozenset(
                 (spot.provider, spot.scope, spot.region, spot.kind) for spot in inventory.blind_spots
             ),
@@ -73,19 +82,26 @@ class AssessedSide:
         from it may belong to another team.
         """
         partial = any(option.startswith(("--team", "--where")) for option in head["scan"]["narrowed"])
+        listed = _listed(head["scan"].get("listed"))
         return cls(
             rules=frozenset() if partial else frozenset(head["rules"]),
-            scopes={
-                (target["provider"], target["scope"]): frozenset(target.get("regions", ()))
-                for target in head["scan"]["targets"]
-                if target["reached"]
-            },
+            scopes=_reached(
+                (
+                    (target["provider"], target["scope"], target["reached"], target.get("regions", ()))
+                    for target in head["scan"]["targets"]
+                ),
+                (
+                    (scope["provider"], scope["scope"])
+                    for scope in head["summary"]["scopes"]
+                    if listed and scope.get("directory")
+                ),
+            ),
             spots=frozenset(
                 (spot["provider"], spot["scope"], spot["region"], spot["kind"])
                 for spot in head["blind_spots"]
             ),
             ownership=head["scan"]["ownership_digest"] is not None and not partial,
-            listed=_listed(head["scan"].get("listed")),
+            listed=listed,
         )
 
     def proves_absence(self, finding: Finding) -> bool:
@@ -129,6 +145,22 @@ def hides(spot: HiddenPlace, kind: str, region: str | None) -> bool:
         # Nothing was listed in a region that is disabled, or in any if the regions could not be listed.
         return region is not None and place in (None, region)
     return hidden == kind and (place is None or region is None or place == region)
+
+
+def _reached(
+    targets: Iterable[tuple[str, str | None, bool, Iterable[str]]], directories: Iterable[tuple[str, str]]
+) -> Mapping[tuple[str, str], frozenset[str]]:
+    """The scopes that were reached, each with its regions.
+
+    A tenant is reached with its subscriptions and is no target of its own.
+    """
+    found: dict[tuple[str, str], frozenset[str]] = {place: frozenset() for place in directories}
+    for provider, scope, reached, regions in targets:
+        if scope is not None:
+            found.pop((provider, scope), None)
+            if reached:
+                found[provider, scope] = frozenset(regions)
+    return found
 
 
 def _listed(lines: Any) -> Mapping[tuple[str, str], frozenset[str]] | None:

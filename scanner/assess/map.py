@@ -24,6 +24,7 @@ from scanner.assess.verdict_classes import VerdictClass, VerdictClasses
 from scanner.model.evidence import BlindSpot, Unknown
 from scanner.model.inventory import Inventory
 from scanner.model.resources.base import Resource
+from scanner.model.resources.identity import Tenant
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.rule.evaluate import Verdict, evaluate
 
@@ -62,6 +63,9 @@ class _Map:
             inventory,
             frozenset(rule.id for rule in request.chosen),
             ownership=request.ownership is not None,
+            directories=(
+                key for key, scope in self._targets.scopes.items() if isinstance(scope.account, Tenant)
+            ),
         )
         self._shown: dict[tuple[str, str, str, str | None], bool] = {}
         """By provider, scope, kind and region: whether what is absent there is gone."""
@@ -91,6 +95,7 @@ class _Map:
                     scope.account.name,
                     scope.kinds.get("region", 0),
                     sum(scope.kinds.values()),
+                    isinstance(scope.account, Tenant),
                 )
                 for key, scope in self._targets.scopes.items()
                 if not ledger.narrowed or key in left or elsewhere[key]

@@ -39,6 +39,8 @@ class ScopeCounts(msgspec.Struct, frozen=True):
     name: str
     regions: int
     resources: int
+    directory: bool = False
+    """A tenant, which is reached with its subscriptions and is no target of its own."""
 
 
 class UnseenCall(msgspec.Struct, frozen=True, order=True):

@@ -32,6 +32,8 @@ class ScopeCoverage:
     resources: int
     elsewhere: tuple[str, ...]
     """Controls of organisation or tenant level, which are assessed only there."""
+    directory: bool = False
+    """A tenant, which is reached with its subscriptions and is no target of its own."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def reduce(
                 scope.regions,
                 scope.resources,
                 part.elsewhere.get(key, ()),
+                scope.directory,
             )
             for key, scope in sorted(part.scopes.items())
         ),

@@ -93,6 +93,12 @@ class ReportFile:
             if line + file.read(len(_END)) != _END:
                 raise self.damaged(_TRUNCATED, number + 1)
 
+    def containing(self, *texts: bytes) -> Iterator[Finding]:
+        """The findings whose line has one of the texts; the others are not decoded."""
+        for entry in self.entries():
+            if any(text in entry[1] for text in texts):
+                yield self.decoded(entry)
+
     def starting_with(self, prefix: str) -> Iterator[Finding]:
         """The findings whose uid starts so; reads only the pages of the file that it needs."""
         wanted = prefix.lower().encode()

@@ -47,7 +47,39 @@ class StatedScope:
     tags: Mapping[str, str] | None = None
 
 
-class OwnershipTargets:
+class ResourceTargets:
+    """The resources and blind spots of an inventory as targets of the ownership file."""
+
+    def __init__(
+        self,
+        accounts: Mapping[tuple[str, str], Account | Tenant],
+        stated: Mapping[str, StatedScope] = MappingProxyType({}),
+    ) -> None:
+        """``accounts``: the resource of each scope."""
+        self._accounts = accounts
+        self._stated = stated
+
+    @classmethod
+    def reading(
+        cls, inventory: Inventory, stated: Mapping[str, StatedScope] = MappingProxyType({})
+    ) -> ResourceTargets:
+        """Those of an inventory, of which only the resources of scopes are read and held."""
+        return cls(
+            {
+                (resource.provider, resource.scope): resource
+                for resource in inventory.of(Account.kind, Tenant.kind)
+                if isinstance(resource, Account | Tenant)
+            },
+            stated,
+        )
+
+    def of(self, item: Resource | BlindSpot) -> OwnershipTarget:
+        """The item with everything that the ownership file can select by."""
+        account = self._accounts.get((item.provider, item.scope))
+        return _target(item, account, self._stated.get(item.scope))
+
+
+class OwnershipTargets(ResourceTargets):
     """The scopes of an inventory, and its resources and blind spots as targets of the ownership file."""
 
     def __init__(
@@ -56,11 +88,11 @@ class OwnershipTargets:
         catalogue: Catalogue,
         stated: Mapping[str, StatedScope] = MappingProxyType({}),
     ) -> None:
-        self._stated = stated
         kinds: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         models: dict[tuple[str, str], dict[str, frozenset[ServiceModel]]] = defaultdict(dict)
         services: dict[str, set[str]] = defaultdict(set)
         accounts: dict[tuple[str, str], Account | Tenant] = {}
+        super().__init__(accounts, stated)
         shifting = catalogue.shifting_kinds
         for (provider, scope, kind, type_), number in inventory.numbers.items():
             kinds[provider, scope][kind] += number
@@ -88,23 +120,20 @@ class OwnershipTargets:
         scope = self.scopes.get((item.provider, item.scope))
         return scope.account.partition if scope is not None else item.provider
 
-    def of(self, item: Resource | BlindSpot) -> OwnershipTarget:
-        """The item with everything that the ownership file can select by."""
-        return _target(item, self.scopes.get((item.provider, item.scope)), self._stated.get(item.scope))
 
-
-def _target(item: Resource | BlindSpot, scope: Scope | None, stated: StatedScope | None) -> OwnershipTarget:
+def _target(
+    item: Resource | BlindSpot, account: Account | Tenant | None, stated: StatedScope | None
+) -> OwnershipTarget:
     path: Observed[str | None] = None
     account_tags: Observed[Mapping[str, str]]
-    if scope is None:
+    if account is None:
         path = account_tags = Unknown.because("error", "account", None, "the account could not be read")
     else:
-        account_tags = scope.account.tags
-        if isinstance(scope.account, Account):
-            collected = "path" in scope.account.collected()
-            path = scope.account.path if collected else _PATH_UNREAD
-    directory = scope is not None and isinstance(scope.account, Tenant)
-    contacts = _contacts(scope.account) if scope is not None else ()
+        account_tags = account.tags
+        if isinstance(account, Account):
+            path = account.path if "path" in account.collected() else _PATH_UNREAD
+    directory = isinstance(account, Tenant)
+    contacts = _contacts(account) if account is not None else ()
     if stated is not None:
         path = stated.path if isinstance(path, Unknown) and stated.path is not None else path
         if isinstance(account_tags, Unknown) and stated.tags is not None:

@@ -47,10 +47,11 @@ def diff(
 ) -> None:
     """Show findings that are new, worse, better, closed or have a new owner.
 
-    Compares two reports or snapshots; snapshots are assessed with the built-in rules. Findings that can no
-    longer be determined are shown apart from closed ones. With --team or --where, a change is shown if the
-    finding matches before or after; compare full reports, since what a narrowed one leaves out has not
-    closed. The exit code is 0 whatever changed.
+    Compares two reports or snapshots; snapshots are assessed with the built-in rules. What is fine counts
+    as not listed, whatever the reports list: a finding that was fine and is open now is new. Findings that
+    can no longer be determined are shown apart from closed ones. With --team or --where, a change is shown
+    if the finding matches before or after; compare full reports, since what a narrowed one leaves out has
+    not closed. The exit code is 0 whatever changed.
     """
     with exit_on_error():
         import os
@@ -75,7 +76,8 @@ def diff(
         )
         if narrowing is not None:
             changes = _matching(changes, narrowing, old_accounts, new_accounts)
-        comparison = Comparison(old, new, changes, everything, request.narrowed_by)
+        counts_fine = new_head["summary"]["listed"] == "open"
+        comparison = Comparison(old, new, changes, everything, request.narrowed_by, counts_fine)
         try:
             (render_json if form is DiffFormat.json else render_text)(comparison, sys.stdout)
             sys.stdout.flush()
@@ -87,12 +89,15 @@ def diff(
 def _matching(
     changes: Iterable[FindingChange], narrowing: Narrowing, before: Accounts, after: Accounts
 ) -> Iterator[FindingChange]:
-    """The changes of findings that match before or after: a change of owner concerns both teams."""
+    """The changes of findings that match before or after: a change of owner concerns both teams.
+
+    What is fine counts as not listed, as it does for the changes themselves.
+    """
     from scanner.assess.narrowing import fit_of_finding
 
     for change in changes:
         for finding, accounts in ((change.before, before), (change.after, after)):
-            if finding is not None:
+            if finding is not None and finding.listed:
                 account = accounts.get((finding.provider or "", finding.scope or ""))
                 if fit_of_finding(narrowing, finding, account) != "no":
                     yield change
@@ -154,7 +159,7 @@ def _assessed(path: Path, request: AssessmentRequest) -> tuple[Head, Iterable[Fi
     report = build(collected, assess(collected.inventory, full), full)
     accounts: Accounts = {
         (resource.provider, resource.scope): resource
-        for resource in collected.inventory.resources
+        for resource in collected.inventory.of(Account.kind, Tenant.kind)
         if isinstance(resource, Account | Tenant)
     }
     return report.head, report.findings, accounts

@@ -9,19 +9,23 @@ import typer
 from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from scanner.assess.finding import Finding
+    from scanner.assess.report_file import ReportFile
+    from scanner.assess.targets import StatedScope
     from scanner.catalogue.boundary import Boundary
     from scanner.catalogue.responsibility import Catalogue
-    from scanner.cli.places import Estate, EstatePlace
+    from scanner.cli.places import EstatePlace
     from scanner.explain.finding import FindingExplanation
     from scanner.ownership.explain.trace import Explanation
     from scanner.report.model import Head
 
 _INDENT = 12
 """Columns of the section titles."""
+_SHOWN = 10
+"""Maximum findings that are listed if a prefix has several."""
 
 
 def explain(
@@ -56,22 +60,24 @@ def explain(
     with exit_on_error():
         from pathlib import Path
 
+        from scanner.assess.report_file import ReportFile
         from scanner.catalogue.responsibility import load_catalogue
         from scanner.cli.exits import Usage
-        from scanner.cli.places import reported
         from scanner.cli.screen import screen
         from scanner.explain.finding import Material
         from scanner.explain.finding import explain as explained
+        from scanner.report.saved import saved_head
 
         if form not in ("text", "json"):
             raise Usage(f"--format {form}: expected text or json")
-        head, findings = reported(Path(report))
-        one = _chosen(finding, findings, report)
+        file = ReportFile(Path(report))
+        head = saved_head(file)
+        one = _chosen(finding, file, head)
         catalogue = load_catalogue()
         boundary, trace = _boundary_and_owner(
             one, head, catalogue, Path(report), ownership, snapshot, config, now
         )
-        earlier, before = reported(Path(baseline)) if baseline else (None, ())
+        before = ReportFile(Path(baseline)) if baseline else None
         material = Material(
             head=head,
             catalogue=catalogue,
@@ -80,9 +86,9 @@ def explain(
             ownership_given=ownership is not None,
             owner_from_report=snapshot is None,
             calls=_calls(one),
-            earlier=next((known for known in before if known.uid == one.uid), None),
+            earlier=next(before.starting_with(one.uid), None) if before is not None else None,
             earlier_name=baseline,
-            earlier_head=earlier,
+            earlier_head=saved_head(before) if before is not None else None,
         )
         explanation = explained(one, material)
         with screen() as print_line:
@@ -92,18 +98,26 @@ def explain(
                 _print(explanation, print_line)
 
 
-def _chosen(name: str, findings: Sequence[Finding], report: str) -> Finding:
+def _chosen(name: str, report: ReportFile, head: Head) -> Finding:
     """The finding whose uid starts with the name. Raises ``Usage``."""
+    from itertools import islice
+
     from scanner.cli.exits import Usage
 
-    found = [one for one in findings if one.uid.startswith(name.lower())] if name else []
+    found = list(islice(report.starting_with(name), _SHOWN + 1))
     if len(found) == 1:
         return found[0]
     if not found:
-        raise Usage(f"{report} has no finding {name}")
-    shown = "\n".join(f"  {one.uid[:16]}  {one.control}: {one.message}" for one in found[:10])
-    more = f"\n  … {len(found) - 10} more" if len(found) > 10 else ""
-    raise Usage(f"gapscan: {len(found)} findings start with {name}:\n{shown}{more}")
+        why = ""
+        if head.summary.listed == "open":
+            why = (
+                ": it lists what is open or wants a change of the ownership file; what is fine or unclaimed "
+                "is only counted, unless the report is made with --findings all"
+            )
+        raise Usage(f"{report.path} has no finding {name}{why}")
+    shown = "\n".join(f"  {one.uid[:16]}  {one.control}: {one.message}" for one in found[:_SHOWN])
+    many, more = (f"more than {_SHOWN}", "\n  …") if len(found) > _SHOWN else (str(len(found)), "")
+    raise Usage(f"gapscan: {many} findings start with {name}:\n{shown}{more}")
 
 
 def _boundary_and_owner(
@@ -121,7 +135,6 @@ def _boundary_and_owner(
 
     from scanner.assess.targets import StatedScope
     from scanner.cli.moment import moment
-    from scanner.cli.places import from_report, from_snapshot
     from scanner.ownership.explain.trace import trace
     from scanner.ownership.file.load import load_ownership
     from scanner.ownership.resolve.resolver import Resolver
@@ -135,9 +148,11 @@ def _boundary_and_owner(
     stated = {scope: StatedScope(text.path, text.tags) for scope, text in scopes.items()}
     if snapshot is not None:
         uses_paths = file is not None and file.uses_paths
-        place = _place_of(finding, from_snapshot(Path(snapshot), catalogue, stated, uses_paths), snapshot)
+        place = _in_snapshot(finding, Path(snapshot), stated, uses_paths)
     else:
-        place = _place_of(finding, from_report(report, stated), str(report))
+        from scanner.cli.reported_places import ReportEstate
+
+        place = ReportEstate(report, stated).place(finding)
     if place is None or finding.control not in catalogue.controls:
         return None, None
     boundary = None
@@ -149,18 +164,22 @@ def _boundary_and_owner(
     return boundary, trace(resolver, finding.control, place.target, finding.party)
 
 
-def _place_of(finding: Finding, estate: Estate, name: str) -> EstatePlace | None:
+def _in_snapshot(
+    finding: Finding, snapshot: Path, stated: Mapping[str, StatedScope], uses_paths: bool
+) -> EstatePlace | None:
     """The finding's resource; ``None`` for a kind that could not be listed. Raises ``Usage``."""
     from scanner.cli.exits import Usage
+    from scanner.cli.places import place_in_snapshot
 
-    assert finding.resource is not None
-    if finding.resource.id == f"{finding.resource.kind}@{finding.region or 'global'}":
+    resource = finding.resource
+    assert resource is not None
+    if resource.is_blind_spot(finding.region):
         return None
-    for place in estate.places:
-        same = (place.target.provider, place.target.scope) == (finding.provider, finding.scope)
-        if same and place.id == finding.resource.id:
-            return place
-    raise Usage(f"{name} has no {finding.resource.kind} {finding.resource.id}: is it from the same scan?")
+    scope = str(finding.provider), str(finding.scope)
+    place = place_in_snapshot(snapshot, stated, uses_paths, scope, resource.kind, resource.id)
+    if place is None:
+        raise Usage(f"{snapshot} has no {resource.kind} {resource.id}: is it from the same scan?")
+    return place
 
 
 def _calls(finding: Finding) -> Mapping[str, tuple[str, ...]]:

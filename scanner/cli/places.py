@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from scanner.assess.finding import Finding
-from scanner.assess.report_file import ReportFile
-from scanner.assess.targets import OwnershipTargets, StatedScope
+from scanner.assess.targets import ResourceTargets, StatedScope
 from scanner.base.yaml import suggestion
 from scanner.catalogue.control import Control, Party
 from scanner.catalogue.responsibility import Catalogue
 from scanner.cli.exits import Usage
-from scanner.model.evidence import Observed, Unknown
+from scanner.cli.matches import LISTED, Matches
 from scanner.model.inventory import Inventory
+from scanner.model.resources.account import Account
 from scanner.model.resources.base import Resource
+from scanner.model.resources.identity import Tenant
 from scanner.ownership.resolve.selection import OwnershipTarget
-from scanner.report.model import Head, ScopeSummary
-from scanner.report.saved import saved_head
 from scanner.run.snapshot import read_snapshot
 
-_Key = tuple[str, str, str]
-"""Provider, scope and id of a resource."""
-
-_LISTED = 10
-"""Maximum resources listed in a message."""
+SCOPE_KINDS = (Account.kind, Tenant.kind)
+"""The kinds that stand for an entire scope."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class EstatePlace:
     @property
     def is_scope(self) -> bool:
         """Whether it is an entire scope."""
-        return self.target.kind in ("account", "tenant")
+        return self.target.kind in SCOPE_KINDS
 
     def party(self, control: Control, catalogue: Catalogue) -> Party:
         """The party responsible for the control there; the customer if it is not known."""
@@ -61,18 +57,31 @@ class EstatePlace:
         return f"{self.target.kind} {self.name} ({scope}{path})"
 
 
-@dataclass(frozen=True)
-class Estate:
-    """The resources and scopes of a snapshot or a report."""
+class Estate(ABC):
+    """The resources and scopes of a snapshot or a report, which are read as they are needed."""
 
-    places: tuple[EstatePlace, ...]
     finished: datetime
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     """What it lacks, for people."""
+    lacking: str = ""
+    """What is said of a resource that it does not have."""
+
+    @abstractmethod
+    def every_scope(self) -> Iterable[EstatePlace]:
+        """All scopes."""
+
+    @abstractmethod
+    def matching(
+        self, name: str, scopes: frozenset[tuple[str, str]] | None
+    ) -> tuple[Sequence[EstatePlace], Iterable[str]]:
+        """What is meant by an id or a name in these scopes (``None``: in all), and names like it.
+
+        One more place than :data:`~scanner.cli.matches.LISTED` stands for any more.
+        """
 
     def scopes(self, account: str | None) -> tuple[EstatePlace, ...]:
         """All scopes, or those with the given id or name. Raises :class:`Usage`."""
-        scopes = tuple(place for place in self.places if place.is_scope)
+        scopes = tuple(self.every_scope())
         if account is None:
             return scopes
         found = tuple(
@@ -85,133 +94,84 @@ class Estate:
 
     def find(self, name: str, account: str | None) -> EstatePlace:
         """The resource with this id or name, or the only one that contains it. Raises :class:`Usage`."""
-        places = self.places
+        scopes = None
         if account is not None:
-            scopes = {(place.target.provider, place.target.scope) for place in self.scopes(account)}
-            places = tuple(p for p in places if (p.target.provider, p.target.scope) in scopes)
-        wanted = name.lower()
-        for found in (
-            [place for place in places if place.id == name],
-            [place for place in places if wanted in (place.id.lower(), place.name.lower())],
-            [place for place in places if wanted in place.id.lower() or wanted in place.name.lower()],
-        ):
-            if len(found) == 1:
-                return found[0]
-            if found:
-                listed = "\n".join(f"  {place.id}  {place}" for place in found[:_LISTED])
-                more = f"\n  … {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-                raise Usage(f"gapscan: {name} matches {len(found)} resources:\n{listed}{more}")
-        known = [part for place in places for part in (place.name, place.id)]
-        raise Usage(f"no resource {name}{suggestion(name, known)}")
+            scopes = frozenset((place.target.provider, place.target.scope) for place in self.scopes(account))
+        found, similar = self.matching(name, scopes)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            listed = "\n".join(f"  {place.id}  {place}" for place in found[:LISTED])
+            many = f"more than {LISTED}" if len(found) > LISTED else str(len(found))
+            more = "\n  …" if len(found) > LISTED else ""
+            raise Usage(f"gapscan: {name} matches {many} resources:\n{listed}{more}")
+        raise Usage(f"no resource {name}{suggestion(name, similar)}{self.lacking}")
 
 
-def from_snapshot(path: Path, catalogue: Catalogue, stated: Mapping[str, StatedScope], paths: bool) -> Estate:
+class SnapshotEstate(Estate):
+    """The estate of a snapshot, with one resource in memory at a time."""
+
+    def __init__(self, inventory: Inventory, finished: datetime, stated: Mapping[str, StatedScope]) -> None:
+        self.finished = finished
+        self._inventory = inventory
+        self._targets = ResourceTargets.reading(inventory, stated)
+
+    def __iter__(self) -> Iterator[EstatePlace]:
+        """All resources, including scopes."""
+        return map(self._place, self._inventory.resources)
+
+    def every_scope(self) -> Iterable[EstatePlace]:
+        """See :class:`Estate`."""
+        return map(self._place, self._inventory.of(*SCOPE_KINDS))
+
+    def matching(
+        self, name: str, scopes: frozenset[tuple[str, str]] | None
+    ) -> tuple[Sequence[EstatePlace], Iterable[str]]:
+        """See :class:`Estate`."""
+        inventory = self._inventory if scopes is None else self._inventory.within(scopes)
+        matches: Matches[EstatePlace] = Matches(name)
+        for resource in inventory.resources:
+            if (rank := matches.rank(resource.id, resource.name)) is not None:
+                matches.add(rank, (resource.provider, resource.scope, resource.id), self._place(resource))
+        return matches.best(), matches.similar
+
+    def _place(self, resource: Resource) -> EstatePlace:
+        return EstatePlace(self._targets.of(resource), resource.id, resource.name, {}, resource)
+
+
+def from_snapshot(path: Path, stated: Mapping[str, StatedScope], paths: bool) -> SnapshotEstate:
     """The estate of a snapshot. ``paths``: lines select by path. Raises :class:`Usage` if it lacks them."""
     collected = read_snapshot(path)
-    inventory = collected.inventory
+    _check_paths(path, collected.inventory, paths)
+    return SnapshotEstate(collected.inventory, collected.finished, stated)
+
+
+def place_in_snapshot(
+    path: Path,
+    stated: Mapping[str, StatedScope],
+    paths: bool,
+    scope: tuple[str, str],
+    kind: str,
+    id: str,
+) -> EstatePlace | None:
+    """One resource of a snapshot, of which only those of its kind in its scope are read; ``None``: it has
+    none. ``paths``: as in :func:`from_snapshot`."""
+    inventory = read_snapshot(path).inventory
+    _check_paths(path, inventory, paths)
+    accounts: dict[tuple[str, str], Account | Tenant] = {}
+    found: Resource | None = None
+    for resource in inventory.within({scope}).of(kind, *SCOPE_KINDS):
+        if isinstance(resource, Account | Tenant):
+            accounts[scope] = resource
+        if resource.kind == kind and resource.id == id:
+            found = resource
+        if found is not None and accounts:
+            break
+    if found is None:
+        return None
+    return EstatePlace(ResourceTargets(accounts, stated).of(found), found.id, found.name, {}, found)
+
+
+def _check_paths(path: Path, inventory: Inventory, paths: bool) -> None:
     if paths and "path" not in inventory.collected.get("account", ()):
         raise Usage(f"{path}: the ownership file selects by path, which the snapshot does not have")
-    places = places_of(inventory, catalogue, stated)
-    return Estate(tuple(places), collected.finished, ())
-
-
-def places_of(
-    inventory: Inventory, catalogue: Catalogue, stated: Mapping[str, StatedScope]
-) -> Iterator[EstatePlace]:
-    """All resources of an inventory, including scopes."""
-    targets = OwnershipTargets(inventory, catalogue, stated)
-    for resource in inventory.resources:
-        yield EstatePlace(targets.of(resource), resource.id, resource.name, {}, resource)
-
-
-def from_report(path: Path, stated: Mapping[str, StatedScope]) -> Estate:
-    """The estate of a JSON report, which has no paths and no services."""
-    head, findings = reported(path)
-    note = f"{path} has no paths and no services: lines that select by them need --snapshot"
-    return Estate(tuple(_places(findings, head.summary.scopes, stated)), head.scan.finished, (note,))
-
-
-def reported(path: Path) -> tuple[Head, tuple[Finding, ...]]:
-    """The head of a JSON report, and its findings by uid. Raises ``DocumentError`` if it is not valid."""
-    report = ReportFile(path)
-    return saved_head(report), tuple(report)
-
-
-def _places(
-    findings: Iterable[Finding], scopes: Iterable[ScopeSummary], stated: Mapping[str, StatedScope]
-) -> Iterator[EstatePlace]:
-    parties: dict[_Key, dict[str, Party]] = {}
-    first: dict[_Key, Finding] = {}
-    for finding in findings:
-        if finding.resource is None or finding.provider is None or finding.scope is None:
-            continue
-        if finding.resource.is_blind_spot(finding.region):
-            continue  # a kind that could not be listed, not a resource
-        place = (finding.provider, finding.scope, finding.resource.id)
-        first.setdefault(place, finding)
-        if finding.party is not None:
-            parties.setdefault(place, {})[finding.control] = finding.party
-    known: dict[tuple[str, str], Finding] = {
-        key[:2]: finding
-        for key, finding in first.items()
-        if finding.resource is not None and finding.resource.kind in ("account", "tenant")
-    }
-    for key, finding in first.items():
-        account = known.get(key[:2])
-        yield _place(finding, account, parties.get(key, {}), stated.get(key[1]))
-    for scope in scopes:
-        if (str(scope.provider), scope.scope) not in known:
-            path, tags = _of_scope(None, stated.get(scope.scope))
-            target = OwnershipTarget(
-                provider=scope.provider,
-                scope=scope.scope,
-                path=path,
-                region=None,
-                service=None,
-                kind="account",
-                tags=tags,
-                account_tags=tags,
-                resource_id=None,
-                name=scope.name,
-            )
-            yield EstatePlace(target, scope.scope, scope.name, {}, None)
-
-
-def _unread(what: str) -> Unknown:
-    return Unknown.because("unsupported", "report", None, f"the report does not have the {what}")
-
-
-def _place(
-    finding: Finding, account: Finding | None, parties: Mapping[str, Party], stated: StatedScope | None
-) -> EstatePlace:
-    resource = finding.resource
-    assert resource is not None and finding.provider is not None and finding.scope is not None
-    tags = resource.tags
-    accounts = account.resource.tags if account is not None and account.resource is not None else None
-    path, account_tags = _of_scope(accounts, stated)
-    in_directory = account is not None and account.resource is not None and account.resource.kind == "tenant"
-    target = OwnershipTarget(
-        provider=finding.provider,
-        scope=finding.scope,
-        path=path,
-        region=finding.region,
-        service=None,
-        kind=resource.kind,
-        tags=_unread("tags") if tags is None else tags,
-        account_tags=account_tags,
-        resource_id=resource.id,
-        name=resource.name,
-        directory=in_directory,
-    )
-    return EstatePlace(target, resource.id, resource.name, parties, None)
-
-
-def _of_scope(
-    tags: Mapping[str, str] | None, stated: StatedScope | None
-) -> tuple[Observed[str | None], Observed[Mapping[str, str]]]:
-    path: Observed[str | None] = _unread("path")
-    if stated is not None and stated.path is not None:
-        path = stated.path
-    if tags is None and stated is not None:
-        tags = stated.tags
-    return path, _unread("account's tags") if tags is None else tags

@@ -240,7 +240,11 @@ def _since(finding: Finding, material: Material) -> Iterator[Sentence]:
     source = f"{material.earlier_name}{when}"
     if material.earlier is None:
         omitted = _why_omitted(finding, head) if head is not None else None
-        text = f"Not known: {omitted}." if omitted else "New: it was not there before."
+        new = "New: it was not there before."
+        if head is not None and head.summary.listed == "open" and finding.rule is not None:
+            # What was fine is only counted there.
+            new = "New: it was not there before, or it was fine."
+        text = f"Not known: {omitted}." if omitted else new
         yield Sentence(text=text, source=source)
         return
     before = material.earlier

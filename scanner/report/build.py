@@ -231,6 +231,7 @@ def _scopes(coverage: Coverage) -> Iterable[ScopeSummary]:
             name=scope.name,
             regions=scope.regions,
             resources=scope.resources,
+            directory=scope.directory,
             controls=Controls(**{name: counts[name] for name in Controls.model_fields}),
         )
 

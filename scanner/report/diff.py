@@ -42,6 +42,8 @@ class Comparison:
     unfolded: bool = False
     narrowed: tuple[str, ...] = ()
     """The options that leave changes out."""
+    counts_fine: bool = False
+    """Whether the later report only counts what is fine, so that what closed may be fine or gone."""
 
 
 def render_json(comparison: Comparison, out: TextIO) -> None:
@@ -129,11 +131,12 @@ def render_text(comparison: Comparison, out: TextIO) -> None:
     sections: dict[str, dict[tuple[str, str], _Line]] = {name: defaultdict(_Line) for name in _TITLES}
     numbers: Counter[str] = Counter()
     new_rules = 0
+    gone = "fine or gone" if comparison.counts_fine else "gone"
     for change in comparison.changes:
         new_rules += change.new_rule
         for name in _sections(change):
             numbers[name] += 1
-            sections[name][change.finding.control, _how(change, name)].add(change.finding, limit)
+            sections[name][change.finding.control, _how(change, name, gone)].add(change.finding, limit)
     before, after = comparison.before, comparison.after
     out.write(printable(f"{before.name} ({before.finished}) → {after.name} ({after.finished})") + "\n")
     if comparison.narrowed:
@@ -149,7 +152,7 @@ def render_text(comparison: Comparison, out: TextIO) -> None:
         out.write(f"\n{new_rules} of the new findings are of rules that {before.name} did not have.\n")
 
 
-def _how(change: FindingChange, section: str) -> str:
+def _how(change: FindingChange, section: str, gone: str) -> str:
     """The change as text: owners or states before and after."""
     before, after = change.before, change.after
     if section == "changed_hands" and before is not None and after is not None:
@@ -159,7 +162,7 @@ def _how(change: FindingChange, section: str) -> str:
     if before is None:
         return now
     if after is None:
-        return f"{was} → {'gone' if change.kind == 'closed' else '?'}"
+        return f"{was} → {gone if change.kind == 'closed' else '?'}"
     return f"{was} → {now}"
 
 

@@ -116,6 +116,8 @@ class ScopeSummary(FrozenModel):
     regions: int
     resources: int
     controls: Controls
+    directory: bool = False
+    """A tenant, which is reached with its subscriptions and is no target of its own."""
 
 
 class Settles(FrozenModel):

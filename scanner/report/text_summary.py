@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from scanner.assess.finding import Finding, FoundResource
-from scanner.assess.states import SEVERITIES
+from scanner.assess.part import FailingSection
+from scanner.assess.states import SEVERITIES, State
 from scanner.catalogue.control import Severity
+from scanner.model.evidence import Reason
 
 NAMED = 3
 """Resources of a group that are named if the report is folded."""
@@ -19,6 +21,8 @@ class ReportSection:
     """A section of the report that lists findings."""
 
     title: str
+    counted: FailingSection
+    """Where the report's summary counts its resources."""
     includes: Callable[[Finding], bool]
     owner: bool
     """Whether the lines name the owner."""
@@ -74,8 +78,7 @@ class SectionGroups:
     """The findings of one section by control, rule and owner."""
 
     groups: dict[tuple[str, str, str | None], FindingGroup] = field(default_factory=dict)
-    resources: set[int] = field(default_factory=set)
-    """Hashes of the resources, to count each once."""
+    states: set[State] = field(default_factory=set)
 
 
 @dataclass
@@ -83,19 +86,22 @@ class UnseenGroup:
     """The resources of which one call told nothing."""
 
     limit: int | None
-    names: list[str] = field(default_factory=list)
-    """The first in order of their names; all of them without a limit."""
-    resources: set[int] = field(default_factory=set)
-    """Hashes of the resources, to count each once."""
+    first: list[tuple[str, str, str]] = field(default_factory=list)
+    """Name, scope and id of the first in order of their names; of all of them without a limit."""
 
     def add(self, scope: str | None, resource: FoundResource) -> None:
-        """Counts a resource, and keeps its name if it is among the first."""
-        key = hash((scope, resource.id))
-        if key not in self.resources:
-            self.resources.add(key)
-            insort(self.names, resource.name)
+        """Keeps a resource if it is among the first. It comes once for each rule that does not know it."""
+        key = (resource.name, scope or "", resource.id)
+        place = bisect_left(self.first, key)
+        if self.first[place : place + 1] != [key]:
+            self.first.insert(place, key)
             if self.limit is not None:
-                del self.names[self.limit :]
+                del self.first[self.limit :]
+
+    @property
+    def names(self) -> list[str]:
+        """The names to show."""
+        return [name for name, _, _ in self.first]
 
 
 @dataclass
@@ -134,8 +140,8 @@ def _add(to: SectionGroups, section: ReportSection, finding: Finding, limit: int
     if key not in to.groups:
         to.groups[key] = FindingGroup(limit)
     to.groups[key].add(finding)
-    if finding.resource is not None:
-        to.resources.add(hash((finding.scope, finding.resource.id)))
+    if finding.state is not None:
+        to.states.add(finding.state)
 
 
 def _others(summary: TextSummary, finding: Finding, limit: int | None) -> None:
@@ -157,8 +163,13 @@ def _others(summary: TextSummary, finding: Finding, limit: int | None) -> None:
         return
     for unknown in finding.unknowns:
         settled = unknown.permission is not None
-        why = f"{unknown.call} {unknown.reason}" + ("" if settled else f": {unknown.message}")
+        why = unseen_because(unknown.call, unknown.reason, None if settled else unknown.message)
         summary.unseen.setdefault(why, UnseenGroup(limit)).add(finding.scope, resource)
+
+
+def unseen_because(call: str, reason: Reason, message: str | None) -> str:
+    """Why resources are unknown; ``message``: what the call said if no permission would settle it."""
+    return f"{call} {reason}" + ("" if message is None else f": {message}")
 
 
 def _urgency(finding: Finding) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,14 @@ NEW = (
     .replace("- {controls: [log], where: {path: /Root/Prod}, accountable: platform}\n", "")
     .replace("expires: 2026-11-01", "expires: 2027-01-31")
 )
+
+
+def rewrite(path: Path, document: Mapping[str, Any]) -> None:
+    """Writes a changed report, laid out as gapscan writes it: one finding a line."""
+    head = {name: value for name, value in document.items() if name != "findings"}
+    lines = ",".join(f"\n  {json.dumps(one, separators=(',', ':'))}" for one in document["findings"])
+    text = json.dumps(head, indent=1).removesuffix("\n}")
+    path.write_text(f'{text},\n "findings": [{lines}\n ]\n}}\n', encoding="utf-8")
 
 
 def write(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.estate_files import HOSTILE, write
+from tests.cli.estate_files import HOSTILE, rewrite, write
 from tests.command_line import gapscan, launched
 
 PUBLIC = "data.no-public-exposure"
@@ -95,9 +95,12 @@ def test_what_an_earlier_report_could_not_have_is_not_new(folder: Path) -> None:
     uid = finding(folder, "www", rule="data.bucket-not-public")
     whole = json.loads((folder / "old.json").read_text(encoding="utf-8"))
     less = {**whole, "findings": []}
+    counting = less["summary"]
+    assert counting["listed"] == "open"
     without = {rule: line for rule, line in whole["rules"].items() if rule != "data.bucket-not-public"}
     cases = {
-        "New: it was not there before.": less,
+        "New: it was not there before, or it was fine.": less,
+        "New: it was not there before. (": {**less, "summary": {**counting, "listed": "all"}},
         "that report does not have aws 111122223333.": {
             **less,
             "summary": {**whole["summary"], "scopes": []},
@@ -109,10 +112,10 @@ def test_what_an_earlier_report_could_not_have_is_not_new(folder: Path) -> None:
         },
     }
     for message, report in cases.items():
-        (folder / "earlier.json").write_text(json.dumps(report), encoding="utf-8")
+        rewrite(folder / "earlier.json", report)
         since = sections(folder, uid, "--report", "old.json", "--baseline", "earlier.json")["SINCE"]
         assert message in since
-        assert since.startswith("New:") == (report is less)
+        assert since.startswith("New:") == message.startswith("New:")
 
 
 def test_a_control_assessed_for_the_account_ignores_the_service_model_of_the_account(folder: Path) -> None:
@@ -184,15 +187,23 @@ def test_a_defect_of_the_file_is_explained(folder: Path) -> None:
 
 
 def test_every_finding_can_be_explained(folder: Path) -> None:
-    """In every state, also as text."""
-    findings = json.loads((folder / "old.json").read_text(encoding="utf-8"))["findings"]
+    """In every state, also as text, and those that are only counted if the report lists them."""
+    options = ("--ownership", "old.yaml", "--gate", "none", "--findings", "all", "--report", "json=all.json")
+    gapscan("assess", "snapshot.zst", *options, "--now", "2026-11-22T06:00:00Z", cwd=folder)
+    findings = json.loads((folder / "all.json").read_text(encoding="utf-8"))["findings"]
+    listed = {one["uid"] for one in json.loads((folder / "old.json").read_text(encoding="utf-8"))["findings"]}
     kinds = {(one["state"], one["evidence"], one["rule"] is None): one["uid"] for one in findings}
     assert len(kinds) > 6
+    assert {state for state, _, _ in kinds} > {"unowned", "unknown", "failing", "covered", "unclaimed"}
     for uid in kinds.values():
-        lines = stdout(folder, "explain", uid, "--report", "old.json").splitlines()
+        lines = stdout(folder, "explain", uid, "--report", "all.json").splitlines()
         assert lines[0].startswith(uid[:16])
         assert any(line.startswith("FINDING   ") for line in lines)
         assert max(map(len, lines[1:])) <= 100 or any("://" in line for line in lines)
+    counted = next(uid for (state, _, _), uid in kinds.items() if state == "covered" and uid not in listed)
+    done = gapscan("explain", counted, "--report", "old.json", cwd=folder)
+    assert done.returncode == 2
+    assert "only counted, unless the report is made with --findings all" in done.stderr
 
 
 def test_a_unique_prefix_of_a_uid_is_enough(folder: Path) -> None:
@@ -281,6 +292,8 @@ def test_json_has_every_candidate_line(folder: Path) -> None:
         ([PUBLIC, "--account", "222", "--snapshot", "snapshot.zst"], "--account 222: no such account"),
         ([PUBLIC, "--snapshot", "snapshot.zst", "--format", "xml"], "--format xml: expected text or json"),
         ([PUBLIC, "--report", "old.yaml"], "old.yaml:1: is not a JSON report"),
+        ([PUBLIC, "nothing", "--report", "old.json"], "the report lists only open findings: use --snapshot"),
+        ([PUBLIC, "pay-receits", "--report", "old.json"], "did you mean pay-receipts?"),
         ([PUBLIC, "--snapshot", "old.json"], "is not a gapscan snapshot"),
     ],
 )

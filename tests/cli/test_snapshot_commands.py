@@ -173,8 +173,14 @@ def test_what_changed_between_a_report_and_a_snapshot(snapshot: Path, tmp_path: 
     [
         (None, "it.json: cannot be read"),
         ("{}", "is not a report of schema"),
-        ('{"schema": "gapscan.report/v1", "findings": []}', "is damaged"),
+        (
+            '{"schema": "gapscan.report/v1", "findings": []}',
+            "of an earlier gapscan: assess its snapshot again",
+        ),
+        ('{"schema": "gapscan.report/v2", "findings": []}', "use the report as it was written"),
+        ('{\n "schema": "gapscan.report/v2",\n "findings": [\n ]\n}\n', "is damaged: scan: "),
         ("nothing", "is not a JSON report"),
+        ("", "is empty"),
     ],
 )
 def test_what_cannot_be_compared_exits_with_2(

@@ -81,10 +81,10 @@ def diff(
             scopes = load_config(Path(config)).scopes if config else {}
             stated = {scope: StatedScope(text.path, text.tags) for scope, text in scopes.items()}
             paths = before.uses_paths or after.uses_paths
-            estate = from_snapshot(Path(snapshot), catalogue, stated, paths)
+            estate = from_snapshot(Path(snapshot), stated, paths)
             time = time or estate.finished
             resolvers = Resolver(before, catalogue, time), Resolver(after, catalogue, time)
-            changes = changes_on_resources(*resolvers, _customer_controls(estate.places, catalogue))
+            changes = changes_on_resources(*resolvers, _customer_controls(estate, catalogue))
         with screen() as print_line:
             if form == "json":
                 counts = {kind: sum(change.kind == kind for change in changes) for kind in _TITLES}

@@ -82,7 +82,7 @@ def explain(
         file = load_ownership(Path(named), catalogue)
         scopes = settings.scopes if settings else {}
         stated = {scope: StatedScope(text.path, text.tags) for scope, text in scopes.items()}
-        estate = _estate(snapshot, report, catalogue, stated, file.uses_paths)
+        estate = _estate(snapshot, report, stated, file.uses_paths)
         resolver = Resolver(file, catalogue, moment(now) or estate.finished)
         places = [estate.find(resource, account)] if resource is not None else estate.scopes(account)
         explained = [
@@ -118,17 +118,18 @@ def control_named(name: str, catalogue: Catalogue) -> Control:
 def _estate(
     snapshot: str | None,
     report: str | None,
-    catalogue: Catalogue,
     stated: Mapping[str, StatedScope],
     paths: bool,
 ) -> Estate:
     from pathlib import Path
 
-    from scanner.cli.places import from_report, from_snapshot
-
     if snapshot is not None:
-        return from_snapshot(Path(snapshot), catalogue, stated, paths)
-    return from_report(Path(str(report)), stated)
+        from scanner.cli.places import from_snapshot
+
+        return from_snapshot(Path(snapshot), stated, paths)
+    from scanner.cli.reported_places import ReportEstate
+
+    return ReportEstate(Path(str(report)), stated)
 
 
 def _grouped(explained: Iterable[tuple[Explanation, EstatePlace]]) -> Sequence[_Group]:

@@ -9,11 +9,12 @@ import typer
 from scanner.cli.exits import exit_on_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from scanner.catalogue.control import Severity
-    from scanner.catalogue.responsibility import Catalogue
+    from scanner.model.evidence import BlindSpot
     from scanner.model.inventory import Inventory
+    from scanner.model.resources.base import Resource
     from scanner.ownership.file.file import OwnershipFile
 
     _Row = tuple[str, int, Severity, str, str, list[str]]
@@ -73,7 +74,7 @@ def lint(
             (one.file, one.line, one.severity, one.code, one.message, list(one.controls)) for one in defects
         ]
         if snapshot is not None:
-            lines += _idle(file, catalogue, read_snapshot(Path(snapshot)).inventory)
+            lines += _idle(file, read_snapshot(Path(snapshot)).inventory)
         proposals = list(_proposals(file))
         worst = max((SEVERITIES.index(line[2]) for line in lines), default=-1)
         found = len(lines)
@@ -113,15 +114,15 @@ def _proposals(file: OwnershipFile) -> Iterator[_Row]:
         yield line.file, line.number, "low", "proposed", message, sorted(line.controls)
 
 
-def _idle(file: OwnershipFile, catalogue: Catalogue, inventory: Inventory) -> Iterator[_Row]:
+def _idle(file: OwnershipFile, inventory: Inventory) -> Iterator[_Row]:
     """Lines whose ``where`` certainly matches no resource of the snapshot."""
     from itertools import chain
 
-    from scanner.assess.targets import OwnershipTargets
+    from scanner.assess.targets import ResourceTargets
     from scanner.ownership.file.usage import unused_lines
 
-    targets = OwnershipTargets(inventory, catalogue)
-    held = chain(map(targets.of, inventory.resources), map(targets.of, inventory.blind_spots))
-    for line in unused_lines(file, held):
+    targets = ResourceTargets.reading(inventory)
+    every: Iterable[Resource | BlindSpot] = chain(inventory.resources, inventory.blind_spots)
+    for line in unused_lines(file, map(targets.of, every)):
         text = f"matches nothing in the snapshot: {line.where}"
         yield line.file, line.number, "low", "idle", text, sorted(line.controls)

@@ -66,7 +66,7 @@ def draft(inventory: Inventory, domains: Sequence[str], today: date) -> str:
 def _scopes(inventory: Inventory) -> dict[tuple[str, str], _Scope]:
     found: dict[tuple[str, str], _Scope] = {
         (one.provider, one.scope): _Scope(one)
-        for one in inventory.resources
+        for one in inventory.of(Account.kind, Tenant.kind)
         if isinstance(one, Account | Tenant)
     }
     keys = [key for source in Settings().inferred if source.from_ == "resource_tag" for key in source.keys]

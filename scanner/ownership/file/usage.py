@@ -9,6 +9,9 @@ from scanner.ownership.file.schema import AttestationText, OwnerText, WaiverText
 from scanner.ownership.resolve.facts import FactExtractor
 from scanner.ownership.resolve.selection import Facts, OwnershipTarget
 
+_REMEMBERED = 20_000
+"""Distinct facts that are remembered, so that memory does not grow with the estate."""
+
 AnyLine = Line[OwnerText] | Line[AttestationText] | Line[WaiverText]
 
 
@@ -22,6 +25,8 @@ def unused_lines(file: OwnershipFile, targets: Iterable[OwnershipTarget]) -> tup
         facts = extractor.facts(target)
         if facts in seen:
             continue
+        if len(seen) >= _REMEMBERED:
+            seen.clear()
         seen.add(facts)
         left -= {
             id(line)

@@ -10,24 +10,47 @@ from typing import TextIO
 from scanner.assess.gate import NOTHING
 from scanner.base.counts import many
 from scanner.base.terminal import printable
-from scanner.report.model import Controls, GateResult, Report, ScopeSummary, Settles, SpotLine, Summary
+from scanner.report.model import (
+    Controls,
+    GateResult,
+    Head,
+    Report,
+    ScopeSummary,
+    Settles,
+    SpotLine,
+    Summary,
+)
 from scanner.report.numbers import numbers, partly_assessed
-from scanner.report.text_summary import FindingGroup, ReportSection, SectionGroups, TextSummary, summarize
+from scanner.report.text_summary import (
+    FindingGroup,
+    ReportSection,
+    SectionGroups,
+    TextSummary,
+    summarize,
+    unseen_because,
+)
 from scanner.report.wording import FOLD, headline
 
 PROVIDER_NAMES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
 
 
 _SECTIONS = (
-    ReportSection("FAILING, NO OWNER", lambda f: f.evidence == "fail" and f.state == "unowned", False),
+    ReportSection(
+        "FAILING, NO OWNER", "unowned", lambda f: f.evidence == "fail" and f.state == "unowned", False
+    ),
     ReportSection(
         "FAILING, MISATTRIBUTED OR CONTESTED",
+        "misplaced",
         lambda f: f.evidence == "fail" and f.state in ("misattributed", "contested"),
         True,
     ),
-    ReportSection("FAILING, OWNED", lambda f: f.evidence == "fail" and f.state == "failing", True),
+    ReportSection("FAILING, OWNED", "owned", lambda f: f.evidence == "fail" and f.state == "failing", True),
     ReportSection(
-        "ACCEPTED BY EXCEPTION", lambda f: f.evidence == "fail" and f.state == "accepted", True, "no owner: "
+        "ACCEPTED BY EXCEPTION",
+        "accepted",
+        lambda f: f.evidence == "fail" and f.state == "accepted",
+        True,
+        "no owner: ",
     ),
 )
 
@@ -62,7 +85,7 @@ def _lines(report: Report) -> Iterator[str]:
         return
     details = summarize(report.findings, _SECTIONS, report.unfolded)
     for section in _SECTIONS:
-        yield from _section(section, details.sections[section.title], report.unfolded)
+        yield from _section(section, details.sections[section.title], head, report.unfolded)
     yield from _unattested(report, details)
     yield from partly_assessed(head.coverage, report.unfolded)
     yield from _unseen(head.summary, head.blind_spots, report, details)
@@ -113,12 +136,14 @@ def _results(controls: Controls) -> Iterator[str]:
             yield f"{number} {text}"
 
 
-def _section(section: ReportSection, found: SectionGroups, unfolded: bool) -> Iterator[str]:
+def _section(section: ReportSection, found: SectionGroups, head: Head, unfolded: bool) -> Iterator[str]:
     if not found.groups:
         return
-    controls = len({control for control, _, _ in found.groups})
+    counts = many(len({control for control, _, _ in found.groups}), "control")
+    if len(found.states) > 1 or not _of_some_states(head) or section.counted != "misplaced":
+        counts += f", {many(getattr(head.summary.failing, section.counted), 'resource')}"
     yield ""
-    yield headline(section.title, f"{many(controls, 'control')}, {many(len(found.resources), 'resource')}")
+    yield headline(section.title, counts)
     ordered = sorted(found.groups.items(), key=lambda entry: (*entry[1].urgency, *map(str, entry[0])))
     shown = ordered if unfolded else ordered[:FOLD]
     for (control, _, owner), group in shown:
@@ -127,6 +152,11 @@ def _section(section: ReportSection, found: SectionGroups, unfolded: bool) -> It
         yield f" {group.priority:8}  {control:32}  {who}{_resources(group)}{proposed}"
     if len(ordered) > len(shown):
         yield f" … {many(len(ordered) - len(shown), 'more line')} (--all)"
+
+
+def _of_some_states(head: Head) -> bool:
+    """Whether findings in other states are left out, which the summary counts all the same."""
+    return any(option.startswith("--states") for option in head.scan.narrowed)
 
 
 def _resources(group: FindingGroup) -> str:
@@ -161,7 +191,7 @@ def _unseen(
         expected = f"{unknowns.acknowledged} expected, " if unknowns.acknowledged else ""
         causes = f"{many(unknowns.causes, 'unknown')} ({expected}{unknowns.budget} tolerated)"
         yield headline("NOT SEEN", causes)
-        yield from _unseen_resources(details, report.unfolded)
+        yield from _unseen_resources(details, summary, report.unfolded)
         if unknowns.settled_by:
             settled = sum(entry.unknowns for entry in unknowns.settled_by)
             number = len(unknowns.settled_by)
@@ -181,12 +211,13 @@ def _unseen(
             yield f" {status} {entry.expires}: {causes} of {what}: {entry.reason} ({entry.owner})"
 
 
-def _unseen_resources(details: TextSummary, unfolded: bool) -> Iterator[str]:
+def _unseen_resources(details: TextSummary, summary: Summary, unfolded: bool) -> Iterator[str]:
     """The resources that are unknown, by what told nothing of them; the most resources first."""
-    groups = sorted(details.unseen.items(), key=lambda entry: (-len(entry[1].resources), entry[0]))
+    unseen = {unseen_because(one.call, one.reason, one.message): one.resources for one in summary.unseen}
+    groups = sorted(details.unseen.items(), key=lambda entry: (-unseen.get(entry[0], 0), entry[0]))
     for why, group in groups if unfolded else groups[:FOLD]:
-        more = len(group.resources) - len(group.names)
-        yield f" {', '.join(group.names)}{f' and {more} more' if more else ''}: {why}"
+        more = unseen.get(why, 0) - len(group.names)
+        yield f" {', '.join(group.names)}{f' and {more} more' if more > 0 else ''}: {why}"
     if not unfolded and len(groups) > FOLD:
         yield f" … {many(len(groups) - FOLD, 'more line')} (--all)"
 
