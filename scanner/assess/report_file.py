@@ -70,9 +70,9 @@ class ReportFile:
         """The findings, sorted by uid."""
         return map(self.decoded, self.entries())
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """The findings as they are written, each with the number of its line."""
-        return ((number, line) for _, line, number in self.entries())
+    def lines(self) -> Iterator[bytes]:
+        """The findings as they are written."""
+        return (line for _, line, _ in self.entries())
 
     def entries(self) -> Iterator[Entry]:
         """The findings as they are written, each with its uid and the number of its line."""
