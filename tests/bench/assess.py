@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import yaml
+
 from tests.bench import floor
 from tests.bench.figure import Figure
 from tests.bench.process import ROOT, Used, gapscan, run
@@ -49,25 +51,47 @@ def figures() -> Iterator[Figure]:
 
 def _growth(place: Path) -> Iterator[Figure]:
     """The second half of the work, compared with the first: 1 is linear."""
-    start = _assess(place, _snapshot(place, "tiny.zst", 100), SHORT).cpu
-    half, whole = (
-        _assess(place, _snapshot(place, f"{number}.zst", number), SHORT).cpu - start
-        for number in (RESOURCES // 4, RESOURCES // 2)
-    )
-    yield Figure("growth with resources", (whole - half) / half, 1.2, "×", "the second half to the first")
-    many = _snapshot(place, "rules.zst", RESOURCES // 4)
-    few, all_ = (
-        _assess(place, many, (*SHORT, *options)).cpu - start
-        for options in (("--control=data.no-public-exposure", "--control=data.encryption-at-rest"), ())
-    )
-    yield Figure("growth with rules", all_ / few, 12, "×", "all rules of a kind to two of their controls")
-    few_scopes, all_scopes = (
-        _assess(place, _snapshot(place, f"scopes-{scopes}.zst", 200 * scopes, scopes), SHORT).cpu - start
-        for scopes in (SCOPES * 5, SCOPES * 10)
-    )
-    growth = (all_scopes - few_scopes) / few_scopes
-    detail = f"{all_scopes / (SCOPES * 10) * 1000:.1f} ms of CPU a scope of 200 resources"
-    yield Figure("growth with scopes", growth, 1.2, "×", detail)
+    tiny = _snapshot(place, "tiny.zst", 100)
+    resources = [
+        _assess(place, _snapshot(place, "more.zst", share * RESOURCES // 2), SHORT).cpu for share in (1, 2, 4)
+    ]
+    yield _slope("resources", resources, RESOURCES // 2)
+    many = _snapshot(place, "rules.zst", RESOURCES // 2)
+    packs = [_copies(place / "pack", copies) for copies in (4, 8, 16)]
+    rules = [
+        _assess(place, many, (*SHORT, "--rules=builtin", f"--rules={pack}")).cpu
+        - _assess(place, tiny, (*SHORT, "--rules=builtin", f"--rules={pack}")).cpu
+        for pack in packs
+    ]
+    yield _slope("rules", rules, 4 * len(COPIED))
+    scopes = [
+        _assess(place, _snapshot(place, "wide.zst", 200 * number, number), (*SHORT, "--jobs=1")).cpu
+        for number in (SCOPES * 5, SCOPES * 10, SCOPES * 20)
+    ]
+    yield _slope("scopes", scopes, SCOPES * 5)
+
+
+def _slope(what: str, costs: Sequence[float], step: int) -> Figure:
+    """Of twice as much again to as much again; 1 is linear."""
+    first, second = costs[1] - costs[0], (costs[2] - costs[1]) / 2
+    detail = f"{second / step * 1e6:,.0f} µs of CPU for each of {what} more"
+    return Figure(f"growth with {what}", second / first, 1.2, "×", detail)
+
+
+COPIED = ("bucket-encrypted", "bucket-tls-only", "bucket-not-public")
+"""Rules of buckets that make up larger packs."""
+
+
+def _copies(place: Path, number: int) -> Path:
+    """A pack with copies of these rules."""
+    for copy in range(number):
+        for name in COPIED:
+            rule = yaml.safe_load((ROOT / "rules" / "data" / f"{name}.yaml").read_text(encoding="utf-8"))
+            rule.pop("aliases", None)
+            path = place / f"x{number}" / f"copy{copy}" / f"{name}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(yaml.safe_dump(rule), encoding="utf-8")
+    return place / f"x{number}"
 
 
 def _processes(place: Path) -> Iterator[Figure]:
