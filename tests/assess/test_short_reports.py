@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +21,9 @@ from scanner.assess.changes import AssessedSide, FindingChange, compare
 from scanner.assess.finding import Finding
 from scanner.assess.gate import Terms
 from scanner.assess.report_file import ReportFile
-from scanner.assess.states import GATES
+from scanner.assess.states import GATES, parse_fail_on
 from scanner.model.resources.base import Resource
+from scanner.model.resources.identity import Tenant, User
 from scanner.report.build import build
 from scanner.report.formats import json as json_report
 from scanner.report.formats import ocsf
@@ -39,7 +41,7 @@ from tests.assessed_estates import (
     unlisted,
     without_table,
 )
-from tests.estate import DENIED, NOW, account, bucket, requested
+from tests.estate import DENIED, NOW, account, bucket, other, requested
 
 some = settings(max_examples=25)
 
@@ -56,11 +58,23 @@ class Told:
         return list(self.report.findings)
 
 
-def told(case: Case, folder: Path, name: str, *, everything: bool, baseline: Path | None = None) -> Told:
+def told(
+    case: Case,
+    folder: Path,
+    name: str,
+    *,
+    everything: bool,
+    baseline: Path | None = None,
+    targets: tuple[str, ...] | None = None,
+) -> Told:
+    """``targets``: the scopes that were named for the scan; by default all that it has."""
+    inventory = case.inventory
+    if targets is not None:
+        kept = tuple(one for one in inventory.targets if one.scope in targets)
+        inventory = replace(inventory, targets=kept)
     terms = Terms(GATES["strict"], baseline=load_baseline(baseline) if baseline else None)
     request = replace(requested(terms=terms), ownership=case.file, every_finding=everything)
-    collected = Collected(case.inventory, NOW, NOW, "0" * 32)
-    report = build(collected, assess(case.inventory, request), request)
+    report = build(Collected(inventory, NOW, NOW, "0" * 32), assess(inventory, request), request)
     path = folder / f"{name}-{'all' if everything else 'open'}.json"
     with path.open("w", encoding="utf-8") as out:
         json_report.render(report, out)
@@ -258,8 +272,6 @@ def test_a_kind_that_was_listed_only_in_part_lists_its_passes() -> None:
 
 
 def test_a_pass_that_the_gate_stops_is_listed_and_counted() -> None:
-    from scanner.assess.states import parse_fail_on
-
     case = Case((account(), bucket("b")), (), frozenset(), None)
     for everything in (True, False):
         request = replace(requested(terms=Terms(parse_fail_on("unclaimed:low"))), every_finding=everything)
@@ -267,3 +279,26 @@ def test_a_pass_that_the_gate_stops_is_listed_and_counted() -> None:
         stopped = [one for one in assessment.coverage.findings if one.at_gate]
         assert {one.evidence for one in stopped} >= {"pass"}
         assert assessment.decision.at_gate == len(stopped)
+
+
+MFA = "iam.user-mfa"
+TENANT = "00000000-0000-0000-0000-00000000000a"
+
+
+@pytest.mark.parametrize(("without", "kind"), [(set(), "closed"), ({(TENANT, "user")}, "unseen")])
+def test_a_tenant_is_reached_with_its_subscriptions(without: set[tuple[str, str]], kind: str) -> None:
+    """It is no target of its own; what was listed there says what its absences prove."""
+    tenant = in_scope(TENANT, other(Tenant))
+    before = Case((account(), tenant, in_scope(TENANT, other(User), mfa=False)), (), frozenset(), None)
+    after = Case((account(), tenant), (), frozenset(without), None)
+    with TemporaryDirectory() as folder:
+        old, new = (
+            told(case, Path(folder), str(number), everything=False, targets=(account().scope,))
+            for number, case in enumerate((before, after))
+        )
+        found = changes(old, new)
+        assert {one.kind for one in found if one.finding.rule == MFA} == {kind}
+        assert not any(
+            one.verdict == "pass" and one.scope == TENANT and one.resource and one.resource.kind == "tenant"
+            for one in new.findings
+        )
