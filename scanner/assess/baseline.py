@@ -93,7 +93,7 @@ def load_baseline(path: Path) -> Baseline:
     """
     report = ReportFile(path, former=True)
     try:
-        rules = frozenset(str(rule) for rule in report.head["scan"]["pack"])
+        rules = frozenset(str(rule) for rule in report.without_rows["scan"]["pack"])
     except (KeyError, TypeError) as error:
         raise report.damaged(error) from None
     if not rules:

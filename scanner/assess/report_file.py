@@ -29,6 +29,8 @@ FORMER_SCHEMA = "gapscan.report/v1"
 
 _SCHEMA = re.compile(rb'\{\r?\n "schema": "([^"\n]{1,100})",?\r?\n')
 """How a report begins."""
+_ROWS = b' "coverage": [\n'
+_LIST_END = b" ]"
 _FINDINGS = b' "findings": [\n'
 _END = b" ]\n}\n"
 _FIRST = b"\n  {"
@@ -56,15 +58,28 @@ class ReportFile:
     @cached_property
     def head(self) -> dict[str, Any]:
         """The report without its findings, as JSON values."""
-        document: dict[str, Any] = self._parsed(self.head_text)
+        document: dict[str, Any] = self._parsed(self.head_text())
         return document
 
-    @property
-    def head_text(self) -> bytes:
-        """The report without its findings, as JSON; its schema is checked."""
+    @cached_property
+    def without_rows(self) -> dict[str, Any]:
+        """The same without the coverage rows, of which an estate has many."""
+        document: dict[str, Any] = self._parsed(self.head_text(rows=False))
+        return document
+
+    def head_text(self, *, rows: bool = True) -> bytes:
+        """The report without its findings, as JSON; its schema is checked. ``rows``: with coverage rows."""
+        offset, _ = self._begin
+        text = bytearray()
+        left_out = False
         with self._opened() as file:
-            text = file.read(self._begin[0]).removesuffix(_FINDINGS)
-        return text.rstrip().removesuffix(b",") + b"}"
+            while file.tell() < offset:
+                line = file.readline(_LONGEST)
+                left_out = left_out and not line.startswith(_LIST_END)
+                if not left_out:
+                    text += line
+                left_out = left_out or (line == _ROWS and not rows)
+        return bytes(text).removesuffix(_FINDINGS).rstrip().removesuffix(b",") + b"}"
 
     def __iter__(self) -> Iterator[Finding]:
         """The findings, sorted by uid."""

@@ -138,7 +138,7 @@ def _reported(path: Path, request: AssessmentRequest) -> tuple[Head, Iterable[Fi
             f"{path}: a report does not have the paths of its scopes: compare snapshots, or name accounts"
         )
     report = ReportFile(path)
-    head = saved_head(report)
+    head = saved_head(report, rows=False)
     if any(option.startswith("--states") for option in head.scan.narrowed):
         raise Usage(f"{path}: does not hold every finding (made with --states): it cannot be compared")
     return head, report, {}

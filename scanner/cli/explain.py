@@ -71,7 +71,7 @@ def explain(
         if form not in ("text", "json"):
             raise Usage(f"--format {form}: expected text or json")
         file = ReportFile(Path(report))
-        head = saved_head(file)
+        head = saved_head(file, rows=False)
         one = _chosen(finding, file, head)
         catalogue = load_catalogue()
         boundary, trace = _boundary_and_owner(
@@ -88,7 +88,7 @@ def explain(
             calls=_calls(one),
             earlier=next(before.starting_with(one.uid), None) if before is not None else None,
             earlier_name=baseline,
-            earlier_head=saved_head(before) if before is not None else None,
+            earlier_head=saved_head(before, rows=False) if before is not None else None,
         )
         explanation = explained(one, material)
         with screen() as print_line:

@@ -83,7 +83,7 @@ def _missing(path: Path, cloud: str) -> frozenset[str]:
     from scanner.assess.report_file import ReportFile
     from scanner.report.saved import saved_head
 
-    head = saved_head(ReportFile(path))
+    head = saved_head(ReportFile(path), rows=False)
     if not any(target.provider == cloud for target in head.scan.targets):
         raise Usage(f"{path} is not from a scan of {cloud}")
     settled = head.summary.unknowns.settled_by

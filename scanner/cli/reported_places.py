@@ -39,7 +39,7 @@ class ReportEstate(Estate):
     def __init__(self, path: Path, stated: Mapping[str, StatedScope]) -> None:
         self._file = ReportFile(path)
         self._stated = stated
-        self._head = saved_head(self._file)
+        self._head = saved_head(self._file, rows=False)
         self.finished = self._head.scan.finished
         self.notes = (f"{path} has no paths and no services: lines that select by them need --snapshot",)
         if self._head.summary.listed == "open":

@@ -38,7 +38,12 @@ def test_a_stream_has_what_was_written(text: str, tmp_path: Path) -> None:
     assert read.head == {name: value for name, value in json.loads(text).items() if name != "findings"}
     assert [json.loads(line) for line in read.lines()] == json.loads(text)["findings"]
     assert [one.uid for one in read] == [one["uid"] for one in json.loads(text)["findings"]]
-    assert saved_head(read).summary.exit == read.head["summary"]["exit"]
+    assert saved_head(read).model_dump(mode="json", by_alias=True) == read.head
+    assert read.head["coverage"]
+    assert read.without_rows == {**read.head, "coverage": []}
+    assert saved_head(read, rows=False).model_dump(mode="json", by_alias=True) == read.without_rows
+    again = file(tmp_path, former(text)).path
+    assert ReportFile(again, former=True).without_rows["coverage"] == []
 
 
 LINE = '{"uid":"%s","padding":"%s"}'
