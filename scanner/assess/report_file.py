@@ -43,6 +43,8 @@ _LONGEST = 1 << 26
 """The maximum length of a line in bytes; a longer one is never held in memory."""
 _READABLE = 1 << 26
 """The maximum size in bytes of a file that is parsed whole to say what is wrong with it."""
+_SHORT = 200
+"""The maximum length in bytes of the first two lines."""
 _NEAR = 1 << 16
 """Bytes that are searched from end to end rather than bisected."""
 
@@ -201,6 +203,8 @@ class ReportFile:
                 number += 1
                 if number <= 2:
                     start += line
+                    if len(start) > _SHORT:
+                        break
                     match = _SCHEMA.fullmatch(start)
                     if number == 2 and match is None:
                         break

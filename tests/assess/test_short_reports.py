@@ -66,12 +66,12 @@ def told(
     everything: bool,
     baseline: Path | None = None,
     targets: tuple[str, ...] | None = None,
+    regions: tuple[str, ...] = (),
 ) -> Told:
     """``targets``: the scopes that were named for the scan; by default all that it has."""
     inventory = case.inventory
-    if targets is not None:
-        kept = tuple(one for one in inventory.targets if one.scope in targets)
-        inventory = replace(inventory, targets=kept)
+    kept = (one for one in inventory.targets if targets is None or one.scope in targets)
+    inventory = replace(inventory, targets=tuple(replace(one, regions=regions) for one in kept))
     terms = Terms(GATES["strict"], baseline=load_baseline(baseline) if baseline else None)
     request = replace(requested(terms=terms), ownership=case.file, every_finding=everything)
     report = build(Collected(inventory, NOW, NOW, "0" * 32), assess(inventory, request), request)
@@ -188,6 +188,13 @@ def test_short_and_full_reports_tell_the_same_changes(history: tuple[Case, ...])
             for before in (full, short):
                 for after in (later_full, later_short):
                     assert story(changes(before, after)) == said
+            held = compare(
+                full.findings,
+                later_short.findings,
+                frozenset(full.report.head.rules),
+                AssessedSide.of(ReportFile(later_full.path).head),
+            )
+            assert story(list(held)) == said, "whether it is read from files or held"
 
 
 @some
@@ -279,6 +286,27 @@ def test_a_pass_that_the_gate_stops_is_listed_and_counted() -> None:
         stopped = [one for one in assessment.coverage.findings if one.at_gate]
         assert {one.evidence for one in stopped} >= {"pass"}
         assert assessment.decision.at_gate == len(stopped)
+
+
+@pytest.mark.parametrize("regions", [(), ("eu-west-1",), ("us-east-1",)])
+def test_a_repair_outside_of_the_chosen_regions_is_told_from_what_is_not_seen(
+    regions: tuple[str, ...],
+) -> None:
+    """Listings of buckets are global: what lies in other regions comes along, and is no complete listing."""
+    public = bucket("b", public_read=True, public_via=("ACL",))
+    with TemporaryDirectory() as folder:
+        old, full, short = (
+            told(
+                Case((account(), one), (), frozenset(), None),
+                Path(folder),
+                name,
+                everything=name == "full",
+                regions=regions,
+            )
+            for name, one in (("old", public), ("full", bucket("b")), ("short", bucket("b")))
+        )
+        assert story(changes(old, short)) == story(changes(old, full))
+        assert {one.kind for one in changes(old, short)} == {"closed"}
 
 
 MFA = "iam.user-mfa"
