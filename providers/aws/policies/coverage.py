@@ -6,7 +6,7 @@ Source: the Service Authorization Reference for actions and their resource types
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -119,7 +119,7 @@ def in_force(statement: IdentityStatement, right: Right) -> Observed[bool]:
     conditions = statement.conditions
     if right.service is not None:
         passed = [condition for condition in conditions if condition.key == PASSED_TO]
-        if any(_is_passed(condition, right.service) is False for condition in passed):
+        if any(_is_passed(condition, right.service, statement.allow) is False for condition in passed):
             return False
         conditions = tuple(each for each in conditions if each not in passed or not _is_decided(each))
     if not conditions:
@@ -135,13 +135,22 @@ def _is_decided(condition: Condition) -> bool:
     )
 
 
-def _is_passed(condition: Condition, service: str) -> bool | None:
-    """Whether a condition on the service that a role is passed to holds for one; ``None`` if undecided."""
+def _is_passed(condition: Condition, service: str, allow: bool) -> bool | None:
+    """Whether a condition on the service that a role is passed to holds for one; ``None`` if undecided.
+
+    A service may have a principal for each region as well. To pass a role to any of them is enough for the
+    right: an Allow counts that names one region, and so does an Allow for all but one, or a Deny of one.
+    """
     if not _is_decided(condition) or any(map(VARIABLE.search, condition.values)):
         return None
-    names = (service, f"{service}.cn", _in_a_region(service))
-    named = any(matches(of_all_regions(value), name) for value in condition.values for name in names)
-    return named != condition.operator.startswith("stringnot")
+    names = [service, f"{service}.cn"]
+    values: Iterable[str] = map(str.lower, condition.values)
+    if allow != condition.negated:
+        names += [_in_a_region(name) for name in names]
+        values = map(of_all_regions, values)
+    by_pattern = condition.test == "like"
+    named = any(matches(value, name) if by_pattern else value == name for value in values for name in names)
+    return named != condition.negated
 
 
 def of_all_regions(service: str) -> str:

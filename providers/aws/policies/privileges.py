@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain
 
-from providers.aws.policies.coverage import Home, in_force, names_service, reaches
+from providers.aws.policies.coverage import PASSED_TO, Home, in_force, names_service, reaches
 from providers.aws.policies.escalation import Escalation, Right
 from providers.aws.policies.escalations import ESCALATIONS
 from providers.aws.policies.patterns import within
@@ -130,19 +130,37 @@ class PolicyHolder:
         found = _some(self._works(escalation, self._granting) for escalation in self._possible)
         if found is not False:
             return found
-        if self._names_unknown_service and self._has(PASSING_TO_ANY, wholly=True) is not False:
+        if any(self._has(right, wholly=True) is not False for right in self._to_unknown_services):
             return UNDECIDED_SERVICE
         unnamed = (self._has(right, wholly=True) for right in UNNAMED)
         return UNDECIDED_ACTION if any(each is not False for each in unnamed) else False
 
     @cached_property
-    def _names_unknown_service(self) -> bool:
-        """Whether it may use a service, by its name, that :data:`KNOWN_SERVICES` does not have."""
-        return any(
-            statement.allow and any(map(_of_unknown_service, () if statement.all_but else statement.actions))
-            for policy in self.policies
-            for statement in (() if isinstance(policy, Unknown) else policy)
-        )
+    def _to_unknown_services(self) -> tuple[Right, ...]:
+        """The rights to pass roles to the services that it may use, by their names, and that
+        :data:`KNOWN_SERVICES` does not have.
+
+        Their principals have their names, or are those that the conditions of the policies name.
+        """
+        statements = [each for policy in self.policies if not isinstance(policy, Unknown) for each in policy]
+        services = {
+            pattern.partition(":")[0]
+            for each in statements
+            if each.allow and not each.all_but
+            for pattern in each.actions
+            if _of_unknown_service(pattern)
+        }
+        named = {
+            value.lower()
+            for each in statements
+            for condition in each.conditions
+            if condition.key == PASSED_TO
+            for value in condition.values
+        }
+        principals = {f"{service}.amazonaws.com" for service in services}
+        principals.update(one for one in named if any(service in one for service in services))
+        rights = [replace(PASSING_TO_ANY, service=one) for one in sorted(principals)]
+        return (PASSING_TO_ANY, *rights) if rights else ()
 
     @property
     def has_more(self) -> Observed[bool]:

@@ -336,6 +336,15 @@ TO_STATES = {"StringEquals": {"iam:PassedToService": "states.eu-west-1.amazonaws
 TO_STATES_ANYWHERE = {"StringLike": {"iam:PassedToService": "states.*.amazonaws.com"}}
 TO_LAMBDA = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
 STATES = allow(["states:CreateStateMachine", "states:StartExecution"])
+USING = allow("newservice:*")
+
+
+def passed_to(service: str, operator: str = "StringEquals") -> Mapping[str, Mapping[str, str]]:
+    return {operator: {"iam:PassedToService": service}}
+
+
+def but(service: str, operator: str = "StringNotEquals") -> Mapping[str, Mapping[str, str]]:
+    return passed_to(service, operator)
 
 
 @pytest.mark.parametrize(
@@ -375,6 +384,29 @@ STATES = allow(["states:CreateStateMachine", "states:StartExecution"])
         ([allow("newservice:*")], False),
         ([allow("iam:PassRole", Condition=TO_LAMBDA), allow("newservice:*")], False),
         ([allow("iam:PassRole", f"{OWN}:role/app"), allow("newservice:*")], False),
+        # The condition names that service, or one of its principals.
+        (
+            [allow("iam:PassRole", Condition=passed_to("newservice.amazonaws.com")), allow("newservice:*")],
+            "?",
+        ),
+        ([allow("iam:PassRole", Condition=passed_to("tasks.newservice.amazonaws.com")), USING], "?"),
+        ([allow("iam:PassRole", Condition=passed_to("newservice.*", "StringLike")), USING], "?"),
+        # All but one region, or a denial of one, leaves the service's other principals.
+        ([allow("iam:PassRole", Condition=but("states.eu-west-1.amazonaws.com")), STATES], True),
+        ([allow("iam:PassRole", Condition=but("states.*.amazonaws.com", "StringNotLike")), STATES], True),
+        ([allow("iam:PassRole", Condition=but("states.amazonaws.com")), STATES], False),
+        ([allow("iam:PassRole", Condition=but("states.*", "StringNotLike")), STATES], False),
+        ([PASSING, deny("iam:PassRole", Condition=TO_STATES), STATES], True),
+        ([PASSING, deny("iam:PassRole", Condition=passed_to("states.amazonaws.com")), STATES], False),
+        ([PASSING, deny("iam:PassRole", Condition=but("states.eu-west-1.amazonaws.com")), STATES], True),
+        ([PASSING, deny("iam:PassRole", Condition=but("lambda.amazonaws.com")), STATES], False),
+        # An asterisk is a wildcard in patterns only.
+        ([PASSING, deny("iam:PassRole", Condition=passed_to("states.*")), STATES], True),
+        # A region of the partition in China.
+        (
+            [allow("iam:PassRole", Condition=passed_to("states.*.amazonaws.com.cn", "StringLike")), STATES],
+            True,
+        ),
     ],
 )
 def test_roles_that_services_take(found: Sequence[Statement], expected: object) -> None:
