@@ -21,7 +21,15 @@ from providers.azure.role_definitions import (
     grants_rights,
     is_wide,
 )
-from providers.azure.workload_identities import Holder, Owners, Targets, Use, principals_of, reaches_targets
+from providers.azure.workload_identities import (
+    USES,
+    Holder,
+    Owners,
+    Targets,
+    Use,
+    principals_of,
+    reaches_targets,
+)
 from scanner.model.evidence import Observed, Unknown, all_of, any_of
 
 Row = Mapping[str, Any]
@@ -52,24 +60,6 @@ GROUP_WORKLOADS = DirectoryCall(
 )
 
 
-def _granting_groups(
-    assignments: Observed[Assignments], known: Observed[Sequence[Observed[KnownRoles]]]
-) -> frozenset[str]:
-    """The groups with a role, at a scanned subscription or above, that grants rights, or may."""
-    if isinstance(assignments, Unknown) or isinstance(known, Unknown):
-        return frozenset()
-    return frozenset(
-        group
-        for each, permits in zip(assignments, known, strict=True)
-        if not isinstance(each, Unknown) and not isinstance(permits, Unknown)
-        for group, grants in each.groups.items()
-        if any(is_wide(grant.scope) and _may_grant(grant, permits) for grant in grants)
-    )
-
-
-GROUPED_WORKLOADS = MembersCall(GROUP_WORKLOADS, (ASSIGNED_ROLES, PERMISSIONS_BY_ROLE), _granting_groups)
-
-
 def policy_identities(rows: Iterable[Row]) -> tuple[Use, ...]:
     """Each policy assignment with each of its identities, which remediate what the policy finds."""
     return tuple(
@@ -88,6 +78,69 @@ POLICY_ASSIGNMENTS = ArmCall(
     paged=True,
 )
 POLICY_IDENTITIES = Digest(POLICY_ASSIGNMENTS, policy_identities)
+
+
+def _groups_with_roles(
+    assignments: Observed[Assignments],
+    known: Observed[Sequence[Observed[KnownRoles]]],
+    used: Observed[Sequence[Observed[Sequence[Use]]]],
+    policies: Observed[Sequence[Observed[Sequence[Use]]]],
+) -> frozenset[str]:
+    """The groups with a role, at a scanned subscription or above, that grants rights, or may. And those with
+    roles to sign in as some managed identity, if there may be one whose roles grant rights."""
+    if isinstance(assignments, Unknown) or isinstance(known, Unknown):
+        return frozenset()
+    both = [
+        (each, permits)
+        for each, permits in zip(assignments, known, strict=True)
+        if not isinstance(each, Unknown) and not isinstance(permits, Unknown)
+    ]
+    granting = frozenset(
+        group
+        for each, permits in both
+        for group, grants in each.groups.items()
+        if any(is_wide(grant.scope) and _may_grant(grant, permits) for grant in grants)
+    )
+    if isinstance(used, Unknown) or isinstance(policies, Unknown):
+        return granting
+    resources = [_by_type(*each) for each in zip(used, policies, strict=True)]
+    if not granting and not _have_granting_roles(both, resources):
+        return granting
+    stepping = (
+        group
+        for each, permits, by_type in zip(assignments, known, resources, strict=True)
+        if not isinstance(each, Unknown) and not isinstance(permits, Unknown)
+        for group, grants in each.groups.items()
+        if group not in granting and Holder(grants, permits).takes_any(by_type)
+    )
+    return granting.union(stepping)
+
+
+def _have_granting_roles(
+    both: Iterable[tuple[AssignedRoles, KnownRoles]], resources: Iterable[Mapping[str, Sequence[Use]]]
+) -> bool:
+    """Whether a role of any of the identities grants rights, or may."""
+    identities = {use.principal for by_type in resources for each in by_type.values() for use in each}
+    return any(
+        one.principal in identities and is_wide(one.grant.scope) and _may_grant(one.grant, permits)
+        for assigned, permits in both
+        for assignees in assigned.workloads.values()
+        for one in assignees
+    )
+
+
+def _by_type(*listed: Observed[Sequence[Use]]) -> Mapping[str, Sequence[Use]]:
+    """Those that could be listed."""
+    found: dict[str, list[Use]] = defaultdict(list)
+    for each in listed:
+        for use in () if isinstance(each, Unknown) else each:
+            found[use.type].append(use)
+    return found
+
+
+GROUPED_WORKLOADS = MembersCall(
+    GROUP_WORKLOADS, (ASSIGNED_ROLES, PERMISSIONS_BY_ROLE, USES, POLICY_IDENTITIES), _groups_with_roles
+)
 
 
 @dataclass(frozen=True)
@@ -120,7 +173,9 @@ def privileged_workloads(
         facts: dict[str, list[Observed[bool]]] = defaultdict(list)
         unread = _direct(assigned, known, members, grants_rights, facts)
         targets = _found(facts)
-        _extend(targets, assigned, known, used, policies)
+        _extend(targets, assigned, known, used, policies, members)
+        if unread is None:
+            unread = _unread_steps(targets, assigned, known, used, policies, members)
         return PrivilegedWorkloads(targets, unread)
 
     return _once(assigned, find, known, used, policies, members, owners)
@@ -147,8 +202,9 @@ def administrators(
         ]
         unread = [_direct(each, permits, members, administers, facts) for each, permits, *_ in both]
         targets = _found(facts)
-        while any(_extend(targets, *one) for one in both):
+        while any(_extend(targets, *one, members) for one in both):
             pass
+        unread += [_unread_steps(targets, *one, members) for one in both]
         return PrivilegedWorkloads(targets, next((why for why in unread if why is not None), None))
 
     read = [one for one in assignments if not isinstance(one, Unknown)]
@@ -236,6 +292,7 @@ def _extend(
     known: KnownRoles,
     used: Observed[Sequence[Use]],
     policies: Observed[Sequence[Use]],
+    members: Observed[Workloads],
 ) -> bool:
     """Adds the workloads that can sign in as one of the targets, until there are no more; whether any was."""
     if isinstance(used, Unknown) or isinstance(policies, Unknown):
@@ -245,7 +302,7 @@ def _extend(
         by_principal[use.principal].append(use)
     holders = {
         workload: Holder(grants, known)
-        for workload, grants in assigned.of_workload.items()
+        for workload, grants in _with_groups(assigned, members).items()
         if workload in by_principal
     }
     extended, latest = False, dict(targets)
@@ -268,6 +325,40 @@ def _extend(
         targets.update(found)
         extended, latest = extended or bool(found), found
     return extended
+
+
+def _with_groups(assigned: AssignedRoles, members: Observed[Workloads]) -> Mapping[str, tuple[Grant, ...]]:
+    """The roles of each workload and of the groups that it is known to be in."""
+    if isinstance(members, Unknown):
+        return assigned.of_workload
+    found = dict(assigned.of_workload)
+    for group, grants in assigned.groups.items():
+        workloads = members.get(group, frozenset[str]())
+        for workload in () if isinstance(workloads, Unknown) else workloads:
+            found[workload] = (*found.get(workload, ()), *grants)
+    return found
+
+
+def _unread_steps(
+    targets: Targets,
+    assigned: AssignedRoles,
+    known: KnownRoles,
+    used: Observed[Sequence[Use]],
+    policies: Observed[Sequence[Use]],
+    members: Observed[Workloads],
+) -> Unknown | None:
+    """Why others may be able to sign in as one of the targets, by the roles of a group."""
+    if not targets:
+        return None
+    by_type = {
+        type_: [use for use in each if use.principal in targets]
+        for type_, each in _by_type(used, policies).items()
+    }
+    for group, grants in assigned.groups.items():
+        workloads = members if isinstance(members, Unknown) else members.get(group)
+        if isinstance(workloads, Unknown) and Holder(grants, known).takes_any(by_type):
+            return workloads
+    return None
 
 
 def _once(

@@ -125,17 +125,28 @@ class Holder:
         """Whether he can sign in as the identity, by this resource."""
         if not any(grant.applies_to(use.resource) for grant in self._grants):
             return False
-        if use.type == IDENTITY:
-            assigns = self._can(ASSIGN_IDENTITY, use.resource)
+        return self._takes(use.type, use.resource)
+
+    def takes_any(self, uses_by_type: Mapping[str, Iterable[Use]]) -> bool:
+        """Whether he can sign in as the identity of one of the resources, or may."""
+        return any(
+            self._takes(type_) is not False and any(self.takes(use) is not False for use in each)
+            for type_, each in uses_by_type.items()
+        )
+
+    def _takes(self, type_: str, resource: str | None = None) -> Observed[bool]:
+        """By a resource of the type; without one, by any."""
+        if type_ == IDENTITY:
+            assigns = self._can(ASSIGN_IDENTITY, resource)
             return any_of(
-                self._can(FEDERATE, use.resource),
+                self._can(FEDERATE, resource),
                 all_of(assigns, *(() if assigns is False else (self._hosts(),))),
             )
-        escalations = ESCALATIONS_BY_TYPE.get(use.type)
+        escalations = ESCALATIONS_BY_TYPE.get(type_)
         if escalations is None:
-            writes = self._can(f"{use.type}/write", use.resource)
-            return all_of(writes, _doubtful(f"whether a resource of type {use.type} runs code of others"))
-        return any_of(*(self._runs(one, use.resource) for one in escalations))
+            writes = self._can(f"{type_}/write", resource)
+            return all_of(writes, _doubtful(f"whether a resource of type {type_} runs code of others"))
+        return any_of(*(self._runs(one, resource) for one in escalations))
 
     def runs_anything(self) -> Observed[bool]:
         """Whether he can sign in as the identity of some resource, wherever his roles apply."""

@@ -24,7 +24,10 @@ LIST_DELEGATES = AwsCall(
     absent_messages=NOT_IN_CHARGE,
     fixed=(("ServicePrincipal", "sso.amazonaws.com"),),
 )
-LIST_MORE_DELEGATES = replace(LIST_DELEGATES, parameters=(("NextToken", "token"),))
+# Who was answered once is in charge: no refusal of a later page means that there are no more.
+LIST_MORE_DELEGATES = replace(
+    LIST_DELEGATES, parameters=(("NextToken", "token"),), absent=frozenset(), absent_messages=frozenset()
+)
 MOST_PAGES = 100
 """One account at a time is the delegated administrator of IAM Identity Center; pages may be empty."""
 

@@ -116,6 +116,8 @@ class _HttpClient:
         while url not in seen and len(seen) < MAX_PAGES and time.monotonic() < deadline:
             seen.add(url)
             body = self._body(call, "GET", url, None, count)
+            if body is None and len(seen) > 1:
+                body = unreadable(call, "a later page is refused as if nothing were configured")
             if isinstance(body, Unknown) or body is None:
                 yield body
                 return
