@@ -223,6 +223,24 @@ def test_an_answer_that_is_nested_too_deeply_costs_only_its_facet(
     assert {reason for reason, _ in reasons(inventory)} == {"error"}
 
 
+def test_a_later_page_that_is_refused_is_not_the_end_of_a_list(
+    azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the first page with this code would mean that there is nothing."""
+    whole = azure.reply
+
+    def reply(method: str, target: str, authorization: str, body: bytes) -> Any:
+        if "securityContacts" not in target:
+            return whole(method, target, authorization, body)
+        if "skiptoken" in target:
+            return (404, {}, b'{"error": {"code": "Subscription Not Registered"}}')
+        return (200, {}, json.dumps({"value": [], "nextLink": f"{azure.base}{target}&skiptoken=2"}).encode())
+
+    monkeypatch.setattr(azure, "reply", reply)
+    inventory = scan(wanted={"account": WANTED["account"]})
+    assert unknown_facets(inventory) == {("account", "security_contacts")}
+
+
 def test_a_page_that_comes_again_ends_a_listing(
     azure: AzureSandbox, scan: Scan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
