@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, Self, TypeVar
 
@@ -114,7 +116,15 @@ def _begun() -> _Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs,), daemon=True)
-    process.start()
+    # It is begun with the first process, and would let signals through again.
+    resource_tracker.ensure_running()
+    # Ctrl-C reaches every process of the terminal. A new one inherits what is blocked, and would be
+    # interrupted while it is still loading otherwise; what comes for this one meanwhile is delivered then.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     theirs.close()
     return _Worker(process, ours)
 
@@ -131,5 +141,22 @@ def _work(connection: Connection) -> None:
         try:
             answer = (False, task.run())
         except Exception as error:  # noqa: BLE001  (it is raised in the parent)
-            answer = (True, error)
-        connection.send(answer)
+            answer = (True, _sendable(error))
+        try:
+            connection.send(answer)
+        except OSError:
+            return  # the parent has ended
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error with where it was raised; another with its text if it would not arrive as it is."""
+    error.add_note("".join(traceback.format_exception(error)).rstrip())
+    try:
+        arrived = pickle.loads(pickle.dumps(error))
+        if type(arrived) is type(error) and str(arrived) == str(error):
+            return error
+    except Exception:  # noqa: BLE001  (whatever its own code raises)
+        pass
+    other = RuntimeError(f"{type(error).__name__}: {error}")
+    other.__notes__ = error.__notes__
+    return other

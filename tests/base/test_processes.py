@@ -1,0 +1,37 @@
+"""Tasks in other processes: how they are interrupted, and how their errors arrive."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from scanner.base.processes import Processes, Task
+
+
+class Picky(Exception):
+    """One that is pickled without what it is made of."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(f"{number}: {why}")
+
+
+def _raise(number: int) -> None:
+    if number:
+        raise Picky(number, "why")
+
+
+def test_a_new_process_is_never_interrupted_itself() -> None:
+    # What is blocked when it begins, so that Ctrl-C does not reach it while it is loading either.
+    asked: list[Task[Any]] = [Task(signal.pthread_sigmask, (signal.SIG_BLOCK, ())) for _ in range(4)]
+    with Processes(2) as processes:
+        assert all(signal.SIGINT in blocked for blocked in processes.run(asked))
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_an_error_that_cannot_be_sent_is_told_and_not_lost() -> None:
+    with Processes(2) as processes, pytest.raises(RuntimeError) as raised:
+        processes.run([Task(_raise, (0,)), Task(_raise, (7,))])
+    assert str(raised.value) == "Picky: 7: why"
+    assert "in _raise" in "".join(raised.value.__notes__), "where it was raised"
