@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -20,6 +21,10 @@ from scanner.collect.provider import Limits
 
 CONNECTIONS = 32
 """As many as workers, so that none waits for a connection."""
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes of an answer at most. A page has 250 keys, and a bucket 100 entries in each access list."""
+_PART = 64 * 1024
 
 _IN_PATH: Mapping[str, str] = {
     "{projectId}": r"(?:[a-z0-9.-]+:)?[a-z0-9-]+",
@@ -51,10 +56,14 @@ class JsonApi:
 
         raised: Any = exceptions
         url, query = self._address(request)
+        end = time.monotonic() + timeout
+        limits = (self._limits.connect_seconds, timeout)
         try:
-            response = self._opened().get(
-                url, params=query, allow_redirects=False, timeout=(self._limits.connect_seconds, timeout)
-            )
+            # Streamed, since the timeout is of each part that arrives, and nothing limits their number.
+            with self._opened().get(
+                url, params=query, allow_redirects=False, timeout=limits, stream=True
+            ) as response:
+                content = _content(response, end)
         except failures.Timeout:
             raise raised.DeadlineExceeded(f"{self._target.address} did not answer in time") from None
         except failures.ConnectionError as error:
@@ -62,9 +71,9 @@ class JsonApi:
         except failures.RequestException as error:
             raise raised.Unknown(f"the request failed ({type(error).__name__})") from None
         if response.status_code != 200:
-            raise from_http(response.status_code, response.headers, response.content)
+            raise from_http(response.status_code, response.headers, content)
         try:
-            answer = json.loads(response.content, parse_constant=_not_a_number)
+            answer = json.loads(content, parse_constant=_not_a_number)
         except ValueError:
             raise ValueError("the answer is not JSON") from None
         if not isinstance(answer, dict):
@@ -177,6 +186,30 @@ def _session(target: Endpoint, credentials: Any) -> Any:
         session.mount(prefix, ReadOnlyAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
     session.headers["User-Agent"] = "gapscan"
     return session
+
+
+def _content(response: Any, end: float) -> bytes:
+    """The body. Raises an exception of requests when the time has passed, or the connection fails, and
+    :class:`ValueError` for a body that is too large."""
+    from requests.exceptions import ConnectionError as Failed
+    from requests.exceptions import ReadTimeout
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+    # What has arrived, however little; before urllib3 2.1 only whole parts can be read.
+    read = getattr(response.raw, "read1", response.raw.read)
+    content = bytearray()
+    try:
+        while part := read(_PART, decode_content=True):
+            content += part
+            if len(content) > LARGEST:
+                raise ValueError("the answer is too large")
+            if time.monotonic() > end:
+                raise ReadTimeout
+    except ReadTimeoutError:
+        raise ReadTimeout from None
+    except HTTPError as error:
+        raise Failed(type(error).__name__) from None
+    return bytes(content)
 
 
 def _not_a_number(text: str) -> NoReturn:

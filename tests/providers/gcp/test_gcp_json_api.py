@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -41,6 +45,7 @@ class Storage:
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.answer: Callable[[str], Answer] = lambda path: (200, {}, b"{}")
+        self.parts: Callable[[bytes], Iterable[bytes]] = lambda body: (body,)
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -54,7 +59,9 @@ class Storage:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(ConnectionError):
+                    for part in outer.parts(body):
+                        self.wfile.write(part)
 
             def log_message(self, *_: Any) -> None:
                 return
@@ -255,6 +262,52 @@ def test_a_listing_in_a_circle_ends(storage: Storage) -> None:
     *pages, end = storage.listed()
     assert [len(page) for page in pages] == [1, 1]
     assert "repeats" in cause(end).message
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_an_answer_is_read_up_to_a_size_only(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("providers.gcp.client.json_api.LARGEST", 1000)
+    storage.says(status, {"kind": "storage#bucket", "name": "b1", "id": "x" * 1000})
+    assert cause(storage.bucket()).reason == "error"
+    storage.says(200, {"kind": "storage#bucket", "name": "b1"})
+    assert not isinstance(storage.bucket(), Unknown)
+
+
+def test_an_answer_that_comes_in_drops_is_given_up(storage: Storage) -> None:
+    given_up = threading.Event()
+
+    def parts(body: bytes) -> Iterator[bytes]:
+        """Without an end, for whoever does not give up."""
+        for each in itertools.cycle(b" "):
+            if given_up.is_set():
+                return
+            time.sleep(LIMITS.read_seconds / 10)
+            yield bytes([each])
+
+    storage.says(200, b" " * 10_000)
+    storage.parts = parts
+    found = storage.bucket()
+    given_up.set()
+    assert "in time" in cause(found).message
+    assert len(storage.requests) == 1
+
+
+def test_an_answer_that_breaks_off_is_no_answer(storage: Storage) -> None:
+    storage.says(200, {"kind": "storage#hmacKeysMetadata"})
+    storage.parts = lambda body: (body[:-1],)
+    (found,) = storage.listed()
+    assert cause(found).reason == "error"
+
+
+def test_a_compressed_answer_is_read(storage: Storage) -> None:
+    body = gzip.compress(b'{"kind": "storage#hmacKeysMetadata"}')
+    storage.says(200, body, {"Content-Encoding": "gzip"})
+    assert storage.listed() == [[]]
+    storage.says(200, b"{}", {"Content-Encoding": "gzip"})
+    (found,) = storage.listed()
+    assert cause(found).reason == "error"
 
 
 # Errors
