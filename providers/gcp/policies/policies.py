@@ -35,7 +35,10 @@ def _permissions(data: Mapping[str, Any]) -> Observed[frozenset[str]]:
     if "includedPermissions" not in data:
         why = f"the asset does not show the permissions of {data['name']}"
         return Unknown.because("error", CUSTOM_ROLES.name, None, why)
-    return frozenset(data["includedPermissions"])
+    found = data["includedPermissions"]
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise TypeError("includedPermissions is not a list of names")
+    return frozenset(found)
 
 
 def permissions_of(
