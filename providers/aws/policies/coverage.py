@@ -21,7 +21,7 @@ ANY_NAME = ("\x01", "\x01\x05\x01\x05")
 """Names that no policy contains literally: a pattern that matches both matches every name."""
 SELF_VARIABLES = ("${aws:username}", "${aws:userid}")
 """Policy variables that stand for the identity itself."""
-REGIONAL = re.compile(r"^([a-z0-9.-]+)\.[a-z]{2}(?:-[a-z]+)+-[0-9]\.(amazonaws\.com(?:\.cn)?)$")
+REGIONAL = re.compile(r"^([a-z0-9.-]+)\.[a-z]{2,}(?:-[a-z]+)+-[0-9]\.(amazonaws\.com(?:\.cn)?)$")
 """A service principal of one region."""
 LITERAL = re.compile(r"[^*?$]*")
 PASSED_TO = "iam:passedtoservice"

@@ -375,6 +375,7 @@ def but(service: str, operator: str = "StringNotEquals") -> Mapping[str, Mapping
         ([allow("iam:PassRole", Condition=TO_LAMBDA), allow("events:PutTargets")], False),
         ([allow("iam:PassRole", Condition=TO_STATES), STATES], True),
         ([allow("iam:PassRole", Condition=TO_STATES_ANYWHERE), STATES], True),
+        ([allow("iam:PassRole", Condition=passed_to("states.eusc-de-east-1.amazonaws.com")), STATES], True),
         ([allow("iam:PassRole", Condition=TO_STATES), allow("events:PutTargets")], False),
         # Services that use a role for their own purpose, that take none, and that are not known.
         ([PASSING, allow(["lex:*", "textract:*", "transcribe:*", "sqs:*", "cloudwatch:*"])], False),
