@@ -22,9 +22,11 @@ def assess(inventory: Inventory, request: AssessmentRequest) -> Assessment:
     """
     others, wanted = request.common_control_inventories, inventory.collected
     if others:
-        names = wants(inventory, wanted)
+        names, held = wants(inventory, wanted), inventory.scopes
+        # What they tell of scopes that are assessed here does not count.
+        beside = [other.within(other.scopes - held) for other in others]
         inventory = derive(
-            inventory, wanted, (one for other in others for one in gives(other, wanted, names))
+            inventory, wanted, (one for other in beside for one in gives(other, wanted, names))
         )
     resolver, findings = resolver_of(request), FindingStore()
     part = assess_part(inventory, request, resolver, findings)

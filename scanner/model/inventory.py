@@ -188,6 +188,15 @@ class Inventory:
             else tuple(one for one in self.listed if (one.provider, one.scope) in chosen),
         )
 
+    @cached_property
+    def scopes(self) -> frozenset[ScopeKey]:
+        """Every scope that it tells something about."""
+        found: set[ScopeKey] = {key[:2] for key in self.numbers}
+        found |= {(spot.provider, spot.scope) for spot in self.blind_spots}
+        found |= {(one.provider, one.scope) for one in self.listed or ()}
+        found |= {(one.provider, one.scope) for one in self.targets if one.scope is not None}
+        return frozenset(found)
+
     def looked(self, provider: str, scope: str, kind: str) -> bool:
         """Whether the kind was listed in the scope, so that its absence is a fact; see also blind spots."""
         if self.listed is None:

@@ -10,7 +10,8 @@ import os
 import pickle
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,10 +22,12 @@ from scanner.assess.map import assess_part
 from scanner.assess.part import Part
 from scanner.assess.reduce import Assessment, reduce
 from scanner.assess.request import AssessmentRequest
-from scanner.base.files import temporary_folder
+from scanner.base.files import Unwritable, temporary_folder
 from scanner.base.processes import Died, Processes, Task
 from scanner.collect.derived import derive, gives, wants
 from scanner.model.inventory import Inventory, Listing, ScopeKey, Target
+from scanner.model.resources.account import Account
+from scanner.model.resources.identity import Tenant
 from scanner.model.resources.storage import Bucket
 from scanner.ownership.resolve.resolver import Resolver
 from scanner.rule.evaluate import NotCollected
@@ -50,9 +53,14 @@ class Source:
 
     @property
     def inventory(self) -> Inventory:
-        """What counts of its inventory."""
+        """What counts of its inventory. A target whose scope is not known always does: it was not reached."""
         whole = self.collected.inventory
-        return whole if self.scopes is None else whole.within(self.scopes)
+        if self.scopes is None:
+            return whole
+        targets = tuple(
+            one for one in whole.targets if one.scope is None or (one.provider, one.scope) in self.scopes
+        )
+        return replace(whole.within(self.scopes), targets=targets)
 
 
 @dataclass(frozen=True)
@@ -92,14 +100,16 @@ def assess_snapshots(
         sources = list(_newest(sources, note))
         request = request.at(max(source.collected.finished for source in sources))
         stored = Path(folder) / "request"
-        stored.write_bytes(pickle.dumps(replace(request, common_control_inventories=())))
+        with _room():
+            stored.write_bytes(pickle.dumps(replace(request, common_control_inventories=())))
         shares = _split(sources[0], number) if len(sources) == 1 else sources
         others = request.common_control_inventories
         # Within one snapshot, what resources of other scopes tell is derived already.
-        given = _exchanged(shares, others, processes) if others or len(sources) > 1 else ()
+        exchanges = bool(others) or len(sources) > 1
+        given = _exchanged(shares, others, processes) if exchanges else [None] * len(shares)
         tasks = [
-            Task(_part, (stored, share, given, Path(folder) / f"{place}.findings"))
-            for place, share in enumerate(shares)
+            Task(_part, (stored, share, buckets, Path(folder) / f"{place}.findings"))
+            for place, (share, buckets) in enumerate(zip(shares, given, strict=True))
         ]
         results = processes.run(tasks, lambda ended: done(ended, len(tasks)))
         findings, total = FindingStore(), Part(version=request.version)
@@ -108,11 +118,12 @@ def assess_snapshots(
         lost: dict[ScopeKey, str] = {}
         for share, task, result in zip(shares, tasks, results, strict=True):
             if isinstance(result, Died):
-                lost |= dict.fromkeys(_scopes(share.inventory), str(result))
+                lost |= dict.fromkeys(share.inventory.scopes, str(result))
                 continue
             data, listed = result
             total.add(Part.decoded(data, request.version))
-            findings.take(task.arguments[-1], listed)
+            with _room():
+                findings.take(task.arguments[-1], listed)
     joint = _joined(sources)
     collected = replace(joint, inventory=_without(joint.inventory, lost))
     resolver = resolver_of(request)
@@ -141,11 +152,14 @@ def assess_collected(
     return Joint(collected, assess(collected.inventory, request), request)
 
 
-def _part(stored: Path, source: Source, given: Iterable[Bucket], findings: Path) -> tuple[bytes, int]:
-    """Assesses a share in whatever process; its findings are saved to a file. The part, and their number."""
+def _part(stored: Path, source: Source, given: Iterable[Bucket] | None, findings: Path) -> tuple[bytes, int]:
+    """Assesses a share in whatever process; its findings are saved to a file. The part, and their number.
+
+    ``given``: buckets of other scopes that its trails name; ``None``: it names none.
+    """
     request, resolver = _prepared(stored)
     inventory, store = source.inventory, FindingStore()
-    if given:
+    if given is not None:
         inventory = derive(inventory, inventory.collected, given)
     try:
         part = assess_part(inventory, request, resolver, store)
@@ -158,13 +172,29 @@ def _part(stored: Path, source: Source, given: Iterable[Bucket], findings: Path)
 @cache
 def _prepared(stored: Path) -> tuple[AssessmentRequest, Resolver]:
     """The request, loaded once a process."""
-    request: AssessmentRequest = pickle.loads(stored.read_bytes())
+    with _room():
+        request: AssessmentRequest = pickle.loads(stored.read_bytes())
     return request, resolver_of(request)
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
     """A folder that nobody else can read, for as long as it is in use."""
-    return tempfile.TemporaryDirectory(prefix="gapscan-", dir=temporary_folder())
+    with _room():
+        # What has removed it meanwhile must not hide what the assessment found.
+        return tempfile.TemporaryDirectory(
+            prefix="gapscan-", dir=temporary_folder(), ignore_cleanup_errors=True
+        )
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Names the folder for temporary files if it cannot be used."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        folder = temporary_folder()
+        raise Unwritable(f"{folder}: the assessment cannot be stored there meanwhile: {reason}") from None
 
 
 def _worth(paths: Sequence[Path]) -> int:
@@ -179,19 +209,11 @@ def _whole(results: Sequence[Collected | Died]) -> list[Collected]:
     return [result for result in results if not isinstance(result, Died)]
 
 
-def _scopes(inventory: Inventory) -> set[ScopeKey]:
-    """Every scope that the inventory tells something about."""
-    found: set[ScopeKey] = {key[:2] for key in inventory.numbers}
-    found |= {(spot.provider, spot.scope) for spot in inventory.blind_spots}
-    found |= {(one.provider, one.scope) for one in inventory.listed or ()}
-    return found | {(one.provider, one.scope) for one in inventory.targets if one.scope is not None}
-
-
 def _newest(sources: Sequence[Source], note: Callable[[str], None]) -> Iterable[Source]:
     """Of each scope that is in several snapshots, the newest counts."""
     holders: dict[ScopeKey, list[Source]] = defaultdict(list)
     for source in sources:
-        for scope in _scopes(source.collected.inventory):
+        for scope in source.collected.inventory.scopes:
             holders[scope].append(source)
     older: dict[Path, set[ScopeKey]] = defaultdict(set)
     for scope, held in sorted(holders.items()):
@@ -199,23 +221,30 @@ def _newest(sources: Sequence[Source], note: Callable[[str], None]) -> Iterable[
         for other in others:
             older[other.path].add(scope)
             both = f"{' '.join(scope)} is in {other.path} and {newest.path}"
-            note(f"{both}: {newest.path} counts, as it is newer")
+            more = _reached(newest, scope) and not _reached(other, scope)
+            why = "it was not reached in the other" if more else "it is newer"
+            note(f"{both}: {newest.path} counts, as {why}")
     for source in sources:
         left_out = older[source.path]
-        scopes = frozenset(_scopes(source.collected.inventory) - left_out)
+        scopes = source.collected.inventory.scopes - left_out
         yield replace(source, scopes=scopes) if left_out else source
 
 
 def _reached(source: Source, scope: ScopeKey) -> bool:
-    """Whether a snapshot tells of a scope more than that it was not reached."""
-    targets = source.collected.inventory.targets
-    return not any((one.provider, one.scope) == scope and not one.reached for one in targets)
+    """Whether a snapshot was made of a scope, and tells more of it than what could not be read, or than what
+    other scopes show of it."""
+    inventory = source.collected.inventory
+    targets = [one for one in inventory.targets if (one.provider, one.scope) == scope]
+    if targets:
+        return all(one.reached for one in targets)
+    # A tenant is reached with its subscriptions, and is no target of its own.
+    return any(key[:2] == scope and key[2] in (Account.kind, Tenant.kind) for key in inventory.numbers)
 
 
 def _split(source: Source, processes: int) -> list[Source]:
     """The scopes of one snapshot in shares of about equal size."""
     inventory = source.inventory
-    numbers = Counter(dict.fromkeys(sorted(_scopes(inventory)), 1))
+    numbers = Counter(dict.fromkeys(sorted(inventory.scopes), 1))
     for key, number in inventory.numbers.items():
         numbers[key[:2]] += number
     if processes <= 1 or len(numbers) <= 1:
@@ -229,16 +258,33 @@ def _split(source: Source, processes: int) -> list[Source]:
 
 def _exchanged(
     shares: Sequence[Source], others: Sequence[Inventory], processes: Processes
-) -> tuple[Bucket, ...]:
-    """The buckets that trails of other scopes name: the first round."""
+) -> list[tuple[Bucket, ...] | None]:
+    """For each share the buckets that its trails name and that are elsewhere: the first round.
+
+    ``None`` for a share that wants none. One that wants some and gets none has to be derived anew all the
+    same: what it tells of them may come from a snapshot that no longer counts.
+    """
     inventories = [one.inventory for one in shares]
     asked = processes.run([Task(wants, (one, one.collected)) for one in inventories])
     names: frozenset[str] = frozenset().union(*(one for one in asked if not isinstance(one, Died)))
-    if not names:
-        return ()
-    giving = (*others, *inventories)
-    given = processes.run([Task(gives, (one, one.collected, names)) for one in giving])
-    return tuple(bucket for buckets in given if not isinstance(buckets, Died) for bucket in buckets)
+    held: dict[str, Bucket] = {}
+    if names:
+        wanted: dict[str, frozenset[str]] = {}
+        for one in inventories:
+            for kind, facets in one.collected.items():
+                wanted[kind] = wanted.get(kind, frozenset()) | facets
+        assessed = frozenset().union(*(one.scopes for one in inventories))
+        giving = (*(one.within(one.scopes - assessed) for one in others), *inventories)
+        given = processes.run([Task(gives, (one, wanted, names)) for one in giving])
+        held = {one.id: one for buckets in given if not isinstance(buckets, Died) for one in buckets}
+    return [
+        None
+        if not isinstance(wanted_names, Died) and not wanted_names
+        else tuple(
+            bucket for id, bucket in held.items() if isinstance(wanted_names, Died) or id in wanted_names
+        )
+        for wanted_names in asked
+    ]
 
 
 def _joined(sources: Sequence[Source]) -> Collected:
@@ -286,7 +332,7 @@ def _listings(inventory: Inventory) -> Iterable[Listing]:
         return inventory.listed
     return (
         Listing(provider, scope, None, kind, kind)
-        for provider, scope in sorted(_scopes(inventory))
+        for provider, scope in sorted(inventory.scopes)
         for kind in sorted(inventory.collected)
     )
 
@@ -296,10 +342,19 @@ def _without(inventory: Inventory, lost: Mapping[ScopeKey, str]) -> Inventory:
     if not lost:
         return inventory
     targets = [one for one in inventory.targets if (one.provider, one.scope) not in lost]
-    known = {(one.provider, one.scope): one for one in inventory.targets}
+    known: dict[ScopeKey, Target] = {
+        (one.provider, one.scope): one for one in inventory.targets if one.scope is not None
+    }
     for (provider, scope), reason in sorted(lost.items()):
-        target = known.get((provider, scope))  # type: ignore[arg-type]  # the providers are those of targets
-        if target is not None:
-            message = f"It was not assessed: {reason}."
-            targets.append(replace(target, reached=False, expected=True, message=message))
+        # A tenant is no target of its own; lost, it has to be one.
+        target = known.get((provider, scope)) or Target(
+            provider=provider,  # type: ignore[arg-type]  # scope keys name no clouds
+            scope=scope,
+            identity=None,
+            expected=True,
+            reached=False,
+            message=None,
+        )
+        message = f"It was not assessed: {reason}."
+        targets.append(replace(target, reached=False, expected=True, message=message))
     return replace(inventory, targets=tuple(sorted(targets, key=_target_order)))
