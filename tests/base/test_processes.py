@@ -26,7 +26,8 @@ def test_a_new_process_is_never_interrupted_itself() -> None:
     # What is blocked when it begins, so that Ctrl-C does not reach it while it is loading either.
     asked: list[Task[Any]] = [Task(signal.pthread_sigmask, (signal.SIG_BLOCK, ())) for _ in range(4)]
     with Processes(2) as processes:
-        assert all(signal.SIGINT in blocked for blocked in processes.run(asked))
+        blocked: list[Any] = processes.run(asked)
+    assert all(signal.SIGINT in one for one in blocked)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
