@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from providers.azure.eligibility import together
+from providers.azure.escalations import IDENTITY
 from providers.azure.privileged_workloads import PrivilegedWorkloads, Workloads, administrators, reaches
 from providers.azure.role_assignments import AssignedRoles, Assignments
 from providers.azure.role_definitions import Grant, KnownRoles, administers, is_wide
-from providers.azure.workload_identities import Owners, Use
+from providers.azure.workload_identities import Holder, Owners, Use
 from scanner.model.evidence import Observed, Unknown, any_of, join
 
 
@@ -31,6 +32,30 @@ class Administration:
         wide = (administers(grant, self.known) for grant in grants if is_wide(grant.scope))
         privileged = self.administrators
         return any_of(*wide, reaches(grants, self.known, privileged, self.used, self.policies, self.owners))
+
+    def halves(self) -> frozenset[str]:
+        """The groups that let their members give a privileged identity to a workload, or write one, but not
+        both: a member may have the other right of his own or by another group.
+
+        Only if somebody has the first right alone; nearly everybody has the second.
+        """
+        if isinstance(self.used, Unknown):
+            return frozenset()
+        targets = self.administrators.targets
+        identities = [use for use in self.used if use.type == IDENTITY and use.principal in targets]
+
+        def assigns(grants: Sequence[Grant]) -> bool:
+            holder = Holder(grants, self.known)
+            return any(holder.assigns(use) is not False for use in identities)
+
+        everyone = (*self.assigned.users.values(), *self.assigned.groups.values())
+        if not any(assigns(grants) and self.of(grants) is False for grants in everyone):
+            return frozenset()
+        return frozenset(
+            group
+            for group, grants in self.assigned.groups.items()
+            if assigns(grants) or Holder(grants, self.known).hosts() is not False
+        )
 
 
 def administrations(

@@ -193,20 +193,19 @@ def _owner_groups(
     members: Observed[Workloads],
     owners: Observed[Owners],
 ) -> frozenset[str]:
-    """The groups that administer a subscription, or may."""
+    """The groups that administer a subscription, or may, or whose members may together with other roles."""
     if isinstance(assignments, Unknown) or isinstance(known, Unknown) or isinstance(used, Unknown):
         return frozenset()
     if isinstance(eligible, Unknown):
         eligible = [eligible] * len(assignments)
     if isinstance(policies, Unknown):
         policies = [policies] * len(assignments)
-    return frozenset(
-        group
-        for one in administrations(assignments, eligible, known, used, policies, members, owners)
-        if not isinstance(one, Unknown)
-        for group, grants in one.assigned.groups.items()
-        if one.of(grants) is not False
-    )
+    found = frozenset[str]()
+    for one in administrations(assignments, eligible, known, used, policies, members, owners):
+        if not isinstance(one, Unknown):
+            groups = one.assigned.groups.items()
+            found |= {group for group, grants in groups if one.of(grants) is not False} | one.halves()
+    return found
 
 
 ADMINISTRATOR_GROUPS = MembersCall(

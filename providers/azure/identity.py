@@ -237,15 +237,20 @@ def administrator(
     assert not isinstance(known, Unknown) and not isinstance(members, Unknown)
     assert not isinstance(used, Unknown) and not isinstance(eligible, Unknown)
     assert not isinstance(policies, Unknown)
+    belongs = {group: lift(lambda found: user[0] in found, users) for group, users in members.items()}
+    unsure = {group: fact for group, fact in belongs.items() if isinstance(fact, Unknown)}
     for one in administrations(assignments, eligible, known, used, policies, workloads, owners):
         if isinstance(one, Unknown):
             facts.append(one)
             continue
-        facts.append(one.of(one.assigned.users.get(user[0], ())))
-        for group, users in members.items():
-            belongs = lift(lambda found: user[0] in found, users)
-            if belongs is not False:
-                facts.append(all_of(belongs, one.of(one.assigned.groups.get(group, ()))))
+        groups = one.assigned.groups
+        grants = list(one.assigned.users.get(user[0], ()))
+        grants += [each for group, fact in belongs.items() if fact is True for each in groups.get(group, ())]
+        facts.append(one.of(grants))
+        more = [each for group in unsure for each in groups.get(group, ())]
+        if more:
+            reasons = join([fact for group, fact in unsure.items() if group in groups])
+            facts.append(all_of(reasons, one.of([*grants, *more])))
     return any_of(*facts)
 
 

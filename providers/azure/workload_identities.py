@@ -140,7 +140,7 @@ class Holder:
             assigns = self._can(ASSIGN_IDENTITY, resource)
             return any_of(
                 self._can(FEDERATE, resource),
-                all_of(assigns, *(() if assigns is False else (self._hosts(),))),
+                all_of(assigns, *(() if assigns is False else (self.hosts(),))),
             )
         escalations = ESCALATIONS_BY_TYPE.get(type_)
         if escalations is None:
@@ -150,14 +150,19 @@ class Holder:
 
     def runs_anything(self) -> Observed[bool]:
         """Whether he can sign in as the identity of some resource, wherever his roles apply."""
-        alone = any_of(self._can(FEDERATE), all_of(self._can(ASSIGN_IDENTITY), self._hosts()))
+        alone = any_of(self._can(FEDERATE), all_of(self._can(ASSIGN_IDENTITY), self.hosts()))
         return any_of(alone, *(self._runs(one) for one in WORKLOADS))
 
     def writes_policies(self) -> Observed[bool]:
         """Whether he can change what some policy's identity does, wherever his roles apply."""
         return any_of(*(self._can(action) for one in POLICIES for action in one.actions))
 
-    def _hosts(self) -> Observed[bool]:
+    def assigns(self, use: Use) -> Observed[bool]:
+        """Whether he can give the user-assigned identity to a workload, where he can write one."""
+        return self._can(ASSIGN_IDENTITY, use.resource)
+
+    def hosts(self) -> Observed[bool]:
+        """Whether he can write a workload that can have such an identity."""
         return any_of(*(self._can(action) for action in HOSTS))
 
     def _runs(self, one: Escalation, resource: str | None = None) -> Observed[bool]:
