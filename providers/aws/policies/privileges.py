@@ -331,8 +331,12 @@ def _named(patterns: tuple[str, ...], all_but: bool) -> frozenset[str]:
 def _of_unknown_service(pattern: str) -> bool:
     """Whether it names actions, other than reads, of a service that is not known."""
     service, _, action = pattern.partition(":")
-    named = bool(action) and "*" not in service and "?" not in service
-    return named and service not in KNOWN_SERVICES and not action.startswith(READING)
+    if not action or action.startswith(READING):
+        return False
+    if "*" in service or "?" in service:
+        # Which services it names depends on what there is: those that are known, if there are any.
+        return not any(matches(service, known) for known in KNOWN_SERVICES)
+    return service not in KNOWN_SERVICES
 
 
 def _starting_with(prefix: str) -> Sequence[str]:

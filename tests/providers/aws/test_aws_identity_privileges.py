@@ -381,6 +381,8 @@ def but(service: str, operator: str = "StringNotEquals") -> Mapping[str, Mapping
         ([PASSING, allow(["lex:*", "textract:*", "transcribe:*", "sqs:*", "cloudwatch:*"])], False),
         ([PASSING, allow("newservice:*")], "?"),
         ([PASSING, allow("newservice:Create*")], "?"),
+        ([PASSING, allow("newserv*:*")], "?"),
+        ([PASSING, allow("textr*:*")], False),
         ([PASSING, allow(["newservice:Get*", "newservice:ListThings"])], False),
         ([allow("newservice:*")], False),
         ([allow("iam:PassRole", Condition=TO_LAMBDA), allow("newservice:*")], False),
