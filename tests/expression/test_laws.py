@@ -20,7 +20,7 @@ from tests.expression.model import FACETS, NOW, Thing, any_condition, any_values
 SEEDS = st.integers(0, 2**48)
 
 
-@settings(max_examples=4000, derandomize=True)
+@settings(max_examples=1500, derandomize=True)
 @given(SEEDS)
 def test_unknown_facets_never_give_the_opposite_verdict(seed: int) -> None:
     chance = random.Random(seed)
@@ -43,7 +43,7 @@ def _without(values: dict[str, Any], dark: set[str]) -> Thing:
     return thing(**{**values, **{facet: hidden(facet) for facet in dark}})
 
 
-@settings(max_examples=1500, derandomize=True)
+@settings(max_examples=600, derandomize=True)
 @given(SEEDS)
 def test_both_evaluators_agree_when_everything_is_known(seed: int) -> None:
     chance = random.Random(seed)
@@ -72,7 +72,7 @@ def _error_calls(root: Any, resource: Thing) -> set[str]:
     return calls
 
 
-@settings(max_examples=500, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(SEEDS)
 def test_facets_that_are_not_read_do_not_matter(seed: int) -> None:
     chance = random.Random(seed)

@@ -38,7 +38,7 @@ def _theirs(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=3000, derandomize=True)
+@settings(max_examples=1200, derandomize=True)
 @given(st.integers(0, 2**48))
 def test_the_result_is_that_of_cel(seed: int) -> None:
     chance = random.Random(seed)
