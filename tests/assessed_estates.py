@@ -137,7 +137,9 @@ class Case:
     @cached_property
     def file(self) -> OwnershipFile | None:
         """Its ownership file."""
-        return None if self.ownership is None else load(yaml.safe_dump(dict(self.ownership)))
+        return (
+            None if self.ownership is None else load(yaml.dump(dict(self.ownership), Dumper=yaml.CSafeDumper))
+        )
 
 
 @dataclass(frozen=True)

@@ -220,9 +220,21 @@ def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
         return "hang"
 
     aws_sandbox.fault = fault
-    (tmp_path / "report.json").write_text("before", encoding="utf-8")
+    report = tmp_path / "report.json"
+    report.write_text("before", encoding="utf-8")
     scan = subprocess.Popen(
-        [sys.executable, "-m", "scanner", "scan", "aws", "--report", f"json={tmp_path / 'report.json'}"],
+        [
+            sys.executable,
+            "-m",
+            "scanner",
+            "scan",
+            "aws",
+            *HERE,
+            "--control",
+            "data",
+            "--report",
+            f"json={report}",
+        ],
         env={**os.environ, **aws_sandbox.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -236,8 +248,8 @@ def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
     assert scan.returncode == 130
     assert "interrupted, no report was written. Not scanned:" in errors
     assert "aws" in errors.splitlines()[-1]
-    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
-    assert (tmp_path / "report.json").read_text(encoding="utf-8") == "before"
+    assert list(tmp_path.iterdir()) == [report]
+    assert report.read_text(encoding="utf-8") == "before"
 
 
 def test_a_pipeline_stops_on_unowned_gaps_and_a_baseline_lets_old_ones_pass(
@@ -287,19 +299,19 @@ def test_an_incomplete_scan_is_no_pass_unless_waived_loudly(case: str, tmp_path:
     assert budget.returncode == 0
 
 
-def test_a_closed_pipe_does_not_change_the_exit_code(case: str) -> None:
-    scan = subprocess.Popen(
-        [sys.executable, "-m", "scanner", "scan", "aws", *HERE, "--replay", case, "--report", "json"],
+def test_a_closed_pipe_does_not_change_the_exit_code(snapshot: Path) -> None:
+    assess = subprocess.Popen(
+        [sys.executable, "-m", "scanner", "assess", str(snapshot), "--report", "json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert scan.stdout is not None
-    assert scan.stderr is not None
-    scan.stdout.read(10)
-    scan.stdout.close()
-    errors = scan.stderr.read()
-    assert scan.wait(60) == 1, errors
+    assert assess.stdout is not None
+    assert assess.stderr is not None
+    assess.stdout.read(10)
+    assess.stdout.close()
+    errors = assess.stderr.read()
+    assert assess.wait(60) == 1, errors
     assert "Traceback" not in errors
 
 

@@ -58,7 +58,7 @@ def mistakes(text: str) -> list[str]:
 def file_of(*owners: Mapping[str, Any], **sections: Any) -> OwnershipFile:
     """An ownership file with these ``owners`` lines and other sections."""
     value = {"version": 1, "teams": TEAMS, "owners": list(owners), "reviewed": "2026-11-01", **sections}
-    return load(yaml.safe_dump(value, sort_keys=False))
+    return load(yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=False))
 
 
 def resolver(*owners: Mapping[str, Any], now: datetime = NOW, **sections: Any) -> Resolver:

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.model.evidence import Unknown
+from scanner.ownership.resolve.resolver import Resolver
 from scanner.ownership.resolve.selection import Clause, OwnershipTarget
 from scanner.ownership.resolve.ties import first_tie, ties
-from tests.ownership.build import TEAMS, resolver, target
+from tests.ownership.build import NOW, TEAMS, catalogue, file_of, resolver, target
 from tests.ownership.test_laws import CONTRACTS, CONTROLS, answers_of, files, targets, with_unread_facts
 
 TEAM_OF = {name.lower(): team for team, text in TEAMS.items() for name in (team, *text.get("aliases", ()))}
@@ -206,7 +207,9 @@ def test_earlier_questions_change_no_answer(
     file: dict[str, Any], places: list[OwnershipTarget], random: Any
 ) -> None:
     questions = [(control, place) for place in places for control in CONTROLS]
-    fresh = [answers_of(file).resolve(*question) for question in questions]
+    sections = dict(file)
+    loaded = file_of(*sections.pop("owners"), **sections)
+    fresh = [Resolver(loaded, catalogue(), NOW).resolve(*question) for question in questions]
     asked = answers_of(file)
     order = random.sample(range(len(questions)), len(questions))
     later = {number: asked.resolve(*questions[number]) for number in order}

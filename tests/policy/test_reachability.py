@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -35,6 +36,7 @@ V6 = (
 )
 PORTS = (0, 1, 2, 3, 4, 5, 22, 443, 65534, 65535)
 UNNAMED = "132"
+network = cache(ip_network)
 Address = IPv4Address | IPv6Address
 ADDRESS: dict[int, type[IPv4Address] | type[IPv6Address]] = {4: IPv4Address, 6: IPv6Address}
 
@@ -60,7 +62,7 @@ def allowed(rules: Sequence[Ingress], protocol: str, port: int | None, address: 
         for rule in rules
         if rule.protocol in ("all", protocol)
         and (not rule.ports or (port is not None and any(a <= port <= b for a, b in rule.ports)))
-        and any(address in ip_network(source) for source in rule.sources)
+        and any(address in network(source) for source in rule.sources)
     ]
     if not matching:
         return False
@@ -71,16 +73,16 @@ def allowed(rules: Sequence[Ingress], protocol: str, port: int | None, address: 
 def reached(rules: Sequence[Ingress], protocol: str, port: int | None) -> bool:
     """Packet by packet: one for each range of public addresses that the rules treat alike."""
     for version, least in WORLD.items():
-        networks = [ip_network(text) for rule in rules for text in rule.sources]
-        private = [ip_network(text) for text in NOT_PUBLIC[version]]
+        networks = [network(text) for rule in rules for text in rule.sources]
+        private = [network(text) for text in NOT_PUBLIC[version]]
         cuts = {0, 1 << (32 if version == 4 else 128)}
-        for network in (n for n in [*networks, *private] if n.version == version):
-            cuts |= {int(network.network_address), int(network.broadcast_address) + 1}
+        for each in (n for n in [*networks, *private] if n.version == version):
+            cuts |= {int(each.network_address), int(each.broadcast_address) + 1}
         edges = sorted(cuts)
         allowed_addresses = 0
         for begin, end in pairwise(edges):
             address = ADDRESS[version](begin)
-            if not any(address in network for network in private) and allowed(rules, protocol, port, address):
+            if not any(address in each for each in private) and allowed(rules, protocol, port, address):
                 allowed_addresses += end - begin
         if allowed_addresses >= least:
             return True
