@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_network
 from functools import cache
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from itertools import pairwise
 
 import pytest
