@@ -16,10 +16,11 @@ from scanner.assess.judged_control import ControlAssessor
 from scanner.assess.kind_coverage import KindCoverage
 from scanner.assess.ledger import Ledger
 from scanner.assess.narrowing import UNSEEN_HOLDERS
-from scanner.assess.part import FailingSection, Part, PartSpot, ScopeCounts, UnseenCall
+from scanner.assess.part import FailingSection, Part, PartSpot, ScopeCounts
 from scanner.assess.request import AssessmentRequest
 from scanner.assess.scope_controls import ScopeControls
 from scanner.assess.targets import OwnershipTargets
+from scanner.assess.unseen_calls import MESSAGES, UnseenCall, limit_messages
 from scanner.assess.verdict_classes import VerdictClass, VerdictClasses
 from scanner.model.evidence import BlindSpot, Unknown
 from scanner.model.inventory import Inventory
@@ -79,6 +80,7 @@ class _Map:
         self._verdicts()
         elsewhere = {key: tuple(self._controls.assess(scope)) for key, scope in self._targets.scopes.items()}
         spots = tuple(spot for spot in self._inventory.blind_spots if self._may_hold(spot))
+        limit_messages(self._unseen)
         ledger = self._ledger
         for spot in spots:
             ledger.gate.unlisted(spot)
@@ -162,6 +164,8 @@ class _Map:
             self._failing[section] = self._failing.get(section, 0) + 1
         for call in unseen:
             self._unseen[call] = self._unseen.get(call, 0) + 1
+        if len(self._unseen) > 4 * MESSAGES:
+            limit_messages(self._unseen)
 
     def _finding(
         self, one: VerdictClass, unknown: Unknown | None, findings: SubjectFindings, whole: bool

@@ -15,6 +15,7 @@ from scanner.assess.coverage_rows import CoverageKey, RowEvidence
 from scanner.assess.gate import GateCounts
 from scanner.assess.metrics import MetricCounts
 from scanner.assess.states import State
+from scanner.assess.unseen_calls import UnseenCall, limit_messages
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.file.lint import Defect
 
@@ -41,15 +42,6 @@ class ScopeCounts(msgspec.Struct, frozen=True):
     resources: int
     directory: bool = False
     """A tenant, which is reached with its subscriptions and is no target of its own."""
-
-
-class UnseenCall(msgspec.Struct, frozen=True, order=True):
-    """A call that told nothing of some resources."""
-
-    call: str
-    reason: str
-    message: str | None
-    """``None`` if a permission would settle it."""
 
 
 class PartSpot(msgspec.Struct, frozen=True):
@@ -135,5 +127,6 @@ class Part(msgspec.Struct):
             self.failing[section] = self.failing.get(section, 0) + number
         for call, number in other.unseen.items():
             self.unseen[call] = self.unseen.get(call, 0) + number
+        limit_messages(self.unseen)
         self.gate.add(other.gate)
         self.metrics.add(other.metrics)

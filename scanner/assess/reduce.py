@@ -12,10 +12,11 @@ from scanner.assess.finding_store import FindingStore
 from scanner.assess.gate import Decision, decide
 from scanner.assess.kind_coverage import kinds_with_rules
 from scanner.assess.metrics import Metrics, metrics
-from scanner.assess.part import FailingSection, Part, PartSpot, UnseenCall
+from scanner.assess.part import FailingSection, Part, PartSpot
 from scanner.assess.request import AssessmentRequest
 from scanner.assess.states import State
 from scanner.assess.targets import unreached
+from scanner.assess.unseen_calls import UnseenCall
 from scanner.model.inventory import Target
 from scanner.model.resources.base import ProviderName
 from scanner.ownership.resolve.resolver import Resolver

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 
 from scanner.assess.finding import Finding, FoundResource
 from scanner.assess.part import FailingSection
 from scanner.assess.states import SEVERITIES, State
+from scanner.assess.unseen_calls import OTHER_MESSAGES
 from scanner.catalogue.control import Severity
 from scanner.model.evidence import Reason
+from scanner.report.model import Unseen
 
 NAMED = 3
 """Resources of a group that are named if the report is folded."""
@@ -121,15 +123,18 @@ class TextSummary:
     """Lines of the ownership file with their defects."""
 
 
-def summarize(findings: Iterable[Finding], sections: Iterable[ReportSection], unfolded: bool) -> TextSummary:
-    """Collects the summary in one pass over the findings."""
+def summarize(
+    findings: Iterable[Finding], sections: Iterable[ReportSection], unseen: Iterable[Unseen], unfolded: bool
+) -> TextSummary:
+    """Collects the summary in one pass over the findings. ``unseen``: the calls that are told apart."""
+    told = frozenset(unseen_because(one.call, one.reason, one.message) for one in unseen)
     sections = tuple(sections)
     summary = TextSummary({section.title: SectionGroups() for section in sections})
     for finding in findings:
         for section in sections:
             if section.includes(finding):
                 _add(summary.sections[section.title], section, finding, None if unfolded else NAMED)
-        _others(summary, finding, None if unfolded else NAMED)
+        _others(summary, finding, told, None if unfolded else NAMED)
     return summary
 
 
@@ -144,7 +149,7 @@ def _add(to: SectionGroups, section: ReportSection, finding: Finding, limit: int
         to.states.add(finding.state)
 
 
-def _others(summary: TextSummary, finding: Finding, limit: int | None) -> None:
+def _others(summary: TextSummary, finding: Finding, told: Container[str], limit: int | None) -> None:
     if finding.subject == "ownership":
         summary.defects.add((finding.owner_source or "", finding.message))
     if finding.evidence == "missing" and finding.state in (
@@ -164,6 +169,8 @@ def _others(summary: TextSummary, finding: Finding, limit: int | None) -> None:
     for unknown in finding.unknowns:
         settled = unknown.permission is not None
         why = unseen_because(unknown.call, unknown.reason, None if settled else unknown.message)
+        if why not in told:
+            why = unseen_because(unknown.call, unknown.reason, OTHER_MESSAGES)
         summary.unseen.setdefault(why, UnseenGroup(limit)).add(finding.scope, resource)
 
 

@@ -83,7 +83,7 @@ def _lines(report: Report) -> Iterator[str]:
     if head.summary.exit == NOTHING:
         yield from _nothing(head.summary, head.scan.narrowed)
         return
-    details = summarize(report.findings, _SECTIONS, report.unfolded)
+    details = summarize(report.findings, _SECTIONS, head.summary.unseen, report.unfolded)
     for section in _SECTIONS:
         yield from _section(section, details.sections[section.title], head, report.unfolded)
     yield from _unattested(report, details)
