@@ -21,7 +21,7 @@ class Files:
         """Each file with a description."""
         yield self.ownership, "who owns which control: change a line and run the demonstration again"
         yield self.config, "what is scanned and with which settings"
-        yield self.report, "every finding, as JSON"
+        yield self.report, "the findings, as JSON"
 
 
 def write_files(folder: Path) -> Files:
