@@ -39,12 +39,16 @@ class Link(msgspec.Struct, frozen=True):
     basis: int
     """How its owner is assigned, as a number in :data:`scanner.assess.metrics.BASES`."""
 
-    def here(self, piece: tuple[Evidence, State]) -> tuple[Evidence, State]:
-        """A result of the providing scope, as it counts in this one."""
-        evidence, _ = piece
+    def here(
+        self, piece: tuple[Evidence, State], seen: Iterable[tuple[Evidence, State]]
+    ) -> tuple[Evidence, State]:
+        """A result of the providing scope, as it counts in this one, given what was ``seen`` here."""
         claim = Claim("owned", declared_not_applicable=True)
-        applies_nowhere = self.declared and state_of(claim, evidence).state == "not_applicable"
-        return (evidence, "not_applicable") if applies_nowhere else piece
+        # What is seen here, even a pass, contradicts a declaration that the control does not apply.
+        applies_nowhere = self.declared and all(
+            state_of(claim, evidence).state == "not_applicable" for evidence, _ in (piece, *seen)
+        )
+        return (piece[0], "not_applicable") if applies_nowhere else piece
 
 
 class CommonControls:
@@ -102,7 +106,8 @@ class CommonControls:
                 for key in table.of(link.control, link.provider, link.scope):
                     if self.takes(key):
                         row = table.row(key)
-                        row.pieces = {one for one in row.pieces if one[0] in KEPT} | {link.here(piece)}
+                        kept = {one for one in row.pieces if one[0] in KEPT}
+                        row.pieces = kept | {link.here(piece, row.pieces)}
                         row.provided_by = " ".join(link.by)
                         if table is tables[-1]:
                             yield link, key
