@@ -239,8 +239,8 @@ def test_an_interrupted_scan_says_what_is_missing_and_leaves_nothing(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell that runs the tests in its background lets its children ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # A shell that runs the tests in its background lets its children ignore Ctrl-C, and nohup a hang-up.
+        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),
     )
     assert asked.wait(30)
     scan.send_signal(sent)
