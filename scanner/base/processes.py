@@ -98,6 +98,8 @@ class Processes:
                 assert task is not None
                 try:
                     results[task] = worker.answer()
+                except Died as died:
+                    results[task] = died
                 except (EOFError, OSError):
                     self._workers.remove(worker)
                     worker.process.join()
@@ -140,6 +142,8 @@ def _work(connection: Connection) -> None:
             return
         try:
             answer = (False, task.run())
+        except MemoryError:
+            answer = (True, Died("its process ran out of memory"))
         except Exception as error:  # noqa: BLE001  (it is raised in the parent)
             answer = (True, _sendable(error))
         try:

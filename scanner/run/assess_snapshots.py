@@ -93,7 +93,12 @@ def assess_snapshots(
     number = jobs or _worth(paths)
     paths = sorted({path.resolve(): path for path in paths}.values())
     with Processes(number) as processes, _folder() as folder:
-        read = _whole(processes.run([Task(read_snapshot, (path,)) for path in paths]))
+        found = processes.run([Task(read_snapshot, (path,)) for path in paths])
+        # What a process that died would have read is read here: no scope may go without a word.
+        read = [
+            read_snapshot(path) if isinstance(one, Died) else one
+            for path, one in zip(paths, found, strict=True)
+        ]
         sources = [Source(path, collected) for path, collected in zip(paths, read, strict=True)]
         for source in sources:
             check(source.path, source.collected)
@@ -200,13 +205,6 @@ def _room() -> Iterator[None]:
 def _worth(paths: Sequence[Path]) -> int:
     size = sum(path.stat().st_size for path in paths if path.is_file())
     return (os.cpu_count() or 1) if size >= _WORTH else 1
-
-
-def _whole(results: Sequence[Collected | Died]) -> list[Collected]:
-    for result in results:
-        if isinstance(result, Died):
-            raise result
-    return [result for result in results if not isinstance(result, Died)]
 
 
 def _newest(sources: Sequence[Source], note: Callable[[str], None]) -> Iterable[Source]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scanner.base.processes import Processes, Task
+from scanner.base.processes import Died, Processes, Task
 
 
 class Picky(Exception):
@@ -29,6 +29,19 @@ def test_a_new_process_is_never_interrupted_itself() -> None:
         blocked: list[Any] = processes.run(asked)
     assert all(signal.SIGINT in one for one in blocked)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def _exhaust() -> None:
+    raise MemoryError
+
+
+def test_a_task_without_memory_costs_itself_alone() -> None:
+    tasks: list[Task[Any]] = [Task(_exhaust, ()), Task(str, (1,)), Task(str, (2,))]
+    with Processes(2) as processes:
+        died, *results = processes.run(tasks)
+    assert isinstance(died, Died)
+    assert str(died) == "its process ran out of memory"
+    assert results == ["1", "2"]
 
 
 def test_an_error_that_cannot_be_sent_is_told_and_not_lost() -> None:

@@ -234,6 +234,21 @@ def test_a_scope_whose_process_dies_is_not_reached(tmp_path: Path, monkeypatch: 
     assert f"{ACCOUNT}: NOT REACHED: It was not assessed" in said
 
 
+def test_a_process_that_dies_while_it_reads_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = apart(tmp_path, estate())
+    run = Processes.run
+
+    def deadly(self: Processes, tasks: Sequence[Task[Any]], *more: Any) -> list[Any]:
+        reads = tasks[0].function.__name__ == "read_snapshot"
+        return run(self, [Task(_die, ()), *tasks[1:]] if reads else tasks, *more)
+
+    expected = rendered(assess_snapshots(paths, asked(None), 1))
+    monkeypatch.setattr(Processes, "run", deadly)
+    assert rendered(assess_snapshots(paths, asked(None), 2)) == expected
+
+
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
